@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+// The command line `verydeep`: its commands, and how errors become exit codes.
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { UsageError, VerydeepError, messageOf } from '../errors.js';
+import { exitCodes } from './output.js';
+
+const { version, description } = JSON.parse(
+  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+) as { version: string; description: string };
+
+/** Each command's module is loaded only when it is called, so that `--help` is quick. */
+const commands: readonly (() => Promise<Command>)[] = [];
+
+const main = async (): Promise<void> => {
+  const program = new Command('verydeep').description(description).version(version);
+  for (const command of await Promise.all(commands.map((load) => load()))) program.addCommand(command);
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) {
+    command.exitOverride().showHelpAfterError('(add --help for the options and an example)');
+  }
+  await program.parseAsync();
+};
+
+try {
+  await main();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  } else if (error instanceof VerydeepError) {
+    process.stderr.write(`verydeep: ${error.message}\n`);
+    process.exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
+  } else {
+    const detail = error instanceof Error && process.env['VERYDEEP_DEBUG'] ? `\n${error.stack}` : '';
+    process.stderr.write(`verydeep: unexpected error: ${messageOf(error)}${detail}\n`);
+    process.exitCode = exitCodes.failed;
+  }
+}

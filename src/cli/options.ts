@@ -1,0 +1,103 @@
+// The flags that several commands share: one table, so that a flag has the same name, meaning and check everywhere.
+import { availableParallelism } from 'node:os';
+import { Option } from 'commander';
+import { expected } from '../errors.js';
+
+const list =
+  <T>(parse: (text: string, flag: string) => T, flag: string) =>
+  (text: string): T[] =>
+    text.split(',').map((part) => parse(part.trim(), flag));
+
+/** Parses a whole number of at least `least`; throws UsageError that names the flag. */
+export const integer = (text: string, flag: string, least = 1): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isInteger(value) || value < least) {
+    throw expected(`a whole number of at least ${least}`, flag, text);
+  }
+  return value;
+};
+
+/** Parses a finite number of at least `least` (or above it, if `open`); throws UsageError that names the flag. */
+export const number = (text: string, flag: string, least = -Infinity, open = false): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < least || (open && value === least)) {
+    throw expected(`a number ${open ? 'above' : 'of at least'} ${least}`, flag, text);
+  }
+  return value;
+};
+
+/** Parses `i/n` with 0 <= i < n. */
+const shard = (text: string): { index: number; count: number } => {
+  const match = /^(\d+)\/(\d+)$/.exec(text);
+  const [index, count] = [Number(match?.[1]), Number(match?.[2])];
+  if (!match || count < 1 || index >= count) {
+    throw expected('i/n with 0 <= i < n', '--shard', text, 'The first of four shards is 0/4.');
+  }
+  return { index, count };
+};
+
+/** Collects a flag that may be given several times, or once with several values. */
+const collect = (text: string, previous: string[] | undefined): string[] => [...(previous ?? []), text];
+
+/** Every shared flag. A command takes those it needs: `command.addOption(shared.data())`. */
+export const shared = {
+  data: () => new Option('--data <dir>', 'unpacked root of the data set, or the folder of its archives'),
+  backbone: () =>
+    new Option('--backbone <file>', 'backbone weights (.safetensors); repeat to fuse several nets').argParser(
+      collect,
+    ),
+  features: () =>
+    new Option('--features <dir>', 'descriptors on disk, made by `verydeep extract`; repeatable').argParser(
+      collect,
+    ),
+  out: () => new Option('--out <dir>', 'folder for the results'),
+  split: () => new Option('--split <name>', 'part of the data set: train, val, trainval, test'),
+  scales: () =>
+    new Option('--scales <list>', 'smallest sides Q in pixels, e.g. 256,384,512').argParser(
+      list(integer, '--scales'),
+    ),
+  aggregate: () =>
+    new Option('--aggregate <how>', 'how scales are joined').choices(['average', 'stack', 'max'] as const),
+  noFlip: () => new Option('--no-flip', 'leave out the mirrored image'),
+  layer: () => new Option('--layer <name>', 'layer whose activations are the descriptor').default('fc7'),
+  precision: () =>
+    new Option('--precision <type>', 'arithmetic of extraction')
+      .choices(['fp32', 'int8'] as const)
+      .default('fp32'),
+  engine: () =>
+    new Option('--engine <name>', 'what computes')
+      .choices(['auto', 'onnxruntime', 'tensorflow'] as const)
+      .default('auto'),
+  provider: () =>
+    new Option('--provider <name>', "ONNX Runtime's execution provider")
+      .choices(['cpu', 'webgpu', 'cuda'] as const)
+      .default('cpu'),
+  gpu: () =>
+    new Option('--gpu <n>', 'which GPU, counted from 0').argParser((text: string) =>
+      integer(text, '--gpu', 0),
+    ),
+  threads: () =>
+    new Option('--threads <n>', 'threads that compute')
+      .argParser((text: string) => integer(text, '--threads'))
+      .default(availableParallelism(), 'all cores'),
+  workers: () =>
+    new Option('--workers <n>', 'worker threads').argParser((text: string) => integer(text, '--workers')),
+  trainPerClass: () =>
+    new Option('--train-per-class <n>', 'training images a class').argParser((text: string) =>
+      integer(text, '--train-per-class'),
+    ),
+  splits: () =>
+    new Option('--splits <n>', 'random splits').argParser((text: string) => integer(text, '--splits')),
+  solver: () =>
+    new Option('--solver <name>', 'SVM solver')
+      .choices(['auto', 'dual', 'primal', 'libsvm'] as const)
+      .default('auto'),
+  seed: () =>
+    new Option('--seed <n>', 'seed of everything random')
+      .argParser((text: string) => integer(text, '--seed', 0))
+      .default(1),
+  shard: () => new Option('--shard <i/n>', 'do only the i-th of n parts, counted from 0').argParser(shard),
+  resume: () => new Option('--resume', 'continue what an earlier run left in --out'),
+  json: () => new Option('--json', 'print one JSON document on standard output'),
+  quiet: () => new Option('--quiet', 'no progress'),
+};

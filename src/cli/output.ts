@@ -1,0 +1,91 @@
+// What every command does with its outcome: JSON or prose, progress on standard error, exit codes.
+import { existsSync } from 'node:fs';
+import cliProgress from 'cli-progress';
+import { UsageError } from '../errors.js';
+import { isEmptyFolder } from '../files.js';
+import type { OnProgress, Skipped } from '../progress.js';
+
+/** Exit codes of the command line. */
+export const exitCodes = { done: 0, failed: 1, usage: 2, skipped: 3, interrupted: 130 } as const;
+
+/** The flags that decide what is printed. */
+export interface OutputOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Prints prose for people: standard output, or standard error where standard output carries JSON. */
+export const say = (options: OutputOptions, text: string): void => {
+  (options.json ? process.stderr : process.stdout).write(`${text}\n`);
+};
+
+/** Prints the one JSON document of `--json`. */
+export const sayJson = (document: unknown): void => {
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+};
+
+/** Prints a remark on standard error, unless `--quiet`. */
+export const note = (options: OutputOptions, text: string): void => {
+  if (!options.quiet) process.stderr.write(`${text}\n`);
+};
+
+const SHOWN_SKIPPED = 20;
+
+/** Lists skipped images with their reasons on standard error and sets exit code 3, if there are any. */
+export const reportSkipped = (skipped: readonly Skipped[]): void => {
+  if (skipped.length === 0) return;
+  process.stderr.write(`Skipped ${skipped.length} image${skipped.length === 1 ? '' : 's'}:\n`);
+  for (const { path, reason } of skipped.slice(0, SHOWN_SKIPPED))
+    process.stderr.write(`  ${path}: ${reason}\n`);
+  if (skipped.length > SHOWN_SKIPPED) {
+    process.stderr.write(`  … and ${skipped.length - SHOWN_SKIPPED} more, all listed in the results.\n`);
+  }
+  process.exitCode = exitCodes.skipped;
+};
+
+/** Refuses an `--out` that holds results already, unless `--resume` continues it. */
+export const refuseUsedFolder = async (out: string, resume: boolean | undefined): Promise<void> => {
+  if (!resume && existsSync(out) && !(await isEmptyFolder(out))) {
+    throw new UsageError(
+      `The folder ${out} given for --out already holds files. Add --resume to continue that run, or choose another folder.`,
+    );
+  }
+};
+
+const figureText = (figures: Readonly<Record<string, number | string>>): string =>
+  Object.entries(figures)
+    .map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`)
+    .join('  ');
+
+/**
+ * A progress bar for each task on standard error: redrawn in place on a terminal, a line now and then elsewhere.
+ * `stop` must be called before anything else is printed.
+ */
+export const progressBar = (options: OutputOptions): { onProgress: OnProgress; stop: () => void } => {
+  if (options.quiet) return { onProgress: () => undefined, stop: () => undefined };
+  let task: string | undefined;
+  let bar: cliProgress.SingleBar | undefined;
+  const stop = (): void => {
+    bar?.stop();
+    [bar, task] = [undefined, undefined];
+  };
+  const onProgress: OnProgress = (event) => {
+    if (event.task !== task) {
+      stop();
+      task = event.task;
+      bar = new cliProgress.SingleBar({
+        stream: process.stderr,
+        noTTYOutput: !process.stderr.isTTY,
+        notTTYSchedule: 5000,
+        hideCursor: true,
+        etaBuffer: 50,
+        format: `${event.task} {bar} {percentage}%  {value}/{total} ${event.unit}  {figures}  {eta_formatted} left`,
+        barsize: 24,
+      });
+      bar.start(event.total ?? 0, 0, { figures: '' });
+    }
+    if (event.total !== undefined) bar?.setTotal(event.total);
+    bar?.update(event.done, { figures: figureText(event.figures ?? {}) });
+  };
+  return { onProgress, stop };
+};

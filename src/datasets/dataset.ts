@@ -1,0 +1,44 @@
+// What every data set gives: images by name and place, their labels and boxes, and the classes. No pixels.
+
+/** Where an image's encoded bytes lie: a whole file, or a slice of an archive that is read in place. */
+export interface ImageSource {
+  /** Absolute path of the image file or of the archive. */
+  readonly file: string;
+  /** The slice of `file`, in bytes; the whole file where missing. */
+  readonly slice?: { readonly offset: number; readonly length: number };
+}
+
+/** A rectangle in 0-based pixels of the image as stored (before EXIF orientation): x, y of the top left corner. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** One image, or one box of an image, and what is known of it. */
+export interface Item {
+  /** Unique in the data set and stable between runs: the relative path, the VOC id, "2010_006088#1" for a person. */
+  readonly id: string;
+  /** Path as shown to the user, relative to the data set's root, `/` between folders. */
+  readonly path: string;
+  readonly source: ImageSource;
+  /** The classes present, sorted by class index. */
+  readonly labels: readonly string[];
+  /** Classes for which the item counts as neither positive nor negative (VOC's label 0: only difficult objects). */
+  readonly ignored?: readonly string[];
+  readonly box?: Box;
+}
+
+/** A data set: its classes in index order, and its items sorted by id in each split. */
+export interface Dataset {
+  /** "folder", "csv", "imagenet", "voc2007", … */
+  readonly name: string;
+  /** Absolute path it was read from. */
+  readonly root: string;
+  readonly classes: readonly string[];
+  /** Items by split ("train", "val", "trainval", "test"); a data set without official splits has the one split "all". */
+  readonly splits: Readonly<Record<string, readonly Item[]>>;
+  /** Files that were passed over, with the reason. */
+  readonly strays: readonly { readonly path: string; readonly reason: string }[];
+}
