@@ -2,3 +2,18 @@
 export { UsageError, VerydeepError } from './errors.js';
 export type { OnProgress, ProgressEvent, Skipped } from './progress.js';
 export type { Box, Dataset, ImageSource, Item } from './datasets/dataset.js';
+export type { ApForm, PrecisionRecall } from './evaluation/average-precision.js';
+export { averagePrecision, precisionRecall } from './evaluation/average-precision.js';
+export type { Confusion } from './evaluation/confusion.js';
+export {
+  accuracy,
+  classRecalls,
+  classSizes,
+  confusionMatrix,
+  countOf,
+  meanClassRecall,
+} from './evaluation/confusion.js';
+export { argmax, MISSING, rank } from './evaluation/ranking.js';
+export type { BootstrapOptions, Interval } from './evaluation/statistics.js';
+export { bootstrap, mean, standardDeviation } from './evaluation/statistics.js';
+export { topK } from './evaluation/top-k.js';

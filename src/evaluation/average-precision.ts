@@ -1,0 +1,85 @@
+// Average precision as the VOC development kits define it: the 11-point form of 2007 and the all-points form of 2010.
+import { expected } from '../errors.js';
+import { rank } from './ranking.js';
+
+/** `11-point`: the measure of VOC 2007. `all-points`: that of VOC 2010 and later, the area under the monotone curve. */
+export type ApForm = '11-point' | 'all-points';
+
+/** The precision and recall after each item that counts, from the best ranked on; both in [0, 1]. */
+export interface PrecisionRecall {
+  readonly precision: Float64Array;
+  readonly recall: Float64Array;
+  /** How many items are positive. */
+  readonly positives: number;
+}
+
+/**
+ * Precision and recall down the ranking. Items labelled 0 (only difficult objects) are neither right nor wrong: they are
+ * taken out first.
+ *
+ * @param scores one number an item, higher for "more likely present"; -Infinity where an item has no score (ranked last)
+ * @param labels one label an item: above 0 present, below 0 absent, 0 not counted
+ * @returns curves of one point an item that counts; recall is NaN throughout where there is no positive
+ * @throws UsageError when the lengths differ or a score is NaN
+ */
+export const precisionRecall = (scores: ArrayLike<number>, labels: ArrayLike<number>): PrecisionRecall => {
+  if (scores.length !== labels.length) {
+    throw expected(`${labels.length} scores, one a label`, 'scores', scores.length);
+  }
+  const counted = rank(scores).filter((item) => labels[item] !== 0);
+  const positives = counted.reduce((sum, item) => sum + Number(labels[item]! > 0), 0);
+  const precision = new Float64Array(counted.length);
+  const recall = new Float64Array(counted.length);
+  let found = 0;
+  counted.forEach((item, i) => {
+    found += Number(labels[item]! > 0);
+    precision[i] = found / (i + 1);
+    recall[i] = found / positives;
+  });
+  return { precision, recall, positives };
+};
+
+/** The best precision from each point of the curve on: the curve made monotone from the right. */
+const envelope = (precision: Float64Array): Float64Array => {
+  const result = precision.slice();
+  for (let i = result.length - 2; i >= 0; i--) result[i] = Math.max(result[i]!, result[i + 1]!);
+  return result;
+};
+
+/** Mean over the recalls 0, 0.1, …, 1 of the best precision at that recall or a higher one; 0 where none is reached. */
+const elevenPoint = ({ precision, recall }: PrecisionRecall): number => {
+  const best = envelope(precision);
+  let sum = 0;
+  for (let i = 0; i <= 10; i++) sum += (best[recall.findIndex((value) => value >= i / 10)] ?? 0) / 11;
+  return sum;
+};
+
+/** Area under the monotone curve, summed where recall grows. */
+const allPoints = ({ precision, recall }: PrecisionRecall): number => {
+  const best = envelope(precision);
+  let area = 0;
+  for (let i = 0; i < recall.length; i++) area += (recall[i]! - (recall[i - 1] ?? 0)) * best[i]!;
+  return area;
+};
+
+const forms: Readonly<Record<ApForm, (curve: PrecisionRecall) => number>> = {
+  '11-point': elevenPoint,
+  'all-points': allPoints,
+};
+
+/**
+ * Average precision of a ranking, in [0, 1]; NaN where no item is positive.
+ *
+ * @param scores as for {@link precisionRecall}
+ * @param labels as for {@link precisionRecall}
+ * @param form which of the two definitions; the paper's VOC 2007 figures are 11-point
+ * @throws UsageError when the lengths differ or a score is NaN
+ */
+export const averagePrecision = (
+  scores: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  form: ApForm = 'all-points',
+): number => {
+  const curve = precisionRecall(scores, labels);
+  return curve.positives === 0 ? NaN : forms[form](curve);
+};
