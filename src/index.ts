@@ -17,3 +17,6 @@ export { argmax, MISSING, rank } from './evaluation/ranking.js';
 export type { BootstrapOptions, Interval } from './evaluation/statistics.js';
 export { bootstrap, mean, standardDeviation } from './evaluation/statistics.js';
 export { topK } from './evaluation/top-k.js';
+export { openBackbone, saveBackbone } from './backbone/backbone.js';
+export type { Backbone, BackboneMetadata, InputNormalisation } from './backbone/backbone.js';
+export { openSafetensors, writeSafetensors } from './backbone/safetensors.js';
