@@ -20,3 +20,4 @@ export { topK } from './evaluation/top-k.js';
 export { openBackbone, saveBackbone } from './backbone/backbone.js';
 export type { Backbone, BackboneMetadata, InputNormalisation } from './backbone/backbone.js';
 export { openSafetensors, writeSafetensors } from './backbone/safetensors.js';
+export * from './backbone/architecture.js';

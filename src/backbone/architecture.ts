@@ -54,13 +54,16 @@ export interface PoolLayer {
 export type Layer = ConvLayer | DenseLayer | LrnLayer | PoolLayer;
 export type WeightedLayer = ConvLayer | DenseLayer;
 
-/** Krizhevsky's constants: x / (k + alpha / size * sum of squares over `size` neighbouring channels) ^ beta. */
+/**
+ * Krizhevsky's constants and formula: x / (k + alpha * sum of squares over `size` neighbouring channels) ^ beta.
+ * ONNX and Caffe divide alpha by the size: there alpha is 5e-4.
+ */
 export const lrn = { size: 5, alpha: 1e-4, beta: 0.75, k: 2 } as const;
 
 /** Output channels of each block at width 1. */
 const channels = [64, 128, 256, 512, 512] as const;
 
-/** Kernel sides of each block's convolutions, a character each. */
+/** Kernel sides of each block's convolutions, a digit each. */
 const kernels: Readonly<Record<Config, readonly string[]>> = {
   A: ['3', '3', '33', '33', '33'],
   'A-LRN': ['3', '3', '33', '33', '33'],
@@ -110,7 +113,7 @@ export const layersOf = (net: Architecture): readonly Layer[] => {
   let inputs = 3;
   for (let block = 1; block <= net.blocks; block++) {
     const outputs = Math.max(1, Math.round((channels[block - 1] as number) * net.width));
-    [...(kernels[net.config][block - 1] as string)].forEach((kernel, i) => {
+    Array.from(kernels[net.config][block - 1] as string).forEach((kernel, i) => {
       layers.push({
         kind: 'conv',
         name: `conv${block}_${i + 1}`,
