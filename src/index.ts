@@ -21,3 +21,8 @@ export { openBackbone, saveBackbone } from './backbone/backbone.js';
 export type { Backbone, BackboneMetadata, InputNormalisation } from './backbone/backbone.js';
 export { openSafetensors, writeSafetensors } from './backbone/safetensors.js';
 export * from './backbone/architecture.js';
+export { ImageError, type RgbImage } from './images/image.js';
+export { readImageBytes } from './images/source.js';
+export { type DecodeOptions, decode, loadImage } from './images/decode.js';
+export { KERNELS, type Kernel, resizeSmallestSide, resizeTo } from './images/resize.js';
+export { centreCrop, clipToImage, crop, flip, randomCrop } from './images/crop.js';

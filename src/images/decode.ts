@@ -1,0 +1,74 @@
+// Any image that sharp reads becomes 8-bit sRGB with three channels.
+import sharp from 'sharp';
+import { messageOf } from '../errors.js';
+import { ImageError, type RgbImage } from './image.js';
+import { type ByteSource, readImageBytes } from './source.js';
+
+export interface DecodeOptions {
+  /**
+   * Turns the image as its EXIF orientation says. Off by default: boxes of data sets are in pixels as stored, and
+   * their kits ignore the tag.
+   */
+  readonly orient?: boolean;
+  /** Most pixels that an image may have, so that a small file cannot fill the memory. Default 100 million. */
+  readonly maxPixels?: number;
+}
+
+/** Most pixels of an image unless said otherwise: 300 MB once decoded. */
+export const MAX_PIXELS = 100_000_000;
+
+const TRUNCATED = /premature end|unexpected end|unable to parse image|read error|end of file|truncated/i;
+
+/** Whether bytes look like text: what a saved error page or a note named .jpg holds. */
+const looksLikeText = (bytes: Uint8Array): boolean =>
+  bytes.subarray(0, 256).every((b) => b >= 0x80 || b >= 0x20 || (b >= 0x09 && b <= 0x0d)) &&
+  bytes.subarray(0, 4).every((b) => b < 0x80);
+
+/** What is wrong with `bytes`, in a few words, given what libvips said of them. */
+const reasonOf = (bytes: Uint8Array, error: unknown, maxPixels: number): string => {
+  const message = messageOf(error);
+  if (message.includes('exceeds pixel limit')) return `it has more than ${maxPixels} pixels`;
+  if (message.includes('unsupported image format')) {
+    return looksLikeText(bytes) ? 'it holds text, not an image' : 'it is no image of a known format';
+  }
+  if (TRUNCATED.test(message)) return 'the image data is cut short or damaged';
+  return `the image data is damaged (${message.replace(/^Input buffer has corrupt header:\s*/, '') || 'bad header'})`;
+};
+
+/**
+ * Decodes an image of any type that sharp reads: grey, palette, 16-bit, CMYK and tagged colours are converted to
+ * sRGB, transparency is flattened on white, of an animation the first frame is taken, SVG is drawn at its own size.
+ *
+ * @param bytes the encoded image
+ * @param path name for messages
+ * @throws ImageError when the bytes are no image, damaged, cut short, or hold more than `maxPixels` pixels
+ */
+export const decode = async (
+  bytes: Uint8Array,
+  path: string,
+  { orient = false, maxPixels = MAX_PIXELS }: DecodeOptions = {},
+): Promise<RgbImage> => {
+  if (bytes.length === 0) throw new ImageError(path, 'the file is empty');
+  try {
+    const image = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels });
+    const { data, info } = await (orient ? image.autoOrient() : image)
+      .flatten({ background: '#ffffff' })
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, data };
+  } catch (error) {
+    throw new ImageError(path, reasonOf(bytes, error, maxPixels));
+  }
+};
+
+/**
+ * Reads and decodes an image: {@link readImageBytes}, then {@link decode}.
+ *
+ * @throws ImageError as both
+ */
+export const loadImage = async (
+  source: ByteSource,
+  path = source.file,
+  options: DecodeOptions = {},
+): Promise<RgbImage> => decode(await readImageBytes(source, path), path, options);

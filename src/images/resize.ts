@@ -1,0 +1,71 @@
+// Isotropic rescaling to a smallest side Q with a kernel that is always named (paper, sections 3.1 and 3.2).
+import sharp from 'sharp';
+import { expected } from '../errors.js';
+import { MAX_PIXELS } from './decode.js';
+import { ImageError, type RgbImage } from './image.js';
+
+/**
+ * Resampling kernels, by sharp's names. All but "nearest" filter before they shrink. To enlarge, libvips has "nearest",
+ * "linear" and one cubic interpolator, which stands for the others.
+ */
+export const KERNELS = ['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3'] as const;
+export type Kernel = (typeof KERNELS)[number];
+
+/**
+ * The size that gives the smallest side `q` pixels and keeps the proportions; the longer side is rounded to the
+ * nearest pixel (halves up).
+ */
+export const sizeForSmallestSide = (
+  width: number,
+  height: number,
+  q: number,
+): { width: number; height: number } =>
+  width <= height
+    ? { width: q, height: Math.round((height * q) / width) }
+    : { width: Math.round((width * q) / height), height: q };
+
+/**
+ * Resizes to exactly `width` × `height` pixels, whatever the proportions. Works on the decoded pixels, so that no
+ * decoder's shrink-on-load takes part.
+ */
+export const resizeTo = async (
+  image: RgbImage,
+  width: number,
+  height: number,
+  kernel: Kernel,
+): Promise<RgbImage> => {
+  if (width === image.width && height === image.height) return image;
+  const { data } = await sharp(image.data, {
+    raw: { width: image.width, height: image.height, channels: 3 },
+    limitInputPixels: false,
+  })
+    .resize({ width, height, fit: 'fill', kernel, fastShrinkOnLoad: false })
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { width, height, data };
+};
+
+/**
+ * Rescales isotropically so that the smallest side has `q` pixels.
+ *
+ * @param q smallest side in pixels, a whole number of at least 1
+ * @param kernel resampling kernel
+ * @param path name for messages
+ * @throws UsageError for a `q` out of range; ImageError for an image so long and thin that the result would not fit
+ */
+export const resizeSmallestSide = async (
+  image: RgbImage,
+  q: number,
+  kernel: Kernel,
+  path = 'image',
+): Promise<RgbImage> => {
+  if (!Number.isInteger(q) || q < 1) throw expected('a whole number of at least 1', 'the smallest side', q);
+  const { width, height } = sizeForSmallestSide(image.width, image.height, q);
+  if (width * height > MAX_PIXELS) {
+    throw new ImageError(
+      path,
+      `${image.width} × ${image.height} pixels would become ${width} × ${height} at smallest side ${q}`,
+    );
+  }
+  return resizeTo(image, width, height, kernel);
+};
