@@ -26,3 +26,8 @@ export { readImageBytes } from './images/source.js';
 export { type DecodeOptions, decode, loadImage } from './images/decode.js';
 export { KERNELS, type Kernel, resizeSmallestSide, resizeTo } from './images/resize.js';
 export { centreCrop, clipToImage, crop, flip, randomCrop } from './images/crop.js';
+export type { Bias, Certificate, ClassLabels, ClassWeights, Loss, SolverName } from './classifiers/problem.js';
+export { oneVsRest } from './classifiers/problem.js';
+export { type LinearModel, decisionValues } from './classifiers/model.js';
+export { type TrainOptions, trainOneVsRest } from './classifiers/train.js';
+export { type Metric, type SelectOptions, type Selection, refit, selectC } from './classifiers/select.js';

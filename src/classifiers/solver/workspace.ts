@@ -1,0 +1,105 @@
+// The memory of one binary problem over a Gram matrix, laid out so that plain TypeScript and WebAssembly share it.
+
+/** Rows that one block of the solver holds at most. */
+export const BLOCK = 512;
+
+/** Buckets of violations, from which the strongest are picked without sorting: the top bits of a float32. */
+export const BUCKETS = 4096;
+
+/** Indices in {@link Workspace.report}. */
+export const REPORT = {
+  /** Σ alpha - ½ Σ alpha y f - ½ Σ diagonal alpha². */
+  dual: 0,
+  /** ½ Σ alpha y f + Σ cost of the losses. */
+  primal: 1,
+  supportVectors: 2,
+  /** Steps of single coefficients, summed up over the problem. */
+  updates: 3,
+  /** Rows of the block picked last. */
+  blockSize: 4,
+  /** The bias, Σ y alpha times the square of the bias scale (augmented). */
+  bias: 5,
+  length: 8,
+} as const;
+
+/**
+ * Vectors of one problem: `n` rows of the Gram matrix, `m` rows of a block. `memory` is the WebAssembly memory's buffer
+ * or any other; every array is a view of it.
+ */
+export interface Workspace {
+  readonly n: number;
+  readonly m: number;
+  /** [n, n] inner products, without the bias. */
+  readonly gram: Float32Array;
+  /** +1, -1, or 0 for a row that does not train. */
+  readonly y: Float64Array;
+  /** Upper bound of alpha: C times the weight (hinge), Infinity (squared hinge), 0 for a row that does not train. */
+  readonly upper: Float64Array;
+  /** Cost of a unit of loss: C times the weight. */
+  readonly cost: Float64Array;
+  /** Added to the Gram matrix's diagonal: 0 (hinge), 1 / (2 cost) (squared hinge). */
+  readonly diagonal: Float64Array;
+  readonly alpha: Float64Array;
+  /** Decision values Σ alphaⱼ yⱼ (gram[i, j] + bias²), of all rows, also those that do not train. */
+  readonly f: Float64Array;
+  /** Violation of the optimality conditions, signed as the change of y alpha that mends it. */
+  readonly violation: Float32Array;
+  /** [2, BUCKETS] counts of violations by size, for each sign. */
+  readonly histogram: Int32Array;
+  /** The rows of the block, ascending. */
+  readonly block: Int32Array;
+  /** [m, m] the block's part of the Gram matrix, bias and all. */
+  readonly local: Float32Array;
+  /** Change of decision values within the block. */
+  readonly drift: Float32Array;
+  /** Change of y alpha of each row of the block. */
+  readonly change: Float32Array;
+  readonly report: Float64Array;
+}
+
+const align = (bytes: number): number => (bytes + 63) & ~63;
+
+/** Bytes and types of each vector, in the order of memory. */
+const layout = (n: number, m: number) =>
+  ({
+    y: [Float64Array, n],
+    upper: [Float64Array, n],
+    cost: [Float64Array, n],
+    diagonal: [Float64Array, n],
+    alpha: [Float64Array, n],
+    f: [Float64Array, n],
+    violation: [Float32Array, n],
+    histogram: [Int32Array, 2 * BUCKETS],
+    block: [Int32Array, m],
+    local: [Float32Array, m * m],
+    drift: [Float32Array, m],
+    change: [Float32Array, m],
+    report: [Float64Array, REPORT.length],
+  }) as const;
+
+/** Bytes that the vectors of one workspace take beside the Gram matrix. */
+export const workspaceBytes = (n: number, m: number): number =>
+  Object.values(layout(n, m)).reduce(
+    (sum, [type, length]) => sum + align(length * type.BYTES_PER_ELEMENT),
+    0,
+  );
+
+/** Block size for `n` rows: a whole number of vectors of four. */
+export const blockSize = (n: number): number => Math.min(BLOCK, (n + 7) & ~7);
+
+/** Lays a workspace out at byte `start` of `buffer`. */
+export const workspaceAt = (
+  gram: Float32Array,
+  n: number,
+  buffer: ArrayBufferLike,
+  start: number,
+): Workspace => {
+  const m = blockSize(n);
+  let at = start;
+  const views = Object.entries(layout(n, m)).map(([name, [type, length]]) => {
+    const view = new type(buffer as ArrayBuffer, at, length);
+    at += align(length * type.BYTES_PER_ELEMENT);
+    return [name, view];
+  });
+  return { n, m, gram, ...Object.fromEntries(views) } as Workspace;
+};
