@@ -31,3 +31,6 @@ export { oneVsRest } from './classifiers/problem.js';
 export { type LinearModel, decisionValues } from './classifiers/model.js';
 export { type TrainOptions, trainOneVsRest } from './classifiers/train.js';
 export { type Metric, type SelectOptions, type Selection, refit, selectC } from './classifiers/select.js';
+export { extractFeatures, type ExtractOptions, type Extracted } from './features/extract.js';
+export { openFeatures, type FeatureStore } from './features/reader.js';
+export { describeRecipe, recipes, resolveRecipe, type Recipe, type RecipeChoice } from './features/recipe.js';
