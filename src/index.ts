@@ -34,3 +34,7 @@ export { type Metric, type SelectOptions, type Selection, refit, selectC } from 
 export { extractFeatures, type ExtractOptions, type Extracted } from './features/extract.js';
 export { openFeatures, type FeatureStore } from './features/reader.js';
 export { describeRecipe, recipes, resolveRecipe, type Recipe, type RecipeChoice } from './features/recipe.js';
+export { datasetNames, openDataset, type OpenOptions, splitOf } from './datasets/open.js';
+export { type CsvOptions, readCsv } from './datasets/csv.js';
+export { readFolder } from './datasets/folder.js';
+export { setAside, type Split, type SplitOptions, stratifiedSplit } from './datasets/splits.js';

@@ -1,0 +1,78 @@
+// What the readers of data sets share: order, image names, folders that must exist, checks of the classes.
+import { readdir, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { extname } from 'node:path';
+import { UsageError, codeOf, expected, messageOf } from '../errors.js';
+import type { Dataset, Item } from './dataset.js';
+
+/** Order of ids and classes: by code unit, the same on every machine and in every language. */
+export const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Sorts items by id. */
+export const sorted = (items: Iterable<Item>): Item[] => [...items].sort((a, b) => byCode(a.id, b.id));
+
+/** Items by split, sorted by id in each. */
+export const bySplit = (items: Iterable<readonly [split: string, item: Item]>): Record<string, Item[]> => {
+  const splits = new Map<string, Item[]>();
+  for (const [split, item] of items) {
+    const list = splits.get(split);
+    if (list) list.push(item);
+    else splits.set(split, [item]);
+  }
+  return Object.fromEntries([...splits].map(([split, list]) => [split, sorted(list)]));
+};
+
+/** Endings of the image types that are read. */
+const IMAGE_ENDINGS: ReadonlySet<string> = new Set(
+  'jpg jpeg jpe jfif png webp gif tif tiff svg svgz avif heif heic'.split(' ').map((ending) => `.${ending}`),
+);
+
+/** Whether a file name ends like an image's; case does not matter. */
+export const isImageName = (name: string): boolean => IMAGE_ENDINGS.has(extname(name).toLowerCase());
+
+/** Entries of a folder in {@link byCode} order. */
+export const entriesOf = async (folder: string): Promise<Dirent[]> =>
+  (await readdir(folder, { withFileTypes: true })).sort((a, b) => byCode(a.name, b.name));
+
+/**
+ * Makes sure that a folder exists.
+ *
+ * @param where the option that named it, for the message
+ */
+export const requireFolder = async (folder: string, where = '--data'): Promise<void> => {
+  try {
+    if ((await stat(folder)).isDirectory()) return;
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') {
+      throw new UsageError(`Cannot read the folder ${folder} given for ${where}: ${messageOf(error)}.`);
+    }
+    throw expected('an existing folder', where, folder);
+  }
+  throw expected('a folder', where, folder, 'It is a file.');
+};
+
+/**
+ * Makes sure that there is something to tell apart.
+ *
+ * @throws UsageError naming the data set's folder when it has fewer than two classes
+ */
+export const requireClasses = (dataset: Pick<Dataset, 'root' | 'classes'>): void => {
+  if (dataset.classes.length >= 2) return;
+  throw expected(
+    'at least two classes',
+    dataset.root,
+    dataset.classes,
+    'A classifier needs images of another class, in a folder of their own.',
+  );
+};
+
+/**
+ * The one class of an item of a single-label data set.
+ *
+ * @throws UsageError naming the item when it has no or several labels
+ */
+export const onlyLabel = (item: Item): string => {
+  const [label] = item.labels;
+  if (label === undefined || item.labels.length > 1) throw expected('one label', item.path, item.labels);
+  return label;
+};
