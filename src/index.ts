@@ -38,3 +38,7 @@ export { datasetNames, openDataset, type OpenOptions, splitOf } from './datasets
 export { type CsvOptions, readCsv } from './datasets/csv.js';
 export { readFolder } from './datasets/folder.js';
 export { setAside, type Split, type SplitOptions, stratifiedSplit } from './datasets/splits.js';
+export { GraphBuilder, type Attribute, type Dimension, type ExternalTensor } from './engine/onnx.js';
+export { Session, type Provider, type SessionOptions, type ValueInfo } from './engine/session.js';
+export { gram, matmul, type GemmOptions } from './engine/gemm.js';
+export type { Tensor, TensorType } from './engine/tensor.js';

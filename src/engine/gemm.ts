@@ -1,0 +1,144 @@
+// Matrix products in float32 on ONNX Runtime: general ones, and Gram matrices by symmetric blocks.
+import { availableParallelism } from 'node:os';
+import { expected } from '../errors.js';
+import { GraphBuilder } from './onnx.js';
+import { NativeSession, Value, allocate } from './ort.js';
+
+/** How a product is computed. */
+export interface GemmOptions {
+  /** Threads that compute; default all cores. */
+  readonly threads?: number;
+}
+
+/** Rows of a block of a Gram matrix: large enough for full speed, small enough that little is computed twice. */
+const BLOCK = 1024;
+
+const productModel = (transposeA: boolean, transposeB: boolean): Uint8Array => {
+  const g = new GraphBuilder();
+  const a = g.input('a', 'float32', ['i', 'j']);
+  const b = g.input('b', 'float32', ['k', 'l']);
+  const attributes = { transA: Number(transposeA), transB: Number(transposeB) };
+  g.output(g.node('FusedMatMul', [a, b], attributes, { domain: 'com.microsoft', name: 'c' }), 'float32', [
+    'm',
+    'n',
+  ]);
+  return g.model();
+};
+
+const checkMatrix = (name: string, data: Float32Array, rows: number, columns: number): void => {
+  for (const [side, size] of Object.entries({ rows, columns }))
+    if (!Number.isInteger(size) || size < 1)
+      throw expected('a positive whole number', `${side} of ${name}`, size);
+  if (data.length !== rows * columns)
+    throw expected(`${rows} x ${columns} = ${rows * columns} numbers`, `the matrix ${name}`, data.length);
+};
+
+const run = (session: NativeSession, inputs: readonly Value[], output: Value): void => {
+  try {
+    session.run(inputs, [output]);
+  } finally {
+    output.release();
+  }
+};
+
+/**
+ * The product A·B, or with transposed factors, in float32.
+ *
+ * @param a A, row-major, `aRows` x `aColumns` as it lies in memory
+ * @param b B, row-major, `bRows` x `bColumns` as it lies in memory
+ * @returns the product, row-major
+ * @throws UsageError when lengths or inner dimensions do not fit
+ */
+export const matmul = (
+  a: Float32Array,
+  aRows: number,
+  aColumns: number,
+  b: Float32Array,
+  bRows: number,
+  bColumns: number,
+  options: GemmOptions & { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
+): Float32Array => {
+  const { transposeA = false, transposeB = false, threads = availableParallelism() } = options;
+  checkMatrix('A', a, aRows, aColumns);
+  checkMatrix('B', b, bRows, bColumns);
+  const [rows, inner] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
+  const [innerB, columns] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
+  if (inner !== innerB) throw expected(`${inner} rows`, 'the second factor of a product', innerB);
+  const c = allocate('float32', rows * columns);
+  const session = new NativeSession(productModel(transposeA, transposeB), { threads });
+  const values: Value[] = [];
+  try {
+    values.push(new Value(a, 'float32', [aRows, aColumns]), new Value(b, 'float32', [bRows, bColumns]));
+    run(session, values, new Value(c, 'float32', [rows, columns]));
+  } finally {
+    for (const value of values) value.release();
+    session.close();
+  }
+  return c;
+};
+
+/**
+ * The Gram matrix X·Xᵀ in float32: blocks above the diagonal are computed, those below are their mirror images, so the
+ * result is exactly symmetric.
+ *
+ * @param x the rows whose inner products are taken, row-major, `rows` x `columns`
+ * @returns `rows` x `rows`, row-major
+ * @throws UsageError when the length of `x` does not fit
+ */
+export const gram = (
+  x: Float32Array,
+  rows: number,
+  columns: number,
+  options: GemmOptions = {},
+): Float32Array => {
+  checkMatrix('X', x, rows, columns);
+  const result = allocate('float32', rows * rows);
+  const session = new NativeSession(productModel(false, true), {
+    threads: options.threads ?? availableParallelism(),
+  });
+  const strips: Value[] = [];
+  const scratch = allocate('float32', Math.min(rows, BLOCK) ** 2);
+  try {
+    for (let i = 0; i < rows; i += BLOCK) {
+      const height = Math.min(BLOCK, rows - i);
+      strips.push(new Value(x.subarray(i * columns, (i + height) * columns), 'float32', [height, columns]));
+    }
+    strips.forEach((left, p) => {
+      for (let q = p; q < strips.length; q++) {
+        const right = strips[q]!;
+        const [m, n] = [left.dims[0]!, right.dims[0]!];
+        run(session, [left, right], new Value(scratch.subarray(0, m * n), 'float32', [m, n]));
+        placeBlock(result, rows, scratch, p * BLOCK, q * BLOCK, m, n);
+      }
+    });
+  } finally {
+    for (const strip of strips) strip.release();
+    session.close();
+  }
+  return result;
+};
+
+const TILE = 32; // A tile of both orientations stays in the first-level cache.
+
+/** Copies an m x n block to (top, left) of the square matrix and, transposed, to (left, top). */
+const placeBlock = (
+  matrix: Float32Array,
+  size: number,
+  block: Float32Array,
+  top: number,
+  left: number,
+  m: number,
+  n: number,
+): void => {
+  for (let r = 0; r < m; r++) matrix.set(block.subarray(r * n, (r + 1) * n), (top + r) * size + left);
+  for (let r0 = 0; r0 < m; r0 += TILE) {
+    for (let c0 = 0; c0 < n; c0 += TILE) {
+      const [r1, c1] = [Math.min(m, r0 + TILE), Math.min(n, c0 + TILE)];
+      for (let c = c0; c < c1; c++) {
+        // A block on the diagonal is symmetric up to rounding; mirroring its upper half makes it so exactly.
+        const end = top === left ? Math.min(r1, c) : r1;
+        for (let r = r0; r < end; r++) matrix[(left + c) * size + top + r] = block[r * n + c]!;
+      }
+    }
+  }
+};

@@ -1,0 +1,302 @@
+// Writes ONNX models: a graph is built node by node and encoded with protobufjs.
+import protobuf from 'protobufjs';
+import { expected } from '../errors.js';
+import type { Tensor, TensorType } from './tensor.js';
+
+const field = (type: string, id: number, rule?: 'repeated'): protobuf.IField => ({
+  type,
+  id,
+  ...(rule && { rule }),
+});
+
+/** The messages of onnx.proto that a writer needs, with their field numbers. */
+const schema: protobuf.INamespace = {
+  nested: {
+    Entry: { fields: { key: field('string', 1), value: field('string', 2) } },
+    Opset: { fields: { domain: field('string', 1), version: field('int64', 2) } },
+    Dimension: {
+      oneofs: { value: { oneof: ['size', 'name'] } },
+      fields: { size: field('int64', 1), name: field('string', 2) },
+    },
+    Shape: { fields: { dim: field('Dimension', 1, 'repeated') } },
+    TensorKind: { fields: { elemType: field('int32', 1), shape: field('Shape', 2) } },
+    Kind: { fields: { tensorType: field('TensorKind', 1) } },
+    ValueInfo: { fields: { name: field('string', 1), type: field('Kind', 2) } },
+    TensorData: {
+      fields: {
+        dims: field('int64', 1, 'repeated'),
+        dataType: field('int32', 2),
+        name: field('string', 8),
+        rawData: field('bytes', 9),
+        externalData: field('Entry', 13, 'repeated'),
+        dataLocation: field('int32', 14),
+      },
+    },
+    Attribute: {
+      fields: {
+        name: field('string', 1),
+        f: field('float', 2),
+        i: field('int64', 3),
+        s: field('bytes', 4),
+        t: field('TensorData', 5),
+        floats: field('float', 7, 'repeated'),
+        ints: field('int64', 8, 'repeated'),
+        type: field('int32', 20),
+      },
+    },
+    Node: {
+      fields: {
+        input: field('string', 1, 'repeated'),
+        output: field('string', 2, 'repeated'),
+        name: field('string', 3),
+        opType: field('string', 4),
+        attribute: field('Attribute', 5, 'repeated'),
+        domain: field('string', 7),
+      },
+    },
+    Graph: {
+      fields: {
+        node: field('Node', 1, 'repeated'),
+        name: field('string', 2),
+        initializer: field('TensorData', 5, 'repeated'),
+        input: field('ValueInfo', 11, 'repeated'),
+        output: field('ValueInfo', 12, 'repeated'),
+      },
+    },
+    Model: {
+      fields: {
+        irVersion: field('int64', 1),
+        producerName: field('string', 2),
+        graph: field('Graph', 7),
+        opsetImport: field('Opset', 8, 'repeated'),
+      },
+    },
+  },
+};
+
+const Model = protobuf.Root.fromJSON(schema).lookupType('Model');
+
+const IR_VERSION = 10;
+/** The operator sets that a model may use, and their versions. */
+const opsets: Readonly<Record<string, number>> = {
+  '': 21,
+  'com.microsoft': 1,
+  'com.microsoft.nchwc': 1,
+};
+
+/** ONNX's numbers of the element types. */
+export const elementTypes: Readonly<Record<TensorType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  float16: 10,
+};
+
+/** Attributes that hold floating-point numbers; every other number is an integer. An operator a row. */
+const floatAttributes: Readonly<Record<string, readonly string[]>> = {
+  BatchNormalization: ['epsilon', 'momentum'],
+  Celu: ['alpha'],
+  Elu: ['alpha'],
+  FusedConv: ['activation_params'],
+  FusedGemm: ['alpha', 'beta', 'activation_alpha', 'activation_beta'],
+  FusedMatMul: ['alpha'],
+  Gemm: ['alpha', 'beta'],
+  HardSigmoid: ['alpha', 'beta'],
+  InstanceNormalization: ['epsilon'],
+  LRN: ['alpha', 'beta', 'bias'],
+  LayerNormalization: ['epsilon'],
+  LeakyRelu: ['alpha'],
+  Conv: ['activation_params'],
+  Selu: ['alpha', 'gamma'],
+  ThresholdedRelu: ['alpha'],
+};
+
+const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
+
+/** What an attribute of a node may be. */
+export type Attribute = number | string | readonly number[] | Tensor;
+
+/** A constant whose bytes lie in another file (raw, little-endian), given by offset and length in bytes. */
+export interface ExternalTensor {
+  readonly type: TensorType;
+  readonly dims: readonly number[];
+  /** File name, relative to the session's `externalDataFolder`. */
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A dimension: a fixed size, or a name where the size is free. */
+export type Dimension = number | string;
+
+const elementCount = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
+
+const tensorMessage = (tensor: Tensor, name?: string) => {
+  const { type, dims, data } = tensor;
+  if (elementCount(dims) !== data.length)
+    throw expected(`${data.length} elements`, `the shape of ${name ?? 'a tensor attribute'}`, dims);
+  return {
+    dims,
+    dataType: elementTypes[type],
+    ...(name !== undefined && { name }),
+    rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  };
+};
+
+const attributeMessage = (opType: string, name: string, value: Attribute) => {
+  const isFloat = floatAttributes[opType]?.includes(name) ?? false;
+  const checkInteger = (number: number): number => {
+    if (!Number.isInteger(number)) throw expected('a whole number', `${opType}'s attribute ${name}`, number);
+    return number;
+  };
+  if (typeof value === 'string')
+    return { name, type: attributeTypes.string, s: new TextEncoder().encode(value) };
+  if (typeof value === 'number')
+    return isFloat
+      ? { name, type: attributeTypes.float, f: value }
+      : { name, type: attributeTypes.int, i: checkInteger(value) };
+  if ('dims' in value) return { name, type: attributeTypes.tensor, t: tensorMessage(value) };
+  return isFloat
+    ? { name, type: attributeTypes.floats, floats: value }
+    : { name, type: attributeTypes.ints, ints: value.map(checkInteger) };
+};
+
+const valueMessage = (name: string, type: TensorType, dims: readonly Dimension[]) => ({
+  name,
+  type: {
+    tensorType: {
+      elemType: elementTypes[type],
+      shape: { dim: dims.map((d) => (typeof d === 'number' ? { size: d } : { name: d })) },
+    },
+  },
+});
+
+/**
+ * Builds an ONNX model. Values are known by their names: `input`, `constant` and `node` return them, `node` takes them.
+ *
+ * ```ts
+ * const g = new GraphBuilder();
+ * const x = g.input('x', 'float32', ['n', 3]);
+ * g.output(g.node('Relu', [x], {}, { name: 'y' }), 'float32', ['n', 3]);
+ * const session = Session.create(g.model());
+ * ```
+ */
+export class GraphBuilder {
+  readonly #inputs: object[] = [];
+  readonly #outputs: object[] = [];
+  readonly #nodes: object[] = [];
+  readonly #constants: object[] = [];
+  readonly #names = new Set<string>();
+  readonly #domains = new Set(['']);
+  #serial = 0;
+
+  #define(name: string): string {
+    if (this.#names.has(name)) throw expected('a name that is not in use yet', 'a value of the graph', name);
+    this.#names.add(name);
+    return name;
+  }
+
+  #require(name: string, user: string): string {
+    // An empty name stands for an optional input that is left out.
+    if (name !== '' && !this.#names.has(name))
+      throw expected('the name of a value of the graph', `an input of ${user}`, name);
+    return name;
+  }
+
+  /** Declares an input of the model. */
+  input(name: string, type: TensorType, dims: readonly Dimension[]): string {
+    this.#inputs.push(valueMessage(this.#define(name), type, dims));
+    return name;
+  }
+
+  /**
+   * Adds a constant: the tensor itself, or a piece of a file that is mapped when the session is made.
+   *
+   * @throws UsageError when the number of elements does not fit the shape, or the name is in use
+   */
+  constant(name: string, tensor: Tensor | ExternalTensor): string {
+    this.#define(name);
+    if ('data' in tensor) {
+      this.#constants.push(tensorMessage(tensor, name));
+      return name;
+    }
+    const { type, dims, location, offset, length } = tensor;
+    const externalData = Object.entries({ location, offset, length }).map(([key, value]) => ({
+      key,
+      value: String(value),
+    }));
+    this.#constants.push({ dims, dataType: elementTypes[type], name, externalData, dataLocation: 1 });
+    return name;
+  }
+
+  /** A one-dimensional int64 constant, as shapes, axes and permutations are given to operators. */
+  ints(...values: readonly number[]): string {
+    const data = BigInt64Array.from(values, BigInt);
+    return this.constant(`ints_${this.#serial++}`, { type: 'int64', dims: [values.length], data });
+  }
+
+  /** A float32 constant without dimensions. */
+  scalar(value: number): string {
+    const data = Float32Array.of(value);
+    return this.constant(`scalar_${this.#serial++}`, { type: 'float32', dims: [], data });
+  }
+
+  /**
+   * Adds a node and returns the name of its first output; with `outputs: n` the others are called `<first>.1`, `<first>.2`, …
+   *
+   * @param opType the operator ("Conv"); `options.domain` is its operator set ("com.microsoft"), ONNX's own by default
+   * @param inputs names of values; "" leaves an optional input out
+   * @param options `name` names the first output; by default a serial name is made
+   * @throws UsageError for an unknown input, a name in use, an unknown domain, or a fraction where an integer belongs
+   */
+  node(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    options: { readonly domain?: string; readonly outputs?: number; readonly name?: string } = {},
+  ): string {
+    const { domain = '', outputs = 1 } = options;
+    if (!(domain in opsets))
+      throw expected(Object.keys(opsets).join(' or '), `the domain of ${opType}`, domain);
+    const first = this.#define(options.name ?? `${opType}_${this.#serial++}`);
+    const output = Array.from({ length: outputs }, (_, i) =>
+      i === 0 ? first : this.#define(`${first}.${i}`),
+    );
+    this.#domains.add(domain);
+    this.#nodes.push({
+      input: inputs.map((name) => this.#require(name, opType)),
+      output,
+      name: first,
+      opType,
+      domain,
+      attribute: Object.entries(attributes).map(([name, value]) => attributeMessage(opType, name, value)),
+    });
+    return first;
+  }
+
+  /** Declares a value as an output of the model. */
+  output(name: string, type: TensorType, dims: readonly Dimension[]): string {
+    this.#outputs.push(valueMessage(this.#require(name, 'the model'), type, dims));
+    return name;
+  }
+
+  /** The encoded model. */
+  model(): Uint8Array {
+    return Model.encode(
+      Model.fromObject({
+        irVersion: IR_VERSION,
+        producerName: 'verydeep',
+        graph: {
+          name: 'graph',
+          node: this.#nodes,
+          initializer: this.#constants,
+          input: this.#inputs,
+          output: this.#outputs,
+        },
+        opsetImport: [...this.#domains].map((domain) => ({ domain, version: opsets[domain] })),
+      }),
+    ).finish();
+  }
+}
