@@ -1,0 +1,85 @@
+// Charts: a Vega-Lite specification drawn as SVG at once, so that the page needs no script to show it.
+import type { LoggerInterface } from 'vega';
+import type { TopLevelSpec } from 'vega-lite';
+import type { Content, Html } from './html.js';
+import { html, raw, slug } from './html.js';
+import { SERIES } from './style.js';
+
+/** What is drawn and how it is described. */
+export interface Chart {
+  readonly title: string;
+  /** What the chart shows, in words, for those who cannot see it: the main figures, not the colours. */
+  readonly description: string;
+  /** The Vega-Lite specification, with its data. */
+  readonly spec: TopLevelSpec;
+  /** The figures as a table, unfolded under the chart. */
+  readonly data?: Content;
+}
+
+/** Colours as variables of the page's style sheet: the chart follows light, dark and print. */
+const config = {
+  background: 'transparent',
+  font: 'system-ui, "DejaVu Sans", sans-serif',
+  view: { stroke: null },
+  axis: {
+    labelColor: 'var(--quiet)',
+    titleColor: 'var(--ink)',
+    gridColor: 'var(--line)',
+    domainColor: 'var(--quiet)',
+    tickColor: 'var(--quiet)',
+    labelFontSize: 12,
+    titleFontSize: 12,
+  },
+  legend: {
+    labelColor: 'var(--ink)',
+    titleColor: 'var(--ink)',
+    gradientStrokeColor: 'var(--line)',
+    labelFontSize: 12,
+    symbolLimit: 40,
+  },
+  title: { color: 'var(--ink)' },
+  text: { color: 'var(--ink)' },
+  mark: { color: 'var(--series1)' },
+  range: { category: Array.from({ length: SERIES }, (_, i) => `var(--series${i + 1})`) },
+} as const;
+
+/** Makes the ids inside a drawing its own, so that several drawings on one page do not share clip paths. */
+const ownIds = (svg: string, name: string): string => {
+  const found = new Map<string, string>();
+  const renamed = svg.replace(/\bid="([^"]+)"/g, (_, id: string) => {
+    found.set(id, `${name}-${found.size}`);
+    return `id="${found.get(id) ?? id}"`;
+  });
+  return renamed.replace(/url\(#([^)]+)\)/g, (_, id: string) => `url(#${found.get(id) ?? id})`);
+};
+
+/**
+ * The chart as HTML: an SVG drawing with its description, and its figures as a table to unfold.
+ *
+ * @throws Error from Vega-Lite when the specification is wrong
+ */
+export const chart = async ({ title, description, spec, data }: Chart): Promise<Html> => {
+  const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')]);
+  const quiet: LoggerInterface = vega.logger(vega.Error); // It warns of colours that it does not know: the page's variables.
+  const compiled = compile(spec, { config: config, logger: quiet }).spec;
+  const view = new vega.View(vega.parse(compiled), { renderer: 'none', logger: quiet });
+  try {
+    const svg = ownIds(await view.toSVG(), slug(title));
+    // Readers hear the description; the drawing's hundreds of marks are hidden from them.
+    const drawing = svg.replace('<svg', '<svg aria-hidden="true" focusable="false"');
+    return html`<figure class="chart">
+      <figcaption><strong>${title}.</strong> <span>${description}</span></figcaption>
+      <div role="img" aria-label="${title}. ${description}">${raw(drawing)}</div>
+      ${
+        data === undefined
+          ? undefined
+          : html`<details>
+              <summary>The figures as a table</summary>
+              ${data}
+            </details>`
+      }
+    </figure>`;
+  } finally {
+    view.finalize();
+  }
+};

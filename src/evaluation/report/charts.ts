@@ -1,0 +1,175 @@
+// The kinds of chart that reports use, as Vega-Lite specifications: lines, bars, a heat map.
+import type { TopLevelSpec } from 'vega-lite';
+
+/** One point of a line chart. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+  /** Which line it belongs to; one line where missing. */
+  readonly series?: string;
+}
+
+/** Axis titles, ranges and sizes of a line chart. */
+export interface LinesOptions {
+  readonly x: string;
+  readonly y: string;
+  /** Lowest and highest value of an axis; the data's own where missing. */
+  readonly xDomain?: readonly [number, number];
+  readonly yDomain?: readonly [number, number];
+  readonly logarithmic?: boolean;
+  /** Marks every point. */
+  readonly points?: boolean;
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** Dashes tell lines apart where colour cannot. */
+const dashes = [
+  [1, 0],
+  [6, 3],
+  [2, 2],
+  [8, 3, 2, 3],
+];
+
+const scale = (domain: readonly [number, number] | undefined, type?: 'log') => ({
+  ...(domain ? { domain: [...domain], nice: false } : {}),
+  ...(type ? { type } : { zero: domain === undefined ? false : domain[0] === 0 }),
+});
+
+/** A line a series, in the order given. */
+export const lines = (points: readonly Point[], options: LinesOptions): TopLevelSpec => {
+  const { width = 640, height = 320, logarithmic = false, points: marked = false } = options;
+  const series = [...new Set(points.map((point) => point.series ?? ''))];
+  return {
+    data: { values: points.map((point, order) => ({ ...point, order })) },
+    width,
+    height,
+    mark: {
+      type: 'line',
+      clip: options.xDomain !== undefined || options.yDomain !== undefined,
+      ...(marked ? { point: { filled: true, size: 40 } } : {}),
+    },
+    encoding: {
+      x: {
+        field: 'x',
+        type: 'quantitative',
+        title: options.x,
+        scale: scale(options.xDomain, logarithmic ? 'log' : undefined),
+      },
+      y: { field: 'y', type: 'quantitative', title: options.y, scale: scale(options.yDomain) },
+      order: { field: 'order' },
+      ...(series.length > 1
+        ? {
+            color: { field: 'series', type: 'nominal', title: '', sort: series },
+            strokeDash: {
+              field: 'series',
+              type: 'nominal',
+              title: '',
+              sort: series,
+              scale: { range: series.map((_, i) => dashes[Math.floor(i / 8) % dashes.length] ?? [1, 0]) },
+            },
+          }
+        : {}),
+    },
+  };
+};
+
+/** One bar; `low` and `high` draw its interval. */
+export interface Bar {
+  readonly name: string;
+  readonly value: number;
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/** Horizontal bars, the longest first, with intervals where given. */
+export const bars = (
+  values: readonly Bar[],
+  options: { readonly x: string; readonly xDomain?: readonly [number, number]; readonly width?: number },
+): TopLevelSpec =>
+  ({
+    data: { values: [...values] },
+    width: options.width ?? 560,
+    height: { step: 20 },
+    encoding: {
+      y: { field: 'name', type: 'nominal', sort: { field: 'value', order: 'descending' }, title: null },
+    },
+    layer: [
+      {
+        mark: { type: 'bar' },
+        encoding: {
+          x: { field: 'value', type: 'quantitative', title: options.x, scale: scale(options.xDomain) },
+        },
+      },
+      ...(values.some(({ low }) => low !== undefined)
+        ? [
+            {
+              mark: { type: 'rule', strokeWidth: 2, color: 'var(--ink)' },
+              encoding: { x: { field: 'low', type: 'quantitative' }, x2: { field: 'high' } },
+            },
+          ]
+        : []),
+    ],
+  }) as TopLevelSpec;
+
+/** One cell of a heat map. */
+export interface Cell {
+  readonly row: string;
+  readonly column: string;
+  /** From 0 to 1. */
+  readonly value: number;
+}
+
+/** A heat map of shares: rows and columns in the order given; figures are written where there is room. */
+export const heatMap = (
+  cells: readonly Cell[],
+  options: { readonly names: readonly string[]; readonly row: string; readonly column: string },
+): TopLevelSpec => {
+  const n = options.names.length;
+  const step = Math.max(5, Math.min(36, Math.floor(640 / n)));
+  const axis = { labels: n <= 60, ticks: n <= 60, labelLimit: 140, labelFontSize: Math.min(12, step) };
+  return {
+    data: { values: [...cells] },
+    width: n * step,
+    height: n * step,
+    encoding: {
+      y: { field: 'row', type: 'nominal', scale: { domain: [...options.names] }, title: options.row, axis },
+      x: {
+        field: 'column',
+        type: 'nominal',
+        scale: { domain: [...options.names] },
+        title: options.column,
+        axis: { ...axis, labelAngle: -90 },
+      },
+    },
+    layer: [
+      {
+        mark: { type: 'rect', stroke: 'var(--line)', strokeWidth: n <= 60 ? 0.5 : 0 },
+        encoding: {
+          color: { value: 'var(--heat1)' },
+          opacity: {
+            field: 'value',
+            type: 'quantitative',
+            scale: { domain: [0, 1], range: [0, 1] },
+            legend: null,
+          },
+        },
+      },
+      ...(n <= 20
+        ? [
+            {
+              transform: [{ filter: 'datum.value >= 0.005' }],
+              mark: { type: 'text', fontSize: 10 },
+              encoding: {
+                text: { field: 'value', type: 'quantitative', format: '.0%' },
+                color: {
+                  condition: { test: 'datum.value > 0.5', value: 'var(--page)' },
+                  value: 'var(--ink)',
+                },
+              },
+            },
+          ]
+        : []),
+    ],
+  } as TopLevelSpec;
+};

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { chart } from '../../../src/evaluation/report/chart.js';
+import { bars, heatMap, lines } from '../../../src/evaluation/report/charts.js';
+
+const draw = async (spec: Parameters<typeof chart>[0]['spec'], title = 'A chart') =>
+  (await chart({ title, description: 'What it shows.', spec })).html;
+
+describe('chart', () => {
+  it('draws lines as SVG with a description, in colours of the page, without addresses outside', async () => {
+    const svg = await draw(
+      lines(
+        [
+          { x: 0, y: 1, series: 'cat' },
+          { x: 1, y: 0.5, series: 'cat' },
+          { x: 0, y: 0.2, series: 'dog' },
+          { x: 1, y: 0.1, series: 'dog' },
+        ],
+        { x: 'recall', y: 'precision', xDomain: [0, 1], yDomain: [0, 1] },
+      ),
+    );
+    assert.match(svg, /role="img" aria-label="A chart. What it shows."/);
+    assert.equal(
+      svg.match(/stroke="var\(--series[12]\)"[^>]*d="|d="[^"]+"[^>]*stroke="var\(--series[12]\)"/g)?.length,
+      4,
+    );
+    assert.deepEqual(svg.match(/(?:href|src)="(?!#)[^"]*"/g), null);
+  });
+
+  it('puts a line where its figures are', async () => {
+    const svg = await draw(
+      lines(
+        [
+          { x: 0, y: 0 },
+          { x: 10, y: 1 },
+        ],
+        { x: 'x', y: 'y', xDomain: [0, 10], yDomain: [0, 1], width: 200, height: 100 },
+      ),
+    );
+    assert.match(svg, /d="M0,100L200,0"/);
+  });
+
+  it('draws bars with their intervals, longest first', async () => {
+    const svg = await draw(
+      bars(
+        [
+          { name: 'short', value: 10, low: 5, high: 20 },
+          { name: 'long', value: 90, low: 80, high: 95 },
+        ],
+        { x: 'AP, %', xDomain: [0, 100] },
+      ),
+    );
+    assert.ok(svg.indexOf('>long<') < svg.indexOf('>short<'));
+  });
+
+  it('writes the share of each cell of a small heat map', async () => {
+    const names = ['cat', 'dog & co'];
+    const svg = await draw(
+      heatMap(
+        [
+          { row: 'cat', column: 'cat', value: 0.75 },
+          { row: 'cat', column: 'dog & co', value: 0.25 },
+        ],
+        { names, row: 'true', column: 'predicted' },
+      ),
+    );
+    assert.match(svg, />75%</);
+    assert.match(svg, />25%</);
+    assert.match(svg, /dog &amp; co/);
+  });
+
+  it('does not share ids with another chart of the page, and is the same twice', async () => {
+    const spec = lines(
+      [
+        { x: 0, y: 0 },
+        { x: 1, y: 1 },
+      ],
+      { x: 'x', y: 'y', xDomain: [0, 1], yDomain: [0, 1] },
+    );
+    const idsOf = (svg: string) => [...svg.matchAll(/ id="([^"]+)"/g)].map((match) => match[1]);
+    const [one, two, again] = [await draw(spec, 'One'), await draw(spec, 'Two'), await draw(spec, 'One')];
+    assert.ok(idsOf(one).length > 0);
+    assert.deepEqual(
+      idsOf(one).filter((id) => idsOf(two).includes(id)),
+      [],
+    );
+    assert.equal(one, again);
+  });
+});
