@@ -19,7 +19,7 @@ export { bootstrap, mean, standardDeviation } from './evaluation/statistics.js';
 export { topK } from './evaluation/top-k.js';
 export { openBackbone, saveBackbone } from './backbone/backbone.js';
 export type { Backbone, BackboneMetadata, InputNormalisation } from './backbone/backbone.js';
-export { openSafetensors, writeSafetensors } from './backbone/safetensors.js';
+export { openSafetensors, writeSafetensors } from './safetensors.js';
 export * from './backbone/architecture.js';
 export { ImageError, type RgbImage } from './images/image.js';
 export { readImageBytes } from './images/source.js';

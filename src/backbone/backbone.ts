@@ -2,7 +2,7 @@
 import { UsageError, expected, messageOf } from '../errors.js';
 import { sha256OfFile } from '../files.js';
 import { type Architecture, architecture, weightShapes } from './architecture.js';
-import { type TensorInfo, openSafetensors, writeSafetensors } from './safetensors.js';
+import { type TensorInfo, openSafetensors, writeSafetensors } from '../safetensors.js';
 
 /** How pixels (0-255) become the net's input: x = (pixel * scale - mean) / std for each channel, in `order`. */
 export interface InputNormalisation {

@@ -6,7 +6,7 @@ import { UsageError } from '../../src/errors.js';
 import { sha256 } from '../../src/files.js';
 import { architecture, weightShapes } from '../../src/backbone/architecture.js';
 import { type BackboneMetadata, openBackbone, saveBackbone } from '../../src/backbone/backbone.js';
-import { openSafetensors, writeSafetensors } from '../../src/backbone/safetensors.js';
+import { openSafetensors, writeSafetensors } from '../../src/safetensors.js';
 import { withFolder } from '../support.js';
 
 const net = architecture({ config: 'A', width: 1 / 16, inputSize: 32, fullyConnected: 8, outputs: 3 });

@@ -1,5 +1,5 @@
 // Bytes of the floating-point types that weight files use, as float32.
-import { expected } from '../errors.js';
+import { expected } from './errors.js';
 
 /** One IEEE half (float16) as a number. */
 export const halfToFloat = (bits: number): number => {

@@ -1,7 +1,7 @@
 // The safetensors format: a JSON header that says where each tensor lies, then the tensors. Read in place, written as a stream.
 import { type FileHandle, open } from 'node:fs/promises';
-import { UsageError, expected, messageOf } from '../errors.js';
-import { writeAtomically } from '../files.js';
+import { UsageError, expected, messageOf } from './errors.js';
+import { writeAtomically } from './files.js';
 import { floatsOf } from './floats.js';
 
 /** Bytes an element of each type that a header may name. */

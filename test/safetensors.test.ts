@@ -2,9 +2,9 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UsageError } from '../../src/errors.js';
-import { openSafetensors, writeSafetensors } from '../../src/backbone/safetensors.js';
-import { withFolder } from '../support.js';
+import { UsageError } from '../src/errors.js';
+import { openSafetensors, writeSafetensors } from '../src/safetensors.js';
+import { withFolder } from './support.js';
 
 const file = (header: unknown, data: Uint8Array): Buffer => {
   const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
