@@ -1,0 +1,89 @@
+// Renders the demo's images into an ordinary image folder, and leaves a folder that is already as it should be alone.
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { sha256, writeFileAtomically } from '../../src/files.js';
+import type { OnProgress } from '../../src/progress.js';
+import { artists } from './artists.js';
+import { readConcepts } from './concepts.js';
+import { readDrawings } from './drawings.js';
+import { packageVersion } from './packages.js';
+import { SIDE, chance, scene } from './scene.js';
+import { type Placed, groups, select, sizes } from './selection.js';
+
+/** Counts with the program that made the images: raise it when the same input gives other pictures. */
+const RENDERER = 1;
+
+/** What the images depend on; a folder made from the same is used again. */
+const inputs = (seed: number): string =>
+  JSON.stringify({
+    renderer: RENDERER,
+    seed,
+    packages: artists.map((artist) => `${artist.package}@${packageVersion(artist.package)}`),
+    sharp: sharp.versions,
+    choices: { SIDE, chance, groups, sizes },
+  });
+
+/** One scene as PNG. */
+export const png = (placed: Placed, seed: number): Promise<Buffer> =>
+  sharp(Buffer.from(scene(placed.drawing, seed)))
+    .flatten({ background: '#fff' })
+    .png({ compressionLevel: 4 })
+    .toBuffer();
+
+const renderAll = async (
+  folder: string,
+  images: readonly Placed[],
+  seed: number,
+  onProgress: OnProgress,
+): Promise<void> => {
+  for (const path of new Set(images.map((image) => dirname(image.path))))
+    await mkdir(join(folder, path), { recursive: true });
+  let [next, done] = [0, 0];
+  const work = async (): Promise<void> => {
+    for (let image = images[next++]; image; image = images[next++]) {
+      await writeFile(join(folder, image.path), await png(image, seed));
+      onProgress({ task: 'render', done: ++done, total: images.length, unit: 'images' });
+    }
+  };
+  await Promise.all(Array.from({ length: 2 * availableParallelism() }, work));
+};
+
+/** Reads the drawings and chooses the images. */
+export const chooseImages = async (seed: number): Promise<Placed[]> =>
+  select(await readDrawings(await readConcepts()), seed);
+
+/**
+ * Renders `images` into `folder`, unless it was made from the same input before.
+ *
+ * @param madeFrom tells the input; kept beside the folder, as `<folder>.made-from`
+ * @returns whether anything had to be rendered
+ */
+export const renderInto = async (
+  folder: string,
+  images: readonly Placed[],
+  seed: number,
+  madeFrom: string,
+  onProgress: OnProgress,
+): Promise<boolean> => {
+  const made = `${folder}.made-from`;
+  if (existsSync(folder) && existsSync(made) && (await readFile(made, 'utf8')) === madeFrom) return false;
+  const beside = `${folder}.new`;
+  for (const path of [made, folder, beside]) await rm(path, { recursive: true, force: true });
+  await renderAll(beside, images, seed, onProgress);
+  await rename(beside, folder);
+  await writeFileAtomically(made, madeFrom);
+  return true;
+};
+
+/** Chooses and renders the images of `seed` into `folder`, unless it holds them already. */
+export const renderImages = async (
+  folder: string,
+  seed: number,
+  onProgress: OnProgress,
+): Promise<{ images: Placed[]; rendered: boolean }> => {
+  const images = await chooseImages(seed);
+  return { images, rendered: await renderInto(folder, images, seed, sha256(inputs(seed)), onProgress) };
+};
