@@ -29,6 +29,7 @@ export { centreCrop, clipToImage, crop, flip, randomCrop } from './images/crop.j
 export type { Bias, Certificate, ClassLabels, ClassWeights, Loss, SolverName } from './classifiers/problem.js';
 export { oneVsRest } from './classifiers/problem.js';
 export { type LinearModel, decisionValues } from './classifiers/model.js';
+export { loadModel, saveModel } from './classifiers/model-file.js';
 export { type TrainOptions, trainOneVsRest } from './classifiers/train.js';
 export { type Metric, type SelectOptions, type Selection, refit, selectC } from './classifiers/select.js';
 export { extractFeatures, type ExtractOptions, type Extracted } from './features/extract.js';

@@ -14,7 +14,7 @@ export interface LinearModel {
   readonly classes: readonly string[];
   /** [classes, columns] */
   readonly weights: Matrix;
-  readonly biases: Float64Array;
+  readonly biases: Float32Array;
   /** The C that each class was trained with. */
   readonly C: readonly number[];
   readonly loss: Loss;

@@ -63,7 +63,7 @@ export const trainOneVsRest = async (
   Cs.forEach((value) => checkC(value));
   const gram = options.gram ?? gramOf(descriptors);
   const weights = new Float32Array(classes.length * descriptors.columns);
-  const biases = new Float64Array(classes.length);
+  const biases = new Float32Array(classes.length);
   const certificates: LinearModel['certificates'][number][] = [];
   await solvePaths(
     gram,

@@ -1,0 +1,70 @@
+// Models on disk: safetensors with the weights, and all else as JSON in its metadata.
+import { UsageError, expected, messageOf } from '../errors.js';
+import { openSafetensors, writeSafetensors } from '../safetensors.js';
+import type { LinearModel } from './model.js';
+
+const FORMAT = 1;
+const KEY = 'verydeep-svm';
+
+/** Everything of a model but its numbers. */
+type Description = Omit<LinearModel, 'weights' | 'biases'>;
+
+/**
+ * Writes a model: tensors `weight` [classes, columns] and `bias` [classes], the rest in the metadata. The same model
+ * gives the same bytes.
+ *
+ * @throws VerydeepError naming `path` when it cannot be written
+ */
+export const saveModel = async (path: string, model: LinearModel): Promise<void> => {
+  const { weights, biases, ...description } = model;
+  await writeSafetensors(path, { [KEY]: JSON.stringify({ format: FORMAT, ...description }) }, [
+    { name: 'weight', shape: [weights.rows, weights.columns], data: weights.data },
+    { name: 'bias', shape: [biases.length], data: biases },
+  ]);
+};
+
+const describe = (path: string, text: string | undefined): Description => {
+  if (text === undefined) {
+    throw new UsageError(
+      `Expected a model of linear SVMs in ${path} but its metadata has no ${KEY}. Give a file that \`verydeep evaluate\` saved.`,
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw expected('JSON', `${KEY} in the metadata of ${path}`, messageOf(error));
+  }
+  const { format, ...description } = value as Description & { format: number };
+  if (format !== FORMAT) throw expected(`format ${FORMAT}`, path, format, 'Use the version that wrote it.');
+  const { classes } = description as { classes: unknown };
+  if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
+    throw expected('a list of class names', path, classes);
+  }
+  return description;
+};
+
+/**
+ * Reads a model that {@link saveModel} wrote.
+ *
+ * @throws UsageError naming `path`: not safetensors, cut short, not a model, shapes that do not match its classes
+ */
+export const loadModel = async (path: string): Promise<LinearModel> => {
+  const file = await openSafetensors(path);
+  try {
+    const description = describe(path, file.metadata[KEY]);
+    const count = description.classes.length;
+    const weight = file.tensors.get('weight');
+    const [rows, columns = 0] = weight?.shape ?? [];
+    if (rows !== count) throw expected(`a tensor weight of ${count} rows`, path, weight?.shape);
+    const bias = file.tensors.get('bias');
+    if (bias?.shape[0] !== count) throw expected(`a tensor bias of ${count} numbers`, path, bias?.shape);
+    return {
+      ...description,
+      weights: { rows: count, columns, data: await file.read('weight') },
+      biases: await file.read('bias'),
+    };
+  } finally {
+    await file.close();
+  }
+};
