@@ -1,0 +1,144 @@
+// Class folders: classes, order, strays, splits, and one clear line for everything that is wrong.
+import assert from 'node:assert/strict';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { requireClasses } from '../../src/datasets/common.js';
+import { readFolder } from '../../src/datasets/folder.js';
+import { openDataset, splitOf } from '../../src/datasets/open.js';
+import { UsageError } from '../../src/errors.js';
+import { withFolder } from '../support.js';
+
+/** Writes one-byte files; a path that ends in `/` makes a folder. */
+const make = async (root: string, ...paths: readonly string[]): Promise<void> => {
+  for (const path of paths) {
+    await mkdir(join(root, path.endsWith('/') ? path : dirname(path)), { recursive: true });
+    if (!path.endsWith('/')) await writeFile(join(root, path), 'x');
+  }
+};
+
+const wrong = (work: Promise<unknown>, message: string): Promise<void> =>
+  assert.rejects(work, (error) => {
+    assert.ok(error instanceof UsageError, String(error));
+    assert.equal(error.message, message);
+    return true;
+  });
+
+describe('readFolder', () => {
+  it('takes the path of the folder as class, nested or not, and sorts by code unit', () =>
+    withFolder(async (root) => {
+      await make(root, 'b/2.PNG', 'b/10.jpeg', 'animals/cat/x.svg', 'animals/own.webp', 'Z/1.jpg', 'é/1.tif');
+      const dataset = await readFolder(root);
+      assert.deepEqual(dataset.classes, ['Z', 'animals', 'animals/cat', 'b', 'é']);
+      assert.deepEqual(Object.keys(dataset.splits), ['all']);
+      assert.deepEqual(
+        dataset.splits['all']!.map(({ id, path, labels, source }) => [id, path, labels, source]),
+        [
+          ['Z/1.jpg', ['Z']],
+          ['animals/cat/x.svg', ['animals/cat']],
+          ['animals/own.webp', ['animals']],
+          ['b/10.jpeg', ['b']],
+          ['b/2.PNG', ['b']],
+          ['é/1.tif', ['é']],
+        ].map(([id, labels]) => [id, id, labels, { file: join(root, id as string) }]),
+      );
+      assert.deepEqual(dataset.strays, []);
+    }));
+
+  it('lists strays, and passes over what systems leave behind', () =>
+    withFolder(async (root) => {
+      await make(
+        root,
+        'a/1.jpg',
+        'a/tmp',
+        'a/.DS_Store',
+        'a/Thumbs.db',
+        'b/1.jpg',
+        'b/notes.txt',
+        'top.jpg',
+        '.git/x.jpg',
+      );
+      await symlink(join(root, 'nowhere'), join(root, 'a', 'lost.jpg'));
+      await symlink(root, join(root, 'b', 'loop'));
+      await symlink(join(root, 'a', '1.jpg'), join(root, 'b', '2.jpg'));
+      const dataset = await readFolder(root);
+      assert.deepEqual(
+        dataset.splits['all']!.map(({ id }) => id),
+        ['a/1.jpg', 'b/1.jpg', 'b/2.jpg'],
+      );
+      assert.deepEqual(
+        dataset.strays.map(({ path, reason }) => `${path}: ${reason.replace(/ \(.*/, '')}`),
+        [
+          'a/lost.jpg: a link that leads nowhere',
+          'a/tmp: not an image type that is read',
+          'b/loop: a link to a folder that contains it',
+          'b/notes.txt: not an image type that is read',
+          'top.jpg: lies in no class folder',
+        ],
+      );
+    }));
+
+  it('takes train, val and test as splits where the root holds nothing else', () =>
+    withFolder(async (root) => {
+      await make(root, 'train/a/1.jpg', 'train/b/1.jpg', 'val/a/2.jpg', 'val/animals/cat/1.jpg');
+      const dataset = await readFolder(root);
+      assert.deepEqual(dataset.classes, ['a', 'animals/cat', 'b']);
+      assert.deepEqual(
+        Object.entries(dataset.splits).map(([split, items]) => [split, items.map(({ id }) => id)]),
+        [
+          ['train', ['train/a/1.jpg', 'train/b/1.jpg']],
+          ['val', ['val/a/2.jpg', 'val/animals/cat/1.jpg']],
+        ],
+      );
+      assert.deepEqual(splitOf(dataset, 'val')[1]!.labels, ['animals/cat']);
+      await wrong(
+        Promise.resolve().then(() => splitOf(dataset, 'test')),
+        `Expected one of the splits train, val of ${root} for --split but received "test".`,
+      );
+      await make(root, 'train/direct.jpg');
+      assert.deepEqual(Object.keys((await readFolder(root)).splits), ['all'], 'a class of its own name');
+    }));
+
+  it('names a missing folder, a file, an empty root, an empty class', () =>
+    withFolder(async (root) => {
+      const [missing, file, empty] = ['missing', 'file', 'empty'].map((name) => join(root, name));
+      await make(root, 'file', 'empty/');
+      await wrong(readFolder(missing!), `Expected an existing folder for --data but received "${missing}".`);
+      await wrong(readFolder(file!), `Expected a folder for --data but received "${file}". It is a file.`);
+      await wrong(
+        readFolder(empty!),
+        `Expected a folder for each class, with images in it, for ${empty} but received "an empty folder".`,
+      );
+      const data = join(root, 'data');
+      await make(data, 'a/1.jpg', 'b/readme.txt', 'c/1.jpg');
+      await wrong(
+        readFolder(data),
+        `Expected images in the class folder ${join(data, 'b')} but found none. Remove the folder or add images.`,
+      );
+      await make(root, 'flat/1.jpg', 'flat/2.jpg');
+      await assert.rejects(readFolder(join(root, 'flat')), /received "2 files outside any class folder"/);
+    }));
+
+  it('reads one class, which requireClasses then refuses by name', () =>
+    withFolder(async (root) => {
+      await make(root, 'cat/1.jpg');
+      const dataset = await readFolder(root);
+      await wrong(
+        Promise.resolve().then(() => {
+          requireClasses(dataset);
+        }),
+        `Expected at least two classes for ${root} but received ["cat"]. A classifier needs images of another class, in a folder of their own.`,
+      );
+    }));
+});
+
+describe('openDataset', () => {
+  it('refuses an unknown name and lists the known ones', async () => {
+    await assert.rejects(
+      openDataset('cifar', '.'),
+      (error) =>
+        error instanceof UsageError &&
+        /^Expected one of folder, csv.* for the data set but received "cifar"\.$/.test(error.message),
+    );
+    await assert.rejects(openDataset('toString', '.'), UsageError);
+  });
+});
