@@ -4,9 +4,13 @@ import type { RgbImage } from '../images/image.js';
 import type { Random } from '../random.js';
 import type { InputNormalisation } from './backbone.js';
 
-/** Principal axes of the colours of the training set, in units of pixels (0-255). */
+/** Principal axes of the colours of the training set. */
 export interface ColourAxes {
-  /** How far the colours spread along each axis: standard deviations, that is square roots of the eigenvalues. */
+  /**
+   * Scale of the shift along each axis, in pixel units (0-255): 255 times the eigenvalues of the covariance of pixels
+   * in [0, 1]. Krizhevsky's formula multiplies by eigenvalues, so it depends on the unit; in [0, 1] it gives the
+   * few levels that are meant (ImageNet: 55.5, 4.8, 1.1 here), in 0-255 it would give thousands.
+   */
   readonly spread: readonly number[];
   /** A unit vector (red, green, blue) for each axis. */
   readonly axes: readonly (readonly number[])[];
@@ -25,7 +29,7 @@ export interface Augmentation {
 }
 
 export interface ColourShift extends ColourAxes {
-  /** Standard deviation of the shift, as a part of each axis's spread: 0.1. */
+  /** Standard deviation of the shift, as a factor on each axis's spread: 0.1. */
   readonly strength: number;
 }
 

@@ -5,7 +5,7 @@ import { UsageError } from '../errors.js';
 import type { Skipped } from '../progress.js';
 import type { InputNormalisation } from './backbone.js';
 import type { Model } from './model.js';
-import { openSafetensors, writeSafetensors } from './safetensors.js';
+import { openSafetensors, writeSafetensors } from '../safetensors.js';
 import type { ScheduleState } from './schedule.js';
 
 /** Sums over the images of the running epoch. */

@@ -40,7 +40,7 @@ export interface PixelStatistics extends ColourAxes {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly covariance: readonly (readonly number[])[];
-  /** Eigenvalues of the covariance, largest first; `spread` are their square roots, `axes` their unit vectors. */
+  /** Eigenvalues of the covariance, largest first; `axes` are their unit vectors. */
   readonly eigenvalues: readonly number[];
 }
 
@@ -114,7 +114,7 @@ export const statisticsOf = ({ pixels, sums, products }: ColourSums, images: num
     std: covariance.map((row, i) => Math.sqrt(Math.max(row[i]!, 0)) || 1),
     covariance,
     eigenvalues: values,
-    spread: values.map((x) => Math.sqrt(Math.max(x, 0))),
+    spread: values.map((x) => Math.max(x, 0) / 255),
     axes: vectors,
   };
 };

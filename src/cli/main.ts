@@ -10,7 +10,9 @@ const { version, description } = JSON.parse(
 ) as { version: string; description: string };
 
 /** Each command's module is loaded only when it is called, so that `--help` is quick. */
-const commands: readonly (() => Promise<Command>)[] = [];
+const commands: readonly (() => Promise<Command>)[] = [
+  () => import('./train.js').then((m) => m.command()),
+];
 
 const main = async (): Promise<void> => {
   const program = new Command('verydeep').description(description).version(version);
