@@ -43,7 +43,12 @@ export const examplesOf = (
   return items.map(({ id, path, source, labels }) => {
     const [name, ...others] = labels;
     if (name === undefined || others.length > 0) {
-      throw expected('one class for each training image', path, labels, 'Training needs images of one class each.');
+      throw expected(
+        'one class for each training image',
+        path,
+        labels,
+        'Training needs images of one class each.',
+      );
     }
     const label = indices.get(name);
     if (label === undefined) throw expected('a class of the training set', path, name);

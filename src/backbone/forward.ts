@@ -39,7 +39,12 @@ const dropoutMask = (tf: Tf, shape: [number, number], rate: number, random: Rand
 };
 
 /** A convolution, normalisation or pooling layer on a map [batch, height, width, channels]. */
-const onMap = (tf: Tf, layer: Exclude<Layer, DenseLayer>, x: tfjs.Tensor4D, weights: Weights): tfjs.Tensor4D => {
+const onMap = (
+  tf: Tf,
+  layer: Exclude<Layer, DenseLayer>,
+  x: tfjs.Tensor4D,
+  weights: Weights,
+): tfjs.Tensor4D => {
   switch (layer.kind) {
     case 'conv': {
       const { weight, bias } = weightsOf(weights, layer);

@@ -5,7 +5,10 @@ import type { Answer, Job, TaskResult } from './image-worker.js';
 
 interface Member {
   readonly worker: Worker;
-  readonly waiting: Map<number, { resolve: (results: readonly TaskResult[]) => void; reject: (e: Error) => void }>;
+  readonly waiting: Map<
+    number,
+    { resolve: (results: readonly TaskResult[]) => void; reject: (e: Error) => void }
+  >;
 }
 
 /** A pool of image workers. Whoever makes one closes it. */

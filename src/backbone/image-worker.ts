@@ -45,7 +45,8 @@ const prepare = async ({ kernel, crop, batch }: Job, task: ImageTask): Promise<T
   const { row, source, path, draw, keep } = task;
   try {
     const image = await resizeSmallestSide(await loadImage(source, path), draw.side, kernel, path);
-    if (batch) cropInto(new Float32Array(batch.memory), row * crop * crop * 3, image, crop, draw, batch.input);
+    if (batch)
+      cropInto(new Float32Array(batch.memory), row * crop * crop * 3, image, crop, draw, batch.input);
     return keep ? { row, pixels: { ...image, data: new Uint8Array(image.data) } } : { row };
   } catch (error) {
     if (error instanceof ImageError) return { row, reason: error.reason };
@@ -62,10 +63,15 @@ const serve = (port: MessagePort): void => {
     };
     work()
       .catch((error: unknown): Answer => ({ id: job.id, error: messageOf(error) }))
-      .then((answer) => {
-        const moved = (answer.results ?? []).flatMap(({ pixels }) => (pixels ? [pixels.data.buffer as ArrayBuffer] : []));
-        port.postMessage(answer, moved);
-      }, () => undefined);
+      .then(
+        (answer) => {
+          const moved = (answer.results ?? []).flatMap(({ pixels }) =>
+            pixels ? [pixels.data.buffer as ArrayBuffer] : [],
+          );
+          port.postMessage(answer, moved);
+        },
+        () => undefined,
+      );
   });
 };
 

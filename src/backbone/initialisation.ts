@@ -42,11 +42,11 @@ export const initialWeights = (
   seed: number,
   paperStd = PAPER_STD,
 ): Float32Array => {
-  if (!(Number.isFinite(paperStd) && paperStd > 0)) throw expected('a number above 0', '--init-std', paperStd);
+  if (!(Number.isFinite(paperStd) && paperStd > 0))
+    throw expected('a number above 0', '--init-std', paperStd);
   const random = new Random(seed, 'init', layer.name);
   const std = initialStd(layer, method, paperStd);
   const bound = std * Math.sqrt(3); // A uniform distribution in [-bound, bound] has this standard deviation.
-  const draw =
-    method === 'glorot' ? () => (2 * random.uniform() - 1) * bound : () => random.normal() * std;
+  const draw = method === 'glorot' ? () => (2 * random.uniform() - 1) * bound : () => random.normal() * std;
   return Float32Array.from({ length: layer.outputs * layer.inputs * layer.kernel * layer.kernel }, draw);
 };

@@ -20,7 +20,8 @@ const permute = (
       for (let i0 = 0; i0 < inputs; i0 += TILE) {
         const i1 = Math.min(i0 + TILE, inputs);
         for (let o = o0; o < o1; o++) {
-          for (let i = i0; i < i1; i++) move(target, (o * inputs + i) * area + p, (p * inputs + i) * outputs + o);
+          for (let i = i0; i < i1; i++)
+            move(target, (o * inputs + i) * area + p, (p * inputs + i) * outputs + o);
         }
       }
     }

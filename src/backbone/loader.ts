@@ -111,7 +111,11 @@ export class Loader {
   ): AsyncGenerator<{ example: Example; image?: RgbImage; reason?: string }> {
     const block = 16;
     const start = async (list: readonly Presentation[]) => {
-      await this.#fetch(list.filter(({ example }) => !this.#known(example, fixed)), fixed, true);
+      await this.#fetch(
+        list.filter(({ example }) => !this.#known(example, fixed)),
+        fixed,
+        true,
+      );
       return list;
     };
     const ahead: ReturnType<typeof start>[] = [];
@@ -163,7 +167,9 @@ export class Loader {
     });
     const rowToIndex = new Map(tasks.map(({ row }, i) => [row, i]));
     const answers = await Promise.all(
-      deal(tasks, pool.size).map((part) => pool.run({ tasks: part, crop, kernel, batch: batch && { memory: batch.memory, input: batch.input } })),
+      deal(tasks, pool.size).map((part) =>
+        pool.run({ tasks: part, crop, kernel, batch: batch && { memory: batch.memory, input: batch.input } }),
+      ),
     );
     for (const { row, pixels, reason } of answers.flat()) {
       const index = rowToIndex.get(row) as number;
@@ -185,11 +191,18 @@ export class Loader {
     const memory = missing.length > 0 ? new SharedArrayBuffer(list.length * size * 4) : undefined;
     if (memory) {
       const rows = missing;
-      await this.#fetch(rows.map((row) => list[row] as Presentation), fixed, false, { memory, input, rows });
+      await this.#fetch(
+        rows.map((row) => list[row] as Presentation),
+        fixed,
+        false,
+        { memory, input, rows },
+      );
     }
     const fetched = new Set(missing);
     const shared = memory && new Float32Array(memory);
-    const readable = list.flatMap((presentation, row) => this.#bad.has(keyOf(presentation.example.source)) ? [] : [{ ...presentation, row }]);
+    const readable = list.flatMap((presentation, row) =>
+      this.#bad.has(keyOf(presentation.example.source)) ? [] : [{ ...presentation, row }],
+    );
     const pixels = new Float32Array(readable.length * size);
     readable.forEach(({ example, draw, row }, i) => {
       if (shared && fetched.has(row)) pixels.set(shared.subarray(row * size, (row + 1) * size), i * size);

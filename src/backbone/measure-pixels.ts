@@ -19,7 +19,10 @@ export const measurePixels = async (
   onProgress?: OnProgress,
 ): Promise<PixelStatistics> => {
   const draw = { side: Math.round((low + high) / 2), x: 0.5, y: 0.5, flip: false, shift: [0, 0, 0] as const };
-  const presentations = examples.map((example) => ({ example, draw: { ...draw, shift: [0, 0, 0] as [number, number, number] } }));
+  const presentations = examples.map((example) => ({
+    example,
+    draw: { ...draw, shift: [0, 0, 0] as [number, number, number] },
+  }));
   const sums = emptySums();
   let [images, done] = [0, 0];
   for await (const { image } of loader.images(presentations, low === high)) {
@@ -53,7 +56,11 @@ export const measuredStatistics = async (
     sides,
     out,
     onProgress,
-  }: { readonly sides: readonly [number, number]; readonly out: string; readonly onProgress?: OnProgress | undefined },
+  }: {
+    readonly sides: readonly [number, number];
+    readonly out: string;
+    readonly onProgress?: OnProgress | undefined;
+  },
 ): Promise<PixelStatistics> => {
   const path = join(out, 'statistics.json');
   try {

@@ -95,13 +95,14 @@ export class Model {
       return trainingLoss(tf, logits, targets, heads, divisor);
     };
     const { value, grads } = tf.valueAndGrads(lossOf)(names.map((name) => this.weights.get(name)!));
-    const scores = (logits as unknown as tfjs.Tensor2D).dataSync<'float32'>();
+    const scored = logits as unknown as tfjs.Tensor2D; // Set while the gradients were computed.
+    const scores = scored.dataSync<'float32'>();
     const result = {
       loss: value.dataSync()[0]!,
       ...correctRows(scores, net.outputs, heads.classes, targets),
       gradients: new Map(names.map((name, i) => [name, grads[i]!])),
     };
-    tf.dispose([x, value, logits as unknown as tfjs.Tensor2D]);
+    tf.dispose([x, value, scored]);
     return result;
   }
 
@@ -137,7 +138,10 @@ export class Model {
   }
 
   /** Moves the weights along the gradients. The gradients stay the caller's. */
-  update(gradients: ReadonlyMap<string, tfjs.Tensor>, { learningRate, momentum, decay }: UpdateOptions): void {
+  update(
+    gradients: ReadonlyMap<string, tfjs.Tensor>,
+    { learningRate, momentum, decay }: UpdateOptions,
+  ): void {
     for (const [name, gradient] of gradients) {
       const [weight, velocity] = [this.weights.get(name)!, this.#velocities.get(name)!];
       const next = sgdStep(this.tf, weight, velocity, gradient, {

@@ -153,9 +153,9 @@ class Trainer {
 
   async #next(batches: AsyncGenerator<Batch>): Promise<Batch> {
     const start = performance.now();
-    const { value } = await batches.next();
+    const batch = (await batches.next()) as IteratorYieldResult<Batch>;
     this.#waited += performance.now() - start;
-    return value as Batch;
+    return batch.value;
   }
 
   /** One update from the parts of a batch. */
@@ -367,9 +367,7 @@ const initialSource = (run: TrainingRun, options: TrainingOptions): Source => {
     if (given) return given;
     const { layer, bias } = layers.get(name)!;
     const { initialisation, seed, initialStd } = options;
-    return bias
-      ? new Float32Array(layer.outputs)
-      : initialWeights(layer, initialisation, seed, initialStd);
+    return bias ? new Float32Array(layer.outputs) : initialWeights(layer, initialisation, seed, initialStd);
   };
 };
 

@@ -81,22 +81,32 @@ export const checkTraining = (options: TrainingOptions): void => {
   check(decay >= 0 && Number.isFinite(decay), 'a number of at least 0', '--weight-decay', decay);
   check(dropout >= 0 && dropout < 1, 'a number from 0 to below 1', '--dropout', dropout);
   check(superclassWeight >= 0, 'a number of at least 0', '--superclass-loss', superclassWeight);
-  check(initialisations.includes(initialisation), `one of ${initialisations.join(', ')}`, '--init', initialisation);
+  check(
+    initialisations.includes(initialisation),
+    `one of ${initialisations.join(', ')}`,
+    '--init',
+    initialisation,
+  );
   checkSides(options.sides, options.net.inputSize);
   checkSchedule(options.schedule);
 };
 
 /** What a run that continues another must have in common with it: all that decides the weights, but the epochs' end. */
 export const fingerprint = (options: TrainingOptions): Record<string, unknown> => {
-  const { net, classes, superclasses, input: _input, schedule, ...rest } = options;
+  const { net, classes, superclasses, schedule } = options;
   const { epochs, ...course } = schedule;
   return JSON.parse(
     JSON.stringify({
-      ...rest,
+      ...options,
+      net: undefined,
+      input: undefined,
       ...net,
       classes: classes.length,
       superclasses: superclasses.length,
-      schedule: { ...course, ...(schedule.name === 'cosine' || schedule.name === 'linear' ? { epochs } : {}) },
+      schedule: {
+        ...course,
+        ...(schedule.name === 'cosine' || schedule.name === 'linear' ? { epochs } : {}),
+      },
     }),
   ) as Record<string, unknown>;
 };
@@ -107,8 +117,8 @@ export const firstDifference = (
   now: Readonly<Record<string, unknown>>,
 ): string | undefined => {
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    const [a, b] = [JSON.stringify(before[key]), JSON.stringify(now[key])];
-    if (a !== b) return `${key}: ${a ?? 'nothing'} before, ${b ?? 'nothing'} now`;
+    const [a, b] = [before[key], now[key]].map((value) => JSON.stringify(value ?? null));
+    if (a !== b) return `${key}: ${a} before, ${b} now`;
   }
   return undefined;
 };

@@ -117,7 +117,11 @@ export const trainOn = async (name: string, request: TrainRequest): Promise<Trai
     cacheBytes: request.cache * 2 ** 20,
   });
   try {
-    const statistics = await measuredStatistics(loader, examples.train, { sides, out, onProgress: request.onProgress });
+    const statistics = await measuredStatistics(loader, examples.train, {
+      sides,
+      out,
+      onProgress: request.onProgress,
+    });
     const tf = await import('@tensorflow/tfjs-core');
     await import('@tensorflow/tfjs-backend-cpu');
     await import('@tensorflow/tfjs-layers'); // Registers the gradients of tfjs-core.

@@ -53,7 +53,10 @@ interface TrainFlags {
 }
 
 const whole = (flag: string, least: number) => (text: string) => integer(text, flag, least);
-const real = (flag: string, least: number, open = false) => (text: string) => number(text, flag, least, open);
+const real =
+  (flag: string, least: number, open = false) =>
+  (text: string) =>
+    number(text, flag, least, open);
 
 /** S or S1-S2, in pixels. */
 const sides = (text: string): [number, number] => {
@@ -102,8 +105,12 @@ const options = (): Option[] => [
   new Option('--schedule <name>', 'how the rate falls: by 10 at each plateau of accuracy, or smoothly to 0')
     .choices(['plateau', 'cosine', 'linear', 'constant'])
     .default('plateau'),
-  new Option('--patience <epochs>', 'plateau: epochs without a new best').argParser(whole('--patience', 1)).default(5),
-  new Option('--decreases <n>', 'plateau: how often the rate falls').argParser(whole('--decreases', 0)).default(3),
+  new Option('--patience <epochs>', 'plateau: epochs without a new best')
+    .argParser(whole('--patience', 1))
+    .default(5),
+  new Option('--decreases <n>', 'plateau: how often the rate falls')
+    .argParser(whole('--decreases', 0))
+    .default(3),
   new Option('--momentum <x>', 'momentum').argParser(real('--momentum', 0)).default(0.9),
   new Option('--weight-decay <x>', 'L2 multiplier on weights (biases are not decayed)')
     .argParser(real('--weight-decay', 0))
@@ -185,7 +192,9 @@ const run = async (name: string, flags: TrainFlags): Promise<void> => {
     } else {
       if (last) {
         const validation =
-          last.validationTop1Error === undefined ? '' : `, top-1 error ${last.validationTop1Error.toFixed(1)} %`;
+          last.validationTop1Error === undefined
+            ? ''
+            : `, top-1 error ${last.validationTop1Error.toFixed(1)} %`;
         say(
           flags,
           `Loss ${last.loss.toFixed(3)}${validation} after ${result.history.length} epochs; ` +
