@@ -1,34 +1,74 @@
-// The Gram matrix of all rows, made once and shared by every class and every C.
+// The Gram matrix of all rows, made once in memory that threads share, for every class and every C.
+import { availableParallelism, freemem } from 'node:os';
+import { gram } from '../engine/gemm.js';
 import { UsageError } from '../errors.js';
-import { type Matrix, rowOf } from '../matrix.js';
+import type { Matrix } from '../matrix.js';
+import { type SharedMemory, MOST_BYTES, RESERVED, hasWasm, sharedMemory } from './solver/wasm.js';
+import { blockSize, workspaceBytes } from './solver/workspace.js';
 
-/** Inner products of all pairs of rows, float32, in memory that threads can share. */
+/** Inner products of all pairs of rows, float32, and room for the solver's vectors beside them. */
 export interface Gram {
   readonly rows: number;
+  /** [rows, rows] */
   readonly data: Float32Array;
+  /** The WebAssembly memory that `data` lies in; missing where the plain solver is used. */
+  readonly memory?: SharedMemory;
+  /** Threads that there is room for. */
+  readonly slots: number;
 }
 
-/** The most rows whose Gram matrix has 4 GB or less. */
-export const MOST_ROWS = 32_000;
+/** How the Gram matrix is made. */
+export interface GramOptions {
+  /** Threads that compute and that can solve on it; default all cores. */
+  readonly threads?: number;
+  /** Do without WebAssembly. */
+  readonly plain?: boolean;
+  /** Bytes of memory that may be taken; default what the system has free. */
+  readonly memory?: number;
+}
 
-/** [rows, rows] inner products of the rows of `matrix`. */
-export const gramOf = (matrix: Matrix): Gram => {
-  const { rows } = matrix;
-  if (rows > MOST_ROWS) {
+const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+
+/** Byte at which the vectors of the thread `slot` begin. */
+export const workspaceStart = (rows: number, slot: number): number =>
+  RESERVED + align(rows * rows * 4) + slot * workspaceBytes(rows, blockSize(rows));
+
+/** Bytes of memory that the dual solver needs for `rows` rows and `threads` threads. */
+export const dualBytes = (rows: number, threads: number): number => workspaceStart(rows, threads);
+
+/** Why the dual solver cannot take `rows` rows, or undefined where it can. */
+export const whyNotDual = (rows: number, options: GramOptions = {}): string | undefined => {
+  const bytes = dualBytes(rows, options.threads ?? availableParallelism());
+  const gigabytes = (value: number): string => `${(value / 2 ** 30).toFixed(1)} GiB`;
+  if (bytes > MOST_BYTES) {
+    return `the Gram matrix of ${rows} rows needs ${gigabytes(bytes)}, more than the 4.0 GiB that WebAssembly can address`;
+  }
+  const free = options.memory ?? freemem();
+  return bytes > free
+    ? `the Gram matrix of ${rows} rows needs ${gigabytes(bytes)} of memory, but ${gigabytes(free)} are free`
+    : undefined;
+};
+
+/**
+ * [rows, rows] inner products of the rows of `matrix`, by ONNX Runtime.
+ *
+ * @throws UsageError where memory is too small (checked before anything is allocated) or the rows too many
+ */
+export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
+  const { rows, columns, data: x } = matrix;
+  const slots = options.threads ?? availableParallelism();
+  const reason = whyNotDual(rows, options);
+  if (reason) {
     throw new UsageError(
-      `The Gram matrix of ${rows} rows does not fit (at most ${MOST_ROWS} rows). Choose --solver primal, which streams the descriptors.`,
+      `The dual SVM solver cannot take these descriptors: ${reason}. Choose --solver primal, which streams them, or train on fewer images.`,
     );
   }
-  const data = new Float32Array(new SharedArrayBuffer(rows * rows * 4));
-  for (let i = 0; i < rows; i++) {
-    const a = rowOf(matrix, i);
-    for (let j = 0; j <= i; j++) {
-      const b = rowOf(matrix, j);
-      let sum = 0;
-      for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!;
-      data[i * rows + j] = sum;
-      data[j * rows + i] = sum;
-    }
-  }
-  return { rows, data };
+  const memory = options.plain || !hasWasm() ? undefined : sharedMemory(dualBytes(rows, slots));
+  const data = new Float32Array(
+    memory?.buffer ?? new SharedArrayBuffer(RESERVED + rows * rows * 4),
+    RESERVED,
+    rows * rows,
+  );
+  gram(x, rows, columns, { threads: slots, into: data });
+  return { rows, data, slots, ...(memory && { memory }) };
 };

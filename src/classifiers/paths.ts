@@ -1,52 +1,64 @@
-// Every class's solutions along a grid of C: the work that threads share.
+// Every class's solutions along its grid of C, by one thread or many, kept on disk as they come where that is asked for.
 import type { OnProgress } from '../progress.js';
-import type { Gram } from './gram.js';
-import type { Certificate, ClassLabels, FullSettings } from './problem.js';
-import { plainKernels } from './solver/kernels.js';
-import { setLabels, solve } from './solver/solve.js';
-import { REPORT, blockSize, workspaceAt, workspaceBytes } from './solver/workspace.js';
+import { openCheckpoint } from './checkpoint.js';
+import { type Gram, workspaceStart } from './gram.js';
+import type { ClassLabels } from './problem.js';
+import type { Place } from './solver/place.js';
+import { runHere, runInThreads } from './solver/pool.js';
+import type { Common, Solution, Task } from './solver/task.js';
 
-/** One class solved for one C. */
-export interface Solution {
-  readonly C: number;
-  readonly certificate: Certificate;
-  /** Coefficients y·alpha of the rows. */
-  readonly coefficients: Float64Array;
-  /** Decision values of every row, also of those that did not train. */
-  readonly values: Float32Array;
-  readonly bias: number;
+/** How the work is done. */
+export interface PathOptions {
+  /** Threads that solve; default as many as the Gram matrix has room for. */
+  readonly threads?: number;
+  /** A folder in which each class is kept once it is solved; a later call with the same problem goes on from there. */
+  readonly checkpoint?: string;
+  readonly onProgress?: OnProgress;
 }
 
-/** Solves each class for its values of C (ascending, each from the one before), calling `take` for each solution. */
+/**
+ * Solves every class for its values of C (ascending, each from the solution before).
+ *
+ * @param grids the values of C of each class
+ * @param take called once a class, in any order
+ * @param starts where each class starts; default at zero
+ */
 export const solvePaths = async (
   gram: Gram,
   classes: readonly ClassLabels[],
   grids: readonly (readonly number[])[],
-  settings: FullSettings,
-  options: { readonly held?: Uint8Array; readonly onProgress?: OnProgress },
-  take: (index: number, solution: Solution) => void,
+  common: Common,
+  options: PathOptions,
+  take: (index: number, solutions: readonly Solution[]) => void,
+  starts?: readonly NonNullable<Task['start']>[],
 ): Promise<void> => {
-  const w = workspaceAt(
-    gram.data,
-    gram.rows,
-    new ArrayBuffer(workspaceBytes(gram.rows, blockSize(gram.rows))),
-    0,
-  );
-  const total = grids.reduce((sum, grid) => sum + grid.length, 0);
+  const tasks = classes.map(({ labels }, index): Task => {
+    const start = starts?.[index];
+    return { index, labels, grid: grids[index]!, ...(start && { start }) };
+  });
+  const kept = options.checkpoint ? await openCheckpoint(options.checkpoint, gram, common, tasks) : undefined;
   let done = 0;
-  for (const [index, { labels }] of classes.entries()) {
-    setLabels(w, labels, options.held);
-    for (const C of grids[index]!) {
-      const certificate = solve(w, plainKernels, C, settings);
-      take(index, {
-        C,
-        certificate,
-        coefficients: Float64Array.from(w.alpha, (a, i) => a * w.y[i]!),
-        values: Float32Array.from(w.f),
-        bias: w.report[REPORT.bias]!,
-      });
-      options.onProgress?.({ task: 'svm', done: ++done, total, unit: 'problems' });
-    }
-    await new Promise((resolve) => setImmediate(resolve));
+  const receive = (index: number, solutions: readonly Solution[]): void => {
+    take(index, solutions);
+    options.onProgress?.({ task: 'svm', done: ++done, total: tasks.length, unit: 'classes' });
+  };
+  const left: Task[] = [];
+  for (const task of tasks) {
+    const solutions = await kept?.read(task.index);
+    if (solutions) receive(task.index, solutions);
+    else left.push(task);
   }
+  const threads = Math.min(options.threads ?? gram.slots, gram.slots, left.length);
+  const places = Array.from({ length: Math.max(1, threads) }, (_, slot): Place => ({
+    rows: gram.rows,
+    gram: gram.data,
+    start: workspaceStart(gram.rows, slot),
+    ...(gram.memory && { memory: gram.memory }),
+  }));
+  const save = async (index: number, solutions: readonly Solution[]): Promise<void> => {
+    await kept?.write(index, solutions);
+    receive(index, solutions);
+  };
+  if (threads > 1) await runInThreads(places, common, left, save);
+  else await runHere(places[0]!, common, left, save);
 };

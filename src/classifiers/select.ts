@@ -65,13 +65,13 @@ export const selectC = async (
   checkMatrix(descriptors);
   checkClasses(classes, descriptors.rows);
   const held = new Uint8Array(descriptors.rows);
-  const validation = Uint32Array.from(options.validation);
   for (const row of options.validation) {
     if (!(Number.isInteger(row) && row >= 0 && row < descriptors.rows)) {
       throw expected(`rows below ${descriptors.rows}`, 'validation', row);
     }
     held[row] = 1;
   }
+  const validation = [...held.keys()].filter((row) => held[row]);
   for (const { name, labels } of classes) {
     checkSides(
       name,
@@ -83,22 +83,23 @@ export const selectC = async (
     throw expected('at least one value', grid.length === 0 ? 'the grid of C' : 'validation', []);
   }
   grid.forEach((C) => checkC(C, 'the grid of C'));
-  const gram = options.gram ?? gramOf(descriptors);
+  const gram = options.gram ?? gramOf(descriptors, options);
   const scores = grid.map(() => new Float32Array(validation.length * classes.length));
   const worst = grid.map(() => 0);
   await solvePaths(
     gram,
     classes,
     classes.map(() => grid),
-    settings,
-    { ...options, held },
-    (index, { C, values, certificate }) => {
-      const at = grid.indexOf(C);
-      validation.forEach((row, i) => (scores[at]![i * classes.length + index] = values[row]!));
-      worst[at] = Math.max(worst[at]!, certificate.gap);
+    { settings, held, keep: 'values' },
+    options,
+    (index, solutions) => {
+      solutions.forEach(({ values, certificate }, at) => {
+        values!.forEach((value, i) => (scores[at]![i * classes.length + index] = value));
+        worst[at] = Math.max(worst[at]!, certificate.gap);
+      });
     },
   );
-  const labels = classes.map((c) => Int8Array.from(validation, (row) => c.labels[row]!));
+  const labels = classes.map((c) => Int8Array.from(validation.map((row) => c.labels[row]!)));
   const curve = grid.map((C, at): CurvePoint => {
     const perClass = metric({ rows: validation.length, columns: classes.length, data: scores[at]! }, labels);
     return { C, mean: meanOf(perClass), perClass, worstGap: worst[at]! };

@@ -1,10 +1,8 @@
 // Trains one linear SVM a class, against all other rows.
 import { expected } from '../errors.js';
 import type { Matrix } from '../matrix.js';
-import type { OnProgress } from '../progress.js';
-import { type Gram, gramOf } from './gram.js';
+import { type DualOptions, fitDual } from './dual.js';
 import type { LinearModel } from './model.js';
-import { type Solution, solvePaths } from './paths.js';
 import {
   type ClassLabels,
   type SolverName,
@@ -17,28 +15,12 @@ import {
 } from './problem.js';
 
 /** How to train, beside the problem's settings. */
-export interface TrainOptions extends SvmSettings {
+export interface TrainOptions extends SvmSettings, DualOptions {
   /** Default `auto`. */
   readonly solver?: SolverName;
-  /** The Gram matrix of the same rows, where it is at hand. */
-  readonly gram?: Gram;
   /** Hash of the descriptors' recipe, kept in the model. */
   readonly recipe?: string;
-  readonly threads?: number;
-  readonly onProgress?: OnProgress;
 }
-
-/** w = Xᵀ (y alpha), of one class. */
-const weightsOf = (matrix: Matrix, { coefficients }: Solution): Float64Array => {
-  const weights = new Float64Array(matrix.columns);
-  for (let i = 0; i < matrix.rows; i++) {
-    const a = coefficients[i]!;
-    if (a === 0) continue;
-    const at = i * matrix.columns;
-    for (let k = 0; k < weights.length; k++) weights[k]! += a * matrix.data[at + k]!;
-  }
-  return weights;
-};
 
 /**
  * Trains every class to the settings' duality gap.
@@ -61,31 +43,16 @@ export const trainOneVsRest = async (
   const Cs = typeof C === 'number' ? classes.map(() => C) : C;
   if (Cs.length !== classes.length) throw expected(`one C, or ${classes.length}`, 'C', Cs.length);
   Cs.forEach((value) => checkC(value));
-  const gram = options.gram ?? gramOf(descriptors);
-  const weights = new Float32Array(classes.length * descriptors.columns);
-  const biases = new Float32Array(classes.length);
-  const certificates: LinearModel['certificates'][number][] = [];
-  await solvePaths(
-    gram,
-    classes,
-    Cs.map((value) => [value]),
-    settings,
-    options,
-    (index, solution) => {
-      weights.set(weightsOf(descriptors, solution), index * descriptors.columns);
-      biases[index] = solution.bias;
-      certificates[index] = solution.certificate;
-    },
-  );
+  const fit = await fitDual(descriptors, classes, Cs, settings, options);
+  const open = fit.certificates.flatMap(({ converged }, c) => (converged ? [] : [classes[c]!.name]));
+  const note = `the duality gap of ${open.join(', ')} did not come down to ${settings.tolerance}`;
   return {
+    ...fit,
+    notes: open.length > 0 ? [...fit.notes, note] : fit.notes,
     classes: classes.map(({ name }) => name),
-    weights: { rows: classes.length, columns: descriptors.columns, data: weights },
-    biases,
     C: Cs,
     loss: settings.loss,
     bias: settings.bias,
-    solver: 'dual',
-    certificates,
     ...(options.recipe === undefined ? {} : { recipe: options.recipe }),
   };
 };

@@ -82,6 +82,7 @@ export const matmul = (
  * result is exactly symmetric.
  *
  * @param x the rows whose inner products are taken, row-major, `rows` x `columns`
+ * @param options.into where to write the result, such as memory that threads share; default new memory
  * @returns `rows` x `rows`, row-major
  * @throws UsageError when the length of `x` does not fit
  */
@@ -89,10 +90,11 @@ export const gram = (
   x: Float32Array,
   rows: number,
   columns: number,
-  options: GemmOptions = {},
+  options: GemmOptions & { readonly into?: Float32Array } = {},
 ): Float32Array => {
   checkMatrix('X', x, rows, columns);
-  const result = allocate('float32', rows * rows);
+  if (options.into) checkMatrix('into', options.into, rows, rows);
+  const result = options.into ?? allocate('float32', rows * rows);
   const session = new NativeSession(productModel(false, true), {
     threads: options.threads ?? availableParallelism(),
   });

@@ -23,6 +23,7 @@ const model: LinearModel = {
     supportVectors: 2,
     updates: 7,
   })),
+  notes: ['a remark'],
   recipe: 'abc',
   sigmoids: [
     { a: -1, b: 0.5 },

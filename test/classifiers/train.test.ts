@@ -33,7 +33,7 @@ describe('trainOneVsRest', () => {
     const { matrix, classes } = clusters(4, 60, 20);
     for (const loss of ['hinge', 'squared-hinge'] as const) {
       for (const C of [1e-3, 1, 1e3]) {
-        const model = await trainOneVsRest(matrix, classes, C, { loss, tolerance: 1e-5 });
+        const model = await trainOneVsRest(matrix, classes, C, { loss, tolerance: 1e-4 });
         const values = await decisionValues(model, matrix);
         model.certificates.forEach((certificate, c) => {
           assert.ok(certificate.converged, `${loss} ${C}: gap ${certificate.gap}`);

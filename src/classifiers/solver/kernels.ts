@@ -3,14 +3,19 @@ import { BUCKETS, REPORT, type Workspace } from './workspace.js';
 
 /** The loops, each over one workspace. The WebAssembly module has the same, with the same results up to rounding. */
 export interface Kernels {
-  /** Writes violations, their histogram, both objectives, the bias and the support vectors' count. */
-  scan(w: Workspace, biasSquared: number, squared: boolean): void;
+  /**
+   * Writes violations, their histogram, both objectives, Σ y alpha and the support vectors' count. `offset` is added to
+   * all decision values: the unregularised bias.
+   */
+  scan(w: Workspace, offset: number, squared: boolean): void;
   /** Picks the strongest violators of both signs into `block`; their number goes to `report`. */
   pick(w: Workspace): void;
   /** Copies the block's part of the Gram matrix to `local` and clears `drift` and `change`. */
   gather(w: Workspace, biasSquared: number): void;
   /** Coordinate descent within the block: at most `sweeps` rounds, or until the worst violation is below `enough`. */
   relax(w: Workspace, sweeps: number, enough: number): void;
+  /** The same for the unregularised bias: pairs of coefficients move so that Σ y alpha stays, at most `steps` times. */
+  relaxPairs(w: Workspace, steps: number, enough: number): void;
   /** Adds the block's change to the decision values of all rows. */
   update(w: Workspace, biasSquared: number): void;
 }
@@ -23,14 +28,14 @@ const bucketOf = (size: number): number => {
   return bits[0]! >>> 19;
 };
 
-const scan = (w: Workspace, biasSquared: number, squared: boolean): void => {
+const scan = (w: Workspace, offset: number, squared: boolean): void => {
   const { n, y, f, alpha, upper, cost, diagonal, violation, histogram, report } = w;
   histogram.fill(0);
-  let [linear, quadratic, penalty, losses, support, bias] = [0, 0, 0, 0, 0, 0];
+  let [linear, quadratic, penalty, losses, support, balance] = [0, 0, 0, 0, 0, 0];
   for (let i = 0; i < n; i++) {
     const yi = y[i]!;
     const a = alpha[i]!;
-    const margin = yi * f[i]!;
+    const margin = yi * (f[i]! + offset);
     const gradient = margin - 1 + diagonal[i]! * a;
     let v = 0;
     if (yi !== 0) {
@@ -42,16 +47,17 @@ const scan = (w: Workspace, biasSquared: number, squared: boolean): void => {
       linear += a;
       quadratic += a * margin;
       penalty += diagonal[i]! * a * a;
-      bias += a * yi;
+      balance += a * yi;
       support++;
     }
     violation[i] = v;
     if (v > 0) histogram[bucketOf(v)]!++;
     else if (v < 0) histogram[BUCKETS + bucketOf(-v)]!++;
   }
+  quadratic -= offset * balance;
   report[REPORT.dual] = linear - 0.5 * (quadratic + penalty);
   report[REPORT.primal] = 0.5 * quadratic + losses;
-  report[REPORT.bias] = bias * biasSquared;
+  report[REPORT.balance] = balance;
   report[REPORT.supportVectors] = support;
 };
 
@@ -135,6 +141,56 @@ const relax = (w: Workspace, sweeps: number, enough: number): void => {
   report[REPORT.updates]! += updates;
 };
 
+const relaxPairs = (w: Workspace, steps: number, enough: number): void => {
+  const { m, block, local, change, y, f, alpha, upper, diagonal, errors, rise, fall, report } = w;
+  const size = report[REPORT.blockSize]!;
+  for (let i = 0; i < size; i++) {
+    const row = block[i]!;
+    const [yi, a] = [y[row]!, alpha[row]!];
+    errors[i] = yi - f[row]! - yi * diagonal[row]! * a;
+    rise[i] = yi > 0 ? upper[row]! - a : a;
+    fall[i] = yi > 0 ? a : upper[row]! - a;
+  }
+  let updates = 0;
+  while (updates < 2 * steps) {
+    let [first, highest, lowest] = [-1, -Infinity, Infinity];
+    for (let i = 0; i < size; i++) {
+      if (rise[i]! > 0 && errors[i]! > highest) [first, highest] = [i, errors[i]!];
+      if (fall[i]! > 0 && errors[i]! < lowest) lowest = errors[i]!;
+    }
+    if (!(highest - lowest > enough)) break;
+    const at = first * m;
+    const own = local[at + first]! + diagonal[block[first]!]!;
+    let [second, most, curvature] = [-1, 0, 1];
+    for (let j = 0; j < size; j++) {
+      const difference = highest - errors[j]!;
+      if (!(fall[j]! > 0 && difference > 0)) continue;
+      const bend = own + local[j * m + j]! + diagonal[block[j]!]! - 2 * local[at + j]!;
+      const safe = bend > 1e-12 ? bend : 1e-12;
+      const gain = (difference * difference) / safe;
+      if (gain > most) [second, most, curvature] = [j, gain, safe];
+    }
+    const free = (highest - errors[second]!) / curvature;
+    const step = Math.min(free, rise[first]!, fall[second]!);
+    rise[first]! -= step;
+    fall[first]! += step;
+    rise[second]! += step;
+    fall[second]! -= step;
+    const other = second * m;
+    for (let j = 0; j < size; j++) errors[j]! -= step * (local[at + j]! - local[other + j]!);
+    errors[first]! -= step * diagonal[block[first]!]!;
+    errors[second]! += step * diagonal[block[second]!]!;
+    updates += 2;
+  }
+  for (let i = 0; i < size; i++) {
+    const row = block[i]!;
+    const next = Math.min(y[row]! > 0 ? fall[i]! : rise[i]!, upper[row]!);
+    change[i] = (next - alpha[row]!) * y[row]!;
+    alpha[row] = next;
+  }
+  report[REPORT.updates]! += updates;
+};
+
 const update = (w: Workspace, biasSquared: number): void => {
   const { n, gram, f, block, change } = w;
   const size = w.report[REPORT.blockSize]!;
@@ -150,4 +206,4 @@ const update = (w: Workspace, biasSquared: number): void => {
 };
 
 /** The loops in plain TypeScript. */
-export const plainKernels: Kernels = { scan, pick, gather, relax, update };
+export const plainKernels: Kernels = { scan, pick, gather, relax, relaxPairs, update };

@@ -6,8 +6,13 @@ import { REPORT, type Workspace } from './workspace.js';
 /** Rounds of coordinate descent within a block, and how far they bring the block's worst violation down. */
 const SWEEPS = 30;
 const REDUCTION = 0.05;
+/** Pairs moved within a block at most, for each of its rows. */
+const PAIRS = 4;
 /** Blocks after which a problem is given up as not converging. */
 const MOST_BLOCKS = 20_000;
+
+/** What {@link solve} found out; `bias` is b, which `f` holds already where it is augmented. */
+export type Solved = Certificate & { readonly bias: number };
 
 /** Factors of C of the two sides for these labels. */
 export const sideWeights = (
@@ -67,31 +72,51 @@ const stretch = (w: Workspace): void => {
 };
 
 /**
+ * The unregularised bias at this point: half-way between the largest error y - f of a row whose y alpha may rise and the
+ * smallest of one that may fall; at the optimum they meet.
+ */
+const middle = (w: Workspace): number => {
+  let [highest, lowest] = [-Infinity, Infinity];
+  for (let i = 0; i < w.n; i++) {
+    const y = w.y[i]!;
+    if (y === 0) continue;
+    const [a, u] = [w.alpha[i]!, w.upper[i]!];
+    const error = y - w.f[i]! - y * w.diagonal[i]! * a;
+    if (y > 0 ? a < u : a > 0) highest = Math.max(highest, error);
+    if (y > 0 ? a > 0 : a < u) lowest = Math.min(lowest, error);
+  }
+  return (highest + lowest) / 2;
+};
+
+/**
  * Solves for `C` from where the workspace stands (after {@link setLabels}: from zero; after another C: warm).
  * Afterwards `alpha`, `f` (decision values of every row) and `report` (objectives, bias) hold the solution.
  */
-export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullSettings): Certificate => {
-  const biasSquared = settings.biasScale ** 2;
+export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullSettings): Solved => {
+  const augmented = settings.bias === 'augmented';
+  const biasSquared = augmented ? settings.biasScale ** 2 : 0;
   const squared = settings.loss === 'squared-hinge';
   setCosts(w, C, settings);
   stretch(w);
   for (let blocks = 0; ; blocks++) {
-    kernels.scan(w, biasSquared, squared);
+    const offset = augmented ? 0 : middle(w);
+    kernels.scan(w, offset, squared);
     const primal = w.report[REPORT.primal]!;
     const dual = w.report[REPORT.dual]!;
     const gap = primal > 0 ? (primal - dual) / primal : 0;
     const converged = gap <= settings.tolerance;
     kernels.pick(w);
-    if (converged || blocks >= MOST_BLOCKS || w.report[REPORT.blockSize] === 0) {
+    const size = w.report[REPORT.blockSize]!;
+    if (converged || blocks >= MOST_BLOCKS || size === 0) {
       const supportVectors = w.report[REPORT.supportVectors]!;
-      return { primal, dual, gap, converged, supportVectors, updates: w.report[REPORT.updates]! };
+      const bias = augmented ? w.report[REPORT.balance]! * biasSquared : offset;
+      return { primal, dual, gap, converged, supportVectors, updates: w.report[REPORT.updates]!, bias };
     }
     kernels.gather(w, biasSquared);
     let worst = 0;
-    for (let i = 0; i < w.report[REPORT.blockSize]!; i++) {
-      worst = Math.max(worst, Math.abs(w.violation[w.block[i]!]!));
-    }
-    kernels.relax(w, SWEEPS, worst * REDUCTION);
+    for (let i = 0; i < size; i++) worst = Math.max(worst, Math.abs(w.violation[w.block[i]!]!));
+    if (augmented) kernels.relax(w, SWEEPS, worst * REDUCTION);
+    else kernels.relaxPairs(w, PAIRS * size, worst * REDUCTION);
     kernels.update(w, biasSquared);
   }
 };

@@ -17,8 +17,8 @@ export const REPORT = {
   updates: 3,
   /** Rows of the block picked last. */
   blockSize: 4,
-  /** The bias, Σ y alpha times the square of the bias scale (augmented). */
-  bias: 5,
+  /** Σ y alpha. */
+  balance: 5,
   length: 8,
 } as const;
 
@@ -54,6 +54,10 @@ export interface Workspace {
   readonly drift: Float32Array;
   /** Change of y alpha of each row of the block. */
   readonly change: Float32Array;
+  /** For pairs: errors y - f of the block, and how far y alpha may rise and fall. */
+  readonly errors: Float64Array;
+  readonly rise: Float64Array;
+  readonly fall: Float64Array;
   readonly report: Float64Array;
 }
 
@@ -74,6 +78,9 @@ const layout = (n: number, m: number) =>
     local: [Float32Array, m * m],
     drift: [Float32Array, m],
     change: [Float32Array, m],
+    errors: [Float64Array, m],
+    rise: [Float64Array, m],
+    fall: [Float64Array, m],
     report: [Float64Array, REPORT.length],
   }) as const;
 

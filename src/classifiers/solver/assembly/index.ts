@@ -1,0 +1,7 @@
+// The WebAssembly module of the dual solver: the loops of ../kernels.ts with SIMD. Built by scripts/build-solver.mjs.
+export { scan } from './scan';
+export { pick } from './pick';
+export { gather } from './gather';
+export { relax } from './relax';
+export { relaxPairs } from './relax-pairs';
+export { update } from './update';

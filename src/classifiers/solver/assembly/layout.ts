@@ -1,0 +1,17 @@
+// Constants that ../workspace.ts has too: buckets of the histogram, places in the report.
+export const BUCKETS: i32 = 4096;
+export const SHIFT: i32 = 19;
+
+export const DUAL: usize = 0;
+export const PRIMAL: usize = 8;
+export const SUPPORT: usize = 16;
+export const UPDATES: usize = 24;
+export const SIZE: usize = 32;
+export const BALANCE: usize = 40;
+
+/** The bucket of a violation's size. */
+// @ts-ignore: decorator
+@inline
+export function bucketOf(size: f32): i32 {
+  return reinterpret<i32>(size) >>> SHIFT;
+}

@@ -1,0 +1,90 @@
+// The WebAssembly module of the solver: loaded where the machine has SIMD, over memory that threads share.
+import { readFileSync } from 'node:fs';
+import type { Kernels } from './kernels.js';
+import type { Workspace } from './workspace.js';
+
+/** Bytes of a page of WebAssembly memory. */
+const PAGE = 65_536;
+/** Bytes at the start of the memory that the module may use itself. */
+export const RESERVED = 4096;
+/** The most bytes that a WebAssembly memory holds. */
+export const MOST_BYTES = 65_536 * PAGE;
+
+/** A WebAssembly memory that threads share. */
+export interface SharedMemory {
+  readonly buffer: SharedArrayBuffer;
+}
+
+// The compiler's library for Node has no types of WebAssembly; these are what is used here.
+type Module = object;
+const { WebAssembly } = globalThis as unknown as {
+  readonly WebAssembly: {
+    Module: new (bytes: Uint8Array) => Module;
+    Instance: new (module: Module, imports: object) => { readonly exports: unknown };
+    Memory: new (limits: { initial: number; maximum: number; shared: true }) => SharedMemory;
+  };
+};
+
+type Loop = (...pointers: number[]) => void;
+type Exports = Readonly<Record<keyof Kernels, Loop>>;
+
+let compiled: Module | undefined | null;
+
+/** The compiled module, or undefined where WebAssembly, its threads or its SIMD are missing. */
+const solverModule = (): Module | undefined => {
+  if (compiled === undefined) {
+    try {
+      compiled = new WebAssembly.Module(readFileSync(new URL('../solver.wasm', import.meta.url)));
+    } catch {
+      compiled = null;
+    }
+  }
+  return compiled ?? undefined;
+};
+
+/** Whether the WebAssembly path can be taken here. */
+export const hasWasm = (): boolean => solverModule() !== undefined;
+
+/** A shared memory of at least `bytes`, all zero. @throws RangeError when the system has not that much */
+export const sharedMemory = (bytes: number): SharedMemory =>
+  new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE), maximum: 65_536, shared: true });
+
+/** The loops over workspaces that lie, with their Gram matrix, in `memory`. */
+export const wasmKernels = (memory: SharedMemory): Kernels => {
+  const { exports } = new WebAssembly.Instance(solverModule()!, { env: { memory } });
+  const loops = exports as Exports;
+  const at = (view: { readonly byteOffset: number }): number => view.byteOffset;
+  return {
+    scan: (w: Workspace, offset, squared) =>
+      loops.scan(
+        w.n,
+        ...[w.y, w.f, w.alpha, w.upper, w.cost, w.diagonal, w.violation, w.histogram, w.report].map(at),
+        offset,
+        Number(squared),
+      ),
+    pick: (w) => loops.pick(w.n, w.m, ...[w.violation, w.histogram, w.block, w.report].map(at)),
+    gather: (w, biasSquared) =>
+      loops.gather(w.n, w.m, ...[w.gram, w.block, w.local, w.drift, w.change, w.report].map(at), biasSquared),
+    relax: (w, sweeps, enough) =>
+      loops.relax(
+        w.m,
+        ...[w.block, w.local, w.drift, w.change, w.y, w.f, w.alpha, w.upper, w.diagonal, w.report].map(at),
+        sweeps,
+        enough,
+      ),
+    relaxPairs: (w, steps, enough) =>
+      loops.relaxPairs(
+        w.m,
+        ...[w.block, w.local, w.change, w.y, w.f, w.alpha, w.upper, w.diagonal].map(at),
+        ...[w.errors, w.rise, w.fall, w.report].map(at),
+        steps,
+        enough,
+      ),
+    update: (w, biasSquared) =>
+      loops.update(
+        w.n,
+        ...[w.gram, w.f, w.block, w.change, w.local, w.report].map(at), // `local` is free by now: the list of rows.
+        biasSquared,
+      ),
+  };
+};

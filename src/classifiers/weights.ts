@@ -1,0 +1,87 @@
+// Weights of linear SVMs from their dual coefficients, and the proof of what they are worth.
+import { matmul } from '../engine/gemm.js';
+import { type Matrix, rowOf } from '../matrix.js';
+import type { Certificate, ClassLabels, FullSettings } from './problem.js';
+import { sideWeights } from './solver/solve.js';
+
+/** W [classes, columns] = Σ y alpha x, in float32 by ONNX Runtime. */
+export const weightsOf = (
+  descriptors: Matrix,
+  classes: readonly ClassLabels[],
+  alphas: readonly Float32Array[],
+  threads: number,
+): Matrix => {
+  const { rows, columns, data: x } = descriptors;
+  const coefficients = new Float32Array(classes.length * rows);
+  classes.forEach(({ labels }, c) => {
+    for (let i = 0; i < rows; i++) coefficients[c * rows + i] = labels[i]! * alphas[c]![i]!;
+  });
+  const data = matmul(coefficients, classes.length, rows, x, rows, columns, { threads });
+  return { rows: classes.length, columns, data };
+};
+
+/** One class's weights, summed in float64: for coefficients so large that float32 sums are too coarse. */
+export const exactWeights = (descriptors: Matrix, labels: Int8Array, alpha: Float32Array): Float64Array => {
+  const sum = new Float64Array(descriptors.columns);
+  for (let i = 0; i < descriptors.rows; i++) {
+    const a = alpha[i]! * labels[i]!;
+    if (a === 0) continue;
+    const x = rowOf(descriptors, i);
+    for (let k = 0; k < sum.length; k++) sum[k]! += a * x[k]!;
+  }
+  return sum;
+};
+
+/** Inner products [rows, classes] of descriptors and weights, without the bias. */
+export const products = (descriptors: Matrix, weights: Matrix, threads?: number): Matrix => ({
+  rows: descriptors.rows,
+  columns: weights.rows,
+  data: matmul(
+    descriptors.data,
+    descriptors.rows,
+    descriptors.columns,
+    weights.data,
+    weights.rows,
+    weights.columns,
+    { transposeB: true, ...(threads !== undefined && { threads }) },
+  ),
+});
+
+/**
+ * The certificate of the weights themselves, whatever solver they come from: the primal objective at (w, b), and the
+ * dual objective at alpha, for which w = Σ y alpha x.
+ *
+ * @param values the decision values without the bias of this class, one a row
+ */
+export const certify = (
+  labels: Int8Array,
+  values: Float32Array,
+  bias: number,
+  weights: Float32Array | Float64Array,
+  alpha: Float32Array,
+  C: number,
+  settings: FullSettings,
+  updates: number,
+): Certificate => {
+  const squared = settings.loss === 'squared-hinge';
+  const sides = sideWeights(labels, settings.classWeights);
+  let norm = settings.bias === 'augmented' ? (bias / settings.biasScale) ** 2 : 0;
+  for (const w of weights) norm += w * w;
+  let [losses, linear, penalty, supportVectors] = [0, 0, 0, 0];
+  for (let i = 0; i < labels.length; i++) {
+    const y = labels[i]!;
+    if (y === 0) continue;
+    const cost = C * (y > 0 ? sides.positive : sides.negative);
+    const slack = Math.max(0, 1 - y * (values[i]! + bias));
+    losses += cost * (squared ? slack * slack : slack);
+    const a = alpha[i]!;
+    if (a === 0) continue;
+    linear += a;
+    if (squared) penalty += (a * a) / (2 * cost);
+    supportVectors++;
+  }
+  const primal = norm / 2 + losses;
+  const dual = linear - (norm + penalty) / 2;
+  const gap = primal > 0 ? (primal - dual) / primal : 0;
+  return { primal, dual, gap, converged: gap <= settings.tolerance, supportVectors, updates };
+};
