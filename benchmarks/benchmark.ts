@@ -1,0 +1,72 @@
+// What a benchmark is: a data set, a recipe, a protocol, a metric, and what others reported on it.
+import type { RecipeChoice } from '../src/features/recipe.js';
+
+/** A published figure in percent. */
+export interface Published {
+  readonly method: string;
+  readonly mean: number;
+  readonly std?: number;
+  /** What sets it apart: more training data, a part of the image only. */
+  readonly note?: string;
+}
+
+/** Random splits, mean class recall (Caltech). */
+export interface RandomSplits {
+  readonly kind: 'random splits';
+  readonly splits: number;
+  readonly trainPerClass: number;
+  readonly testPerClass?: number;
+  readonly validationShare: number;
+}
+
+/** One evaluation on official splits: C is chosen by training on `choose.train` and testing on `choose.validate`. */
+export interface OfficialRun {
+  readonly train: string;
+  readonly test: string;
+  /** `share` of the training images validates where the official validation split is what is tested. */
+  readonly choose: { readonly validate: string } | { readonly share: number };
+  /** Whether labels of the test images are public; otherwise result files for the server are written. */
+  readonly scored: boolean;
+}
+
+/** Official splits, mean average precision (VOC). */
+export interface OfficialSplits {
+  readonly kind: 'official splits';
+  readonly runs: readonly OfficialRun[];
+  /** The form of average precision that is the benchmark's figure; the other is reported beside it where `both`. */
+  readonly form: '11-point' | 'all-points';
+  readonly both: boolean;
+  /** Classes whose items are negatives but that have no classifier of their own. */
+  readonly distractors?: readonly string[];
+  /** Where the server looks for result files, and the start of their names. */
+  readonly server?: { readonly folder: string; readonly prefix: string };
+}
+
+/** A benchmark. */
+export interface Benchmark {
+  readonly name: string;
+  readonly title: string;
+  /** Name of the data set, as `openDataset` knows it. */
+  readonly dataset: string;
+  readonly recipe: RecipeChoice;
+  readonly protocol: RandomSplits | OfficialSplits;
+  /** What the table of results shows. */
+  readonly metric: 'meanClassRecall' | 'mAP';
+  readonly published: readonly Published[];
+  /** What a reader must know to compare figures. */
+  readonly notes: readonly string[];
+}
+
+/** Names of metrics for people. */
+export const metricTitles: Readonly<Record<string, string>> = {
+  meanClassRecall: 'mean class recall',
+  accuracy: 'accuracy',
+  top5: 'top-5 accuracy',
+  recall: 'recall',
+  mAP: 'mean average precision',
+  mAP11: 'mean average precision, 11-point',
+  mAPAll: 'mean average precision, all points',
+  ap: 'average precision',
+  ap11: 'average precision, 11-point',
+  apAll: 'average precision, all points',
+};

@@ -1,0 +1,148 @@
+// A benchmark from start to end: images or descriptors, splits, SVMs, figures.
+import type { TrainOptions } from '../src/classifiers/train.js';
+import type { Dataset, Item } from '../src/datasets/dataset.js';
+import type { OpenOptions } from '../src/datasets/open.js';
+import { openDataset } from '../src/datasets/open.js';
+import { expected } from '../src/errors.js';
+import type { BootstrapOptions } from '../src/evaluation/statistics.js';
+import type { OnProgress, Skipped } from '../src/progress.js';
+import type { Benchmark, RandomSplits } from './benchmark.js';
+import { evaluateSplits } from './caltech-protocol.js';
+import { type Duplicate, duplicatesOf, refuseSharedIds } from './contamination.js';
+import { type Descriptors, describedOf } from './descriptors.js';
+import { atClassLevel, groupAt } from './levels.js';
+import type { SplitOutcome } from './outcome.js';
+
+/** What a benchmark is run on and how. What is missing is as the benchmark says. */
+export interface EvaluateOptions {
+  /** Numbers of the random-split protocol. */
+  readonly trainPerClass?: number;
+  readonly testPerClass?: number;
+  readonly splits?: number;
+  readonly classLevel?: number;
+  readonly keepTogether?: number;
+  readonly seed: number;
+  readonly svm?: TrainOptions & { readonly grid?: readonly number[]; readonly C?: number };
+  readonly bootstrap?: BootstrapOptions;
+  readonly onProgress?: OnProgress;
+}
+
+/** What came out. */
+export interface Evaluation {
+  readonly benchmark: Benchmark;
+  readonly dataset: Dataset;
+  readonly descriptors: Descriptors;
+  readonly protocol: Readonly<Record<string, unknown>>;
+  readonly images: number;
+  readonly skipped: readonly Skipped[];
+  readonly outcomes: readonly SplitOutcome[];
+  /** Identical files across each split. */
+  readonly duplicates: readonly (readonly Duplicate[])[];
+}
+
+/** A data set made of what a feature store knows: ids, paths and labels, no files. Skipped images have no label. */
+const datasetOf = ({ stores: [store], skipped }: Descriptors): Dataset => {
+  const item = (id: string, path: string, labels: readonly string[]): Item => ({
+    id,
+    path,
+    source: { file: path },
+    labels,
+  });
+  const described = store?.ids.map((id, row) => item(id, store.paths[row]!, store.labels[row]!)) ?? [];
+  return {
+    name: 'folder',
+    root: '',
+    classes: [...new Set(described.flatMap(({ labels }) => labels))].sort((a, b) => (a < b ? -1 : 1)),
+    splits: { all: [...described, ...skipped.map(({ id, path }) => item(id, path, []))] },
+    strays: [],
+  };
+};
+
+/**
+ * The data set of a benchmark.
+ *
+ * @param data its root; may be missing where the benchmark `folder` starts from descriptors, which know their labels
+ * @throws UsageError when the root is missing or is not such a data set
+ */
+export const datasetFor = async (
+  benchmark: Benchmark,
+  data: string | undefined,
+  open: OpenOptions = {},
+  descriptors?: Descriptors,
+): Promise<Dataset> => {
+  if (data !== undefined) return openDataset(benchmark.dataset, data, open);
+  if (benchmark.dataset === 'folder' && descriptors) return datasetOf(descriptors);
+  throw expected('a folder', '--data', undefined, `It holds the images and lists of ${benchmark.title}.`);
+};
+
+/** All images of a data set, whatever split they are in. */
+export const allItems = (dataset: Dataset): Item[] => [
+  ...new Map(
+    Object.values(dataset.splits)
+      .flat()
+      .map((item) => [item.id, item]),
+  ).values(),
+];
+
+const randomSplits = async (
+  benchmark: Benchmark & { readonly protocol: RandomSplits },
+  dataset: Dataset,
+  descriptors: Descriptors,
+  options: EvaluateOptions,
+): Promise<Omit<Evaluation, 'duplicates'>> => {
+  const { classLevel, keepTogether, seed, svm, bootstrap, onProgress } = options;
+  const { kind, ...settings } = benchmark.protocol;
+  const given = {
+    ...(options.splits === undefined ? {} : { splits: options.splits }),
+    ...(options.trainPerClass === undefined ? {} : { trainPerClass: options.trainPerClass }),
+    ...(options.testPerClass === undefined ? {} : { testPerClass: options.testPerClass }),
+  };
+  const numbers = { ...settings, ...given };
+  const items = allItems(dataset);
+  const { described, skipped } = describedOf(items, descriptors);
+  const outcomes = await evaluateSplits(
+    classLevel === undefined ? described : atClassLevel(described, classLevel),
+    descriptors,
+    {
+      ...numbers,
+      seed,
+      ...(keepTogether === undefined ? {} : { groupOf: groupAt(dataset, keepTogether) }),
+    },
+    { ...svm, ...(bootstrap ? { bootstrap } : {}), ...(onProgress ? { onProgress } : {}) },
+  );
+  return {
+    benchmark,
+    dataset,
+    descriptors,
+    protocol: {
+      kind,
+      ...numbers,
+      ...(classLevel === undefined ? {} : { classLevel }),
+      ...(keepTogether === undefined ? {} : { keepTogether }),
+    },
+    images: items.length,
+    skipped,
+    outcomes,
+  };
+};
+
+/**
+ * Runs a benchmark on descriptors.
+ *
+ * @throws UsageError for a data set or descriptors that are missing or do not fit, naming the file or option at fault
+ */
+export const evaluate = async (
+  benchmark: Benchmark,
+  dataset: Dataset,
+  descriptors: Descriptors,
+  options: EvaluateOptions,
+): Promise<Evaluation> => {
+  const { protocol } = benchmark;
+  if (protocol.kind !== 'random splits') throw new Error('official splits');
+  const evaluation = await randomSplits({ ...benchmark, protocol }, dataset, descriptors, options);
+  const duplicates = evaluation.outcomes.map(({ train, test, name }) => {
+    refuseSharedIds(train, test, name);
+    return duplicatesOf(train, test, descriptors);
+  });
+  return { ...evaluation, duplicates };
+};

@@ -1,0 +1,92 @@
+// What every protocol does with descriptors: choose C on held-out images, refit on all, score the test images.
+import type { ClassLabels } from '../src/classifiers/problem.js';
+import type { LinearModel } from '../src/classifiers/model.js';
+import { decisionValues } from '../src/classifiers/model.js';
+import { oneVsRest } from '../src/classifiers/problem.js';
+import type { Metric, Selection } from '../src/classifiers/select.js';
+import { selectC } from '../src/classifiers/select.js';
+import type { TrainOptions } from '../src/classifiers/train.js';
+import { trainOneVsRest } from '../src/classifiers/train.js';
+import type { Item } from '../src/datasets/dataset.js';
+import { UsageError } from '../src/errors.js';
+import { MISSING } from '../src/evaluation/ranking.js';
+import type { Matrix } from '../src/matrix.js';
+import type { Descriptors } from './descriptors.js';
+
+/** How the SVMs are made. */
+export interface FitOptions extends TrainOptions {
+  /** Values of C to try. */
+  readonly grid?: readonly number[];
+  /** A C given beforehand: nothing is chosen. */
+  readonly C?: number;
+}
+
+/** The SVMs of one split, and how their C was found. */
+export interface Fitted {
+  readonly model: LinearModel;
+  /** Missing where C was given. */
+  readonly selection?: Selection;
+}
+
+/** Labels of each class for the items, one against the rest; ignored classes count for neither side. */
+export const labelsOf = (classes: readonly string[], items: readonly Item[]): ClassLabels[] =>
+  oneVsRest(
+    classes,
+    items.map(({ labels }) => labels),
+    items.map(({ ignored }) => ignored ?? []),
+  );
+
+/**
+ * Chooses one C for all classes by the metric on the held-out items, training on the others; then trains on all of
+ * them with that C.
+ *
+ * @param train all training items, the held-out ones included
+ * @param held ids of the items held out for the choice
+ * @throws UsageError when nothing is held out and no C is given
+ */
+export const fit = async (
+  descriptors: Descriptors,
+  classes: readonly string[],
+  train: readonly Item[],
+  held: ReadonlySet<string>,
+  metric: Metric,
+  { grid, C, ...options }: FitOptions,
+): Promise<Fitted> => {
+  const matrix = await descriptors.read(train);
+  const labels = labelsOf(classes, train);
+  const settings = { ...options, recipe: descriptors.hash };
+  if (C !== undefined) return { model: await trainOneVsRest(matrix, labels, C, settings) };
+  const validation = train.flatMap(({ id }, row) => (held.has(id) ? [row] : []));
+  if (validation.length === 0) {
+    throw new UsageError(
+      'No training image is left to validate C with. Give at least two training images a class, or give C itself with --c.',
+    );
+  }
+  const selection = await selectC(matrix, labels, metric, {
+    ...settings,
+    validation,
+    ...(grid ? { grid } : {}),
+  });
+  return { model: await trainOneVsRest(matrix, labels, selection.C, settings), selection };
+};
+
+const CHUNK = 1024;
+
+/** Decision values [items, classes]; a row of {@link MISSING} for an item without a descriptor. A thousand items at a time. */
+export const scoresOf = async (
+  descriptors: Descriptors,
+  model: LinearModel,
+  items: readonly Item[],
+): Promise<Matrix> => {
+  const columns = model.classes.length;
+  const data = new Float32Array(items.length * columns).fill(MISSING);
+  const described = items.flatMap((item, row) => (descriptors.has(item.id) ? [{ item, row }] : []));
+  for (let start = 0; start < described.length; start += CHUNK) {
+    const chunk = described.slice(start, start + CHUNK);
+    const values = await decisionValues(model, await descriptors.read(chunk.map(({ item }) => item)));
+    chunk.forEach(({ row }, i) =>
+      data.set(values.data.subarray(i * columns, (i + 1) * columns), row * columns),
+    );
+  }
+  return { rows: items.length, columns, data };
+};

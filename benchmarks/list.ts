@@ -1,0 +1,31 @@
+// All benchmarks by name.
+import { expected } from '../src/errors.js';
+import type { Benchmark } from './benchmark.js';
+import { caltech101 } from './caltech101.js';
+import { caltech256 } from './caltech256.js';
+import { folder } from './folder.js';
+import { voc2007 } from './voc2007.js';
+import { voc2012Action } from './voc2012-action.js';
+import { voc2012 } from './voc2012.js';
+
+/** Every benchmark, in the order of the paper's tables. */
+export const benchmarks: readonly Benchmark[] = [
+  voc2007,
+  voc2012,
+  voc2012Action,
+  caltech101,
+  caltech256,
+  folder,
+];
+
+/** The benchmark of that name; throws UsageError that lists those there are. */
+export const benchmarkNamed = (name: string): Benchmark => {
+  const found = benchmarks.find((benchmark) => benchmark.name === name);
+  if (!found)
+    throw expected(
+      `one of ${benchmarks.map((benchmark) => benchmark.name).join(', ')}`,
+      'the benchmark',
+      name,
+    );
+  return found;
+};

@@ -1,0 +1,123 @@
+// A benchmark from images to files: extracts what is missing, evaluates, writes results.json, results.csv and the report.
+import { join } from 'node:path';
+import type { OpenOptions } from '../src/datasets/open.js';
+import { expected } from '../src/errors.js';
+import { extractFeatures } from '../src/features/extract.js';
+import type { ExtractOptions } from '../src/features/extract.js';
+import type { RecipeChoice } from '../src/features/recipe.js';
+import { makeFolder, writeFileAtomically } from '../src/files.js';
+import type { Benchmark } from './benchmark.js';
+import { type Descriptors, openDescriptors } from './descriptors.js';
+import { type EvaluateOptions, type Evaluation, allItems, datasetFor, evaluate } from './evaluate.js';
+import { reportOf } from './report.js';
+import { type Results, describeDescriptors, resultsCsv, splitResult, summary } from './results.js';
+import { machine, versions } from './versions.js';
+
+/** Where everything comes from and goes to. */
+export interface RunOptions extends EvaluateOptions {
+  readonly data?: string;
+  readonly open?: OpenOptions;
+  /** Weight files of the nets, stacked in this order; or else `features`. */
+  readonly backbones: readonly string[];
+  /** What differs from the benchmark's recipe. */
+  readonly recipe: RecipeChoice;
+  readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'onProgress'>;
+  /** Folders of descriptors on disk. */
+  readonly features: readonly string[];
+  readonly layer?: string;
+  /** Folder of the results; descriptors go to its `features`. */
+  readonly out: string;
+  /** The command as typed, for the report. */
+  readonly command: string;
+}
+
+/** A clock that notes the seconds of each stage. */
+const stages = () => {
+  const seconds: Record<string, number> = {};
+  const run = async <T>(stage: string, work: () => Promise<T>): Promise<T> => {
+    const started = performance.now();
+    const result = await work();
+    seconds[stage] = Number(((performance.now() - started) / 1000).toFixed(3));
+    return result;
+  };
+  return { seconds, run };
+};
+
+const document = (
+  { benchmark, dataset, descriptors, protocol, images, skipped, outcomes, duplicates }: Evaluation,
+  options: RunOptions,
+  seconds: Readonly<Record<string, number>>,
+): Results => {
+  const splits = outcomes.map((outcome, i) => splitResult(outcome, duplicates[i] ?? []));
+  const model = outcomes[0]?.model;
+  return {
+    benchmark: benchmark.name,
+    title: benchmark.title,
+    protocol,
+    metric: benchmark.metric,
+    unit: '%',
+    ...summary(benchmark, splits),
+    splits,
+    published: benchmark.published,
+    notes: benchmark.notes,
+    classes: outcomes[0]?.classes ?? dataset.classes,
+    images,
+    skipped,
+    strays: dataset.strays.length,
+    descriptors: describeDescriptors(descriptors),
+    backbones: descriptors.nets.map(({ sha256, config }, i) => ({
+      sha256,
+      config,
+      ...(options.backbones[i] === undefined ? {} : { path: options.backbones[i] }),
+    })),
+    svm: { loss: model?.loss, bias: model?.bias, solver: model?.solver },
+    seed: options.seed,
+    files: { results: ['results.json', 'results.csv'], report: ['report.html'] },
+    run: {
+      command: options.command,
+      date: new Date().toISOString(),
+      machine: machine(),
+      versions: versions(),
+      seconds,
+    },
+  };
+};
+
+/**
+ * Runs a benchmark start to end. Descriptors that lie in `out` already are reused, missing ones are made.
+ *
+ * @throws UsageError naming the option or file at fault
+ */
+export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): Promise<Results> => {
+  const { data, open, backbones, features, layer, out, recipe, extract, onProgress } = options;
+  if ((backbones.length === 0) === (features.length === 0)) {
+    throw expected(
+      'either weights or descriptors',
+      '--backbone or --features',
+      backbones.length === 0 ? 'neither' : 'both',
+    );
+  }
+  const { seconds, run } = stages();
+  let descriptors: Descriptors | undefined =
+    features.length > 0 ? await openDescriptors(features, layer) : undefined;
+  const dataset = await run('read', () => datasetFor(benchmark, data, open, descriptors));
+  await makeFolder(out);
+  descriptors ??= await run('extract', async () => {
+    const folder = join(out, 'features');
+    await extractFeatures(
+      allItems(dataset),
+      backbones,
+      { ...benchmark.recipe, ...recipe },
+      { ...extract, out: folder, resume: true, ...(onProgress ? { onProgress } : {}) },
+    );
+    return openDescriptors([folder], layer);
+  });
+  const ready = descriptors;
+  const evaluation = await run('evaluate', () => evaluate(benchmark, dataset, ready, options));
+  const results = document(evaluation, options, seconds);
+  const report = await run('report', () => reportOf(results, evaluation));
+  await writeFileAtomically(join(out, 'report.html'), report);
+  await writeFileAtomically(join(out, 'results.csv'), resultsCsv(results));
+  await writeFileAtomically(join(out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+  return results;
+};

@@ -1,0 +1,179 @@
+// `verydeep evaluate`: a benchmark of the paper from images or descriptors to a table and a report.
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { expected } from '../errors.js';
+import type { Results } from '../../benchmarks/results.js';
+import { integer, number, shared } from './options.js';
+import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
+import { textTable } from './text-table.js';
+
+interface Options {
+  readonly data?: string;
+  readonly backbone?: string[];
+  readonly features?: string[];
+  readonly out?: string;
+  readonly trainPerClass?: number;
+  readonly testPerClass?: number;
+  readonly splits?: number;
+  readonly classLevel?: number;
+  readonly keepTogether?: number;
+  readonly scales?: number[];
+  readonly aggregate?: 'average' | 'stack' | 'max';
+  readonly flip: boolean;
+  readonly layer?: string;
+  readonly precision: 'fp32' | 'int8';
+  readonly threads?: number;
+  readonly workers?: number;
+  readonly c?: number;
+  readonly cGrid?: number[];
+  readonly solver: 'auto' | 'dual' | 'primal' | 'libsvm';
+  readonly seed: number;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+const help = `
+Benchmarks:
+  voc2007          trainval → test, mean average precision
+  voc2012          train → val, and result files for the server
+  voc2012-action   the same for ten actions of persons
+  caltech101       3 splits, 30 training and at most 50 test images a class, mean class recall
+  caltech256       3 splits, 60 training images a class, the others test
+  folder           Caltech's protocol on a folder of class folders
+
+Examples:
+  verydeep evaluate folder --data photos --backbone vgg16.safetensors --train-per-class 30 --splits 3 --out runs/photos
+  verydeep evaluate voc2007 --data VOCdevkit --backbone D.safetensors --backbone E.safetensors --out runs/voc2007
+
+Nested folders (benchmark folder): by default photos/animals/cat/1.jpg has the class "animals/cat". With
+--class-level 1 its class is "animals", and with --keep-together 2 all images of "animals/cat" stand on the same
+side of a split, so that classes are tested on subfolders that were not trained on:
+  verydeep evaluate folder --data photos --class-level 1 --keep-together 2 --features runs/photos/features --out runs/groups
+`;
+
+/** The recipe's options that were given on the command line. */
+const recipeOf = ({ scales, aggregate, flip, layer, precision }: Options) => ({
+  ...(scales ? { scales } : {}),
+  ...(aggregate ? { aggregate } : {}),
+  ...(flip ? {} : { flip }),
+  ...(layer === undefined ? {} : { layers: [layer] }),
+  ...(precision === 'fp32' ? {} : { precision }),
+});
+
+/** Keeps the entries that are there: with exact optional types, `undefined` is not the same as missing. */
+const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+
+const run = async (name: string, options: Options): Promise<void> => {
+  const { benchmarkNamed } = await import('../../benchmarks/list.js');
+  const benchmark = benchmarkNamed(name);
+  const { out } = options;
+  if (out === undefined) throw expected('a folder', '--out', undefined, 'The results are written there.');
+  await refuseUsedFolder(out, options.resume);
+  const { runBenchmark } = await import('../../benchmarks/run.js');
+  const { onProgress, stop } = progressBar(options);
+  let results: Results;
+  try {
+    results = await runBenchmark(benchmark, {
+      ...given({
+        data: options.data,
+        layer: options.layer,
+        trainPerClass: options.trainPerClass,
+        testPerClass: options.testPerClass,
+        splits: options.splits,
+        classLevel: options.classLevel,
+        keepTogether: options.keepTogether,
+      }),
+      backbones: options.backbone ?? [],
+      features: options.features ?? [],
+      out,
+      recipe: recipeOf(options),
+      extract: given({ threads: options.threads, workers: options.workers }),
+      svm: {
+        solver: options.solver,
+        ...given({ threads: options.threads, C: options.c, grid: options.cGrid }),
+      },
+      seed: options.seed,
+      command: ['verydeep', ...process.argv.slice(2)].join(' '),
+      onProgress,
+    });
+  } finally {
+    stop();
+  }
+  await show(results, resolve(out), options);
+};
+
+const show = async (results: Results, out: string, options: Options): Promise<void> => {
+  if (options.json) sayJson(results);
+  else {
+    const { comparisonRows } = await import('../../benchmarks/report.js');
+    const { metricTitles } = await import('../../benchmarks/benchmark.js');
+    say(
+      options,
+      textTable(
+        ['Method', `${metricTitles[results.metric] ?? results.metric}, %`, ''],
+        comparisonRows(results).map(({ method, figure, note: remark }) => [method, figure, remark]),
+      ),
+    );
+  }
+  for (const remark of results.splits.flatMap(({ name, notes }) => notes.map((text) => `${name}: ${text}`)))
+    note(options, remark);
+  note(options, `The report is ${out}/report.html`);
+  reportSkipped(results.skipped);
+};
+
+/** The command. */
+export const command = (): Command =>
+  new Command('evaluate')
+    .description('evaluate a benchmark: from images or descriptors to a table and a report')
+    .argument('<benchmark>', 'voc2007, voc2012, voc2012-action, caltech101, caltech256 or folder')
+    .addOption(shared.data())
+    .addOption(shared.backbone())
+    .addOption(shared.features())
+    .addOption(shared.out())
+    .addOption(shared.trainPerClass())
+    .addOption(
+      new Option('--test-per-class <n>', 'test images a class, at most; all others by default').argParser(
+        (text: string) => integer(text, '--test-per-class'),
+      ),
+    )
+    .addOption(shared.splits())
+    .addOption(
+      new Option(
+        '--class-level <n>',
+        'how many folders of the path make the class; all by default',
+      ).argParser((text: string) => integer(text, '--class-level')),
+    )
+    .addOption(
+      new Option(
+        '--keep-together <n>',
+        'images that share their first n folders are never on both sides of a split',
+      ).argParser((text: string) => integer(text, '--keep-together')),
+    )
+    .addOption(shared.scales())
+    .addOption(shared.aggregate())
+    .addOption(shared.noFlip())
+    .addOption(new Option('--layer <name>', 'layer whose activations are the descriptor (default: fc7)'))
+    .addOption(shared.precision())
+    .addOption(shared.threads())
+    .addOption(shared.workers())
+    .addOption(
+      new Option('--c <value>', "the SVMs' C; chosen on held-out training images by default").argParser(
+        (text: string) => number(text, '--c', 0, true),
+      ),
+    )
+    .addOption(
+      new Option('--c-grid <list>', 'values of C to choose from, e.g. 0.1,1,10').argParser((text: string) =>
+        text.split(',').map((part) => number(part, '--c-grid', 0, true)),
+      ),
+    )
+    .addOption(shared.solver())
+    .addOption(shared.seed())
+    .addOption(shared.resume())
+    .addOption(shared.json())
+    .addOption(shared.quiet())
+    .addHelpText('after', help)
+    .action(run);
