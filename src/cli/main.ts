@@ -12,6 +12,7 @@ const { version, description } = JSON.parse(
 /** Each command's module is loaded only when it is called, so that `--help` is quick. */
 const commands: readonly (() => Promise<Command>)[] = [
   () => import('./train.js').then((m) => m.command()),
+  () => import('./extract.js').then((m) => m.command()),
   () => import('./evaluate.js').then((m) => m.command()),
 ];
 

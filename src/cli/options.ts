@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
 import { expected } from '../errors.js';
+import { parseShard } from './shard.js';
 
 const list =
   <T>(parse: (text: string, flag: string) => T, flag: string) =>
@@ -24,16 +25,6 @@ export const number = (text: string, flag: string, least = -Infinity, open = fal
     throw expected(`a number ${open ? 'above' : 'of at least'} ${least}`, flag, text);
   }
   return value;
-};
-
-/** Parses `i/n` with 0 <= i < n. */
-const shard = (text: string): { index: number; count: number } => {
-  const match = /^(\d+)\/(\d+)$/.exec(text);
-  const [index, count] = [Number(match?.[1]), Number(match?.[2])];
-  if (!match || count < 1 || index >= count) {
-    throw expected('i/n with 0 <= i < n', '--shard', text, 'The first of four shards is 0/4.');
-  }
-  return { index, count };
 };
 
 /** Collects a flag that may be given several times, or once with several values. */
@@ -96,7 +87,11 @@ export const shared = {
     new Option('--seed <n>', 'seed of everything random')
       .argParser((text: string) => integer(text, '--seed', 0))
       .default(1),
-  shard: () => new Option('--shard <i/n>', 'do only the i-th of n parts, counted from 0').argParser(shard),
+  shard: () =>
+    new Option(
+      '--shard <i/n>',
+      'do only the i-th of n shares, counted from 0; auto/n takes i from Kubernetes, Slurm or AWS Batch',
+    ).argParser((text: string) => parseShard(text)),
   resume: () => new Option('--resume', 'continue what an earlier run left in --out'),
   json: () => new Option('--json', 'print one JSON document on standard output'),
   quiet: () => new Option('--quiet', 'no progress'),

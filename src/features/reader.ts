@@ -87,9 +87,19 @@ const checkAlike = (parts: readonly Part[]): void => {
   }
 };
 
+/** What all parts of a store have in common. */
+export interface StoreFacts {
+  readonly recipe: Recipe;
+  readonly hash: string;
+  readonly nets: readonly NetIdentity[];
+  readonly engine: string;
+  /** Numbers of a descriptor, by layer. */
+  readonly lengths: Readonly<Record<string, number>>;
+}
+
 /** A store of opened parts. */
-export const storeOf = (parts: readonly Part[]): FeatureStore => {
-  const { recipe, hash, nets, engine } = parts[0]!.metadata;
+export const storeOf = (facts: StoreFacts, parts: readonly Part[]): FeatureStore => {
+  const { recipe, hash, nets, engine, lengths } = facts;
   const starts: number[] = [];
   let rows = 0;
   for (const part of parts) {
@@ -97,7 +107,7 @@ export const storeOf = (parts: readonly Part[]): FeatureStore => {
     rows += part.rows;
   }
   const columns = (layer: string): number => {
-    const length = parts[0]!.lengths[layer];
+    const length = lengths[layer];
     if (length === undefined) throw expected(`one of ${recipe.layers.join(', ')}`, '--layer', layer);
     return length;
   };
@@ -157,5 +167,6 @@ export const openFeatures = async (folders: readonly string[]): Promise<FeatureS
   if (files.length === 0) throw expected('at least one folder of descriptors', '--features', 'none');
   const parts = await mapSome(files, openPart);
   checkAlike(parts);
-  return storeOf(parts);
+  const first = parts[0]!;
+  return storeOf({ ...first.metadata, lengths: first.lengths }, parts);
 };

@@ -35,6 +35,8 @@ export interface PartMetadata {
   readonly part: number;
   readonly parts: number;
   readonly skipped: readonly StoredSkip[];
+  /** The rows' boxes [x, y, width, height], where the recipe looks at them. */
+  readonly boxes?: readonly (readonly number[] | null)[];
 }
 
 /** One described image: a row of a part. */

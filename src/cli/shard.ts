@@ -1,0 +1,38 @@
+// `--shard i/n`, and `--shard auto/n`, which takes i from the batch system that started the process.
+import { expected } from '../errors.js';
+
+/** Variables that hold the index of a job in an array, and the variable that holds the first index, if not 0. */
+const variables: readonly { readonly index: string; readonly first?: string }[] = [
+  { index: 'JOB_COMPLETION_INDEX' }, // Kubernetes Indexed Job
+  { index: 'SLURM_ARRAY_TASK_ID', first: 'SLURM_ARRAY_TASK_MIN' },
+  { index: 'AWS_BATCH_JOB_ARRAY_INDEX' },
+];
+
+const indexFrom = (env: NodeJS.ProcessEnv, text: string): number => {
+  const found = variables.find(({ index }) => env[index] !== undefined && env[index] !== '');
+  if (!found) {
+    const names = variables.map(({ index }) => index).join(', ');
+    throw expected(`one of ${names} in the environment`, `--shard ${text}`, 'none of them');
+  }
+  const value = env[found.index];
+  const index = Number(value) - Number((found.first && env[found.first]) ?? 0);
+  if (!Number.isInteger(index) || index < 0)
+    throw expected('a whole number of at least 0', found.index, value);
+  return index;
+};
+
+/**
+ * Parses the shard: `i/n` with 0 <= i < n, or `auto/n`.
+ *
+ * @throws UsageError naming --shard, or the variable that does not fit
+ */
+export const parseShard = (text: string, env = process.env): { index: number; count: number } => {
+  const match = /^(\d+|auto)\/(\d+)$/.exec(text);
+  const count = Number(match?.[2]);
+  const index = match?.[1] === 'auto' ? indexFrom(env, text) : Number(match?.[1]);
+  if (!match || count < 1 || index >= count) {
+    const received = match?.[1] === 'auto' ? `${text}, which is ${index}/${count}` : text;
+    throw expected('i/n with 0 <= i < n, or auto/n', '--shard', received, 'The first of four shards is 0/4.');
+  }
+  return { index, count };
+};

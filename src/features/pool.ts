@@ -1,0 +1,134 @@
+// The worker threads of an extraction: jobs go to the least busy one, answers come back as promises.
+import { Worker } from 'node:worker_threads';
+import { VerydeepError, messageOf } from '../errors.js';
+import type { Recipe } from './recipe.js';
+import type { OnnxSpec } from './runner.js';
+import type { View } from './views.js';
+
+/** What a worker is started with. */
+export interface WorkerData {
+  readonly specs: readonly OnnxSpec[];
+  readonly recipe: Recipe;
+}
+
+export interface WorkerRequest {
+  readonly job: number;
+  readonly views: readonly View[];
+}
+
+export type WorkerAnswer =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'broken'; readonly reason: string }
+  | {
+      readonly kind: 'done';
+      readonly job: number;
+      readonly descriptors: readonly Float32Array[];
+      /** Time that the worker computed. */
+      readonly seconds: number;
+    }
+  | { readonly kind: 'failed'; readonly job: number; readonly reason: string };
+
+interface Job {
+  readonly resolve: (descriptors: readonly Float32Array[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Member {
+  readonly worker: Worker;
+  readonly jobs: Map<number, Job>;
+  readonly ended: Promise<void>;
+}
+
+/** Worker threads with sessions of their own. Whoever starts a pool closes it. */
+export class Pool {
+  readonly #members: Member[] = [];
+  #serial = 0;
+  #broken: Error | undefined;
+  #busySeconds = 0;
+
+  private constructor() {
+    // made by start
+  }
+
+  /**
+   * Starts the threads and waits until every net is loaded.
+   *
+   * @throws VerydeepError when a net cannot be loaded
+   */
+  static async start(data: WorkerData, workers: number): Promise<Pool> {
+    const pool = new Pool();
+    try {
+      await Promise.all(Array.from({ length: workers }, () => pool.#add(data)));
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
+    return pool;
+  }
+
+  /** Seconds that the workers have computed, over all of them. */
+  get busySeconds(): number {
+    return this.#busySeconds;
+  }
+
+  #add(data: WorkerData): Promise<void> {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: data });
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    const member: Member = { worker, jobs: new Map(), ended };
+    this.#members.push(member);
+    return new Promise((ready, broken) => {
+      const fail = (error: Error): void => {
+        this.#broken ??= error;
+        broken(error);
+        for (const { reject } of member.jobs.values()) reject(error);
+        member.jobs.clear();
+      };
+      worker.on('message', (answer: WorkerAnswer) => {
+        if (answer.kind === 'ready') ready();
+        else if (answer.kind === 'broken') fail(new VerydeepError(answer.reason));
+        else {
+          const job = member.jobs.get(answer.job);
+          member.jobs.delete(answer.job);
+          if (answer.kind === 'done') {
+            this.#busySeconds += answer.seconds;
+            job?.resolve(answer.descriptors);
+          } else job?.reject(new VerydeepError(answer.reason));
+        }
+      });
+      worker.on('error', (error) =>
+        fail(new VerydeepError(`A worker thread of the extraction failed: ${messageOf(error)}.`)),
+      );
+      worker.on('exit', (code) => {
+        if (member.jobs.size > 0 || code !== 0)
+          fail(new VerydeepError(`A worker thread of the extraction ended with code ${code}.`));
+      });
+    });
+  }
+
+  /**
+   * Descriptors of an image, a vector a layer. The pixels are handed over to the worker.
+   *
+   * @throws VerydeepError when the computation fails
+   */
+  describe(views: readonly View[]): Promise<readonly Float32Array[]> {
+    if (this.#broken) return Promise.reject(this.#broken);
+    const member = this.#members.reduce((least, each) => (each.jobs.size < least.jobs.size ? each : least));
+    const job = this.#serial++;
+    return new Promise((resolve, reject) => {
+      member.jobs.set(job, { resolve, reject });
+      member.worker.postMessage({ job, views } satisfies WorkerRequest);
+    });
+  }
+
+  /** Ends the threads once they have answered. */
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#members.map(async ({ worker, ended }) => {
+        worker.postMessage('close');
+        const patience = setTimeout(() => void worker.terminate(), 10_000);
+        await ended;
+        clearTimeout(patience);
+      }),
+    );
+  }
+}
