@@ -3,12 +3,19 @@ import { expected } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type CsvOptions, readCsv } from './csv.js';
 import type { Dataset, Item } from './dataset.js';
+import { readCaltech } from './caltech.js';
 import { readFolder } from './folder.js';
+import { readVocAction } from './voc-action.js';
+import { readVoc } from './voc.js';
 
 /** What a reader may need; each takes what concerns it. */
 export interface OpenOptions {
   /** Columns and separators of a `csv` data set. */
   readonly csv?: CsvOptions;
+  /** Whether the background or clutter class of Caltech belongs to the classes. Default true. */
+  readonly background?: boolean;
+  /** Where compressed archives are unpacked. Default the folder `archives` of the cache. */
+  readonly cache?: string;
   /** Told of long work, such as unpacking an archive. */
   readonly onProgress?: OnProgress;
 }
@@ -16,6 +23,11 @@ export interface OpenOptions {
 const readers: Readonly<Record<string, (root: string, options: OpenOptions) => Promise<Dataset>>> = {
   folder: (root) => readFolder(root),
   csv: (root, { csv }) => readCsv(root, csv),
+  voc2007: (root, options) => readVoc(2007, root, options),
+  voc2012: (root, options) => readVoc(2012, root, options),
+  'voc2012-action': readVocAction,
+  caltech101: (root, options) => readCaltech('caltech101', root, options),
+  caltech256: (root, options) => readCaltech('caltech256', root, options),
 };
 
 /** Names that {@link openDataset} knows. */

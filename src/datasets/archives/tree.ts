@@ -1,0 +1,170 @@
+// One view of a data set's files, whether they lie in a folder or in the original archives.
+import { existsSync } from 'node:fs';
+import { open, readFile, readdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { UsageError, codeOf, expected } from '../../errors.js';
+import type { OnProgress } from '../../progress.js';
+import { byCode, entriesOf, requireFolder } from '../common.js';
+import type { ImageSource } from '../dataset.js';
+import { type RepackOptions, isCompressed, repack } from './repack.js';
+import { indexTar } from './tar.js';
+
+/** Files below the data set's top folder ("VOC2007", "101_ObjectCategories"); paths have `/` between folders. */
+export interface Tree {
+  /** Absolute path that the user gave. */
+  readonly root: string;
+  /** Name of the top folder. */
+  readonly top: string;
+  /** The files directly in `folder`, by name in code-unit order; empty where there is no such folder. */
+  files(folder: string): Promise<ReadonlyMap<string, ImageSource>>;
+  /** Names of the folders directly in `folder`. */
+  folders(folder: string): Promise<readonly string[]>;
+  /** Where `path` is, or would be, for messages. */
+  where(path: string): string;
+}
+
+/** What to look for. */
+export interface TreePlan {
+  readonly top: string;
+  /** Folders in which `top` may lie, relative to the root: "" and "VOCdevkit". */
+  readonly within: readonly string[];
+  /** Names of original archives, in the order in which they complete each other; see `repack` for `inner`. */
+  readonly archives: readonly { readonly file: string; readonly inner?: RegExp }[];
+  /** Only the first archive found is needed: the others are other forms of it. */
+  readonly oneArchive?: boolean;
+}
+
+const folderTree = (root: string, top: string, base: string): Tree => {
+  const listed = new Map<string, Promise<[ReadonlyMap<string, ImageSource>, readonly string[]]>>();
+  const read = async (folder: string): Promise<[ReadonlyMap<string, ImageSource>, readonly string[]]> => {
+    try {
+      const entries = await entriesOf(join(base, folder));
+      const isFolder = (name: string): boolean => existsSync(join(base, folder, name, '.'));
+      const folders = entries
+        .filter((entry) => entry.isDirectory() || (entry.isSymbolicLink() && isFolder(entry.name)))
+        .map(({ name }) => name);
+      const files = entries
+        .filter((entry) => !folders.includes(entry.name))
+        .map(({ name }): [string, ImageSource] => [name, { file: join(base, folder, name) }]);
+      return [new Map(files), folders];
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [new Map(), []];
+      throw error;
+    }
+  };
+  const list = (folder: string): ReturnType<typeof read> => {
+    const known = listed.get(folder) ?? read(folder);
+    listed.set(folder, known);
+    return known;
+  };
+  return {
+    root,
+    top,
+    files: async (folder) => (await list(folder))[0],
+    folders: async (folder) => (await list(folder))[1],
+    where: (path) => join(base, path),
+  };
+};
+
+const archiveTree = async (
+  root: string,
+  plan: TreePlan,
+  archives: readonly { path: string; inner?: RegExp }[],
+  options: Pick<RepackOptions, 'cache' | 'onProgress'>,
+): Promise<Tree> => {
+  const files = new Map<string, Map<string, ImageSource>>();
+  const folders = new Map<string, Set<string>>();
+  for (const { path, inner } of archives) {
+    const tar = isCompressed(path) ? await repack(path, { ...options, ...(inner && { inner }) }) : path;
+    for (const entry of (await indexTar(tar)).entries) {
+      const parts = entry.path.split('/');
+      const at = parts.indexOf(plan.top);
+      if (at < 0) continue;
+      const source = { file: tar, slice: { offset: entry.offset, length: entry.length } };
+      const inside = parts.slice(at + 1);
+      const name = inside.pop()!;
+      const folder = inside.join('/');
+      if (!files.has(folder)) files.set(folder, new Map());
+      files.get(folder)!.set(name, source);
+      for (let depth = inside.length; depth > 0; depth--) {
+        const above = inside.slice(0, depth - 1).join('/');
+        if (!folders.has(above)) folders.set(above, new Set());
+        folders.get(above)!.add(inside[depth - 1]!);
+      }
+    }
+  }
+  if (files.size === 0) {
+    throw expected(`a folder ${plan.top}`, archives.map(({ path }) => path).join(' and '), 'other files');
+  }
+  for (const [folder, names] of files) {
+    files.set(folder, new Map([...names].sort(([a], [b]) => byCode(a, b))));
+  }
+  const shown = archives.map(({ path }) => basename(path)).join(' and ');
+  return {
+    root,
+    top: plan.top,
+    files: (folder) => Promise.resolve(files.get(folder) ?? new Map<string, ImageSource>()),
+    folders: (folder) => Promise.resolve([...(folders.get(folder) ?? [])].sort(byCode)),
+    where: (path) => `${plan.top}/${path} in ${join(root, shown)}`,
+  };
+};
+
+const MAX_LISTED = 8;
+
+/**
+ * Finds a data set under `root`: unpacked (the top folder itself, or a folder that holds it), else in its archives.
+ *
+ * @throws UsageError saying what was looked for and what `root` holds instead
+ */
+export const openTree = async (
+  root: string,
+  plan: TreePlan,
+  options: { cache?: string; onProgress?: OnProgress } = {},
+): Promise<Tree> => {
+  const absolute = resolve(root);
+  await requireFolder(absolute);
+  const bases = [
+    ...plan.within.map((folder) => join(absolute, folder, plan.top)),
+    ...(basename(absolute) === plan.top ? [absolute] : []),
+  ];
+  const base = bases.find((path) => existsSync(join(path, '.')));
+  if (base !== undefined) return folderTree(absolute, plan.top, base);
+  const found = plan.archives
+    .map(({ file, inner }) => ({ path: join(absolute, file), ...(inner && { inner }) }))
+    .filter(({ path }) => existsSync(path));
+  if (found.length > 0) {
+    return archiveTree(absolute, plan, plan.oneArchive ? found.slice(0, 1) : found, options);
+  }
+  const names = (await readdir(absolute)).sort(byCode);
+  const more = names.length > MAX_LISTED ? ` and ${names.length - MAX_LISTED} more` : '';
+  throw new UsageError(
+    `Expected the folder ${plan.top}, or the archives ${plan.archives.map(({ file }) => file).join(', ')}, in ${absolute} ` +
+      `given for --data, but it holds ${names.slice(0, MAX_LISTED).join(', ') || 'nothing'}${more}.`,
+  );
+};
+
+/** Bytes of a small file, wherever it lies. */
+const bytesOf = async ({ file, slice }: ImageSource): Promise<Buffer> => {
+  if (!slice) return readFile(file);
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(
+      Buffer.alloc(slice.length),
+      0,
+      slice.length,
+      slice.offset,
+    );
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+};
+
+/**
+ * The text of a file of a tree, or undefined where it is missing.
+ */
+export const textOf = async (tree: Tree, path: string): Promise<string | undefined> => {
+  const folder = dirname(path);
+  const source = (await tree.files(folder === '.' ? '' : folder)).get(basename(path));
+  return source && (await bytesOf(source)).toString('utf8');
+};

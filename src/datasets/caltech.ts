@@ -1,0 +1,109 @@
+// Caltech-101 and Caltech-256: a folder per class, known names of images, and strays that are passed over and listed.
+import { expected } from '../errors.js';
+import type { OnProgress } from '../progress.js';
+import { type Tree, type TreePlan, openTree } from './archives/tree.js';
+import { sorted } from './common.js';
+import type { Dataset, Item } from './dataset.js';
+
+interface Caltech {
+  readonly plan: TreePlan;
+  /** Folders that are classes, and files in them that are images. */
+  readonly folder: RegExp;
+  readonly image: RegExp;
+  /** The class that is none: images of anything. */
+  readonly background: string;
+}
+
+const table = {
+  caltech101: {
+    plan: {
+      top: '101_ObjectCategories',
+      within: ['', 'caltech-101', 'caltech101'],
+      archives: [
+        { file: '101_ObjectCategories.tar.gz' },
+        { file: 'caltech-101.zip', inner: /(^|\/)101_ObjectCategories\.tar(\.gz)?$/ },
+      ],
+      oneArchive: true,
+    },
+    folder: /^[^.]/,
+    image: /^image_\d{4}\.jpg$/,
+    background: 'BACKGROUND_Google',
+  },
+  caltech256: {
+    plan: {
+      top: '256_ObjectCategories',
+      within: ['', 'caltech-256', 'caltech256'],
+      archives: [{ file: '256_ObjectCategories.tar' }],
+      oneArchive: true,
+    },
+    folder: /^\d{3}\./,
+    image: /^\d{3}_\d{4}\.jpg$/,
+    background: '257.clutter',
+  },
+} as const satisfies Record<string, Caltech>;
+
+export interface CaltechOptions {
+  /** Whether the background or clutter class belongs to the classes, as in the paper. Default true. */
+  readonly background?: boolean;
+  /** Where compressed archives are unpacked. */
+  readonly cache?: string;
+  readonly onProgress?: OnProgress;
+}
+
+/** Everything below a folder that is no image of a class. */
+const straysIn = async (tree: Tree, folder: string): Promise<{ path: string; reason: string }[]> => {
+  const reason = 'a folder inside a class folder';
+  const files = [...(await tree.files(folder)).keys()].map((name) => ({ path: `${folder}/${name}`, reason }));
+  const inner = await Promise.all(
+    (await tree.folders(folder)).map((name) => straysIn(tree, `${folder}/${name}`)),
+  );
+  return [...files, ...inner.flat()];
+};
+
+/**
+ * Reads Caltech-101 or Caltech-256. The classes are the folders' names in code-unit order; the one split is "all".
+ *
+ * @param root the folder that holds `101_ObjectCategories` or `256_ObjectCategories`, that folder itself, or the folder
+ *   of the original archive
+ * @throws UsageError when they are not there or a class folder holds no image
+ */
+export const readCaltech = async (
+  name: keyof typeof table,
+  root: string,
+  { background = true, ...options }: CaltechOptions = {},
+): Promise<Dataset> => {
+  const caltech = table[name];
+  const tree = await openTree(root, caltech.plan, options);
+  const classes: string[] = [];
+  const items: Item[] = [];
+  const strays = [...(await tree.files('')).keys()].map((path) => ({
+    path,
+    reason: 'lies in no class folder',
+  }));
+  for (const label of await tree.folders('')) {
+    if (!caltech.folder.test(label)) {
+      strays.push({ path: label, reason: 'not a folder of a class' });
+      continue;
+    }
+    if (label === caltech.background && !background) continue;
+    classes.push(label);
+    const before = items.length;
+    for (const [file, source] of await tree.files(label)) {
+      const path = `${label}/${file}`;
+      if (caltech.image.test(file)) items.push({ id: path, path, source, labels: [label] });
+      else strays.push({ path, reason: 'not named like an image of this data set' });
+    }
+    for (const inner of await tree.folders(label))
+      strays.push(...(await straysIn(tree, `${label}/${inner}`)));
+    if (items.length === before) {
+      throw expected(
+        `images in the class folder ${tree.where(label)}`,
+        '--data',
+        'none',
+        'Unpack the archive again.',
+      );
+    }
+  }
+  if (items.length === 0) throw expected(`class folders in ${tree.where('')}`, '--data', 'none');
+  return { name, root: tree.root, classes, splits: { all: sorted(items) }, strays };
+};

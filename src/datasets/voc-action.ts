@@ -1,0 +1,168 @@
+// VOC-2012 actions: an item is a person with a box; ten actions, several at once, and persons who do none of them.
+import { expected } from '../errors.js';
+import type { OnProgress } from '../progress.js';
+import type { Tree } from './archives/tree.js';
+import { bySplit } from './common.js';
+import type { Dataset, Item } from './dataset.js';
+import { type VocAnnotation, readAnnotation } from './voc-annotation.js';
+import {
+  LABEL,
+  type List,
+  OBJECT,
+  type Row,
+  VOC_SPLITS,
+  type VocSplit,
+  imagesOf,
+  openVocTree,
+  readList,
+  requireSameRows,
+} from './voc-lists.js';
+
+/**
+ * The ten actions that are told apart. "other" is none of them: there is no classifier for it, but its persons stay,
+ * without a label, as negatives of all ten.
+ */
+export const VOC_ACTIONS: readonly string[] = [
+  'jumping',
+  'phoning',
+  'playinginstrument',
+  'reading',
+  'ridingbike',
+  'ridinghorse',
+  'running',
+  'takingphoto',
+  'usingcomputer',
+  'walking',
+];
+
+const YEAR = 2012;
+const COLUMNS = [OBJECT, LABEL];
+const FILES_AT_ONCE = 32;
+
+const keyOf = ({ id, numbers }: Row): string => `${id}#${numbers[0]}`;
+
+const readActionFiles = async (
+  tree: Tree,
+  split: VocSplit,
+  hasList: boolean,
+): Promise<List[] | undefined> => {
+  const path = (action: string): string => `ImageSets/Action/${action}_${split}.txt`;
+  const lists = await Promise.all(VOC_ACTIONS.map((action) => readList(tree, YEAR, path(action), COLUMNS)));
+  const there = lists.filter((list) => list !== undefined);
+  if (there.length === VOC_ACTIONS.length) return there;
+  if (there.length === 0 && (!hasList || split === 'test')) return undefined;
+  const missing = VOC_ACTIONS[lists.findIndex((list) => list === undefined)]!;
+  throw expected(
+    `a file of labels for each of the ${VOC_ACTIONS.length} actions`,
+    `the split "${split}" of ${tree.top}`,
+    `no ${tree.where(path(missing))}`,
+    'Unpack the archive again.',
+  );
+};
+
+/** The split's own list: with object indices, or of images alone. */
+const readSplitList = async (tree: Tree, split: VocSplit): Promise<List | undefined> => {
+  const path = `ImageSets/Action/${split}.txt`;
+  try {
+    return await readList(tree, YEAR, path, [OBJECT]);
+  } catch {
+    return readList(tree, YEAR, path, []);
+  }
+};
+
+/** Annotations by image id. */
+const annotationsOf = async (tree: Tree, ids: readonly string[]): Promise<Map<string, VocAnnotation>> => {
+  const annotations = new Map<string, VocAnnotation>();
+  for (let i = 0; i < ids.length; i += FILES_AT_ONCE) {
+    await Promise.all(
+      ids.slice(i, i + FILES_AT_ONCE).map(async (id) => annotations.set(id, await readAnnotation(tree, id))),
+    );
+  }
+  return annotations;
+};
+
+/** The rows of a split: of its labels, else of its list, else every person of its images. */
+const personsOf = (list: List, annotations: ReadonlyMap<string, VocAnnotation>): List => ({
+  file: list.file,
+  rows: list.rows.flatMap((row) =>
+    row.numbers.length > 0
+      ? [row]
+      : annotations
+          .get(row.id)!
+          .objects.flatMap(({ name }, i) => (name === 'person' ? [{ ...row, numbers: [i + 1] }] : [])),
+  ),
+});
+
+const readSplit = async (tree: Tree, split: VocSplit): Promise<Item[]> => {
+  const list = await readSplitList(tree, split);
+  const actions = await readActionFiles(tree, split, list !== undefined);
+  const rows = actions?.[0] ?? list;
+  if (!rows) return [];
+  if (list && actions) {
+    const key = list.rows.some(({ numbers }) => numbers.length > 0) ? keyOf : ({ id }: Row): string => id;
+    actions.forEach((file) => requireSameRows(list, { ...file, rows: onePerKey(file.rows, key) }, key));
+  }
+  const labels = actions?.map((file) => {
+    requireSameRows(rows, file, keyOf);
+    return new Map(file.rows.map((row) => [keyOf(row), row.numbers[1]!]));
+  });
+  const images = await imagesOf(tree, rows);
+  const annotations = await annotationsOf(tree, [...images.keys()]);
+  const persons = personsOf(rows, annotations);
+  return persons.rows.map((row) => {
+    const { id, line, numbers } = row;
+    const object = annotations.get(id)!.objects[numbers[0]! - 1];
+    if (object?.name !== 'person') {
+      throw expected(
+        `a person as object ${numbers[0]} of ${tree.where(`Annotations/${id}.xml`)}`,
+        `${persons.file} line ${line}`,
+        object?.name ?? `only ${annotations.get(id)!.objects.length} objects`,
+      );
+    }
+    const having = (value: number): string[] =>
+      VOC_ACTIONS.filter((_, a) => (labels ? labels[a]!.get(keyOf(row)) : 0) === value);
+    const ignored = having(0);
+    return {
+      id: keyOf(row),
+      path: `${tree.top}/JPEGImages/${id}.jpg`,
+      source: images.get(id)!,
+      labels: having(1),
+      ...(ignored.length > 0 && { ignored }),
+      box: object.box,
+    };
+  });
+};
+
+const onePerKey = (rows: readonly Row[], key: (row: Row) => string): Row[] => [
+  ...new Map(rows.map((row) => [key(row), row])).values(),
+];
+
+/**
+ * Reads the action task of VOC-2012. An item is one person of an image: its id is the image's with the object's index
+ * (over all objects of the annotation, from 1), "2010_006088#1". Of persons whose labels are not public, all actions
+ * are ignored.
+ *
+ * @param root as of `readVoc`
+ * @throws UsageError naming file and line: an action's file missing, an id without image or annotation, an object index
+ *   beyond the annotation's objects or not of a person, an unknown label, ids of another split
+ */
+export const readVocAction = async (
+  root: string,
+  options: { cache?: string; onProgress?: OnProgress } = {},
+): Promise<Dataset> => {
+  const tree = await openVocTree(YEAR, root, options);
+  const items: [string, Item][] = [];
+  for (const split of VOC_SPLITS) {
+    for (const item of await readSplit(tree, split)) items.push([split, item]);
+  }
+  if (items.length === 0) {
+    throw expected('lists of persons such as train.txt', tree.where('ImageSets/Action'), 'none');
+  }
+  return {
+    name: 'voc2012-action',
+    root: tree.root,
+    classes: VOC_ACTIONS,
+    splits: bySplit(items),
+    strays: [],
+  };
+};

@@ -1,0 +1,131 @@
+// VOC's annotation of an image: its objects with their boxes, difficult flags and, for persons, actions.
+import { XMLParser } from 'fast-xml-parser';
+import { UsageError, expected, messageOf } from '../errors.js';
+import { type Tree, textOf } from './archives/tree.js';
+import type { Box } from './dataset.js';
+
+export interface VocObject {
+  /** Class: "person", "horse", … */
+  readonly name: string;
+  /** In 0-based pixels; the kit's are 1-based and inclusive. */
+  readonly box: Box;
+  /** Hard to recognise: not to be counted. */
+  readonly difficult: boolean;
+  readonly truncated: boolean;
+  /** Actions annotated for a person, and whether the person performs them. */
+  readonly actions: Readonly<Record<string, boolean>>;
+}
+
+export interface VocAnnotation {
+  /** "VOC2007" or "VOC2012", where the file says. */
+  readonly folder: string | undefined;
+  /** Size of the image in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** In the order of the file: object index 1 of the action lists is the first. */
+  readonly objects: readonly VocObject[];
+}
+
+/** A parsed element: its text, or its children. */
+type Element = string | { readonly [name: string]: Element | readonly Element[] };
+
+// Entities are left as they stand, so that a file cannot blow up; values stay text, so that nothing is guessed.
+const parser = new XMLParser({
+  processEntities: false,
+  ignoreAttributes: true,
+  parseTagValue: false,
+  isArray: (_, path) => path === 'annotation.object',
+});
+
+const child = (element: Element | undefined, name: string): Element | undefined => {
+  if (element === undefined || typeof element === 'string' || !Object.hasOwn(element, name)) return undefined;
+  const found = element[name]!;
+  return Array.isArray(found) ? (found as readonly Element[])[0] : (found as Element);
+};
+
+const numberIn = (element: Element | undefined, name: string, where: string): number => {
+  const value = child(element, name);
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : NaN;
+  if (!Number.isFinite(number)) throw expected('a number', `<${name}> of ${where}`, value);
+  return number;
+};
+
+const textIn = (element: Element | undefined, name: string): string | undefined => {
+  const value = child(element, name);
+  return typeof value === 'string' ? value : undefined;
+};
+
+/** The box of an object: from 1-based inclusive corners to 0-based corner and size. */
+const boxOf = (object: Element, where: string): Box => {
+  const corners = child(object, 'bndbox');
+  const [left, top, right, bottom] = ['xmin', 'ymin', 'xmax', 'ymax'].map((name) =>
+    numberIn(corners, name, where),
+  ) as [number, number, number, number];
+  if (right < left || bottom < top) {
+    throw expected('a box with xmin <= xmax and ymin <= ymax', where, [left, top, right, bottom]);
+  }
+  return { x: left - 1, y: top - 1, width: right - left + 1, height: bottom - top + 1 };
+};
+
+/**
+ * Parses an annotation.
+ *
+ * @param where the file, for messages
+ * @throws UsageError naming the file, the object and the element at fault
+ */
+export const parseAnnotation = (xml: string, where: string): VocAnnotation => {
+  let document: Element;
+  try {
+    document = parser.parse(xml, true) as Element;
+  } catch (error) {
+    throw new UsageError(`Cannot read the annotation ${where}: ${messageOf(error)}`);
+  }
+  const annotation = child(document, 'annotation');
+  if (annotation === undefined) throw expected('an <annotation>', where, 'other XML');
+  const size = child(annotation, 'size');
+  const objects = typeof annotation === 'string' ? [] : ((annotation['object'] ?? []) as readonly Element[]);
+  return {
+    folder: textIn(annotation, 'folder'),
+    width: numberIn(size, 'width', where),
+    height: numberIn(size, 'height', where),
+    objects: objects.map((object, index) => {
+      const place = `object ${index + 1} of ${where}`;
+      const name = textIn(object, 'name');
+      if (name === undefined) throw expected('a <name>', place, undefined);
+      const actions = child(object, 'actions');
+      return {
+        name,
+        box: boxOf(object, place),
+        difficult: textIn(object, 'difficult') === '1',
+        truncated: textIn(object, 'truncated') === '1',
+        actions:
+          actions === undefined || typeof actions === 'string'
+            ? {}
+            : Object.fromEntries(
+                Object.keys(actions).map((action) => [action, textIn(actions, action) === '1']),
+              ),
+      };
+    }),
+  };
+};
+
+/**
+ * Reads the annotation of an image.
+ *
+ * @throws UsageError naming the file when it is missing, malformed, or of another year
+ */
+export const readAnnotation = async (tree: Tree, id: string): Promise<VocAnnotation> => {
+  const path = `Annotations/${id}.xml`;
+  const text = await textOf(tree, path);
+  if (text === undefined) throw expected('an annotation', tree.where(path), 'no such file');
+  const annotation = parseAnnotation(text, tree.where(path));
+  if (/^VOC\d{4}$/.test(annotation.folder ?? '') && annotation.folder !== tree.top) {
+    throw expected(
+      `an annotation of ${tree.top}`,
+      tree.where(path),
+      annotation.folder,
+      'The years are mixed up.',
+    );
+  }
+  return annotation;
+};

@@ -1,0 +1,163 @@
+// VOC's files on disk: where the data sets of 2007 and 2012 lie, and the lists of image ids and labels in ImageSets.
+import { expected } from '../errors.js';
+import type { OnProgress } from '../progress.js';
+import { type Tree, type TreePlan, openTree, textOf } from './archives/tree.js';
+import type { ImageSource } from './dataset.js';
+
+export type VocYear = 2007 | 2012;
+export const VOC_SPLITS = ['train', 'val', 'trainval', 'test'] as const;
+export type VocSplit = (typeof VOC_SPLITS)[number];
+
+/** Where to look, and what the ids of each year look like. */
+const years: Readonly<Record<VocYear, { plan: TreePlan; id: RegExp; idForm: string }>> = {
+  2007: {
+    plan: {
+      top: 'VOC2007',
+      within: ['', 'VOCdevkit'],
+      archives: [{ file: 'VOCtrainval_06-Nov-2007.tar' }, { file: 'VOCtest_06-Nov-2007.tar' }],
+    },
+    id: /^\d{6}$/,
+    idForm: 'six digits',
+  },
+  2012: {
+    plan: {
+      top: 'VOC2012',
+      within: ['', 'VOCdevkit'],
+      archives: [{ file: 'VOCtrainval_11-May-2012.tar' }, { file: 'VOC2012test.tar' }],
+    },
+    id: /^\d{4}_\d{6}$/,
+    idForm: 'four digits, an underscore, six digits',
+  },
+};
+
+/** One line of a list: the image, the numbers after it, and where it stands. */
+export interface Row {
+  readonly id: string;
+  readonly numbers: readonly number[];
+  /** Counted from 1. */
+  readonly line: number;
+}
+
+/** A list as read: its rows, and the file for messages. */
+export interface List {
+  readonly rows: readonly Row[];
+  readonly file: string;
+}
+
+/** Opens a year's files, unpacked or in the original archives. */
+export const openVocTree = (
+  year: VocYear,
+  root: string,
+  options: { cache?: string; onProgress?: OnProgress } = {},
+): Promise<Tree> => openTree(root, years[year].plan, options);
+
+/** A number that a column may hold: what it is called, and which values are right. */
+export interface Column {
+  readonly name: string;
+  readonly allows: (value: number) => boolean;
+}
+
+export const LABEL: Column = { name: 'a label 1, -1 or 0', allows: (value) => [1, -1, 0].includes(value) };
+export const OBJECT: Column = {
+  name: 'an object index, counted from 1,',
+  allows: (value) => Number.isInteger(value) && value >= 1,
+};
+
+/**
+ * Reads a list of ImageSets: an image id and then the numbers of `columns`, separated by any white space.
+ *
+ * @returns undefined where the file is missing
+ * @throws UsageError naming file and line: a malformed line, an id of another year, an unknown label, a repeated key
+ */
+export const readList = async (
+  tree: Tree,
+  year: VocYear,
+  path: string,
+  columns: readonly Column[],
+): Promise<List | undefined> => {
+  const text = await textOf(tree, path);
+  if (text === undefined) return undefined;
+  const file = tree.where(path);
+  const { id: pattern, idForm } = years[year];
+  const seen = new Map<string, number>();
+  const rows: Row[] = [];
+  text.split('\n').forEach((content, index) => {
+    const line = index + 1;
+    const where = `${file} line ${line}`;
+    const [id, ...rest] = content.trim().split(/\s+/);
+    if (id === undefined || id === '') return;
+    if (!pattern.test(id)) {
+      const other = Object.values(years).some((voc) => voc.id.test(id));
+      throw expected(
+        `an image id of VOC${year} (${idForm})`,
+        where,
+        id,
+        other ? 'It is of another year: the years are mixed up.' : 'Get the file from the official archive.',
+      );
+    }
+    if (rest.length !== columns.length) {
+      throw expected(`${1 + columns.length} columns`, where, content.trim());
+    }
+    const numbers = columns.map(({ name, allows }, i) => {
+      const value = Number(rest[i]);
+      if (!allows(value)) throw expected(name, where, rest[i]);
+      return value;
+    });
+    const key = [id, ...numbers.filter((_, i) => columns[i] === OBJECT)].join(' ');
+    const before = seen.get(key);
+    if (before !== undefined) throw expected(`"${key}" once`, where, `it again, after line ${before}`);
+    seen.set(key, line);
+    rows.push({ id, numbers, line });
+  });
+  return { rows, file };
+};
+
+/**
+ * The image files of all ids of a list.
+ *
+ * @throws UsageError naming the first id without image with its line, and how many are missing
+ */
+export const imagesOf = async (tree: Tree, list: List): Promise<ReadonlyMap<string, ImageSource>> => {
+  const files = await tree.files('JPEGImages');
+  const images = new Map<string, ImageSource>();
+  const missing = list.rows.filter(({ id }) => !files.has(`${id}.jpg`));
+  const [first] = missing;
+  if (first) {
+    throw expected(
+      `the image ${tree.where(`JPEGImages/${first.id}.jpg`)}`,
+      `${list.file} line ${first.line}`,
+      'no such file',
+      `${missing.length} of ${list.rows.length} images are missing: the download or the unpacking is not complete.`,
+    );
+  }
+  for (const { id } of list.rows) images.set(id, files.get(`${id}.jpg`)!);
+  return images;
+};
+
+/**
+ * Makes sure that two lists speak of the same things.
+ *
+ * @param keyOf what a row speaks of: the image, or one of its objects
+ * @throws UsageError naming the file and line at fault: a row that `split` does not have (labels of another split), or
+ *   a row of `split` that `labels` does not have
+ */
+export const requireSameRows = (split: List, labels: List, keyOf: (row: Row) => string): void => {
+  const known = new Set(split.rows.map(keyOf));
+  const extra = labels.rows.find((row) => !known.has(keyOf(row)));
+  if (extra) {
+    throw expected(
+      `an image of ${split.file}`,
+      `${labels.file} line ${extra.line}`,
+      keyOf(extra),
+      'It belongs to another split.',
+    );
+  }
+  if (labels.rows.length === split.rows.length) return;
+  const labelled = new Set(labels.rows.map(keyOf));
+  const bare = split.rows.find((row) => !labelled.has(keyOf(row)))!;
+  throw expected(
+    `a label of ${keyOf(bare)} (${split.file} line ${bare.line})`,
+    labels.file,
+    `${labels.rows.length} lines`,
+  );
+};
