@@ -26,7 +26,14 @@ export { readImageBytes } from './images/source.js';
 export { type DecodeOptions, decode, loadImage } from './images/decode.js';
 export { KERNELS, type Kernel, resizeSmallestSide, resizeTo } from './images/resize.js';
 export { centreCrop, clipToImage, crop, flip, randomCrop } from './images/crop.js';
-export type { Bias, Certificate, ClassLabels, ClassWeights, Loss, SolverName } from './classifiers/problem.js';
+export type {
+  Bias,
+  Certificate,
+  ClassLabels,
+  ClassWeights,
+  Loss,
+  SolverName,
+} from './classifiers/problem.js';
 export { oneVsRest } from './classifiers/problem.js';
 export { type LinearModel, decisionValues } from './classifiers/model.js';
 export { loadModel, saveModel } from './classifiers/model-file.js';
@@ -38,6 +45,9 @@ export { describeRecipe, recipes, resolveRecipe, type Recipe, type RecipeChoice 
 export { datasetNames, openDataset, type OpenOptions, splitOf } from './datasets/open.js';
 export { type CsvOptions, readCsv } from './datasets/csv.js';
 export { readFolder } from './datasets/folder.js';
+export { readVoc, VOC_CLASSES } from './datasets/voc.js';
+export { readVocAction, VOC_ACTIONS } from './datasets/voc-action.js';
+export { type CaltechOptions, readCaltech } from './datasets/caltech.js';
 export { setAside, type Split, type SplitOptions, stratifiedSplit } from './datasets/splits.js';
 export { GraphBuilder, type Attribute, type Dimension, type ExternalTensor } from './engine/onnx.js';
 export { Session, type Provider, type SessionOptions, type ValueInfo } from './engine/session.js';

@@ -1,5 +1,6 @@
 // VOC's annotation of an image: its objects with their boxes, difficult flags and, for persons, actions.
 import { XMLParser } from 'fast-xml-parser';
+import { SyntaxValidator } from 'fast-xml-validator';
 import { UsageError, expected, messageOf } from '../errors.js';
 import { type Tree, textOf } from './archives/tree.js';
 import type { Box } from './dataset.js';
@@ -71,14 +72,16 @@ const boxOf = (object: Element, where: string): Box => {
  * Parses an annotation.
  *
  * @param where the file, for messages
- * @throws UsageError naming the file, the object and the element at fault
+ * @throws UsageError naming the file and the line, or the object and the element, at fault
  */
 export const parseAnnotation = (xml: string, where: string): VocAnnotation => {
   let document: Element;
   try {
-    document = parser.parse(xml, true) as Element;
+    SyntaxValidator.validate(xml);
+    document = parser.parse(xml) as Element;
   } catch (error) {
-    throw new UsageError(`Cannot read the annotation ${where}: ${messageOf(error)}`);
+    const line = error instanceof Error && 'line' in error ? ` line ${String(error.line)}` : '';
+    throw new UsageError(`Cannot read the annotation ${where}${line}: ${messageOf(error)}`);
   }
   const annotation = child(document, 'annotation');
   if (annotation === undefined) throw expected('an <annotation>', where, 'other XML');
