@@ -1,0 +1,54 @@
+// Checksums as publishers give them: MD5, SHA-1, SHA-256, or the first digits of a SHA-256.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+
+/** What is known of a file's content; every field given is checked. Lower-case hexadecimal. */
+export interface Checksum {
+  readonly md5?: string;
+  readonly sha1?: string;
+  /** All 64 digits, or the first ones where the publisher gives only those. */
+  readonly sha256?: string;
+}
+
+export const algorithms = ['md5', 'sha1', 'sha256'] as const;
+export type Algorithm = (typeof algorithms)[number];
+
+/** The checksums of a file by the algorithms asked for, in one pass over it. `onBytes` hears how far it is. */
+export const checksumsOf = async (
+  path: string,
+  which: readonly Algorithm[],
+  onBytes?: (done: number) => void,
+): Promise<Record<Algorithm, string | undefined>> => {
+  const hashes = which.map((algorithm) => [algorithm, createHash(algorithm)] as const);
+  let done = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    for (const [, hash] of hashes) hash.update(chunk as Buffer);
+    onBytes?.((done += (chunk as Buffer).length));
+  }
+  const found: Record<Algorithm, string | undefined> = { md5: undefined, sha1: undefined, sha256: undefined };
+  for (const [algorithm, hash] of hashes) found[algorithm] = hash.digest('hex');
+  return found;
+};
+
+/** A checksum that differs. */
+export interface Mismatch {
+  readonly algorithm: Algorithm;
+  readonly expected: string;
+  readonly received: string;
+}
+
+/** The first checksum of a file that is not as known, or nothing. */
+export const mismatchOf = async (
+  path: string,
+  known: Checksum,
+  onBytes?: (done: number) => void,
+): Promise<Mismatch | undefined> => {
+  const which = algorithms.filter((algorithm) => known[algorithm] !== undefined);
+  if (which.length === 0) return undefined;
+  const found = await checksumsOf(path, which, onBytes);
+  for (const algorithm of which) {
+    const [wanted, received] = [known[algorithm]!.toLowerCase(), found[algorithm]!];
+    if (!received.startsWith(wanted)) return { algorithm, expected: wanted, received };
+  }
+  return undefined;
+};
