@@ -53,7 +53,6 @@ export { GraphBuilder, type Attribute, type Dimension, type ExternalTensor } fro
 export { Session, type Provider, type SessionOptions, type ValueInfo } from './engine/session.js';
 export { gram, matmul, type GemmOptions } from './engine/gemm.js';
 export type { Tensor, TensorType } from './engine/tensor.js';
-export { openSafetensors, writeSafetensors } from './backbone/safetensors.js';
 export { cacheFolder } from './cache.js';
 export { download } from './download.js';
 export type { DownloadOptions, Downloaded, Remote } from './download.js';
