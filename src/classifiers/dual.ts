@@ -70,11 +70,7 @@ export const fitDual = async (
     const still = open.flatMap((c, at) => (certificates[c]!.converged ? [] : [{ c, values: values[at]! }]));
     if (still.length === 0) break;
     open = still.map(({ c }) => c);
-    const augmented = settings.bias === 'augmented';
-    const starts = still.map(({ c, values: f }) => ({
-      alpha: alphas[c]!,
-      values: augmented ? f.map((value) => value + biases[c]!) : f,
-    }));
+    const starts = still.map(({ c, values: f }) => ({ alpha: alphas[c]!, values: f }));
     await solvePaths(
       gram,
       open.map((c) => classes[c]!),

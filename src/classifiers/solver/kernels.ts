@@ -3,22 +3,24 @@ import { BUCKETS, REPORT, type Workspace } from './workspace.js';
 
 /** The loops, each over one workspace. The WebAssembly module has the same, with the same results up to rounding. */
 export interface Kernels {
-  /**
-   * Writes violations, their histogram, both objectives, Σ y alpha and the support vectors' count. `offset` is added to
-   * all decision values: the unregularised bias.
-   */
-  scan(w: Workspace, offset: number, squared: boolean): void;
+  /** Writes violations, their histogram, both objectives, Σ y alpha and the support vectors' count, given the bias. */
+  scan(w: Workspace, bias: number, squared: boolean): void;
   /** Picks the strongest violators of both signs into `block`; their number goes to `report`. */
   pick(w: Workspace): void;
-  /** Copies the block's part of the Gram matrix to `local` and clears `drift` and `change`. */
+  /** Copies the block's part of the Gram matrix to `local`. */
   gather(w: Workspace, biasSquared: number): void;
-  /** Coordinate descent within the block: at most `sweeps` rounds, or until the worst violation is below `enough`. */
-  relax(w: Workspace, sweeps: number, enough: number): void;
-  /** The same for the unregularised bias: pairs of coefficients move so that Σ y alpha stays, at most `steps` times. */
-  relaxPairs(w: Workspace, steps: number, enough: number): void;
+  /**
+   * Solves the block: moves the pair of coefficients that gains most, so that the sum of y alpha stays, at most `steps`
+   * times or until no pair's errors differ by more than `enough`. The augmented bias (`biasSquared` above 0) takes part
+   * as one more coefficient that has no bounds: it holds minus the sum of the others.
+   */
+  relax(w: Workspace, bias: number, biasSquared: number, steps: number, enough: number): void;
   /** Adds the block's change to the decision values of all rows. */
-  update(w: Workspace, biasSquared: number): void;
+  update(w: Workspace): void;
 }
+
+/** The least curvature of a pair, for rows that are equal. */
+const LEAST_BEND = 1e-12;
 
 const float = new Float32Array(1);
 const bits = new Int32Array(float.buffer);
@@ -28,14 +30,14 @@ const bucketOf = (size: number): number => {
   return bits[0]! >>> 19;
 };
 
-const scan = (w: Workspace, offset: number, squared: boolean): void => {
+const scan = (w: Workspace, bias: number, squared: boolean): void => {
   const { n, y, f, alpha, upper, cost, diagonal, violation, histogram, report } = w;
   histogram.fill(0);
   let [linear, quadratic, penalty, losses, support, balance] = [0, 0, 0, 0, 0, 0];
   for (let i = 0; i < n; i++) {
     const yi = y[i]!;
     const a = alpha[i]!;
-    const margin = yi * (f[i]! + offset);
+    const margin = yi * (f[i]! + bias);
     const gradient = margin - 1 + diagonal[i]! * a;
     let v = 0;
     if (yi !== 0) {
@@ -54,7 +56,6 @@ const scan = (w: Workspace, offset: number, squared: boolean): void => {
     if (v > 0) histogram[bucketOf(v)]!++;
     else if (v < 0) histogram[BUCKETS + bucketOf(-v)]!++;
   }
-  quadratic -= offset * balance;
   report[REPORT.dual] = linear - 0.5 * (quadratic + penalty);
   report[REPORT.primal] = 0.5 * quadratic + losses;
   report[REPORT.balance] = balance;
@@ -80,7 +81,8 @@ const threshold = (histogram: Int32Array, side: number, wanted: number): [bucket
 };
 
 const pick = (w: Workspace): void => {
-  const { n, m, violation, histogram, block, report } = w;
+  const { n, violation, histogram, block, report } = w;
+  const m = w.m - 1; // One place is the bias's.
   const [ups, downs] = [countSide(histogram, 0, m), countSide(histogram, 1, m)];
   const half = m >> 1;
   const up = Math.min(ups, Math.max(half, m - downs));
@@ -101,85 +103,67 @@ const pick = (w: Workspace): void => {
 };
 
 const gather = (w: Workspace, biasSquared: number): void => {
-  const { n, m, gram, block, local, drift, change } = w;
-  const size = w.report[REPORT.blockSize]!;
+  const { n, m, gram, block, local, report } = w;
+  const size = report[REPORT.blockSize]!;
   for (let i = 0; i < size; i++) {
     const row = block[i]! * n;
-    for (let j = 0; j < size; j++) local[i * m + j] = gram[row + block[j]!]! + biasSquared;
-    for (let j = size; j < m; j++) local[i * m + j] = 0;
+    for (let j = 0; j < size; j++) local[i * m + j] = gram[row + block[j]!]!;
+    local.fill(0, i * m + size, (i + 1) * m);
   }
-  drift.fill(0);
-  change.fill(0);
+  local.fill(0, size * m, (size + 1) * m);
+  local[size * m + size] = biasSquared;
 };
 
-const relax = (w: Workspace, sweeps: number, enough: number): void => {
-  const { m, block, local, drift, change, y, f, alpha, upper, diagonal, report } = w;
-  const size = report[REPORT.blockSize]!;
-  let updates = 0;
-  for (let sweep = 0; sweep < sweeps; sweep++) {
-    let worst = 0;
-    for (let i = 0; i < size; i++) {
-      const row = block[i]!;
-      const yi = y[row]!;
-      const a = alpha[row]!;
-      const gradient = yi * (f[row]! + drift[i]!) - 1 + diagonal[row]! * a;
-      if (gradient < 0 ? a >= upper[row]! : a <= 0) continue;
-      worst = Math.max(worst, Math.abs(gradient));
-      const curvature = local[i * m + i]! + diagonal[row]!;
-      const free = curvature > 0 ? a - gradient / curvature : gradient < 0 ? Infinity : 0;
-      const next = Math.min(Math.max(free, 0), upper[row]!);
-      const step = Math.fround((next - a) * yi);
-      if (step === 0 || !Number.isFinite(next)) continue;
-      alpha[row] = next;
-      change[i]! += step;
-      updates++;
-      const at = i * m;
-      for (let j = 0; j < size; j++) drift[j]! += step * local[at + j]!;
-    }
-    if (worst <= enough) break;
-  }
-  report[REPORT.updates]! += updates;
-};
-
-const relaxPairs = (w: Workspace, steps: number, enough: number): void => {
-  const { m, block, local, change, y, f, alpha, upper, diagonal, errors, rise, fall, report } = w;
+/** Fills in the block's errors, limits and curvatures; returns the number of coefficients, the bias among them. */
+const prepare = (w: Workspace, bias: number, biasSquared: number): number => {
+  const { m, block, local, y, f, alpha, upper, diagonal, errors, rise, fall, bends, report } = w;
   const size = report[REPORT.blockSize]!;
   for (let i = 0; i < size; i++) {
     const row = block[i]!;
     const [yi, a] = [y[row]!, alpha[row]!];
-    errors[i] = yi - f[row]! - yi * diagonal[row]! * a;
+    errors[i] = yi - f[row]! - bias - yi * diagonal[row]! * a;
     rise[i] = yi > 0 ? upper[row]! - a : a;
     fall[i] = yi > 0 ? a : upper[row]! - a;
+    bends[i] = local[i * m + i]! + diagonal[row]!;
   }
+  if (biasSquared === 0) return size;
+  errors[size] = 0;
+  rise[size] = fall[size] = Infinity;
+  bends[size] = biasSquared;
+  return size + 1;
+};
+
+const relax = (w: Workspace, bias: number, biasSquared: number, steps: number, enough: number): void => {
+  const { m, block, local, change, y, alpha, upper, diagonal, errors, rise, fall, bends, report } = w;
+  const size = report[REPORT.blockSize]!;
+  const count = prepare(w, bias, biasSquared);
   let updates = 0;
-  while (updates < 2 * steps) {
+  for (let step = 0; step < steps; step++) {
     let [first, highest, lowest] = [-1, -Infinity, Infinity];
-    for (let i = 0; i < size; i++) {
+    for (let i = 0; i < count; i++) {
       if (rise[i]! > 0 && errors[i]! > highest) [first, highest] = [i, errors[i]!];
       if (fall[i]! > 0 && errors[i]! < lowest) lowest = errors[i]!;
     }
     if (!(highest - lowest > enough)) break;
     const at = first * m;
-    const own = local[at + first]! + diagonal[block[first]!]!;
     let [second, most, curvature] = [-1, 0, 1];
-    for (let j = 0; j < size; j++) {
+    for (let j = 0; j < count; j++) {
       const difference = highest - errors[j]!;
       if (!(fall[j]! > 0 && difference > 0)) continue;
-      const bend = own + local[j * m + j]! + diagonal[block[j]!]! - 2 * local[at + j]!;
-      const safe = bend > 1e-12 ? bend : 1e-12;
-      const gain = (difference * difference) / safe;
-      if (gain > most) [second, most, curvature] = [j, gain, safe];
+      const bend = Math.max(bends[first]! + bends[j]! - 2 * local[at + j]!, LEAST_BEND);
+      const gain = (difference * difference) / bend;
+      if (gain > most) [second, most, curvature] = [j, gain, bend];
     }
     const free = (highest - errors[second]!) / curvature;
-    const step = Math.min(free, rise[first]!, fall[second]!);
-    rise[first]! -= step;
-    fall[first]! += step;
-    rise[second]! += step;
-    fall[second]! -= step;
+    const move = Math.min(free, rise[first]!, fall[second]!);
+    rise[first]! -= move;
+    fall[first]! += move;
+    rise[second]! += move;
+    fall[second]! -= move;
     const other = second * m;
-    for (let j = 0; j < size; j++) errors[j]! -= step * (local[at + j]! - local[other + j]!);
-    errors[first]! -= step * diagonal[block[first]!]!;
-    errors[second]! += step * diagonal[block[second]!]!;
+    for (let j = 0; j < count; j++) errors[j]! -= move * (local[at + j]! - local[other + j]!);
+    if (first < size) errors[first]! -= move * diagonal[block[first]!]!;
+    if (second < size) errors[second]! += move * diagonal[block[second]!]!;
     updates += 2;
   }
   for (let i = 0; i < size; i++) {
@@ -191,19 +175,16 @@ const relaxPairs = (w: Workspace, steps: number, enough: number): void => {
   report[REPORT.updates]! += updates;
 };
 
-const update = (w: Workspace, biasSquared: number): void => {
+const update = (w: Workspace): void => {
   const { n, gram, f, block, change } = w;
   const size = w.report[REPORT.blockSize]!;
-  let total = 0;
   for (let i = 0; i < size; i++) {
     const step = change[i]!;
     if (step === 0) continue;
-    total += step;
     const at = block[i]! * n;
     for (let j = 0; j < n; j++) f[j]! += step * gram[at + j]!;
   }
-  for (let j = 0; j < n; j++) f[j]! += total * biasSquared;
 };
 
 /** The loops in plain TypeScript. */
-export const plainKernels: Kernels = { scan, pick, gather, relax, relaxPairs, update };
+export const plainKernels: Kernels = { scan, pick, gather, relax, update };

@@ -3,15 +3,13 @@ import type { Certificate, FullSettings } from '../problem.js';
 import type { Kernels } from './kernels.js';
 import { REPORT, type Workspace } from './workspace.js';
 
-/** Rounds of coordinate descent within a block, and how far they bring the block's worst violation down. */
-const SWEEPS = 30;
-const REDUCTION = 0.05;
-/** Pairs moved within a block at most, for each of its rows. */
+/** Pairs moved within a block at most, for each of its rows, and how far they bring its errors' spread down. */
 const PAIRS = 4;
+const REDUCTION = 0.1;
 /** Blocks after which a problem is given up as not converging. */
 const MOST_BLOCKS = 20_000;
 
-/** What {@link solve} found out; `bias` is b, which `f` holds already where it is augmented. */
+/** What {@link solve} found out; `bias` is b, which `f` does not hold. */
 export type Solved = Certificate & { readonly bias: number };
 
 /** Factors of C of the two sides for these labels. */
@@ -50,12 +48,30 @@ const setCosts = (w: Workspace, C: number, settings: FullSettings): void => {
   }
 };
 
+/** Σ y alpha. */
+const balance = (w: Workspace): number => {
+  let sum = 0;
+  for (let i = 0; i < w.n; i++) sum += w.y[i]! * w.alpha[i]!;
+  return sum;
+};
+
+/** How far apart the block's strongest violations are. */
+const spread = (w: Workspace): number => {
+  let [highest, lowest] = [0, 0];
+  for (let i = 0; i < w.report[REPORT.blockSize]!; i++) {
+    const v = w.violation[w.block[i]!]!;
+    highest = Math.max(highest, v);
+    lowest = Math.min(lowest, v);
+  }
+  return highest - lowest;
+};
+
 /**
  * Warm start: the old solution, stretched by the factor that is best for the new costs among those that keep it in the
  * box. Decision values stretch with it, so this costs no row of the Gram matrix.
  */
-const stretch = (w: Workspace): void => {
-  let [linear, quadratic, limit] = [0, 0, Infinity];
+const stretch = (w: Workspace, biasSquared: number): void => {
+  let [linear, quadratic, limit] = [0, biasSquared * balance(w) ** 2, Infinity];
   for (let i = 0; i < w.n; i++) {
     const a = w.alpha[i]!;
     if (a === 0) continue;
@@ -90,17 +106,17 @@ const middle = (w: Workspace): number => {
 
 /**
  * Solves for `C` from where the workspace stands (after {@link setLabels}: from zero; after another C: warm).
- * Afterwards `alpha`, `f` (decision values of every row) and `report` (objectives, bias) hold the solution.
+ * Afterwards `alpha` and `f` (decision values of every row, without the bias) hold the solution.
  */
 export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullSettings): Solved => {
   const augmented = settings.bias === 'augmented';
   const biasSquared = augmented ? settings.biasScale ** 2 : 0;
   const squared = settings.loss === 'squared-hinge';
   setCosts(w, C, settings);
-  stretch(w);
+  stretch(w, biasSquared);
   for (let blocks = 0; ; blocks++) {
-    const offset = augmented ? 0 : middle(w);
-    kernels.scan(w, offset, squared);
+    const bias = augmented ? biasSquared * balance(w) : middle(w);
+    kernels.scan(w, bias, squared);
     const primal = w.report[REPORT.primal]!;
     const dual = w.report[REPORT.dual]!;
     const gap = primal > 0 ? (primal - dual) / primal : 0;
@@ -109,14 +125,10 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
     const size = w.report[REPORT.blockSize]!;
     if (converged || blocks >= MOST_BLOCKS || size === 0) {
       const supportVectors = w.report[REPORT.supportVectors]!;
-      const bias = augmented ? w.report[REPORT.balance]! * biasSquared : offset;
       return { primal, dual, gap, converged, supportVectors, updates: w.report[REPORT.updates]!, bias };
     }
     kernels.gather(w, biasSquared);
-    let worst = 0;
-    for (let i = 0; i < size; i++) worst = Math.max(worst, Math.abs(w.violation[w.block[i]!]!));
-    if (augmented) kernels.relax(w, SWEEPS, worst * REDUCTION);
-    else kernels.relaxPairs(w, PAIRS * size, worst * REDUCTION);
-    kernels.update(w, biasSquared);
+    kernels.relax(w, bias, biasSquared, PAIRS * size, REDUCTION * spread(w));
+    kernels.update(w);
   }
 };

@@ -10,7 +10,7 @@ export interface Task {
   readonly labels: Int8Array;
   /** Values of C, ascending: each starts from the solution before. */
   readonly grid: readonly number[];
-  /** Where the first C starts, instead of at zero: coefficients and decision values (without an unregularised bias). */
+  /** Where the first C starts, instead of at zero: coefficients and decision values without the bias. */
   readonly start?: { readonly alpha: Float32Array; readonly values: Float32Array };
 }
 
@@ -56,9 +56,7 @@ export const solveTask = (w: Workspace, kernels: Kernels, common: Common, task: 
       C,
       certificate,
       bias,
-      ...(keep === 'values'
-        ? { values: heldValues(w, held, settings.bias === 'augmented' ? 0 : bias) }
-        : { alpha: Float32Array.from(w.alpha) }),
+      ...(keep === 'values' ? { values: heldValues(w, held, bias) } : { alpha: Float32Array.from(w.alpha) }),
     };
   });
 };

@@ -55,36 +55,28 @@ export const wasmKernels = (memory: SharedMemory): Kernels => {
   const loops = exports as Exports;
   const at = (view: { readonly byteOffset: number }): number => view.byteOffset;
   return {
-    scan: (w: Workspace, offset, squared) =>
+    scan: (w: Workspace, bias, squared) =>
       loops.scan(
         w.n,
         ...[w.y, w.f, w.alpha, w.upper, w.cost, w.diagonal, w.violation, w.histogram, w.report].map(at),
-        offset,
+        bias,
         Number(squared),
       ),
-    pick: (w) => loops.pick(w.n, w.m, ...[w.violation, w.histogram, w.block, w.report].map(at)),
+    // One place of a block is the bias's.
+    pick: (w) => loops.pick(w.n, w.m - 1, ...[w.violation, w.histogram, w.block, w.report].map(at)),
     gather: (w, biasSquared) =>
-      loops.gather(w.n, w.m, ...[w.gram, w.block, w.local, w.drift, w.change, w.report].map(at), biasSquared),
-    relax: (w, sweeps, enough) =>
+      loops.gather(w.n, w.m, ...[w.gram, w.block, w.local, w.report].map(at), biasSquared),
+    relax: (w, bias, biasSquared, steps, enough) =>
       loops.relax(
         w.m,
-        ...[w.block, w.local, w.drift, w.change, w.y, w.f, w.alpha, w.upper, w.diagonal, w.report].map(at),
-        sweeps,
-        enough,
-      ),
-    relaxPairs: (w, steps, enough) =>
-      loops.relaxPairs(
-        w.m,
         ...[w.block, w.local, w.change, w.y, w.f, w.alpha, w.upper, w.diagonal].map(at),
-        ...[w.errors, w.rise, w.fall, w.report].map(at),
+        ...[w.errors, w.up, w.down, w.rise, w.fall, w.bends, w.report].map(at),
+        bias,
+        biasSquared,
         steps,
         enough,
       ),
-    update: (w, biasSquared) =>
-      loops.update(
-        w.n,
-        ...[w.gram, w.f, w.block, w.change, w.local, w.report].map(at), // `local` is free by now: the list of rows.
-        biasSquared,
-      ),
+    // `local` is free by then: it takes the list of rows.
+    update: (w) => loops.update(w.n, ...[w.gram, w.f, w.block, w.change, w.local, w.report].map(at)),
   };
 };

@@ -8,9 +8,9 @@ export const BUCKETS = 4096;
 
 /** Indices in {@link Workspace.report}. */
 export const REPORT = {
-  /** Σ alpha - ½ Σ alpha y f - ½ Σ diagonal alpha². */
+  /** Σ alpha - ½ Σ alpha y (f + b) - ½ Σ diagonal alpha². */
   dual: 0,
-  /** ½ Σ alpha y f + Σ cost of the losses. */
+  /** ½ Σ alpha y (f + b) + Σ cost of the losses. */
   primal: 1,
   supportVectors: 2,
   /** Steps of single coefficients, summed up over the problem. */
@@ -40,7 +40,7 @@ export interface Workspace {
   /** Added to the Gram matrix's diagonal: 0 (hinge), 1 / (2 cost) (squared hinge). */
   readonly diagonal: Float64Array;
   readonly alpha: Float64Array;
-  /** Decision values Σ alphaⱼ yⱼ (gram[i, j] + bias²), of all rows, also those that do not train. */
+  /** Decision values without the bias, Σ alphaⱼ yⱼ gram[i, j], of all rows, also those that do not train. */
   readonly f: Float64Array;
   /** Violation of the optimality conditions, signed as the change of y alpha that mends it. */
   readonly violation: Float32Array;
@@ -48,16 +48,19 @@ export interface Workspace {
   readonly histogram: Int32Array;
   /** The rows of the block, ascending. */
   readonly block: Int32Array;
-  /** [m, m] the block's part of the Gram matrix, bias and all. */
+  /** [m, m] the block's part of the Gram matrix; behind it, as one more row, the augmented bias. */
   readonly local: Float32Array;
-  /** Change of decision values within the block. */
-  readonly drift: Float32Array;
   /** Change of y alpha of each row of the block. */
   readonly change: Float32Array;
-  /** For pairs: errors y - f of the block, and how far y alpha may rise and fall. */
-  readonly errors: Float64Array;
+  /** Errors y - f - b of the block, and which of its rows may still rise and fall in y alpha (-1: may, 0: may not). */
+  readonly errors: Float32Array;
+  readonly up: Int32Array;
+  readonly down: Int32Array;
+  /** How far they may. */
   readonly rise: Float64Array;
   readonly fall: Float64Array;
+  /** The diagonal of `local`, with what the loss adds to it. */
+  readonly bends: Float32Array;
   readonly report: Float64Array;
 }
 
@@ -76,11 +79,13 @@ const layout = (n: number, m: number) =>
     histogram: [Int32Array, 2 * BUCKETS],
     block: [Int32Array, m],
     local: [Float32Array, m * m],
-    drift: [Float32Array, m],
     change: [Float32Array, m],
-    errors: [Float64Array, m],
+    errors: [Float32Array, m],
+    up: [Int32Array, m],
+    down: [Int32Array, m],
     rise: [Float64Array, m],
     fall: [Float64Array, m],
+    bends: [Float32Array, m],
     report: [Float64Array, REPORT.length],
   }) as const;
 
@@ -91,8 +96,8 @@ export const workspaceBytes = (n: number, m: number): number =>
     0,
   );
 
-/** Block size for `n` rows: a whole number of vectors of four. */
-export const blockSize = (n: number): number => Math.min(BLOCK, (n + 7) & ~7);
+/** Rows of a block's memory for `n` rows, the bias among them: a whole number of vectors of four. */
+export const blockSize = (n: number): number => Math.min(BLOCK, (n + 8) & ~7);
 
 /** Lays a workspace out at byte `start` of `buffer`. */
 export const workspaceAt = (

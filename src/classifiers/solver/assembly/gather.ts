@@ -9,20 +9,17 @@ export function gather(
   gram: usize,
   block: usize,
   local: usize,
-  drift: usize,
-  change: usize,
   report: usize,
   biasSquared: f64,
 ): void {
   const size = <i32>load<f64>(report + SIZE);
-  const bias = <f32>biasSquared;
   const stride = (<usize>m) << 2;
   for (let i: i32 = 0; i < size; i++) {
     const row = gram + <usize>load<i32>(block + ((<usize>i) << 2)) * ((<usize>n) << 2);
     const to = local + <usize>i * stride;
     for (let j: i32 = i; j < size; j++) {
       const column = <usize>load<i32>(block + ((<usize>j) << 2));
-      store<f32>(to + ((<usize>j) << 2), load<f32>(row + (column << 2)) + bias);
+      store<f32>(to + ((<usize>j) << 2), load<f32>(row + (column << 2)));
     }
     memory.fill(to + ((<usize>size) << 2), 0, (m - size) << 2);
   }
@@ -38,6 +35,7 @@ export function gather(
       }
     }
   }
-  memory.fill(drift, 0, m << 2);
-  memory.fill(change, 0, m << 2);
+  const last = local + <usize>size * stride;
+  memory.fill(last, 0, m << 2);
+  store<f32>(last + ((<usize>size) << 2), <f32>biasSquared);
 }

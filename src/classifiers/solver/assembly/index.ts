@@ -3,5 +3,4 @@ export { scan } from './scan';
 export { pick } from './pick';
 export { gather } from './gather';
 export { relax } from './relax';
-export { relaxPairs } from './relax-pairs';
 export { update } from './update';

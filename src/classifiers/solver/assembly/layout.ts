@@ -10,8 +10,6 @@ export const SIZE: usize = 32;
 export const BALANCE: usize = 40;
 
 /** The bucket of a violation's size. */
-// @ts-ignore: decorator
-@inline
 export function bucketOf(size: f32): i32 {
   return reinterpret<i32>(size) >>> SHIFT;
 }

@@ -12,7 +12,7 @@ export function scan(
   violation: usize,
   histogram: usize,
   report: usize,
-  offset: f64,
+  bias: f64,
   squared: i32,
 ): void {
   memory.fill(histogram, 0, 8 * BUCKETS);
@@ -26,7 +26,7 @@ export function scan(
     const at = i << 3;
     const yi = load<f64>(y + at);
     const a = load<f64>(alpha + at);
-    const margin = yi * (load<f64>(f + at) + offset);
+    const margin = yi * (load<f64>(f + at) + bias);
     const gradient = margin - 1 + load<f64>(diagonal + at) * a;
     let v: f32 = 0;
     if (yi != 0) {
@@ -47,7 +47,6 @@ export function scan(
       store<i32>(slot, load<i32>(slot) + 1);
     }
   }
-  quadratic -= offset * balance;
   store<f64>(report + DUAL, linear - 0.5 * (quadratic + penalty));
   store<f64>(report + PRIMAL, 0.5 * quadratic + losses);
   store<f64>(report + BALANCE, balance);

@@ -10,16 +10,13 @@ export function update(
   /** Room for the list of the rows that changed: 8 bytes each, and 8 more. */
   list: usize,
   report: usize,
-  biasSquared: f64,
 ): void {
   const size = <i32>load<f64>(report + SIZE);
   const stride = (<usize>n) << 2;
-  let total: f64 = 0;
   let count: usize = 0;
   for (let i: usize = 0; i < <usize>size; i++) {
     const step = load<f32>(change + (i << 2));
     if (step == 0) continue;
-    total += <f64>step;
     store<u32>(list + (count << 3), <u32>(gram + <usize>load<i32>(block + (i << 2)) * stride));
     store<f32>(list + (count << 3) + 4, step);
     count++;
@@ -28,10 +25,6 @@ export function update(
   for (; count & 7; count++) {
     store<u32>(list + (count << 3), <u32>gram);
     store<f32>(list + (count << 3) + 4, 0);
-  }
-  const shift = f64x2.splat(total * biasSquared);
-  for (let j: usize = 0; j < <usize>n; j += 2) {
-    v128.store(f + (j << 3), f64x2.add(v128.load(f + (j << 3)), shift));
   }
   const whole = (<usize>n) & ~3;
   for (let g: usize = 0; g < count; g += 8) {
