@@ -70,6 +70,7 @@ export const correctRows = (
   targets.forEach(({ label }, row) => {
     const start = row * columns;
     const score = logits[start + label] as number;
+    if (Number.isNaN(score)) return;
     let rank = 0;
     for (let k = 0; k < classes; k++) {
       const other = logits[start + k] as number;

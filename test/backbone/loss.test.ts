@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import type { Tf } from '../../src/backbone/forward.js';
+import { correctRows, trainingLoss } from '../../src/backbone/loss.js';
+import { cpu, randomArray } from './tf.js';
+
+/** -log soft-max of one entry, in double precision. */
+const crossEntropy = (scores: readonly number[], label: number): number =>
+  Math.log(scores.reduce((sum, x) => sum + Math.exp(x - scores[label]!), 0));
+
+describe('loss', () => {
+  let tf: Tf;
+  before(async () => {
+    tf = await cpu();
+  });
+
+  const logits = randomArray(6 * 5, 3);
+  const row = (i: number): number[] => [...logits.subarray(i * 5, i * 5 + 5)];
+  const targets = [0, 2, 1, 2, 0, 1].map((label, i) => ({ label, superlabel: i % 2 }));
+  const value = (heads: { classes: number; superclasses: number; superclassWeight: number }, divisor = 6) =>
+    tf.tidy(() => trainingLoss(tf, tf.tensor2d(logits, [6, 5]), targets, heads, divisor).dataSync()[0]!);
+
+  it('is the mean cross-entropy', () => {
+    const formula = targets.reduce((sum, { label }, i) => sum + crossEntropy(row(i), label), 0) / 6;
+    const loss = value({ classes: 5, superclasses: 0, superclassWeight: 0 });
+    assert.ok(Math.abs(loss - formula) < 1e-6);
+  });
+
+  it('adds the weighted cross-entropy on the superclass, each head with a soft-max of its own', () => {
+    const formula =
+      targets.reduce(
+        (sum, { label, superlabel }, i) =>
+          sum + crossEntropy(row(i).slice(0, 3), label) + 0.7 * crossEntropy(row(i).slice(3), superlabel),
+        0,
+      ) / 6;
+    const loss = value({ classes: 3, superclasses: 2, superclassWeight: 0.7 });
+    assert.ok(Math.abs(loss - formula) < 1e-6);
+  });
+
+  it("parts of a batch add up to the batch's loss", () => {
+    const heads = { classes: 5, superclasses: 0, superclassWeight: 0 };
+    const part = (begin: number, end: number) =>
+      tf.tidy(
+        () =>
+          trainingLoss(
+            tf,
+            tf.tensor2d(logits.slice(begin * 5, end * 5), [end - begin, 5]),
+            targets.slice(begin, end),
+            heads,
+            6,
+          ).dataSync()[0]!,
+      );
+    assert.ok(Math.abs(part(0, 2) + part(2, 6) - value(heads)) < 1e-6);
+  });
+
+  it('counts rows among the best 1 and 5; of equal scores the earlier class is first', () => {
+    const scores = Float32Array.from(
+      [
+        [9, 1, 2, 3, 4, 5, 6, 0],
+        [5, 5, 5, 5, 5, 5, 5, 0],
+        [1, 2, 3, 4, 5, 6, 7, 99], // The last column is not a class.
+      ].flat(),
+    );
+    const count = (...labels: number[]) =>
+      correctRows(
+        scores,
+        8,
+        7,
+        labels.map((label) => ({ label })),
+      );
+    assert.deepEqual(count(0, 0, 6), { top1: 3, top5: 3 });
+    assert.deepEqual(count(6, 4, 2), { top1: 0, top5: 3 });
+    assert.deepEqual(count(1, 5, 1), { top1: 0, top5: 0 });
+  });
+
+  it('counts no row whose score is not a number', () => {
+    const scores = Float32Array.from([Number.NaN, Number.NaN]);
+    assert.deepEqual(correctRows(scores, 2, 2, [{ label: 0 }]), { top1: 0, top5: 0 });
+  });
+});
