@@ -1,0 +1,163 @@
+// The compiled graph against tfjs: the same activations for every configuration, dense and with real fully-connected layers.
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type Architecture, configs, weightedLayersOf } from '../../src/backbone/architecture.js';
+import type { Backbone } from '../../src/backbone/backbone.js';
+import { type Weights, denseForward, forward } from '../../src/backbone/forward.js';
+import { compileGraph } from '../../src/backbone/graph.js';
+import { tfShape, toTfLayout } from '../../src/backbone/layout.js';
+import { Session } from '../../src/engine/session.js';
+import { UsageError } from '../../src/errors.js';
+import { Random } from '../../src/random.js';
+import { randomBackbone, small } from '../features/nets.js';
+import { withFolder } from '../support.js';
+
+const tfWeights = async (backbone: Backbone): Promise<Weights> => {
+  const weights = new Map<string, tf.Tensor>();
+  for (const layer of weightedLayersOf(backbone.metadata.architecture)) {
+    const values = toTfLayout(layer, await backbone.read(`${layer.name}.weight`));
+    weights.set(`${layer.name}.weight`, tf.tensor(values, tfShape(layer)));
+    weights.set(`${layer.name}.bias`, tf.tensor1d(await backbone.read(`${layer.name}.bias`)));
+  }
+  return weights;
+};
+
+const randomPixels = (height: number, width: number): Uint8Array => {
+  const random = new Random('pixels', height, width);
+  return Uint8Array.from({ length: height * width * 3 }, () => random.below(256));
+};
+
+/** Pixels [height, width, 3] as the net's input, as the backbone file defines it. */
+const normalised = ({ metadata: { input } }: Backbone, pixels: Uint8Array, height: number, width: number) => {
+  const x = Float32Array.from(pixels, (_, i) => {
+    const channel = i % 3;
+    const source = input.order === 'rgb' ? channel : 2 - channel;
+    return (pixels[i - channel + source]! * input.scale - input.mean[channel]!) / input.std[channel]!;
+  });
+  return tf.tensor4d(x, [1, height, width, 3]);
+};
+
+const runGraph = (
+  backbone: Backbone,
+  layers: readonly string[],
+  flip: boolean,
+  pixels: Uint8Array,
+  height: number,
+  width: number,
+): Record<string, Float32Array> => {
+  const { model, externalDataFolder, outputs } = compileGraph(backbone, { layers, flip });
+  const session = Session.create(model, { threads: 1, externalDataFolder });
+  try {
+    const result = session.run({ pixels: { type: 'uint8', dims: [1, height, width, 3], data: pixels } });
+    return Object.fromEntries(layers.map((layer, i) => [layer, result[outputs[i]!]!.data as Float32Array]));
+  } finally {
+    session.close();
+  }
+};
+
+/** Largest difference, relative to the largest number. */
+const difference = (a: Float32Array, b: Float32Array): number => {
+  assert.equal(a.length, b.length);
+  const scale = b.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  assert.ok(scale > 1e-3, 'the activations are not all but zero');
+  return a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0) / scale;
+};
+
+const withBackbone = (
+  net: Architecture,
+  use: (backbone: Backbone) => Promise<void>,
+  input = {},
+): Promise<void> =>
+  withFolder(async (folder) => use(await randomBackbone(join(folder, 'net.safetensors'), net, 3, input)));
+
+/** Average over positions, and over a map's mirror image where given. */
+const meanOverPositions = (...maps: tf.Tensor4D[]): Float32Array =>
+  tf.tidy(() => tf.mean(tf.concat(maps.map((map) => tf.mean(map, [1, 2]))), 0).dataSync() as Float32Array);
+
+describe('backbone/graph', () => {
+  for (const config of configs) {
+    it(`gives the dense descriptor of tfjs for ${config}, to 1e-4`, () =>
+      withBackbone(
+        small({ config, blocks: 5, inputSize: 64, width: 1 / 16 }),
+        async (backbone) => {
+          const [height, width] = [71, 101];
+          const pixels = randomPixels(height, width);
+          const weights = await tfWeights(backbone);
+          const given = runGraph(backbone, ['fc6', 'fc7', 'fc8'], true, pixels, height, width);
+          for (const layer of ['fc6', 'fc7', 'fc8'] as const) {
+            const expected = tf.tidy(() => {
+              const x = normalised(backbone, pixels, height, width);
+              const dense = (input: tf.Tensor4D) =>
+                denseForward(tf, backbone.metadata.architecture, weights, input, layer);
+              return meanOverPositions(dense(x), dense(tf.reverse(x, 2)));
+            });
+            assert.ok(difference(given[layer]!, expected) < 1e-4, layer);
+          }
+        },
+        config === 'D' ? { order: 'bgr', mean: [103.939, 116.779, 123.68] } : {},
+      ));
+  }
+
+  it('equals the net with real fully-connected layers at an input of 224, layer by layer', () =>
+    withBackbone(small({ config: 'D', width: 1 / 32, blocks: 5, inputSize: 224 }), async (backbone) => {
+      const pixels = randomPixels(224, 224);
+      const weights = await tfWeights(backbone);
+      const expected: Record<string, Float32Array> = {};
+      tf.tidy(() => {
+        forward(tf, backbone.metadata.architecture, weights, normalised(backbone, pixels, 224, 224), {
+          visit: ({ name }, output) => {
+            expected[name] =
+              output.rank === 4
+                ? meanOverPositions(output as tf.Tensor4D)
+                : (output.dataSync() as Float32Array).slice();
+          },
+        });
+      });
+      const layers = Object.keys(expected);
+      assert.ok(layers.includes('conv1_1') && layers.includes('fc8'));
+      const given = runGraph(backbone, layers, false, pixels, 224, 224);
+      for (const layer of layers) assert.ok(difference(given[layer]!, expected[layer]!) < 1e-4, layer);
+    }));
+
+  it('gives layers before ReLU, the last of a block, and posteriors', () =>
+    withBackbone(small(), async (backbone) => {
+      const [height, width] = [64, 96];
+      const pixels = randomPixels(height, width);
+      const weights = await tfWeights(backbone);
+      const net = backbone.metadata.architecture;
+      const layers = ['fc7', 'fc7:linear', 'conv4', 'conv4_2', 'fc8', 'fc8:posterior', 'fc8:softmax'];
+      const given = runGraph(backbone, layers, false, pixels, height, width);
+      assert.deepEqual(given['conv4'], given['conv4_2']);
+      assert.ok(
+        given['fc7:linear']!.some((x) => x < 0),
+        'some are negative before ReLU',
+      );
+      const scores = tf.tidy(() =>
+        tf.reshape(denseForward(tf, net, weights, normalised(backbone, pixels, height, width)), [
+          -1,
+          net.outputs,
+        ]),
+      );
+      const [posterior, softmax] = tf.tidy(() => [
+        tf.softmax(tf.mean(scores, 0)).dataSync() as Float32Array,
+        tf.mean(tf.softmax(scores), 0).dataSync() as Float32Array,
+      ]);
+      assert.ok(difference(given['fc8:posterior']!, posterior!) < 1e-4);
+      assert.ok(difference(given['fc8:softmax']!, softmax!) < 1e-4);
+      const apart = difference(given['fc8:softmax']!, given['fc8:posterior']!);
+      assert.ok(apart > 2e-4, `the order matters: ${apart}`);
+    }));
+
+  it('refuses layers that the net does not have, and says which there are', () =>
+    withBackbone(small(), async (backbone) => {
+      const compile = (layer: string) => () => compileGraph(backbone, { layers: [layer], flip: true });
+      assert.throws(compile('conv5'), (error: Error) => {
+        return error instanceof UsageError && /It has conv1_1, pool1, .*fc8\./.test(error.message);
+      });
+      assert.throws(compile('pool1:linear'), /Expected one of pool1 for --layer/);
+      assert.throws(compile('fc8:linear'), /Expected one of fc8, fc8:posterior, fc8:softmax for --layer/);
+      await Promise.resolve();
+    }));
+});
