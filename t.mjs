@@ -1,5 +1,0 @@
-import {parseAnnotation} from './dist/src/datasets/voc-annotation.js';
-const ok=`<annotation><folder>VOC2012</folder><size><width>500</width><height>375</height></size><object><name>horse</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>10</xmax><ymax>20</ymax></bndbox><difficult>0</difficult></object><object><name>person</name><part><name>head</name><bndbox><xmin>1</xmin></bndbox></part><actions><jumping>1</jumping><running>0</running></actions><bndbox><xmax>10.5</xmax><xmin>1</xmin><ymin>2</ymin><ymax>20</ymax></bndbox><difficult>1</difficult></object></annotation>`;
-console.log(JSON.stringify(parseAnnotation(ok,'f')));
-const ent='<?xml version="1.0"?><!DOCTYPE a [<!ENTITY l "lol"><!ENTITY m "&l;&l;&l;">]>'+ok.replace('VOC2012','&m;').replace('horse','&m;');
-for (const x of [ent, ok.slice(0,300), 'hello', '', '<annotation/>', ok.replace('<xmin>1</xmin>','<xmin>a</xmin>'), '<!DOCTYPE a [<!ENTITY l SYSTEM "file:///etc/passwd">]>'+ok.replace('horse','&l;')]) try{console.log(JSON.stringify(parseAnnotation(x,'f')))}catch(e){console.log(e.message)}
