@@ -1,0 +1,192 @@
+// The tfjs backend `onnxruntime`: tfjs-cpu's storage, with float tensors in pooled buffers that ONNX Runtime works on.
+import { type DataId, type DataType, type TensorInfo, type backend_util, util } from '@tensorflow/tfjs-core';
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import { UsageError } from '../../errors.js';
+import { Value } from '../ort.js';
+import type { GraphBuilder } from '../onnx.js';
+import { type Block, Pool, type PoolStatistics } from './pool.js';
+import { Sessions } from './sessions.js';
+
+/** The name under which the backend is registered. */
+export const BACKEND_NAME = 'onnxruntime';
+
+type BackendValues = backend_util.BackendValues;
+
+/** A tensor's data as tfjs-cpu keeps it, and the block of the pool that it lies in, if it does. */
+interface Entry {
+  values?: BackendValues;
+  dtype: DataType;
+  refCount: number;
+  complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
+  block?: Block;
+}
+
+/** What the processor and the library offer; see probe.ts. */
+export interface Capabilities {
+  /** Channels of a block of the blocked layout (16 with AVX-512, 8 with AVX2); 0 where there is no such layout. */
+  readonly blockSize: number;
+}
+
+const isFloat32 = (values: unknown): values is Float32Array => values instanceof Float32Array;
+
+/**
+ * A tensor lies in one place: a typed array. tfjs's CPU kernels read it, ONNX Runtime reads and writes the same bytes.
+ * Arrays of the pool are used again as soon as their tensor is disposed, so none of them is ever given away: whatever
+ * would alias one (a CPU kernel's view, a read by the user) gets a copy.
+ */
+export class OnnxRuntimeBackend extends MathBackendCPU {
+  readonly pool = new Pool();
+  readonly sessions: Sessions;
+
+  constructor(
+    readonly threads: number,
+    readonly capabilities: Capabilities,
+  ) {
+    super();
+    this.sessions = new Sessions(threads);
+  }
+
+  #entry(dataId: DataId): Entry {
+    return this.data.get(dataId) as Entry;
+  }
+
+  #safe<V extends BackendValues | undefined>(values: V): V {
+    return isFloat32(values) && this.pool.owns(values) ? (values.slice() as V) : values;
+  }
+
+  override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    if (isFloat32(values) && values.length !== util.sizeFromShape(shape)) {
+      throw new UsageError(
+        `Expected ${util.sizeFromShape(shape)} values for a tensor of shape [${shape.join(', ')}] but received ${values.length}.`,
+      );
+    }
+    const dataId = {};
+    const entry: Entry = { values: this.#safe(values), dtype, refCount: 1 };
+    this.data.set(dataId, entry);
+    return dataId;
+  }
+
+  override move(
+    dataId: DataId,
+    values: BackendValues,
+    _shape: number[],
+    dtype: DataType,
+    refCount: number,
+  ): void {
+    const entry: Entry = { values: this.#safe(values), dtype, refCount };
+    this.data.set(dataId, entry);
+  }
+
+  override readSync(dataId: DataId): BackendValues {
+    return this.#safe(super.readSync(dataId));
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    const block = this.data.has(dataId) ? this.#entry(dataId).block : undefined;
+    const gone = super.disposeData(dataId, force);
+    if (gone && block) this.pool.recycle(block);
+    return gone;
+  }
+
+  /** The array of a float32 tensor, as it lies. Not to be kept. */
+  values(tensor: TensorInfo): Float32Array {
+    return this.#entry(tensor.dataId).values as Float32Array;
+  }
+
+  /** A tensor whose numbers a kernel is about to write: any content, in a block of the pool. */
+  output(shape: readonly number[]): TensorInfo {
+    const length = util.sizeFromShape([...shape]);
+    const block = this.pool.acquire(length);
+    const dataId = {};
+    const entry: Entry = { values: block.view(length), dtype: 'float32', refCount: 1, block };
+    this.data.set(dataId, entry);
+    return { dataId, shape: [...shape], dtype: 'float32' };
+  }
+
+  /** Whether the tensor's numbers are its alone and lie in the pool, so that a kernel may overwrite them. */
+  isExclusive(tensor: TensorInfo): boolean {
+    const { block, refCount } = this.#entry(tensor.dataId);
+    return block !== undefined && refCount === 1;
+  }
+
+  /** Moves a tensor's numbers into the pool, if they are not there. */
+  adopt(tensor: TensorInfo): void {
+    const entry = this.#entry(tensor.dataId);
+    if (entry.block) return;
+    const values = entry.values as Float32Array;
+    const block = this.pool.acquire(values.length);
+    block.memory.set(values);
+    entry.block = block;
+    entry.values = block.view(values.length);
+  }
+
+  /**
+   * Computes one graph: the session of `key` (written by `build` at first use) on whole tensors.
+   *
+   * @param inputs tensors and the shapes that the graph sees them in (`[tensor]` keeps its own)
+   * @param outputs tensors made by `output`, likewise; they are overwritten
+   */
+  compute(
+    key: string,
+    build: (graph: GraphBuilder) => void,
+    inputs: readonly Operand[],
+    outputs: readonly Operand[],
+  ): void {
+    const passing: Value[] = [];
+    const convert = ([tensor, dims = tensor.shape]: Operand): Value => {
+      if (this.#entry(tensor.dataId).block) return this.block(tensor).value(dims);
+      const value = new Value(this.values(tensor), 'float32', dims);
+      passing.push(value);
+      return value;
+    };
+    try {
+      this.run(key, build, inputs.map(convert), outputs.map(convert));
+    } finally {
+      for (const value of passing) value.release();
+    }
+  }
+
+  /** A tensor as a native one that belongs to the pool; a tensor from outside is moved there. */
+  native(tensor: TensorInfo, dims: readonly number[] = tensor.shape): Value {
+    this.adopt(tensor);
+    return this.block(tensor).value(dims);
+  }
+
+  /** Computes one graph on native tensors: pieces of blocks, in shapes of their own. */
+  run(
+    key: string,
+    build: (graph: GraphBuilder) => void,
+    inputs: readonly Value[],
+    outputs: readonly Value[],
+  ): void {
+    this.sessions.get(key, build).run(inputs, outputs);
+  }
+
+  /** The block that a tensor made by `output` or moved by `adopt` lies in. */
+  block(tensor: TensorInfo): Block {
+    return this.#entry(tensor.dataId).block!;
+  }
+
+  /** A block of the pool for the time of `use`. */
+  withScratch<T>(length: number, use: (block: Block) => T): T {
+    const block = this.pool.acquire(length);
+    try {
+      return use(block);
+    } finally {
+      this.pool.recycle(block);
+    }
+  }
+
+  /** Figures of the buffers and compiled graphs. */
+  get statistics(): PoolStatistics & { readonly sessions: number } {
+    return { ...this.pool.statistics, sessions: this.sessions.size };
+  }
+
+  override dispose(): void {
+    this.sessions.close();
+    this.pool.clear();
+  }
+}
+
+/** A tensor as a graph's input or output, and the shape in which the graph sees it. */
+export type Operand = readonly [tensor: TensorInfo, dims?: readonly number[] | undefined];

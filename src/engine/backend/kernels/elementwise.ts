@@ -1,0 +1,146 @@
+// Functions of each element, and arithmetic of two tensors with broadcasting.
+import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
+import type { GraphBuilder } from '../../onnx.js';
+import { type Attributes, type NativeKernel, SMALL, areFloat, free, sizeOf } from '../kernel.js';
+
+type Unary = (g: GraphBuilder, x: string, attrs: Attributes) => string;
+
+const node =
+  (opType: string): Unary =>
+  (g, x) =>
+    g.node(opType, [x]);
+
+/** One where x > 0, `alpha` elsewhere. `Where` runs on one thread; these nodes run on all. */
+const step: Unary = (g, x) =>
+  // 1e30 lifts all but denormal numbers above one; Ceil lifts those.
+  g.node('Ceil', [g.node('HardSigmoid', [x], { alpha: 1e30, beta: 0 })]);
+
+const clip = (g: GraphBuilder, x: string, low: number, high: number): string =>
+  g.node('Clip', [x, g.scalar(low), g.scalar(high)]);
+
+/** How each function of one tensor is written in ONNX. */
+const unaries: Readonly<Record<string, Unary>> = {
+  Abs: node('Abs'),
+  ClipByValue: (g, x, attrs) =>
+    clip(g, x, attrs['clipValueMin'] as number, attrs['clipValueMax'] as number),
+  Elu: node('Elu'),
+  Exp: node('Exp'),
+  LeakyRelu: (g, x, attrs) => g.node('LeakyRelu', [x], { alpha: attrs['alpha'] as number }),
+  Log: node('Log'),
+  Neg: node('Neg'),
+  Reciprocal: node('Reciprocal'),
+  Relu: node('Relu'),
+  Relu6: (g, x) => clip(g, x, 0, 6),
+  Rsqrt: (g, x) => g.node('Reciprocal', [g.node('Sqrt', [x])]),
+  Sigmoid: node('Sigmoid'),
+  Sqrt: node('Sqrt'),
+  Square: (g, x) => g.node('Mul', [x, x]),
+  Step: step,
+  Tanh: node('Tanh'),
+};
+
+const unary =
+  (name: string, build: Unary): NativeKernel =>
+  ({ backend, inputs, attrs }) => {
+    const x = inputs['x']!;
+    if (!areFloat([x], SMALL) || (name === 'Step' && attrs['alpha'])) return undefined;
+    const y = backend.output(x.shape);
+    const flat = [sizeOf(x)];
+    backend.compute(
+      `${name}:${Object.values(attrs).join()}`,
+      (g) => g.output(build(g, g.input('x', 'float32', ['n']), attrs), 'float32', ['n']),
+      [[x, flat]],
+      [[y, flat]],
+    );
+    return y;
+  };
+
+/** How each function of two tensors is written in ONNX. */
+const binaries: Readonly<Record<string, (g: GraphBuilder, a: string, b: string) => string>> = {
+  Add: (g, a, b) => g.node('Add', [a, b]),
+  Sub: (g, a, b) => g.node('Sub', [a, b]),
+  Multiply: (g, a, b) => g.node('Mul', [a, b]),
+  RealDiv: (g, a, b) => g.node('Div', [a, b]),
+  SquaredDifference: (g, a, b) => {
+    const difference = g.node('Sub', [a, b]);
+    return g.node('Mul', [difference, difference]);
+  },
+};
+
+/**
+ * Two shapes in as few dimensions as broadcasting allows: neighbours that both have, or that the same one lacks, become
+ * one dimension.
+ */
+export const collapseBroadcast = (
+  a: readonly number[],
+  b: readonly number[],
+): readonly [number[], number[]] => {
+  const rank = Math.max(a.length, b.length);
+  const at = (shape: readonly number[], i: number): number => shape[i - rank + shape.length] ?? 1;
+  const [x, y]: [number[], number[]] = [[], []];
+  let previous = '';
+  for (let i = 0; i < rank; i++) {
+    const [p, q] = [at(a, i), at(b, i)];
+    if (p === 1 && q === 1) continue;
+    const kind = p === q ? 'both' : p === 1 ? 'second' : 'first';
+    if (kind === previous) {
+      x.push(x.pop()! * p);
+      y.push(y.pop()! * q);
+    } else {
+      x.push(p);
+      y.push(q);
+    }
+    previous = kind;
+  }
+  return x.length ? [x, y] : [[1], [1]];
+};
+
+const binary =
+  (name: string, build: (g: GraphBuilder, a: string, b: string) => string): NativeKernel =>
+  ({ backend, inputs }) => {
+    const [a, b] = [inputs['a']!, inputs['b']!];
+    if (!areFloat([a, b])) return undefined;
+    const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const y: TensorInfo = { dataId: {}, shape, dtype: 'float32' };
+    if (sizeOf(y) < SMALL) return undefined;
+    const result = backend.output(shape);
+    const [dimsA, dimsB] = collapseBroadcast(a.shape, b.shape);
+    const dims = dimsA.map((size, i) => Math.max(size, dimsB[i]!));
+    backend.compute(
+      `${name}:${dims.length}`,
+      (g) => {
+        const [x, z] = [g.input('a', 'float32', free('a', dims.length)), g.input('b', 'float32', free('b', dims.length))];
+        g.output(build(g, x, z), 'float32', free('y', dims.length));
+      },
+      [
+        [a, dimsA],
+        [b, dimsB],
+      ],
+      [[result, dims]],
+    );
+    return result;
+  };
+
+/** A sum of several tensors of one shape. */
+const addN: NativeKernel = ({ backend, inputs }) => {
+  const tensors = Object.values(inputs) as TensorInfo[];
+  if (!areFloat(tensors, SMALL)) return undefined;
+  const y = backend.output(tensors[0]!.shape);
+  const flat = [sizeOf(y)];
+  backend.compute(
+    `AddN:${tensors.length}`,
+    (g) => {
+      const names = tensors.map((_, i) => g.input(`x${i}`, 'float32', ['n']));
+      g.output(g.node('Sum', names), 'float32', ['n']);
+    },
+    tensors.map((tensor) => [tensor, flat]),
+    [[y, flat]],
+  );
+  return y;
+};
+
+export const elementwiseKernels: Readonly<Record<string, NativeKernel>> = {
+  ...Object.fromEntries(Object.entries(unaries).map(([name, build]) => [name, unary(name, build)])),
+  ...Object.fromEntries(Object.entries(binaries).map(([name, build]) => [name, binary(name, build)])),
+  AddN: addN,
+};

@@ -1,0 +1,149 @@
+// The gradient of a convolution's filter: matrix products over all positions of a batch.
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { OnnxRuntimeBackend } from '../backend.js';
+import { type NativeKernel, areFloat, free } from '../kernel.js';
+import { type Conv2DInfo, geometry, isProduct, keyOf, shapeOf } from './convolution.js';
+
+/** Shifted products compute on the padding too; above this excess the columns are copied out instead. */
+const MAX_WASTE = 1.4;
+/** Products with fewer rows than this are slow: the filter's positions are joined to one product. */
+const MIN_ROWS = 16;
+
+/** Strides and dilations of any kind: a strided copy of x for each position of the filter, then one product. */
+const byColumns = (backend: OnnxRuntimeBackend, x: TensorInfo, dy: TensorInfo, dw: TensorInfo, info: Conv2DInfo): void => {
+  const shape = shapeOf(info);
+  const { kernel, strides, dilations, pads, inChannels, outChannels } = shape;
+  const [kh, kw] = kernel;
+  const { batchSize, outHeight, outWidth } = info;
+  const positions = batchSize * outHeight * outWidth;
+  backend.compute(
+    `${keyOf('FilterGradient:columns', shape)}:${batchSize}:${outHeight}:${outWidth}`,
+    (g) => {
+      const input = g.input('x', 'float32', free('x', 4));
+      const gradient = g.input('dy', 'float32', ['p', outChannels]);
+      const padding = g.ints(0, pads[0], pads[1], 0, 0, Math.max(0, pads[2]), Math.max(0, pads[3]), 0);
+      const padded = pads.some((n) => n > 0) ? g.node('Pad', [input, padding]) : input;
+      const rows = g.node('Transpose', [padded], { perm: [3, 0, 1, 2] }); // [channels, batch, height, width]
+      const axes = g.ints(2, 3);
+      const steps = g.ints(...strides);
+      const columns: string[] = [];
+      for (let i = 0; i < kh; i++) {
+        for (let j = 0; j < kw; j++) {
+          const start = [i * dilations[0], j * dilations[1]] as const;
+          const end = [
+            start[0] + (outHeight - 1) * strides[0] + 1,
+            start[1] + (outWidth - 1) * strides[1] + 1,
+          ] as const;
+          columns.push(g.node('Slice', [rows, g.ints(...start), g.ints(...end), axes, steps]));
+        }
+      }
+      const joined = columns.length === 1 ? columns[0]! : g.node('Concat', columns, { axis: 0 });
+      const matrix = g.node('Reshape', [joined, g.ints(kh * kw * inChannels, -1)]);
+      g.output(g.node('MatMul', [matrix, gradient]), 'float32', ['k', outChannels]);
+    },
+    [[x], [dy, [positions, outChannels]]],
+    [[dw, [kh * kw * inChannels, outChannels]]],
+  );
+};
+
+/**
+ * Strides of one: x and dy are padded to the same height and width and laid out channels first. Then dW at (i, j) is
+ * x, shifted by i rows and j columns, times dy; a shift is an offset into the same buffer, so nothing is copied. Where a
+ * shifted row runs into the next one, dy is zero.
+ */
+const byShifts = (backend: OnnxRuntimeBackend, x: TensorInfo, dy: TensorInfo, dw: TensorInfo, info: Conv2DInfo): void => {
+  const { batchSize, inChannels, outChannels, inHeight, inWidth, outHeight, outWidth } = info;
+  const { top, left } = info.padInfo;
+  const height = outHeight + info.effectiveFilterHeight - 1;
+  const width = outWidth + info.effectiveFilterWidth - 1;
+  const length = batchSize * height * width;
+  const slack = (info.effectiveFilterHeight - 1) * width + info.effectiveFilterWidth - 1;
+  const arrange = (
+    tensor: TensorInfo,
+    channels: number,
+    pads: readonly [number, number, number, number],
+    block: ReturnType<typeof backend.pool.acquire>,
+  ): void => {
+    backend.run(
+      `FilterGradient:arrange:${pads.join()}`,
+      (g) => {
+        const input = g.input('x', 'float32', free('x', 4));
+        const [t, l, b, r] = pads;
+        const padded = g.node('Pad', [input, g.ints(0, t, l, 0, 0, b, r, 0)]);
+        g.output(g.node('Transpose', [padded], { perm: [3, 0, 1, 2] }), 'float32', free('y', 4));
+      },
+      [backend.native(tensor)],
+      [block.value([channels, batchSize, height, width])],
+    );
+  };
+  backend.withScratch(inChannels * length + slack, (rows) => {
+    backend.withScratch(outChannels * length, (gradient) => {
+      arrange(x, inChannels, [top, left, height - top - inHeight, width - left - inWidth], rows);
+      arrange(dy, outChannels, [0, 0, height - outHeight, width - outWidth], gradient);
+      rows.memory.fill(0, inChannels * length, inChannels * length + slack);
+      const right = gradient.value([outChannels, length]);
+      const target = backend.block(dw);
+      for (let i = 0; i < info.filterHeight; i++) {
+        for (let j = 0; j < info.filterWidth; j++) {
+          const shift = i * info.dilationHeight * width + j * info.dilationWidth;
+          const position = i * info.filterWidth + j;
+          backend.run(
+            'FilterGradient:product',
+            (g) => {
+              const factors = [g.input('x', 'float32', ['i', 'p']), g.input('dy', 'float32', ['o', 'p'])];
+              const options = { domain: 'com.microsoft' };
+              g.output(g.node('FusedMatMul', factors, { transB: 1 }, options), 'float32', ['i', 'o']);
+            },
+            [rows.value([inChannels, length], shift), right],
+            [target.value([inChannels, outChannels], position * inChannels * outChannels)],
+          );
+        }
+      }
+    });
+  });
+};
+
+const byProduct = (backend: OnnxRuntimeBackend, x: TensorInfo, dy: TensorInfo, dw: TensorInfo, info: Conv2DInfo): void => {
+  const positions = info.batchSize * info.outHeight * info.outWidth;
+  backend.compute(
+    'FilterGradient:pointwise',
+    (g) => {
+      const factors = [g.input('x', 'float32', ['p', 'i']), g.input('dy', 'float32', ['p', 'o'])];
+      const options = { domain: 'com.microsoft' };
+      g.output(g.node('FusedMatMul', factors, { transA: 1 }, options), 'float32', ['i', 'o']);
+    },
+    [
+      [x, [positions, info.inChannels]],
+      [dy, [positions, info.outChannels]],
+    ],
+    [[dw, [info.inChannels, info.outChannels]]],
+  );
+};
+
+const filterGradient: NativeKernel = ({ backend, inputs, attrs }) => {
+  const [x, dy] = [inputs['x']!, inputs['dy']!];
+  if (!areFloat([x, dy])) return undefined;
+  const filterShape = attrs['filterShape'] as number[];
+  const info = geometry(x.shape, filterShape, attrs);
+  if (!info) return undefined;
+  const shape = shapeOf(info);
+  if (shape.pads.some((n) => n < 0)) return undefined;
+  const { outHeight, outWidth, padInfo } = info;
+  const height = outHeight + info.effectiveFilterHeight - 1;
+  const width = outWidth + info.effectiveFilterWidth - 1;
+  const waste = (height * width) / (outHeight * outWidth);
+  const fits = height >= padInfo.top + info.inHeight && width >= padInfo.left + info.inWidth;
+  const unstrided = shape.strides.every((n) => n === 1);
+  const dw = backend.output(filterShape);
+  const way = isProduct(shape)
+    ? byProduct
+    : unstrided && fits && waste <= MAX_WASTE && info.inChannels >= MIN_ROWS
+      ? byShifts
+      : byColumns;
+  way(backend, x, dy, dw, info);
+  return dw;
+};
+
+export const filterGradientKernels: Readonly<Record<string, NativeKernel>> = {
+  Conv2DBackpropFilter: filterGradient,
+};

@@ -1,0 +1,41 @@
+// Permutes axes.
+import { type NativeKernel, SMALL, areFloat, free } from '../kernel.js';
+
+/** A shape and a permutation without axes of size one, and with axes joined that stay together. */
+export const collapsePermutation = (
+  shape: readonly number[],
+  perm: readonly number[],
+): { dims: number[]; perm: number[] } => {
+  const groups: number[][] = [];
+  for (const axis of perm.filter((a) => shape[a] !== 1)) {
+    const last = groups.at(-1);
+    // Axes of size one between two axes do not part them.
+    const next = last && shape.findIndex((size, i) => i > last.at(-1)! && size !== 1);
+    if (last && next === axis) last.push(axis);
+    else groups.push([axis]);
+  }
+  const order = groups.map((_, i) => i).sort((i, j) => groups[i]![0]! - groups[j]![0]!);
+  const dims = order.map((i) => groups[i]!.reduce((n, axis) => n * shape[axis]!, 1));
+  return { dims, perm: groups.map((_, i) => order.indexOf(i)) };
+};
+
+const transpose: NativeKernel = ({ backend, inputs, attrs }) => {
+  const x = inputs['x']!;
+  if (!areFloat([x], SMALL)) return undefined;
+  const axes = attrs['perm'] as number[];
+  const { dims, perm } = collapsePermutation(x.shape, axes);
+  if (perm.length < 2) return undefined;
+  const y = backend.output(axes.map((axis) => x.shape[axis]!));
+  backend.compute(
+    `Transpose:${perm.join()}`,
+    (g) => {
+      const input = g.input('x', 'float32', free('x', dims.length));
+      g.output(g.node('Transpose', [input], { perm }), 'float32', free('y', dims.length));
+    },
+    [[x, dims]],
+    [[y, perm.map((axis) => dims[axis]!)]],
+  );
+  return y;
+};
+
+export const transposeKernels: Readonly<Record<string, NativeKernel>> = { Transpose: transpose };

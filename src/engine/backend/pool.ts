@@ -1,0 +1,131 @@
+// Buffers that tensors live in and that are used again: fresh pages are dear, and their native values are kept too.
+import { Value, allocate } from '../ort.js';
+
+/** A piece of memory for float32 numbers, of which a tensor uses the first `length`. */
+export class Block {
+  readonly memory: Float32Array;
+  /** Native values over this memory, by shape: the same shapes come again at every training step. */
+  readonly #values = new Map<string, Value>();
+  readonly #views = new Map<number, Float32Array>();
+
+  constructor(capacity: number) {
+    this.memory = allocate('float32', capacity);
+  }
+
+  /** The first `length` numbers. */
+  view(length: number): Float32Array {
+    if (length === this.memory.length) return this.memory;
+    let view = this.#views.get(length);
+    if (!view) this.#views.set(length, (view = this.memory.subarray(0, length)));
+    return view;
+  }
+
+  /** A native tensor over the numbers from `offset` on, of the given shape. It belongs to the block. */
+  value(dims: readonly number[], offset = 0): Value {
+    const key = `${offset}:${dims.join()}`;
+    let value = this.#values.get(key);
+    if (!value) {
+      const length = dims.reduce((a, b) => a * b, 1);
+      value = new Value(this.memory.subarray(offset, offset + length), 'float32', dims);
+      this.#values.set(key, value);
+    }
+    return value;
+  }
+
+  /** Frees the native values if there are very many, as happens when shapes keep changing. */
+  trim(): void {
+    if (this.#values.size > MAX_VALUES) this.release();
+  }
+
+  /** Frees the native values; the memory follows when nothing refers to it. */
+  release(): void {
+    for (const value of this.#values.values()) value.release();
+    this.#values.clear();
+    this.#views.clear();
+  }
+}
+
+const MAX_VALUES = 256;
+
+/**
+ * Rounds a length up so that few sizes occur: to a multiple of a sixteenth of its power of two, and of a cache line.
+ */
+export const capacityFor = (length: number): number => {
+  const step = Math.max(16, 2 ** (Math.floor(Math.log2(Math.max(1, length))) - 4));
+  return Math.ceil(length / step) * step;
+};
+
+/** Figures of a pool; lengths in numbers of four bytes. */
+export interface PoolStatistics {
+  readonly blocks: number;
+  readonly inUse: number;
+  readonly free: number;
+}
+
+/**
+ * The free blocks by capacity. What lies free never exceeds what was once in use at the same time, so that memory stays
+ * within twice the need even when shapes keep changing; the longest unused blocks go first.
+ */
+export class Pool {
+  readonly #free = new Map<number, Block[]>();
+  readonly #owned = new WeakSet<ArrayBufferLike>();
+  #inUse = 0;
+  #peak = 0;
+  #freeLength = 0;
+  #blocks = 0;
+
+  /** A block for at least `length` numbers, with any content. */
+  acquire(length: number): Block {
+    const capacity = capacityFor(length);
+    const list = this.#free.get(capacity);
+    let block = list?.pop();
+    if (block) {
+      this.#freeLength -= capacity;
+      if (list!.length === 0) this.#free.delete(capacity);
+    } else {
+      block = new Block(capacity);
+      this.#owned.add(block.memory.buffer);
+      this.#blocks++;
+    }
+    this.#inUse += capacity;
+    this.#peak = Math.max(this.#peak, this.#inUse);
+    return block;
+  }
+
+  /** Takes a block back. Nobody may use it or a view of it afterwards. */
+  recycle(block: Block): void {
+    block.trim();
+    const capacity = block.memory.length;
+    this.#inUse -= capacity;
+    this.#freeLength += capacity;
+    const list = this.#free.get(capacity) ?? [];
+    list.push(block);
+    // Deleted and set again, the most recently used capacity is the last of the map.
+    this.#free.delete(capacity);
+    this.#free.set(capacity, list);
+    while (this.#freeLength > this.#peak) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    const [capacity, list] = this.#free.entries().next().value!;
+    list.shift()!.release();
+    if (list.length === 0) this.#free.delete(capacity);
+    this.#freeLength -= capacity;
+    this.#blocks--;
+  }
+
+  /** Whether an array lies in the memory of a block of this pool. */
+  owns(array: Float32Array): boolean {
+    return this.#owned.has(array.buffer);
+  }
+
+  /** Frees all blocks that are not in use. */
+  clear(): void {
+    while (this.#freeLength > 0) this.#dropOldest();
+    this.#peak = this.#inUse;
+  }
+
+  get statistics(): PoolStatistics {
+    return { blocks: this.#blocks, inUse: this.#inUse, free: this.#freeLength };
+  }
+}
