@@ -56,3 +56,5 @@ export type { Tensor, TensorType } from './engine/tensor.js';
 export { cacheFolder } from './cache.js';
 export { download } from './download.js';
 export type { DownloadOptions, Downloaded, Remote } from './download.js';
+export { type Engine, type EngineName, type EngineOptions, outOfMemory, useEngine } from './engine/engine.js';
+export { type EngineDescription, type EnginesReport, describeEngines } from './engine/describe.js';

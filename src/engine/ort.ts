@@ -173,7 +173,7 @@ const check = (library: Library, status: Pointer | null): void => {
     .replace(/\s*\n\s*/g, ' ')
     .trim();
   library.api.release.status(status);
-  const advice = /bad_alloc|allocat|out of memory/i.test(message)
+  const advice = /bad_alloc|failed to allocate|out of memory/i.test(message)
     ? ' There is too little memory: use a smaller batch or smaller images.'
     : '';
   throw new VerydeepError(`ONNX Runtime: ${message}${advice}`);
@@ -206,9 +206,9 @@ const environment = (threads: number): Environment => {
   const options = receive(library, (out) => api.createThreadingOptions(out));
   check(library, api.setGlobalIntraOpNumThreads(options, poolThreads));
   check(library, api.setGlobalSpinControl(options, 0));
-  const errorsOnly = 3;
+  const fatalOnly = 4; // Errors are thrown, not printed.
   const env = receive(library, (out) =>
-    api.createEnvWithGlobalThreadPools(errorsOnly, 'verydeep', options, out),
+    api.createEnvWithGlobalThreadPools(fatalOnly, 'verydeep', options, out),
   );
   api.release.threadingOptions(options);
   const memory = receive(library, (out) => api.createCpuMemoryInfo(1, 0, out));

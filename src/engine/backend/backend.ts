@@ -90,7 +90,10 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
 
   /** The array of a float32 tensor, as it lies. Not to be kept. */
   values(tensor: TensorInfo): Float32Array {
-    return this.#entry(tensor.dataId).values as Float32Array;
+    const { values } = this.#entry(tensor.dataId);
+    if (isFloat32(values)) return values;
+    this.adopt(tensor);
+    return this.values(tensor);
   }
 
   /** A tensor whose numbers a kernel is about to write: any content, in a block of the pool. */
@@ -134,8 +137,10 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   ): void {
     const passing: Value[] = [];
     const convert = ([tensor, dims = tensor.shape]: Operand): Value => {
-      if (this.#entry(tensor.dataId).block) return this.block(tensor).value(dims);
-      const value = new Value(this.values(tensor), 'float32', dims);
+      const { block, values } = this.#entry(tensor.dataId);
+      // Some CPU kernels leave a float tensor's numbers in an array of integers.
+      if (block || !isFloat32(values)) return this.native(tensor, dims);
+      const value = new Value(values, 'float32', dims);
       passing.push(value);
       return value;
     };

@@ -5,7 +5,10 @@ import { NativeSession, Value } from '../ort.js';
 import type { Capabilities } from './backend.js';
 import { blockFilter, blockedConvolution, fromBlocked, toBlocked } from './kernels/blocked.js';
 
-const evaluate = (build: (g: GraphBuilder) => void, inputs: readonly Value[]): { dims: number[]; data: unknown } => {
+const evaluate = (
+  build: (g: GraphBuilder) => void,
+  inputs: readonly Value[],
+): { dims: number[]; data: unknown } => {
   const g = new GraphBuilder();
   build(g);
   const session = new NativeSession(g.model(), { threads: 1, optimization: 'basic' });
@@ -47,7 +50,15 @@ const isBlockedConvolutionRight = (block: number): boolean => {
       const x = g.input('x', 'float32', [1, 2, 2, channels]);
       const w = g.input('w', 'float32', [3, 3, channels, channels]);
       const filter = blockFilter(g, w, shape, block);
-      const y = blockedConvolution(g, toBlocked(g, x, channels, block), filter, undefined, shape, block, false);
+      const y = blockedConvolution(
+        g,
+        toBlocked(g, x, channels, block),
+        filter,
+        undefined,
+        shape,
+        block,
+        false,
+      );
       g.output(fromBlocked(g, y, channels), 'float32', ['n', 'h', 'w', 'c']);
     },
     [ones(1, 2, 2, channels), ones(3, 3, channels, channels)],

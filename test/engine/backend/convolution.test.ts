@@ -15,6 +15,7 @@ const convolutionWithGradients = (
   const w = normal(filterShape, 2) as Image;
   const y = tf.conv2d(x, w, strides, pad, 'NHWC', dilations);
   const dy = normal(y.shape, 3) as Image;
+  if (dilations.some((n) => n > 1)) return [y]; // tfjs has no gradient of a dilated convolution.
   const gradient = tf.grads((a: tf.Tensor, b: tf.Tensor) =>
     tf.conv2d(a as Image, b as Image, strides, pad, 'NHWC', dilations),
   );
@@ -22,21 +23,22 @@ const convolutionWithGradients = (
 };
 
 describe('backend: convolution', () => {
-  const cases: [string, number[], number[], [number, number], 'same' | 'valid' | number, [number, number]][] = [
-    ['3x3 of whole blocks', [2, 9, 7, 32], [3, 3, 32, 16], [1, 1], 'same', [1, 1]],
-    ['3x3 on a large map', [1, 40, 40, 16], [3, 3, 16, 32], [1, 1], 'same', [1, 1]],
-    ['3 channels in', [2, 8, 8, 3], [3, 3, 3, 16], [1, 1], 'same', [1, 1]],
-    ['odd channels', [2, 8, 8, 19], [3, 3, 19, 21], [1, 1], 'same', [1, 1]],
-    ['1x1', [2, 5, 6, 20], [1, 1, 20, 12], [1, 1], 'valid', [1, 1]],
-    ['1x1 with strides', [2, 5, 6, 20], [1, 1, 20, 12], [2, 2], 'valid', [1, 1]],
-    ['strides', [2, 11, 11, 17], [3, 3, 17, 16], [2, 2], 'same', [1, 1]],
-    ['strides of 4 with 11x11, as AlexNet', [1, 35, 35, 3], [11, 11, 3, 16], [4, 4], 'valid', [1, 1]],
-    ['dilations', [2, 12, 12, 16], [3, 3, 16, 16], [1, 1], 'same', [2, 2]],
-    ['whole map, as fc6', [3, 4, 4, 16], [4, 4, 16, 24], [1, 1], 'valid', [1, 1]],
-    ['even kernel', [1, 9, 9, 16], [2, 4, 16, 16], [1, 1], 'same', [1, 1]],
-    ['wide padding', [1, 6, 6, 16], [3, 3, 16, 16], [1, 1], 2, [1, 1]],
-    ['padding wider than the kernel', [1, 6, 6, 4], [1, 1, 4, 4], [1, 1], 2, [1, 1]],
-  ];
+  const cases: [string, number[], number[], [number, number], 'same' | 'valid' | number, [number, number]][] =
+    [
+      ['3x3 of whole blocks', [2, 9, 7, 32], [3, 3, 32, 16], [1, 1], 'same', [1, 1]],
+      ['3x3 on a large map', [1, 40, 40, 16], [3, 3, 16, 32], [1, 1], 'same', [1, 1]],
+      ['3 channels in', [2, 8, 8, 3], [3, 3, 3, 16], [1, 1], 'same', [1, 1]],
+      ['odd channels', [2, 8, 8, 19], [3, 3, 19, 21], [1, 1], 'same', [1, 1]],
+      ['1x1', [2, 5, 6, 20], [1, 1, 20, 12], [1, 1], 'valid', [1, 1]],
+      ['1x1 with strides', [2, 5, 6, 20], [1, 1, 20, 12], [2, 2], 'valid', [1, 1]],
+      ['strides', [2, 11, 11, 17], [3, 3, 17, 16], [2, 2], 'same', [1, 1]],
+      ['strides of 4 with 11x11, as AlexNet', [1, 35, 35, 3], [11, 11, 3, 16], [4, 4], 'valid', [1, 1]],
+      ['dilations', [2, 12, 12, 16], [3, 3, 16, 16], [1, 1], 'same', [2, 2]],
+      ['whole map, as fc6', [3, 4, 4, 16], [4, 4, 16, 24], [1, 1], 'valid', [1, 1]],
+      ['even kernel', [1, 9, 9, 16], [2, 4, 16, 16], [1, 1], 'same', [1, 1]],
+      ['wide padding', [1, 6, 6, 16], [3, 3, 16, 16], [1, 1], 2, [1, 1]],
+      ['padding wider than the kernel', [1, 6, 6, 4], [1, 1, 4, 4], [1, 1], 2, [1, 1]],
+    ];
   for (const [name, ...arguments_] of cases)
     it(`${name}: y, dx and dw equal tfjs-cpu's`, () => agree(() => convolutionWithGradients(...arguments_)));
 

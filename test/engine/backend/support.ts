@@ -1,6 +1,7 @@
 // What the backend's tests share: the same function on tfjs-cpu and on the backend, and comparison of the results.
 import assert from 'node:assert/strict';
 import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-layers'; // Registers the gradients.
 import '@tensorflow/tfjs-backend-cpu';
 import { registerOnnxRuntimeBackend } from '../../../src/engine/backend/register.js';
 import { Random } from '../../../src/random.js';

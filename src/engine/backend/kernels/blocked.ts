@@ -99,7 +99,13 @@ export const blockedConvolution = (
   return g.node(
     'Conv',
     paddedBias ? [x, filter, paddedBias] : [x, filter],
-    { kernel_shape: [...kernel], strides: [...strides], dilations: [...dilations], pads: [...pads], ...(relu && { activation: 'Relu' }) },
+    {
+      kernel_shape: [...kernel],
+      strides: [...strides],
+      dilations: [...dilations],
+      pads: [...pads],
+      ...(relu && { activation: 'Relu' }),
+    },
     { domain: DOMAIN },
   );
 };

@@ -27,11 +27,26 @@ const geometry = (xShape: number[], filterShape: number[], attrs: Attributes): C
     attrs['dimRoundingMode'] as 'floor' | 'round' | 'ceil' | undefined,
   );
   const empty = [info.batchSize, info.outHeight, info.outWidth].some((n) => n < 1);
-  return empty || filterShape[2] !== info.inChannels ? undefined : info;
+  if (empty || filterShape[2] !== info.inChannels) return undefined;
+  const [bottom, right] = endPads(info);
+  return bottom > -info.strideHeight && right > -info.strideWidth ? info : undefined;
 };
 
+/**
+ * Padding at the lower or right end so that exactly `out` outputs fit: tfjs counts the outputs of an explicit padding by
+ * the height's filter and stride alone. Negative: that many inputs at the end are seen by no output.
+ */
+const endPad = (out: number, stride: number, filter: number, size: number, start: number): number =>
+  (out - 1) * stride + filter - size - start;
+
+const endPads = (info: Conv2DInfo): [bottom: number, right: number] => [
+  endPad(info.outHeight, info.strideHeight, info.effectiveFilterHeight, info.inHeight, info.padInfo.top),
+  endPad(info.outWidth, info.strideWidth, info.effectiveFilterWidth, info.inWidth, info.padInfo.left),
+];
+
 const shapeOf = (info: Conv2DInfo): ConvolutionShape => {
-  const { top, left, bottom, right } = info.padInfo;
+  const { top, left } = info.padInfo;
+  const [bottom, right] = endPads(info).map((n) => Math.max(0, n)) as [number, number];
   return {
     kernel: [info.filterHeight, info.filterWidth],
     inChannels: info.inChannels,
@@ -201,8 +216,16 @@ const inputGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   }
   // What the strides left over at the lower right end, which no output saw.
   const rest = [
-    info.inHeight + shape.pads[0] + shape.pads[2] - (info.outHeight - 1) * info.strideHeight - info.effectiveFilterHeight,
-    info.inWidth + shape.pads[1] + shape.pads[3] - (info.outWidth - 1) * info.strideWidth - info.effectiveFilterWidth,
+    info.inHeight +
+      shape.pads[0] +
+      shape.pads[2] -
+      (info.outHeight - 1) * info.strideHeight -
+      info.effectiveFilterHeight,
+    info.inWidth +
+      shape.pads[1] +
+      shape.pads[3] -
+      (info.outWidth - 1) * info.strideWidth -
+      info.effectiveFilterWidth,
   ];
   if (rest.some((n, i) => n < 0 || n >= shape.strides[i]!)) return undefined;
   const dx = backend.output(info.inShape);
@@ -213,7 +236,10 @@ const inputGradient: NativeKernel = ({ backend, inputs, attrs }) => {
       const w = g.input('f', 'float32', filterDims);
       const result = g.node(
         'ConvTranspose',
-        [g.node('Transpose', [input], { perm: [0, 3, 1, 2] }), g.node('Transpose', [w], { perm: [3, 2, 0, 1] })],
+        [
+          g.node('Transpose', [input], { perm: [0, 3, 1, 2] }),
+          g.node('Transpose', [w], { perm: [3, 2, 0, 1] }),
+        ],
         {
           kernel_shape: [kh, kw],
           strides: [...shape.strides],
@@ -236,4 +262,4 @@ export const convolutionKernels: Readonly<Record<string, NativeKernel>> = {
   Conv2DBackpropInput: inputGradient,
 };
 
-export { geometry, shapeOf, keyOf, isProduct, type Conv2DInfo };
+export { endPads, geometry, shapeOf, keyOf, isProduct, type Conv2DInfo };

@@ -21,8 +21,7 @@ const clip = (g: GraphBuilder, x: string, low: number, high: number): string =>
 /** How each function of one tensor is written in ONNX. */
 const unaries: Readonly<Record<string, Unary>> = {
   Abs: node('Abs'),
-  ClipByValue: (g, x, attrs) =>
-    clip(g, x, attrs['clipValueMin'] as number, attrs['clipValueMax'] as number),
+  ClipByValue: (g, x, attrs) => clip(g, x, attrs['clipValueMin'] as number, attrs['clipValueMax'] as number),
   Elu: node('Elu'),
   Exp: node('Exp'),
   LeakyRelu: (g, x, attrs) => g.node('LeakyRelu', [x], { alpha: attrs['alpha'] as number }),
@@ -109,7 +108,10 @@ const binary =
     backend.compute(
       `${name}:${dims.length}`,
       (g) => {
-        const [x, z] = [g.input('a', 'float32', free('a', dims.length)), g.input('b', 'float32', free('b', dims.length))];
+        const [x, z] = [
+          g.input('a', 'float32', free('a', dims.length)),
+          g.input('b', 'float32', free('b', dims.length)),
+        ];
         g.output(build(g, x, z), 'float32', free('y', dims.length));
       },
       [

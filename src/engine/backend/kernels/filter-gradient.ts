@@ -10,7 +10,13 @@ const MAX_WASTE = 1.4;
 const MIN_ROWS = 16;
 
 /** Strides and dilations of any kind: a strided copy of x for each position of the filter, then one product. */
-const byColumns = (backend: OnnxRuntimeBackend, x: TensorInfo, dy: TensorInfo, dw: TensorInfo, info: Conv2DInfo): void => {
+const byColumns = (
+  backend: OnnxRuntimeBackend,
+  x: TensorInfo,
+  dy: TensorInfo,
+  dw: TensorInfo,
+  info: Conv2DInfo,
+): void => {
   const shape = shapeOf(info);
   const { kernel, strides, dilations, pads, inChannels, outChannels } = shape;
   const [kh, kw] = kernel;
@@ -51,7 +57,13 @@ const byColumns = (backend: OnnxRuntimeBackend, x: TensorInfo, dy: TensorInfo, d
  * x, shifted by i rows and j columns, times dy; a shift is an offset into the same buffer, so nothing is copied. Where a
  * shifted row runs into the next one, dy is zero.
  */
-const byShifts = (backend: OnnxRuntimeBackend, x: TensorInfo, dy: TensorInfo, dw: TensorInfo, info: Conv2DInfo): void => {
+const byShifts = (
+  backend: OnnxRuntimeBackend,
+  x: TensorInfo,
+  dy: TensorInfo,
+  dw: TensorInfo,
+  info: Conv2DInfo,
+): void => {
   const { batchSize, inChannels, outChannels, inHeight, inWidth, outHeight, outWidth } = info;
   const { top, left } = info.padInfo;
   const height = outHeight + info.effectiveFilterHeight - 1;
@@ -103,7 +115,13 @@ const byShifts = (backend: OnnxRuntimeBackend, x: TensorInfo, dy: TensorInfo, dw
   });
 };
 
-const byProduct = (backend: OnnxRuntimeBackend, x: TensorInfo, dy: TensorInfo, dw: TensorInfo, info: Conv2DInfo): void => {
+const byProduct = (
+  backend: OnnxRuntimeBackend,
+  x: TensorInfo,
+  dy: TensorInfo,
+  dw: TensorInfo,
+  info: Conv2DInfo,
+): void => {
   const positions = info.batchSize * info.outHeight * info.outWidth;
   backend.compute(
     'FilterGradient:pointwise',

@@ -20,7 +20,9 @@ const batchNorm: NativeKernel = ({ backend, inputs, attrs }) => {
     ['offset', offset],
     ['scale', scale],
   ] as const;
-  const present = names.filter((pair): pair is readonly [(typeof pair)[0], TensorInfo] => pair[1] !== undefined);
+  const present = names.filter(
+    (pair): pair is readonly [(typeof pair)[0], TensorInfo] => pair[1] !== undefined,
+  );
   const epsilon = attrs['varianceEpsilon'] as number;
   backend.compute(
     `FusedBatchNorm:${present.map(([name]) => name).join()}:${epsilon}`,
@@ -30,7 +32,10 @@ const batchNorm: NativeKernel = ({ backend, inputs, attrs }) => {
       const deviation = g.node('Sqrt', [g.node('Add', ['variance', g.scalar(epsilon)])]);
       const factor = scale ? g.node('Div', ['scale', deviation]) : g.node('Reciprocal', [deviation]);
       const scaled = g.node('Mul', [g.node('Sub', [input, 'mean']), factor]);
-      g.output(offset ? g.node('Add', [scaled, 'offset']) : g.node('Identity', [scaled]), 'float32', ['p', 'c']);
+      g.output(offset ? g.node('Add', [scaled, 'offset']) : g.node('Identity', [scaled]), 'float32', [
+        'p',
+        'c',
+      ]);
     },
     [[x, dims], ...present.map(([, tensor]) => [tensor, [channels]] as const)],
     [[y, dims]],
@@ -42,7 +47,8 @@ const batchNorm: NativeKernel = ({ backend, inputs, attrs }) => {
 const addBand = (g: GraphBuilder, channels: number, radius: number): string => {
   const data = new Float32Array(channels * channels);
   for (let i = 0; i < channels; i++)
-    for (let j = Math.max(0, i - radius); j <= Math.min(channels - 1, i + radius); j++) data[i * channels + j] = 1;
+    for (let j = Math.max(0, i - radius); j <= Math.min(channels - 1, i + radius); j++)
+      data[i * channels + j] = 1;
   return g.constant('band', { type: 'float32', dims: [channels, channels], data });
 };
 
@@ -129,7 +135,8 @@ const softmax: NativeKernel = ({ backend, inputs, attrs }) => {
   const dims = [sizeOf(logits) / columns, columns];
   backend.compute(
     'Softmax',
-    (g) => g.output(g.node('Softmax', [g.input('x', 'float32', ['p', 'c'])], { axis: -1 }), 'float32', ['p', 'c']),
+    (g) =>
+      g.output(g.node('Softmax', [g.input('x', 'float32', ['p', 'c'])], { axis: -1 }), 'float32', ['p', 'c']),
     [[logits, dims]],
     [[y, dims]],
   );

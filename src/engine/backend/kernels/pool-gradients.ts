@@ -25,7 +25,12 @@ const forEachWindow = (
 };
 
 /** dx for windows of 2 x 2 that tile the input: every element is written once. The first maximum takes it all. */
-const tiledMaxPoolGradient = (x: Float32Array, dy: Float32Array, dx: Float32Array, info: Pool2DInfo): void => {
+const tiledMaxPoolGradient = (
+  x: Float32Array,
+  dy: Float32Array,
+  dx: Float32Array,
+  info: Pool2DInfo,
+): void => {
   const { batchSize, outHeight, outWidth, inWidth, inChannels } = info;
   const row = inWidth * inChannels;
   let o = 0;
@@ -86,8 +91,7 @@ export const maxPoolGradient = (
         }
       }
     }
-    for (let c = 0; c < inChannels; c++)
-      if (where[c]! >= 0) dx[where[c]!]! += dy[window * inChannels + c]!;
+    for (let c = 0; c < inChannels; c++) if (where[c]! >= 0) dx[where[c]!]! += dy[window * inChannels + c]!;
   });
 };
 

@@ -2,6 +2,7 @@
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { type Attributes, type NativeKernel, SMALL, areFloat, free } from '../kernel.js';
+import { endPads } from './convolution.js';
 import { averagePoolGradient, maxPoolGradient } from './pool-gradients.js';
 
 type Shape4D = [number, number, number, number];
@@ -49,7 +50,12 @@ const poolTiles = (
       [rows.value([batchSize * outHeight, rowLength])],
     );
     const windows = batchSize * outHeight * outWidth;
-    backend.run(key, build, [rows.value([windows, filterWidth, inChannels])], [backend.native(y, [windows, inChannels])]);
+    backend.run(
+      key,
+      build,
+      [rows.value([windows, filterWidth, inChannels])],
+      [backend.native(y, [windows, inChannels])],
+    );
   });
   return y;
 };
@@ -61,12 +67,14 @@ const poolWindows = (
   x: TensorInfo,
   info: Pool2DInfo,
 ): TensorInfo | undefined => {
-  const { top, left, bottom, right } = info.padInfo;
+  const { top, left } = info.padInfo;
+  const [bottom, right] = endPads(info);
   const kernel = [info.filterHeight, info.filterWidth];
-  const pads = [top, left, bottom, right];
-  // ONNX Runtime refuses padding as wide as the window.
-  if (pads.some((n, i) => n < 0 || n >= kernel[i % 2]!)) return undefined;
   const strides = [info.strideHeight, info.strideWidth];
+  const pads = [top, left, Math.max(0, bottom), Math.max(0, right)];
+  // ONNX Runtime refuses padding as wide as the window, and counts its outputs itself.
+  if (pads.some((n, i) => n < 0 || n >= kernel[i % 2]!)) return undefined;
+  if (bottom <= -info.strideHeight || right <= -info.strideWidth) return undefined;
   const y = backend.output(info.outShape);
   backend.compute(
     `${opType}:${[kernel, strides, pads].join(':')}`,

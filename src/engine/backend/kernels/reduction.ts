@@ -26,7 +26,8 @@ const reduction =
   ({ backend, inputs, attrs }) => {
     const x = inputs['x']!;
     if (!areFloat([x], SMALL)) return undefined;
-    const axes = util.parseAxisParam(attrs['axis'] as number | number[], x.shape);
+    const given = (attrs['axis'] ?? attrs['reductionIndices']) as number | number[]; // Max has a name of its own.
+    const axes = util.parseAxisParam(given, x.shape);
     const { dims, reduced } = collapseReduction(x.shape, axes);
     if (reduced.length === 0) return undefined;
     const [kept] = backend_util.computeOutAndReduceShapes(x.shape, axes);

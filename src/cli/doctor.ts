@@ -1,0 +1,40 @@
+// `verydeep doctor`: what this machine computes with, and why.
+import { Command } from 'commander';
+import { shared } from './options.js';
+import { type OutputOptions, exitCodes, say, sayJson } from './output.js';
+import type { EngineDescription, EnginesReport } from '../engine/describe.js';
+
+const engineText = ({ name, available, chosen, version, notes, fix }: EngineDescription): string => {
+  const state = chosen ? 'chosen by --engine auto' : available ? 'available' : 'not available';
+  return [
+    `${chosen ? '*' : ' '} ${name}${version ? ` ${version}` : ''}: ${state}`,
+    ...notes.map((note) => `    ${note}`),
+    ...(fix ? [`    fix: ${fix}`] : []),
+  ].join('\n');
+};
+
+const reportText = (report: EnginesReport, threads: number): string =>
+  [
+    `Node ${report.node} on ${report.platform}`,
+    `${report.processor}, ${report.cores} cores, ${report.memoryGiB} GiB of memory; ${threads} threads compute`,
+    ...Object.entries(report.versions).map(([name, version]) => `  ${name} ${version}`),
+    '',
+    'Engines:',
+    ...report.engines.map(engineText),
+  ].join('\n');
+
+/** The command. Exit code 1 when no engine can compute. */
+export const command = (): Command =>
+  new Command('doctor')
+    .description('say what this machine computes with, and why')
+    .addOption(shared.threads())
+    .addOption(shared.json())
+    .addHelpText('after', '\nExample:\n  $ verydeep doctor')
+    .action(async (options: OutputOptions & { threads: number }) => {
+      const { describeEngines } = await import('../engine/describe.js');
+      const report = await describeEngines();
+      const chosen = report.engines.find((engine) => engine.chosen)?.name ?? null;
+      if (options.json) sayJson({ ...report, threads: options.threads, chosen });
+      else say(options, reportText(report, options.threads));
+      if (chosen === null) process.exitCode = exitCodes.failed;
+    });

@@ -1,0 +1,106 @@
+// What this machine can compute with, and why: the facts behind `verydeep doctor`.
+import { readdirSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { messageOf } from '../errors.js';
+import { probe } from './backend/probe.js';
+import { describeAttempt, tryTensorFlow } from './engine.js';
+import { describeLibrary } from './ort.js';
+import { installedVersion, mayHaveGpu, tensorflowPackages } from './tensorflow.js';
+
+/** One engine: whether it can be used, the facts about it, and what would help where it cannot. */
+export interface EngineDescription {
+  readonly name: 'onnxruntime' | 'tensorflow';
+  readonly available: boolean;
+  /** Whether `--engine auto` takes it on this machine. */
+  readonly chosen: boolean;
+  readonly version?: string;
+  /** Facts or reasons, a sentence each. */
+  readonly notes: readonly string[];
+  /** What to do so that it can be used, or is chosen. */
+  readonly fix?: string;
+}
+
+/** The machine, the versions and the engines. */
+export interface EnginesReport {
+  readonly node: string;
+  readonly platform: string;
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly engines: readonly EngineDescription[];
+}
+
+/** Whether a provider that the library knows is there: NVIDIA's lie in libraries of their own. */
+const hasProviderLibrary = (folder: string, provider: string): boolean =>
+  !['CUDA', 'Tensorrt'].includes(provider) ||
+  readdirSync(folder).some((file) => file.includes(`onnxruntime_providers_${provider.toLowerCase()}`));
+
+const describeOnnxRuntime = (): EngineDescription & { available: boolean } => {
+  try {
+    const { version, path, providers } = describeLibrary();
+    const { blockSize, reason } = probe();
+    const names = providers.map((name) => name.replace('ExecutionProvider', ''));
+    const usable = names.filter((name) => hasProviderLibrary(dirname(path), name)).join(', ');
+    return {
+      name: 'onnxruntime',
+      available: true,
+      chosen: false,
+      version,
+      notes: [
+        `library ${path}`,
+        `execution providers: ${usable}`,
+        blockSize ? `fast convolution: ${reason}` : `general convolution: ${reason}`,
+      ],
+    };
+  } catch (error) {
+    return {
+      name: 'onnxruntime',
+      available: false,
+      chosen: false,
+      notes: [messageOf(error)],
+      fix: 'npm ci, on this machine',
+    };
+  }
+};
+
+const describeTensorFlow = async (): Promise<EngineDescription> => {
+  const attempts = await tryTensorFlow({}, (attempt) => attempt.loaded);
+  const last = attempts.at(-1)!;
+  const gpu = last.loaded && last.gpu;
+  const notes = attempts.map(describeAttempt);
+  if (!mayHaveGpu()) notes.push('no NVIDIA GPU was found');
+  return {
+    name: 'tensorflow',
+    available: last.loaded,
+    chosen: gpu,
+    notes,
+    ...(last.loaded && { version: last.version }),
+    ...(!gpu && { fix: fixFor(attempts) }),
+  };
+};
+
+const fixFor = (attempts: Awaited<ReturnType<typeof tryTensorFlow>>): string => {
+  const [first] = attempts;
+  if (!first!.loaded) return first!.fix;
+  return 'A GPU with its NVIDIA driver, CUDA 11.2 and cuDNN 8.1 is needed; without one --engine tensorflow computes on the CPU';
+};
+
+const packages = ['@tensorflow/tfjs-core', 'onnxruntime-node', 'koffi', 'sharp', ...tensorflowPackages];
+
+/** Tries every engine and reports. Nothing stays open; TensorFlow, once loaded, stays in the process. */
+export const describeEngines = async (): Promise<EnginesReport> => {
+  const tensorflow = await describeTensorFlow();
+  const onnxruntime = describeOnnxRuntime();
+  const found = packages.map((name) => [name, installedVersion(name)] as const);
+  return {
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    versions: Object.fromEntries(found.filter((pair): pair is [string, string] => pair[1] !== undefined)),
+    engines: [{ ...onnxruntime, chosen: onnxruntime.available && !tensorflow.chosen }, tensorflow],
+  };
+};
