@@ -4,7 +4,7 @@ import { gram } from '../engine/gemm.js';
 import { UsageError } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import { type SharedMemory, MOST_BYTES, RESERVED, hasWasm, sharedMemory } from './solver/wasm.js';
-import { blockSize, workspaceBytes } from './solver/workspace.js';
+import { activeSize, workspaceBytes } from './solver/workspace.js';
 
 /** Inner products of all pairs of rows, float32, and room for the solver's vectors beside them. */
 export interface Gram {
@@ -31,7 +31,7 @@ const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /** Byte at which the vectors of the thread `slot` begin. */
 export const workspaceStart = (rows: number, slot: number): number =>
-  RESERVED + align(rows * rows * 4) + slot * workspaceBytes(rows, blockSize(rows));
+  RESERVED + align(rows * rows * 4) + slot * workspaceBytes(rows, activeSize(rows));
 
 /** Bytes of memory that the dual solver needs for `rows` rows and `threads` threads. */
 export const dualBytes = (rows: number, threads: number): number => workspaceStart(rows, threads);

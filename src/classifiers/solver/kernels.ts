@@ -5,17 +5,19 @@ import { BUCKETS, REPORT, type Workspace } from './workspace.js';
 export interface Kernels {
   /** Writes violations, their histogram, both objectives, Σ y alpha and the support vectors' count, given the bias. */
   scan(w: Workspace, bias: number, squared: boolean): void;
-  /** Picks the strongest violators of both signs into `block`; their number goes to `report`. */
-  pick(w: Workspace): void;
-  /** Copies the block's part of the Gram matrix to `local`. */
+  /** Adds the strongest violators that are not active yet to the active set: at most `most`, about half of each sign. */
+  pick(w: Workspace, most: number): void;
+  /** Copies the new active rows' part of the Gram matrix to `local`. */
   gather(w: Workspace, biasSquared: number): void;
+  /** Keeps only the active rows that `list` names by place, ascending, `count` of them. */
+  keep(w: Workspace, count: number): void;
   /**
-   * Solves the block: moves the pair of coefficients that gains most, so that the sum of y alpha stays, at most `steps`
+   * Solves for the active rows: moves the pair of coefficients that gains most, so that the sum of y alpha stays, at most `steps`
    * times or until no pair's errors differ by more than `enough`. The augmented bias (`biasSquared` above 0) takes part
    * as one more coefficient that has no bounds: it holds minus the sum of the others.
    */
   relax(w: Workspace, bias: number, biasSquared: number, steps: number, enough: number): void;
-  /** Adds the block's change to the decision values of all rows. */
+  /** Adds the active rows' changes to the decision values of all rows. */
   update(w: Workspace): void;
 }
 
@@ -31,7 +33,7 @@ const bucketOf = (size: number): number => {
 };
 
 const scan = (w: Workspace, bias: number, squared: boolean): void => {
-  const { n, y, f, alpha, upper, cost, diagonal, violation, histogram, report } = w;
+  const { n, y, f, alpha, upper, cost, diagonal, violation, histogram, member, report } = w;
   histogram.fill(0);
   let [linear, quadratic, penalty, losses, support, balance] = [0, 0, 0, 0, 0, 0];
   for (let i = 0; i < n; i++) {
@@ -53,6 +55,7 @@ const scan = (w: Workspace, bias: number, squared: boolean): void => {
       support++;
     }
     violation[i] = v;
+    if (member[i]) continue;
     if (v > 0) histogram[bucketOf(v)]!++;
     else if (v < 0) histogram[BUCKETS + bucketOf(-v)]!++;
   }
@@ -80,46 +83,61 @@ const threshold = (histogram: Int32Array, side: number, wanted: number): [bucket
   return [0, 0];
 };
 
-const pick = (w: Workspace): void => {
-  const { n, violation, histogram, block, report } = w;
-  const m = w.m - 1; // One place is the bias's.
-  const [ups, downs] = [countSide(histogram, 0, m), countSide(histogram, 1, m)];
-  const half = m >> 1;
-  const up = Math.min(ups, Math.max(half, m - downs));
+const pick = (w: Workspace, most: number): void => {
+  const { n, violation, histogram, active, member, report } = w;
+  const [ups, downs] = [countSide(histogram, 0, most), countSide(histogram, 1, most)];
+  const up = Math.min(ups, Math.max(most >> 1, most - downs));
+  const down = Math.min(downs, most - up);
   const [upBucket, upRest] = threshold(histogram, 0, up);
-  const [downBucket, downRest] = threshold(histogram, 1, Math.min(downs, m - up));
-  let [upLeft, downLeft, size] = [upRest, downRest, 0];
+  const [downBucket, downRest] = threshold(histogram, 1, down);
+  let [upLeft, downLeft, size] = [upRest, downRest, report[REPORT.active]!];
   for (let i = 0; i < n; i++) {
     const v = violation[i]!;
-    if (v === 0) continue;
+    if (v === 0 || member[i]) continue;
     const bucket = bucketOf(Math.abs(v));
-    if (bucket === 0) continue;
+    if (bucket === 0 || (v > 0 ? up : down) === 0) continue;
     const least = v > 0 ? upBucket : downBucket;
-    if (bucket < least || (v > 0 ? up : downs) === 0) continue;
-    if (bucket === least && (v > 0 ? upLeft-- : downLeft--) <= 0) continue;
-    if (size < m) block[size++] = i;
+    if (bucket < least || (bucket === least && (v > 0 ? upLeft-- : downLeft--) <= 0)) continue;
+    active[size++] = i;
+    member[i] = 1;
   }
-  report[REPORT.blockSize] = size;
+  report[REPORT.active] = size;
 };
 
 const gather = (w: Workspace, biasSquared: number): void => {
-  const { n, m, gram, block, local, report } = w;
-  const size = report[REPORT.blockSize]!;
-  for (let i = 0; i < size; i++) {
-    const row = block[i]! * n;
-    for (let j = 0; j < size; j++) local[i * m + j] = gram[row + block[j]!]!;
-    local.fill(0, i * m + size, (i + 1) * m);
+  const { n, m, gram, active, local, report } = w;
+  const [size, done] = [report[REPORT.active]!, report[REPORT.gathered]!];
+  for (let i = done; i < size; i++) {
+    const row = active[i]! * n;
+    for (let j = 0; j <= i; j++) {
+      const value = gram[row + active[j]!]!;
+      local[i * m + j] = value;
+      local[j * m + i] = value;
+    }
   }
-  local.fill(0, size * m, (size + 1) * m);
+  for (let j = 0; j < size; j++) local[size * m + j] = local[j * m + size] = 0;
   local[size * m + size] = biasSquared;
+  report[REPORT.gathered] = size;
 };
 
-/** Fills in the block's errors, limits and curvatures; returns the number of coefficients, the bias among them. */
+const keep = (w: Workspace, count: number): void => {
+  const { m, active, member, local, list, report } = w;
+  for (let i = 0; i < report[REPORT.active]!; i++) member[active[i]!] = 0;
+  for (let i = 0; i < count; i++) {
+    const from = list[i]!;
+    active[i] = active[from]!;
+    member[active[i]!] = 1;
+    for (let j = 0; j < count; j++) local[i * m + j] = local[from * m + list[j]!]!;
+  }
+  report[REPORT.active] = report[REPORT.gathered] = count;
+};
+
+/** Fills in the active rows' errors, limits and curvatures; returns the number of coefficients, the bias among them. */
 const prepare = (w: Workspace, bias: number, biasSquared: number): number => {
-  const { m, block, local, y, f, alpha, upper, diagonal, errors, rise, fall, bends, report } = w;
-  const size = report[REPORT.blockSize]!;
+  const { m, active, local, y, f, alpha, upper, diagonal, errors, rise, fall, bends, report } = w;
+  const size = report[REPORT.active]!;
   for (let i = 0; i < size; i++) {
-    const row = block[i]!;
+    const row = active[i]!;
     const [yi, a] = [y[row]!, alpha[row]!];
     errors[i] = yi - f[row]! - bias - yi * diagonal[row]! * a;
     rise[i] = yi > 0 ? upper[row]! - a : a;
@@ -134,8 +152,8 @@ const prepare = (w: Workspace, bias: number, biasSquared: number): number => {
 };
 
 const relax = (w: Workspace, bias: number, biasSquared: number, steps: number, enough: number): void => {
-  const { m, block, local, change, y, alpha, upper, diagonal, errors, rise, fall, bends, report } = w;
-  const size = report[REPORT.blockSize]!;
+  const { m, active, local, change, y, alpha, upper, diagonal, errors, rise, fall, bends, report } = w;
+  const size = report[REPORT.active]!;
   const count = prepare(w, bias, biasSquared);
   let updates = 0;
   for (let step = 0; step < steps; step++) {
@@ -162,12 +180,12 @@ const relax = (w: Workspace, bias: number, biasSquared: number, steps: number, e
     fall[second]! -= move;
     const other = second * m;
     for (let j = 0; j < count; j++) errors[j]! -= move * (local[at + j]! - local[other + j]!);
-    if (first < size) errors[first]! -= move * diagonal[block[first]!]!;
-    if (second < size) errors[second]! += move * diagonal[block[second]!]!;
+    if (first < size) errors[first]! -= move * diagonal[active[first]!]!;
+    if (second < size) errors[second]! += move * diagonal[active[second]!]!;
     updates += 2;
   }
   for (let i = 0; i < size; i++) {
-    const row = block[i]!;
+    const row = active[i]!;
     const next = Math.min(y[row]! > 0 ? fall[i]! : rise[i]!, upper[row]!);
     change[i] = (next - alpha[row]!) * y[row]!;
     alpha[row] = next;
@@ -176,15 +194,15 @@ const relax = (w: Workspace, bias: number, biasSquared: number, steps: number, e
 };
 
 const update = (w: Workspace): void => {
-  const { n, gram, f, block, change } = w;
-  const size = w.report[REPORT.blockSize]!;
+  const { n, gram, f, active, change } = w;
+  const size = w.report[REPORT.active]!;
   for (let i = 0; i < size; i++) {
     const step = change[i]!;
     if (step === 0) continue;
-    const at = block[i]! * n;
+    const at = active[i]! * n;
     for (let j = 0; j < n; j++) f[j]! += step * gram[at + j]!;
   }
 };
 
 /** The loops in plain TypeScript. */
-export const plainKernels: Kernels = { scan, pick, gather, relax, update };
+export const plainKernels: Kernels = { scan, pick, gather, keep, relax, update };

@@ -1,7 +1,7 @@
 // Where a thread works: its loops and its vectors beside the Gram matrix.
 import { type Kernels, plainKernels } from './kernels.js';
 import { type SharedMemory, wasmKernels } from './wasm.js';
-import { type Workspace, blockSize, workspaceAt, workspaceBytes } from './workspace.js';
+import { type Workspace, activeSize, workspaceAt, workspaceBytes } from './workspace.js';
 
 /** A place in memory, as it is sent to a thread. */
 export interface Place {
@@ -18,6 +18,6 @@ export const placeOf = ({ rows, gram, memory, start }: Place): { workspace: Work
   memory
     ? { workspace: workspaceAt(gram, rows, memory.buffer, start), kernels: wasmKernels(memory) }
     : {
-        workspace: workspaceAt(gram, rows, new ArrayBuffer(workspaceBytes(rows, blockSize(rows))), 0),
+        workspace: workspaceAt(gram, rows, new ArrayBuffer(workspaceBytes(rows, activeSize(rows))), 0),
         kernels: plainKernels,
       };

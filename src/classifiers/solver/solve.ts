@@ -1,13 +1,15 @@
-// One binary linear SVM in its dual, by blocks of the strongest violators, until the duality gap proves the solution.
+// One binary linear SVM in its dual, on a growing set of active rows, until the duality gap proves the solution.
 import type { Certificate, FullSettings } from '../problem.js';
 import type { Kernels } from './kernels.js';
 import { REPORT, type Workspace } from './workspace.js';
 
-/** Pairs moved within a block at most, for each of its rows, and how far they bring its errors' spread down. */
+/** Pairs moved at most before all rows are looked at again, for each active row; and how far to bring errors' spread down. */
 const PAIRS = 4;
 const REDUCTION = 0.1;
-/** Blocks after which a problem is given up as not converging. */
-const MOST_BLOCKS = 20_000;
+/** Violators that join the active set at a time. */
+const JOINING = 256;
+/** Rounds after which a problem is given up as not converging. */
+const MOST_ROUNDS = 20_000;
 
 /** What {@link solve} found out; `bias` is b, which `f` does not hold. */
 export type Solved = Certificate & { readonly bias: number };
@@ -33,6 +35,7 @@ export const setLabels = (w: Workspace, labels: Int8Array, held?: Uint8Array): v
   w.alpha.fill(0);
   w.f.fill(0);
   w.report.fill(0);
+  w.member.fill(0);
 };
 
 /** Writes the costs of `C`. */
@@ -55,15 +58,35 @@ const balance = (w: Workspace): number => {
   return sum;
 };
 
-/** How far apart the block's strongest violations are. */
+/** How far apart the strongest violations are. */
 const spread = (w: Workspace): number => {
   let [highest, lowest] = [0, 0];
-  for (let i = 0; i < w.report[REPORT.blockSize]!; i++) {
-    const v = w.violation[w.block[i]!]!;
-    highest = Math.max(highest, v);
-    lowest = Math.min(lowest, v);
+  for (let i = 0; i < w.n; i++) {
+    const v = w.violation[i]!;
+    if (v > highest) highest = v;
+    else if (v < lowest) lowest = v;
   }
   return highest - lowest;
+};
+
+/**
+ * Lets go of active rows that are at a bound and content; where that is not enough, of any that are content, then of
+ * any. At most `most` stay.
+ */
+const letGo = (w: Workspace, kernels: Kernels, most: number): void => {
+  const size = w.report[REPORT.active]!;
+  const rank = (row: number): number => {
+    const a = w.alpha[row]!;
+    return w.violation[row] !== 0 ? (a > 0 && a < w.upper[row]! ? 2 : 1) : 0;
+  };
+  let count = 0;
+  for (const least of [2, 1]) {
+    for (let i = 0; i < size && count < most; i++) {
+      if (rank(w.active[i]!) === least) w.list[count++] = i;
+    }
+  }
+  w.list.subarray(0, count).sort();
+  kernels.keep(w, count);
 };
 
 /**
@@ -114,21 +137,23 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
   const squared = settings.loss === 'squared-hinge';
   setCosts(w, C, settings);
   stretch(w, biasSquared);
-  for (let blocks = 0; ; blocks++) {
+  for (let rounds = 0; ; rounds++) {
     const bias = augmented ? biasSquared * balance(w) : middle(w);
     kernels.scan(w, bias, squared);
     const primal = w.report[REPORT.primal]!;
     const dual = w.report[REPORT.dual]!;
     const gap = primal > 0 ? (primal - dual) / primal : 0;
     const converged = gap <= settings.tolerance;
-    kernels.pick(w);
-    const size = w.report[REPORT.blockSize]!;
-    if (converged || blocks >= MOST_BLOCKS || size === 0) {
+    if (converged || rounds >= MOST_ROUNDS) {
       const supportVectors = w.report[REPORT.supportVectors]!;
       return { primal, dual, gap, converged, supportVectors, updates: w.report[REPORT.updates]!, bias };
     }
+    const room = w.m - 1; // One place is the bias's.
+    const joining = Math.min(JOINING, room >> 1);
+    if (w.report[REPORT.active]! + joining > room) letGo(w, kernels, room - joining);
+    kernels.pick(w, joining);
     kernels.gather(w, biasSquared);
-    kernels.relax(w, bias, biasSquared, PAIRS * size, REDUCTION * spread(w));
+    kernels.relax(w, bias, biasSquared, PAIRS * w.report[REPORT.active]!, REDUCTION * spread(w));
     kernels.update(w);
   }
 };

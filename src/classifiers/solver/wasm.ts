@@ -58,25 +58,26 @@ export const wasmKernels = (memory: SharedMemory): Kernels => {
     scan: (w: Workspace, bias, squared) =>
       loops.scan(
         w.n,
-        ...[w.y, w.f, w.alpha, w.upper, w.cost, w.diagonal, w.violation, w.histogram, w.report].map(at),
+        ...[w.y, w.f, w.alpha, w.upper, w.cost, w.diagonal].map(at),
+        ...[w.violation, w.histogram, w.member, w.report].map(at),
         bias,
         Number(squared),
       ),
-    // One place of a block is the bias's.
-    pick: (w) => loops.pick(w.n, w.m - 1, ...[w.violation, w.histogram, w.block, w.report].map(at)),
+    pick: (w, most) =>
+      loops.pick(w.n, ...[w.violation, w.histogram, w.active, w.member, w.report].map(at), most),
     gather: (w, biasSquared) =>
-      loops.gather(w.n, w.m, ...[w.gram, w.block, w.local, w.report].map(at), biasSquared),
+      loops.gather(w.n, w.m, ...[w.gram, w.active, w.local, w.report].map(at), biasSquared),
+    keep: (w, count) => loops.keep(w.m, ...[w.active, w.member, w.local, w.list, w.report].map(at), count),
     relax: (w, bias, biasSquared, steps, enough) =>
       loops.relax(
         w.m,
-        ...[w.block, w.local, w.change, w.y, w.f, w.alpha, w.upper, w.diagonal].map(at),
+        ...[w.active, w.local, w.change, w.y, w.f, w.alpha, w.upper, w.diagonal].map(at),
         ...[w.errors, w.up, w.down, w.rise, w.fall, w.bends, w.report].map(at),
         bias,
         biasSquared,
         steps,
         enough,
       ),
-    // `local` is free by then: it takes the list of rows.
-    update: (w) => loops.update(w.n, ...[w.gram, w.f, w.block, w.change, w.local, w.report].map(at)),
+    update: (w) => loops.update(w.n, ...[w.gram, w.f, w.active, w.change, w.list, w.report].map(at)),
   };
 };

@@ -1,7 +1,7 @@
 // The memory of one binary problem over a Gram matrix, laid out so that plain TypeScript and WebAssembly share it.
 
-/** Rows that one block of the solver holds at most. */
-export const BLOCK = 512;
+/** Rows that the active set holds at most: its part of the Gram matrix (16 MB) stays near the processor. */
+export const ACTIVE = 2048;
 
 /** Buckets of violations, from which the strongest are picked without sorting: the top bits of a float32. */
 export const BUCKETS = 4096;
@@ -15,15 +15,16 @@ export const REPORT = {
   supportVectors: 2,
   /** Steps of single coefficients, summed up over the problem. */
   updates: 3,
-  /** Rows of the block picked last. */
-  blockSize: 4,
+  /** Rows in the active set, and how many of them had their part of the Gram matrix copied. */
+  active: 4,
+  gathered: 6,
   /** Σ y alpha. */
   balance: 5,
   length: 8,
 } as const;
 
 /**
- * Vectors of one problem: `n` rows of the Gram matrix, `m` rows of a block. `memory` is the WebAssembly memory's buffer
+ * Vectors of one problem: `n` rows of the Gram matrix, of which `m` at most are active. `memory` is the WebAssembly memory's buffer
  * or any other; every array is a view of it.
  */
 export interface Workspace {
@@ -46,13 +47,15 @@ export interface Workspace {
   readonly violation: Float32Array;
   /** [2, BUCKETS] counts of violations by size, for each sign. */
   readonly histogram: Int32Array;
-  /** The rows of the block, ascending. */
-  readonly block: Int32Array;
-  /** [m, m] the block's part of the Gram matrix; behind it, as one more row, the augmented bias. */
+  /** The active rows, in the order in which they came. */
+  readonly active: Int32Array;
+  /** 1 for each row that is active. */
+  readonly member: Uint8Array;
+  /** [m, m] the active rows' part of the Gram matrix; behind it, as one more row, the augmented bias. */
   readonly local: Float32Array;
-  /** Change of y alpha of each row of the block. */
+  /** Change of y alpha of each active row. */
   readonly change: Float32Array;
-  /** Errors y - f - b of the block, and which of its rows may still rise and fall in y alpha (-1: may, 0: may not). */
+  /** Errors y - f - b of the active rows, and which of them may still rise and fall in y alpha (-1: may, 0: may not). */
   readonly errors: Float32Array;
   readonly up: Int32Array;
   readonly down: Int32Array;
@@ -61,6 +64,8 @@ export interface Workspace {
   readonly fall: Float64Array;
   /** The diagonal of `local`, with what the loss adds to it. */
   readonly bends: Float32Array;
+  /** Scratch: which active rows to keep; rows that changed and by how much. */
+  readonly list: Int32Array;
   readonly report: Float64Array;
 }
 
@@ -77,7 +82,9 @@ const layout = (n: number, m: number) =>
     f: [Float64Array, n],
     violation: [Float32Array, n],
     histogram: [Int32Array, 2 * BUCKETS],
-    block: [Int32Array, m],
+    active: [Int32Array, m],
+    member: [Uint8Array, n],
+    list: [Int32Array, 2 * m + 16],
     local: [Float32Array, m * m],
     change: [Float32Array, m],
     errors: [Float32Array, m],
@@ -96,8 +103,8 @@ export const workspaceBytes = (n: number, m: number): number =>
     0,
   );
 
-/** Rows of a block's memory for `n` rows, the bias among them: a whole number of vectors of four. */
-export const blockSize = (n: number): number => Math.min(BLOCK, (n + 8) & ~7);
+/** Places for active rows among `n`, the bias among them: a whole number of vectors of four. */
+export const activeSize = (n: number): number => Math.min(ACTIVE, (n + 8) & ~7);
 
 /** Lays a workspace out at byte `start` of `buffer`. */
 export const workspaceAt = (
@@ -106,7 +113,7 @@ export const workspaceAt = (
   buffer: ArrayBufferLike,
   start: number,
 ): Workspace => {
-  const m = blockSize(n);
+  const m = activeSize(n);
   let at = start;
   const views = Object.entries(layout(n, m)).map(([name, [type, length]]) => {
     const view = new type(buffer as ArrayBuffer, at, length);

@@ -2,5 +2,6 @@
 export { scan } from './scan';
 export { pick } from './pick';
 export { gather } from './gather';
+export { keep } from './keep';
 export { relax } from './relax';
 export { update } from './update';

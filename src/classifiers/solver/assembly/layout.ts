@@ -8,6 +8,7 @@ export const SUPPORT: usize = 16;
 export const UPDATES: usize = 24;
 export const SIZE: usize = 32;
 export const BALANCE: usize = 40;
+export const GATHERED: usize = 48;
 
 /** The bucket of a violation's size. */
 export function bucketOf(size: f32): i32 {

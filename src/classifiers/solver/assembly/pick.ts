@@ -25,20 +25,28 @@ function threshold(counts: usize, wanted: i32): i32 {
   return 0;
 }
 
-export function pick(n: i32, m: i32, violation: usize, histogram: usize, block: usize, report: usize): void {
+export function pick(
+  n: i32,
+  violation: usize,
+  histogram: usize,
+  active: usize,
+  member: usize,
+  report: usize,
+  most: i32,
+): void {
   const downCounts = histogram + ((<usize>BUCKETS) << 2);
-  const ups = countSide(histogram, m);
-  const downs = countSide(downCounts, m);
-  const up = min(ups, max(m >> 1, m - downs));
-  const down = min(downs, m - up);
+  const ups = countSide(histogram, most);
+  const downs = countSide(downCounts, most);
+  const up = min(ups, max(most >> 1, most - downs));
+  const down = min(downs, most - up);
   const upBucket = threshold(histogram, up);
   let upLeft = rest;
   const downBucket = threshold(downCounts, down);
   let downLeft = rest;
-  let size: i32 = 0;
+  let size = <i32>load<f64>(report + SIZE);
   for (let i: i32 = 0; i < n; i++) {
     const v = load<f32>(violation + ((<usize>i) << 2));
-    if (v == 0) continue;
+    if (v == 0 || load<u8>(member + i)) continue;
     const bucket = bucketOf(abs<f32>(v));
     if (bucket == 0) continue;
     if (v > 0) {
@@ -46,8 +54,8 @@ export function pick(n: i32, m: i32, violation: usize, histogram: usize, block: 
     } else {
       if (down == 0 || bucket < downBucket || (bucket == downBucket && downLeft-- <= 0)) continue;
     }
-    if (size == m) break;
-    store<i32>(block + ((<usize>size) << 2), i);
+    store<i32>(active + ((<usize>size) << 2), i);
+    store<u8>(member + i, 1);
     size++;
   }
   store<f64>(report + SIZE, <f64>size);

@@ -1,4 +1,4 @@
-// Solves a block, whose part of the Gram matrix lies in the processor's cache, by the pairs that gain most.
+// Solves for the active rows, whose part of the Gram matrix lies in the processor's cache, by the pairs that gain most.
 import { SIZE, UPDATES } from './layout';
 
 /** The least curvature of a pair, for rows that are equal. */
@@ -6,7 +6,7 @@ const LEAST_BEND: f32 = 1e-12;
 
 export function relax(
   m: i32,
-  block: usize,
+  active: usize,
   local: usize,
   change: usize,
   y: usize,
@@ -33,7 +33,7 @@ export function relax(
   memory.fill(errors, 0, stride);
   memory.fill(bends, 0, stride);
   for (let i: usize = 0; i < size; i++) {
-    const row = (<usize>load<i32>(block + (i << 2))) << 3;
+    const row = (<usize>load<i32>(active + (i << 2))) << 3;
     const yi = load<f64>(y + row);
     const a = load<f64>(alpha + row);
     const room = load<f64>(upper + row) - a;
@@ -160,7 +160,7 @@ export function relax(
     updates += 2;
   }
   for (let i: usize = 0; i < size; i++) {
-    const row = (<usize>load<i32>(block + (i << 2))) << 3;
+    const row = (<usize>load<i32>(active + (i << 2))) << 3;
     const yi = load<f64>(y + row);
     const next = min(load<f64>((yi > 0 ? fall : rise) + (i << 3)), load<f64>(upper + row));
     store<f32>(change + (i << 2), <f32>((next - load<f64>(alpha + row)) * yi));

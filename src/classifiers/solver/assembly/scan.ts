@@ -11,6 +11,7 @@ export function scan(
   diagonal: usize,
   violation: usize,
   histogram: usize,
+  member: usize,
   report: usize,
   bias: f64,
   squared: i32,
@@ -42,7 +43,7 @@ export function scan(
       support++;
     }
     store<f32>(violation + (i << 2), v);
-    if (v != 0) {
+    if (v != 0 && !load<u8>(member + i)) {
       const slot = histogram + (((v < 0 ? BUCKETS : 0) + bucketOf(abs<f32>(v))) << 2);
       store<i32>(slot, load<i32>(slot) + 1);
     }

@@ -1,11 +1,11 @@
-// Adds a block's change to all decision values: eight rows of the Gram matrix at a time, summed in float32, kept in float64.
+// Adds the active rows' changes to all decision values: eight rows of the Gram matrix at a time, summed in float32, kept in float64.
 import { SIZE } from './layout';
 
 export function update(
   n: i32,
   gram: usize,
   f: usize,
-  block: usize,
+  active: usize,
   change: usize,
   /** Room for the list of the rows that changed: 8 bytes each, and 8 more. */
   list: usize,
@@ -17,7 +17,7 @@ export function update(
   for (let i: usize = 0; i < <usize>size; i++) {
     const step = load<f32>(change + (i << 2));
     if (step == 0) continue;
-    store<u32>(list + (count << 3), <u32>(gram + <usize>load<i32>(block + (i << 2)) * stride));
+    store<u32>(list + (count << 3), <u32>(gram + <usize>load<i32>(active + (i << 2)) * stride));
     store<f32>(list + (count << 3) + 4, step);
     count++;
   }

@@ -1,0 +1,59 @@
+// Descriptors that need not be in memory: rows that come in batches, again and again.
+import type { Matrix } from '../matrix.js';
+
+/** Rows on disk, as a feature store gives them. */
+export interface RowSource {
+  readonly rows: number;
+  readonly columns: number;
+  /** All rows in order, a batch at a time; may be called many times. */
+  batches(): AsyncIterable<{ readonly matrix: Matrix }>;
+}
+
+/** A matrix, or rows that come in batches. */
+export type Descriptors = Matrix | RowSource;
+
+/** Whether the rows are in memory already. */
+export const isMatrix = (descriptors: Descriptors): descriptors is Matrix => 'data' in descriptors;
+
+/** All rows in memory. */
+export const readAll = async (descriptors: Descriptors): Promise<Matrix> => {
+  if (isMatrix(descriptors)) return descriptors;
+  const { rows, columns } = descriptors;
+  const data = new Float32Array(rows * columns);
+  let row = 0;
+  for await (const { matrix: batch } of descriptors.batches()) {
+    data.set(batch.data, row * columns);
+    row += batch.rows;
+  }
+  return { rows, columns, data };
+};
+
+/** The rows in blocks of exactly `size` (the last may be smaller): `start` is the block's first row. */
+export async function* blocksOf(
+  descriptors: Descriptors,
+  size: number,
+): AsyncGenerator<{ readonly start: number; readonly block: Matrix }> {
+  const { rows, columns } = descriptors;
+  if (isMatrix(descriptors)) {
+    for (let start = 0; start < rows; start += size) {
+      const end = Math.min(start + size, rows);
+      const data = descriptors.data.subarray(start * columns, end * columns);
+      yield { start, block: { rows: end - start, columns, data } };
+    }
+    return;
+  }
+  let held = new Float32Array(Math.min(size, rows) * columns);
+  let [start, filled] = [0, 0];
+  for await (const { matrix: batch } of descriptors.batches()) {
+    for (let row = 0; row < batch.rows;) {
+      const take = Math.min(batch.rows - row, size - filled);
+      held.set(batch.data.subarray(row * columns, (row + take) * columns), filled * columns);
+      [row, filled] = [row + take, filled + take];
+      if (filled < size) continue;
+      yield { start, block: { rows: filled, columns, data: held } };
+      [start, filled] = [start + filled, 0];
+      held = new Float32Array(Math.min(size, rows - start) * columns);
+    }
+  }
+  if (filled > 0) yield { start, block: { rows: filled, columns, data: held.subarray(0, filled * columns) } };
+}

@@ -1,0 +1,55 @@
+// The thread in which libsvm-js runs: a precomputed kernel in, coefficients y alpha out.
+import { createRequire } from 'node:module';
+import { parentPort } from 'node:worker_threads';
+import type { LibsvmTask } from '../libsvm.js';
+
+interface Svm {
+  train(samples: readonly Float64Array[], labels: readonly number[]): void;
+  serializeModel(): string;
+  free(): void;
+}
+type SvmClass = new (options: object) => Svm;
+
+// Its types speak of a kernel less than it has; PRECOMPUTED is "4".
+const loaded = createRequire(import.meta.url)('libsvm-js') as Promise<SvmClass>;
+
+/** Reads "coefficient 0:serial" lines; coefficients are those of the label that the model names first. */
+const coefficientsOf = (model: string, rows: number): Float64Array => {
+  const [head = '', vectors = ''] = model.split(/^SV$/m);
+  const sign = Number(/^label (\S+)/m.exec(head)?.[1]) > 0 ? 1 : -1;
+  const coefficients = new Float64Array(rows);
+  for (const [, value, serial] of vectors.matchAll(/^(\S+) 0:(\d+)/gm)) {
+    coefficients[Number(serial) - 1] = sign * Number(value);
+  }
+  return coefficients;
+};
+
+const solve = async (task: LibsvmTask): Promise<Float64Array> => {
+  const Svm = await loaded;
+  const rows = task.labels.length;
+  const samples = Array.from({ length: rows }, (_, i) => {
+    const sample = new Float64Array(rows + 1);
+    sample[0] = i + 1;
+    sample.set(task.kernel.subarray(i * rows, (i + 1) * rows), 1);
+    return sample;
+  });
+  const svm = new Svm({
+    type: '0',
+    kernel: '4',
+    cost: task.C,
+    tolerance: task.tolerance,
+    weight: { 1: task.positive, [-1]: task.negative },
+    quiet: true,
+  });
+  try {
+    svm.train(samples, [...task.labels]);
+    return coefficientsOf(svm.serializeModel(), rows);
+  } finally {
+    svm.free();
+  }
+};
+
+parentPort!.on('message', (task: LibsvmTask) => {
+  // A failure becomes the thread's end, which the other side hears of.
+  void solve(task).then((coefficients) => parentPort!.postMessage(coefficients));
+});
