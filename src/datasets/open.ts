@@ -5,6 +5,7 @@ import { type CsvOptions, readCsv } from './csv.js';
 import type { Dataset, Item } from './dataset.js';
 import { readCaltech } from './caltech.js';
 import { readFolder } from './folder.js';
+import { readImagenet } from './imagenet.js';
 import { readVocAction } from './voc-action.js';
 import { readVoc } from './voc.js';
 
@@ -21,6 +22,7 @@ export interface OpenOptions {
 }
 
 const readers: Readonly<Record<string, (root: string, options: OpenOptions) => Promise<Dataset>>> = {
+  imagenet: readImagenet,
   folder: (root) => readFolder(root),
   csv: (root, { csv }) => readCsv(root, csv),
   voc2007: (root, options) => readVoc(2007, root, options),

@@ -31,12 +31,13 @@ class Window {
   constructor(
     readonly file: FileHandle,
     readonly size: number,
+    readonly step: number,
   ) {}
 
   /** `length` bytes from `offset`; fewer at the end of the file. */
   async read(offset: number, length: number): Promise<Buffer> {
     if (offset < this.#start || offset + length > this.#start + this.#bytes.length) {
-      const wanted = Math.min(Math.max(length, WINDOW), Math.max(0, this.size - offset));
+      const wanted = Math.min(Math.max(length, this.step), Math.max(0, this.size - offset));
       const { bytesRead, buffer } = await this.file.read(Buffer.alloc(wanted), 0, wanted, offset);
       this.#start = offset;
       this.#bytes = buffer.subarray(0, bytesRead);
@@ -99,6 +100,14 @@ const named = (header: Buffer): string => {
   return prefix !== '' && header[262] === 0 ? `${prefix}/${name}` : name;
 };
 
+/** Where an archive lies in its file, and how it is read. */
+export interface IndexOptions {
+  /** The part of the file that is the archive, in bytes: an archive inside another. Default the whole file. */
+  readonly slice?: { readonly offset: number; readonly length: number };
+  /** Bytes read at a time. Default 64 KiB; less is quicker where the files inside are large. */
+  readonly window?: number;
+}
+
 /**
  * Indexes a .tar without reading its content. Knows the forms of V7, POSIX 1988 and 2001 (pax) and GNU. Links inside the
  * archive are passed over and listed; of entries with the same path the last counts, as when unpacking.
@@ -106,16 +115,20 @@ const named = (header: Buffer): string => {
  * @throws VerydeepError naming the archive, and the entry or the byte: an entry whose path or link leads out of the
  *   folder, a damaged header, an archive that ends too early
  */
-export const indexTar = async (path: string): Promise<TarIndex> => {
+export const indexTar = async (
+  path: string,
+  { slice, window: step = WINDOW }: IndexOptions = {},
+): Promise<TarIndex> => {
   const file = await open(path, 'r');
   try {
-    const window = new Window(file, (await file.stat()).size);
+    const begin = slice?.offset ?? 0;
+    const window = new Window(file, slice ? begin + slice.length : (await file.stat()).size, step);
     const entries = new Map<string, TarEntry>();
     const skipped: { path: string; reason: string }[] = [];
     let attributes = new Map<string, string>();
     let last = 'its beginning';
     let ended = false;
-    for (let at = 0; at < window.size;) {
+    for (let at = begin; at < window.size;) {
       const header = await window.read(at, BLOCK);
       if (header.length === BLOCK && header.every((byte) => byte === 0)) {
         ended = true;
@@ -176,7 +189,7 @@ export const indexTar = async (path: string): Promise<TarIndex> => {
         }
       }
     }
-    if (!ended && (entries.size === 0 || window.size % BLOCK !== 0)) {
+    if (!ended && (entries.size === 0 || (window.size - begin) % BLOCK !== 0)) {
       throw new VerydeepError(
         `The file ${path} is no tar archive or ends too early, after ${last}. Download it again.`,
       );

@@ -144,7 +144,7 @@ export const openTree = async (
 };
 
 /** Bytes of a small file, wherever it lies. */
-const bytesOf = async ({ file, slice }: ImageSource): Promise<Buffer> => {
+export const readSlice = async ({ file, slice }: ImageSource): Promise<Buffer> => {
   if (!slice) return readFile(file);
   const handle = await open(file, 'r');
   try {
@@ -166,5 +166,5 @@ const bytesOf = async ({ file, slice }: ImageSource): Promise<Buffer> => {
 export const textOf = async (tree: Tree, path: string): Promise<string | undefined> => {
   const folder = dirname(path);
   const source = (await tree.files(folder === '.' ? '' : folder)).get(basename(path));
-  return source && (await bytesOf(source)).toString('utf8');
+  return source && (await readSlice(source)).toString('utf8');
 };

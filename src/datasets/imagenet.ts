@@ -1,0 +1,146 @@
+// ILSVRC2012 as it is found on disks: class folders, the flat validation set with the development kit, Kaggle's files, tars.
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { UsageError, expected } from '../errors.js';
+import { byCode, bySplit, entriesOf, isImageName, requireFolder } from './common.js';
+import type { Dataset, ImageSource, Item } from './dataset.js';
+import { type ArchiveOptions, imagesInArchive } from './imagenet-archives.js';
+import { devkitPlaces, findDevkit, validationNumber, validationWnids } from './imagenet-devkit.js';
+import { readSynsetMapping, readValidationSolution } from './imagenet-kaggle.js';
+
+/** Images of one split: in a folder for each class, or flat (folder ""). */
+interface Part {
+  /** What holds them, for messages. */
+  readonly where: string;
+  readonly images: readonly { readonly folder: string; readonly path: string; readonly source: ImageSource }[];
+}
+
+const WNID = /^n\d{8}$/;
+/** Folders that may hold `train`, `val` and `test`: the root, and Kaggle's. */
+const BASES = ['.', 'ILSVRC/Data/CLS-LOC', 'Data/CLS-LOC', 'CLS-LOC'];
+/** Folders that may hold Kaggle's lists. */
+const LISTS = ['.', 'ILSVRC', '..', '../..', '../../..'];
+
+const readFolderPart = async (folder: string, split: string): Promise<Part> => {
+  const images: Part['images'][number][] = [];
+  for (const entry of await entriesOf(folder)) {
+    if (entry.isDirectory() || entry.isSymbolicLink()) {
+      const inner = join(folder, entry.name);
+      if (!existsSync(join(inner, '.'))) {
+        if (isImageName(entry.name)) images.push({ folder: '', path: `${split}/${entry.name}`, source: { file: inner } });
+        continue;
+      }
+      for (const { name } of await entriesOf(inner)) {
+        if (!isImageName(name)) continue;
+        images.push({ folder: entry.name, path: `${split}/${entry.name}/${name}`, source: { file: join(inner, name) } });
+      }
+    } else if (isImageName(entry.name)) {
+      images.push({ folder: '', path: `${split}/${entry.name}`, source: { file: join(folder, entry.name) } });
+    }
+  }
+  return { where: folder, images };
+};
+
+/** A split's images: from its folder, else from its archive; undefined where neither is there. */
+const findPart = async (root: string, split: string, options: ArchiveOptions): Promise<Part | undefined> => {
+  const folder = BASES.map((base) => join(root, base, split)).find((path) => existsSync(join(path, '.')));
+  if (folder !== undefined) return readFolderPart(folder, split);
+  const archive = join(root, `ILSVRC2012_img_${split}.tar`);
+  if (!existsSync(archive)) return undefined;
+  const images = (await imagesInArchive(archive, options)).filter(({ name }) => isImageName(name));
+  return {
+    where: archive,
+    images: images.map(({ folder: wnid, name, source }) => ({
+      folder: WNID.test(wnid) ? wnid : '',
+      path: `${split}/${WNID.test(wnid) ? `${wnid}/` : ''}${name}`,
+      source,
+    })),
+  };
+};
+
+/** The class of each image of a flat validation set, by file name without ending. */
+const flatLabels = async (
+  root: string,
+  part: Part,
+  options: ArchiveOptions,
+): Promise<(name: string) => string | undefined> => {
+  const solution = await readValidationSolution(LISTS.map((folder) => join(root, folder)));
+  if (solution) return (name) => solution.get(name.replace(/\.[^.]+$/, ''));
+  const devkit = await findDevkit(root, options);
+  if (!devkit) {
+    throw new UsageError(
+      `Expected labels for the flat validation images in ${part.where}: the development kit (${devkitPlaces}), Kaggle's LOC_val_solution.csv, or a folder for each class.`,
+    );
+  }
+  const wnids = validationWnids(devkit);
+  return (name) => wnids[(validationNumber(name) ?? 0) - 1];
+};
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+/**
+ * Reads ILSVRC2012. Training images lie in `train/<wnid>/`, or in `ILSVRC2012_img_train.tar`, which is read in place.
+ * Validation images lie in `val/<wnid>/`, or flat in `val/` or `ILSVRC2012_img_val.tar` with labels from the development
+ * kit or from Kaggle's CSV. Kaggle's `ILSVRC/Data/CLS-LOC/` is found too. Images of `test` have no labels.
+ *
+ * Classes are the sorted WNIDs. The kit's ILSVRC2012_ID is another order and is mapped through `meta.mat`.
+ *
+ * @param root the folder that holds these
+ * @returns splits `train`, `val` and `test`, those that are there
+ * @throws UsageError when neither training nor validation images are there, a validation image has no label, or its
+ *   class is not among the training classes
+ */
+export const readImagenet = async (root: string, options: ArchiveOptions = {}): Promise<Dataset> => {
+  const absolute = resolve(root);
+  await requireFolder(absolute);
+  const [train, val, test] = await Promise.all(
+    ['train', 'val', 'test'].map((split) => findPart(absolute, split, options)),
+  );
+  if (!train && !val) {
+    throw expected(
+      'train/<wnid>/, val/, ILSVRC/Data/CLS-LOC/, ILSVRC2012_img_train.tar or ILSVRC2012_img_val.tar',
+      absolute,
+      (await entriesOf(absolute)).slice(0, 8).map(({ name }) => name),
+    );
+  }
+  const strays: { path: string; reason: string }[] = [];
+  const labelled: [split: string, item: Item][] = [];
+  const labels = new Map<string, readonly string[]>(); // One array a class, shared by its million items.
+  const add = (split: string, { path, source }: Part['images'][number], wnid: string | undefined): void => {
+    const name = nameOf(path);
+    const id = validationNumber(name) === undefined ? path : `${split}/${name}`;
+    if (wnid !== undefined && !labels.has(wnid)) labels.set(wnid, [wnid]);
+    labelled.push([split, { id, path, source, labels: wnid === undefined ? [] : labels.get(wnid)! }]);
+  };
+  for (const image of train?.images ?? []) {
+    if (image.folder === '') strays.push({ path: image.path, reason: 'lies in no class folder' });
+    else add('train', image, image.folder);
+  }
+  const mapping = await readSynsetMapping(LISTS.map((folder) => join(absolute, folder)));
+  const classes = new Set(labels.size > 0 ? labels.keys() : (mapping?.keys() ?? []));
+  if (val) {
+    const isFlat = val.images.every(({ folder }) => folder === '');
+    const labelOf = isFlat ? await flatLabels(absolute, val, options) : undefined;
+    for (const image of val.images) {
+      const wnid = labelOf ? labelOf(nameOf(image.path)) : image.folder;
+      if (wnid === undefined || wnid === '') {
+        throw expected('a label for each validation image', join(val.where, nameOf(image.path)), 'none');
+      }
+      if (train && !classes.has(wnid)) {
+        throw expected(`one of the ${classes.size} classes in ${train.where}`, image.path, wnid);
+      }
+      add('val', image, wnid);
+    }
+  }
+  for (const image of test?.images ?? []) add('test', image, undefined);
+  if (!labelled.some(([split]) => split !== 'test')) {
+    throw expected('images', (train ?? val)!.where, 'none');
+  }
+  return {
+    name: 'imagenet',
+    root: absolute,
+    classes: [...new Set([...classes, ...labels.keys()])].sort(byCode),
+    splits: bySplit(labelled),
+    strays,
+  };
+};
