@@ -4,14 +4,7 @@ import { UsageError, messageOf } from './errors.js';
 
 /** Arrays of numbers as they are stored; 64-bit integers become float64. */
 export type MatlabNumbers =
-  | Float64Array
-  | Float32Array
-  | Int32Array
-  | Uint32Array
-  | Int16Array
-  | Uint16Array
-  | Int8Array
-  | Uint8Array;
+  Float64Array | Float32Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
 
 /** A value of a MATLAB file. Elements are in MATLAB's order: the first dimension runs fastest. */
 export type MatlabValue =
@@ -28,7 +21,15 @@ const HEADER = 128;
 const MAX_DEPTH = 32;
 
 const type = { matrix: 14, compressed: 15, utf8: 16, utf16: 17, utf32: 18 } as const;
-const classes = { cell: 1, struct: 2, object: 3, char: 4, sparse: 5, firstNumeric: 6, lastNumeric: 15 } as const;
+const classes = {
+  cell: 1,
+  struct: 2,
+  object: 3,
+  char: 4,
+  sparse: 5,
+  firstNumeric: 6,
+  lastNumeric: 15,
+} as const;
 
 /** Numeric storage types: bytes an element, and how the aligned bytes become an array. */
 const numeric: Readonly<Record<number, { bytes: number; view: (b: ArrayBuffer) => MatlabNumbers }>> = {
@@ -149,7 +150,8 @@ const readMatrix = (reader: Reader, depth = 0): [name: string, value: MatlabValu
     throw reader.wrong(`the value ${name || 'without a name'} is of a class (${kind}) that is not read`);
   }
   const data = reader.numbers(reader.next());
-  if (data.length !== count(dims)) throw reader.wrong(`the array ${name} has ${data.length} elements, not ${dims.join(' x ')}`);
+  if (data.length !== count(dims))
+    throw reader.wrong(`the array ${name} has ${data.length} elements, not ${dims.join(' x ')}`);
   return [name, { kind: 'numbers', dims, data }];
 };
 
@@ -163,7 +165,9 @@ const readMatrix = (reader: Reader, depth = 0): [name: string, value: MatlabValu
 export const readMatlab = (path: string, bytes: Uint8Array): ReadonlyMap<string, MatlabValue> => {
   const mark = String.fromCharCode(bytes[126] ?? 0, bytes[127] ?? 0);
   if (bytes.length < HEADER || (mark !== 'IM' && mark !== 'MI')) {
-    throw new UsageError(`Expected a MATLAB 5 file in ${path} but received another kind of file or a newer version.`);
+    throw new UsageError(
+      `Expected a MATLAB 5 file in ${path} but received another kind of file or a newer version.`,
+    );
   }
   const little = mark === 'IM';
   const reader = new Reader(path, bytes.subarray(HEADER), little);

@@ -12,6 +12,7 @@ import { type TrainingResult, train } from '../backbone/trainer.js';
 import type { Dataset, Item } from '../datasets/dataset.js';
 import { openDataset } from '../datasets/open.js';
 import { setAside } from '../datasets/splits.js';
+import { type Engine, useEngine } from '../engine/engine.js';
 import { makeFolder } from '../files.js';
 import type { Kernel } from '../images/resize.js';
 import type { OnProgress } from '../progress.js';
@@ -116,16 +117,18 @@ export const trainOn = async (name: string, request: TrainRequest): Promise<Trai
     prefetch: request.prefetch,
     cacheBytes: request.cache * 2 ** 20,
   });
+  let engine: Engine | undefined;
   try {
     const statistics = await measuredStatistics(loader, examples.train, {
       sides,
       out,
       onProgress: request.onProgress,
     });
-    const tf = await import('@tensorflow/tfjs-core');
-    await import('@tensorflow/tfjs-backend-cpu');
-    await import('@tensorflow/tfjs-layers'); // Registers the gradients of tfjs-core.
-    await tf.setBackend('cpu');
+    engine = await useEngine({
+      engine: request.engine,
+      threads: request.threads,
+      ...(request.gpu !== undefined && { gpu: request.gpu }),
+    });
     const options: TrainingOptions = {
       net,
       classes,
@@ -158,7 +161,7 @@ export const trainOn = async (name: string, request: TrainRequest): Promise<Trai
     };
     const result = await train(
       {
-        tf,
+        tf: engine.tf,
         loader,
         ...examples,
         out,
@@ -170,8 +173,9 @@ export const trainOn = async (name: string, request: TrainRequest): Promise<Trai
       options,
     );
     const images = { train: examples.train.length, validation: examples.validation.length };
-    return { out, images, classes: classes.length, engine: 'tfjs-cpu', result };
+    return { out, images, classes: classes.length, engine: engine.name, result };
   } finally {
+    engine?.close();
     await loader.close();
   }
 };

@@ -34,12 +34,14 @@ const indexNested = async (path: string, onProgress: OnProgress | undefined): Pr
     if (file.endsWith('.tar')) {
       const inner = await indexTar(path, { slice: entry, window: WINDOW });
       const folder = file.slice(0, -'.tar'.length);
-      for (const { path: name, offset, length } of inner.entries) rows.push([folder, basename(name), offset, length]);
+      for (const { path: name, offset, length } of inner.entries)
+        rows.push([folder, basename(name), offset, length]);
     } else {
       const folder = dirname(entry.path) === '.' ? '' : basename(dirname(entry.path));
       rows.push([folder, file, entry.offset, entry.length]);
     }
-    if (i % 10 === 0) onProgress?.({ task: `index ${basename(path)}`, done: i + 1, total: outer.length, unit: 'archives' });
+    if (i % 10 === 0)
+      onProgress?.({ task: `index ${basename(path)}`, done: i + 1, total: outer.length, unit: 'archives' });
   }
   return rows;
 };

@@ -36,7 +36,11 @@ export const readSynsets = (path: string, bytes: Uint8Array): ReadonlyMap<number
     const [id, children] = [numberOf(row['ILSVRC2012_ID']), numberOf(row['num_children'])];
     const wnid = textOf(row['WNID']);
     if (id === undefined || children === undefined || wnid === undefined) {
-      throw expected('fields ILSVRC2012_ID, WNID and num_children', `row ${i + 1} of ${path}`, Object.keys(row));
+      throw expected(
+        'fields ILSVRC2012_ID, WNID and num_children',
+        `row ${i + 1} of ${path}`,
+        Object.keys(row),
+      );
     }
     if (children === 0) synsets.set(id, { id, wnid, words: textOf(row['words']) ?? '' });
   });

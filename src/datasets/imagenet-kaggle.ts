@@ -47,7 +47,9 @@ export const readValidationSolution = async (
   const path = findIn(folders, 'LOC_val_solution.csv');
   if (path === undefined) return undefined;
   const solution = new Map<string, string>();
-  const rows = createReadStream(path).pipe(parse({ bom: true, columns: true, info: true, skip_empty_lines: true, trim: true }));
+  const rows = createReadStream(path).pipe(
+    parse({ bom: true, columns: true, info: true, skip_empty_lines: true, trim: true }),
+  );
   try {
     for await (const { record, info } of rows as AsyncIterable<{
       record: Record<string, string>;
@@ -58,7 +60,8 @@ export const readValidationSolution = async (
         throw expected('columns ImageId and PredictionString', path, Object.keys(record));
       }
       const wnid = boxes.split(/\s+/)[0]!;
-      if (!WNID.test(wnid)) throw expected('a WNID first', `PredictionString in line ${info.lines} of ${path}`, boxes);
+      if (!WNID.test(wnid))
+        throw expected('a WNID first', `PredictionString in line ${info.lines} of ${path}`, boxes);
       solution.set(id, wnid);
     }
   } catch (error) {

@@ -12,7 +12,11 @@ import { readSynsetMapping, readValidationSolution } from './imagenet-kaggle.js'
 interface Part {
   /** What holds them, for messages. */
   readonly where: string;
-  readonly images: readonly { readonly folder: string; readonly path: string; readonly source: ImageSource }[];
+  readonly images: readonly {
+    readonly folder: string;
+    readonly path: string;
+    readonly source: ImageSource;
+  }[];
 }
 
 const WNID = /^n\d{8}$/;
@@ -27,12 +31,17 @@ const readFolderPart = async (folder: string, split: string): Promise<Part> => {
     if (entry.isDirectory() || entry.isSymbolicLink()) {
       const inner = join(folder, entry.name);
       if (!existsSync(join(inner, '.'))) {
-        if (isImageName(entry.name)) images.push({ folder: '', path: `${split}/${entry.name}`, source: { file: inner } });
+        if (isImageName(entry.name))
+          images.push({ folder: '', path: `${split}/${entry.name}`, source: { file: inner } });
         continue;
       }
       for (const { name } of await entriesOf(inner)) {
         if (!isImageName(name)) continue;
-        images.push({ folder: entry.name, path: `${split}/${entry.name}/${name}`, source: { file: join(inner, name) } });
+        images.push({
+          folder: entry.name,
+          path: `${split}/${entry.name}/${name}`,
+          source: { file: join(inner, name) },
+        });
       }
     } else if (isImageName(entry.name)) {
       images.push({ folder: '', path: `${split}/${entry.name}`, source: { file: join(folder, entry.name) } });
