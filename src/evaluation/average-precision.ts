@@ -1,14 +1,19 @@
-// Average precision as the VOC development kits define it: the 11-point form of 2007 and the all-points form of 2010.
+// Average precision as the VOC development kits define it, in the 11-point form of 2007 and the all-points form of 2010.
 import { expected } from '../errors.js';
 import { rank } from './ranking.js';
 
-/** `11-point`: the measure of VOC 2007. `all-points`: that of VOC 2010 and later, the area under the monotone curve. */
-export type ApForm = '11-point' | 'all-points';
+/**
+ * `11-point`: the measure of VOC 2007. `all-points`: that of VOC 2010 and later, the area under the monotone curve.
+ * `step`: scikit-learn's, the area under the curve as it is, equal scores taken at once.
+ */
+export type ApForm = '11-point' | 'all-points' | 'step';
 
 /** The precision and recall after each item that counts, from the best ranked on; both in [0, 1]. */
 export interface PrecisionRecall {
   readonly precision: Float64Array;
   readonly recall: Float64Array;
+  /** The score of the item at each point. */
+  readonly scores: Float64Array;
   /** How many items are positive. */
   readonly positives: number;
 }
@@ -36,7 +41,7 @@ export const precisionRecall = (scores: ArrayLike<number>, labels: ArrayLike<num
     precision[i] = found / (i + 1);
     recall[i] = found / positives;
   });
-  return { precision, recall, positives };
+  return { precision, recall, scores: Float64Array.from(counted, (item) => scores[item]!), positives };
 };
 
 /** The best precision from each point of the curve on: the curve made monotone from the right. */
@@ -62,9 +67,21 @@ const allPoints = ({ precision, recall }: PrecisionRecall): number => {
   return area;
 };
 
+/** Area under the curve itself: items of one score count together, so that their order does not matter. */
+const step = ({ precision, recall, scores }: PrecisionRecall): number => {
+  let [area, before] = [0, 0];
+  for (let i = 0; i < recall.length; i++) {
+    if (scores[i + 1] === scores[i]) continue;
+    area += (recall[i]! - before) * precision[i]!;
+    before = recall[i]!;
+  }
+  return area;
+};
+
 const forms: Readonly<Record<ApForm, (curve: PrecisionRecall) => number>> = {
   '11-point': elevenPoint,
   'all-points': allPoints,
+  step,
 };
 
 /**
@@ -72,7 +89,7 @@ const forms: Readonly<Record<ApForm, (curve: PrecisionRecall) => number>> = {
  *
  * @param scores as for {@link precisionRecall}
  * @param labels as for {@link precisionRecall}
- * @param form which of the two definitions; the paper's VOC 2007 figures are 11-point
+ * @param form which of the definitions; the paper's VOC 2007 figures are 11-point
  * @throws UsageError when the lengths differ or a score is NaN
  */
 export const averagePrecision = (

@@ -93,9 +93,15 @@ describe('average precision', () => {
     assert.ok(Number.isNaN(averagePrecision([1, 2], [-1, 0], 'all-points')));
   });
 
+  it('takes equal scores at once in the form of scikit-learn', () => {
+    // - + tied on top, then +: precision 1/2 at recall 1/2, 2/3 at recall 1, whatever the order of the first two.
+    near(averagePrecision([2, 2, 1], [-1, 1, 1], 'step'), 0.5 * 0.5 + 0.5 * (2 / 3));
+    near(averagePrecision([2, 2, 1], [1, -1, 1], 'step'), 0.5 * 0.5 + 0.5 * (2 / 3));
+  });
+
   it('gives the curve itself, difficult items left out', () => {
-    const { precision, recall, positives } = precisionRecall([4, 5, 3], [1, 0, -1]);
-    assert.deepEqual([[...precision], [...recall], positives], [[1, 0.5], [1, 1], 1]);
+    const { precision, recall, scores, positives } = precisionRecall([4, 5, 3], [1, 0, -1]);
+    assert.deepEqual([[...precision], [...recall], [...scores], positives], [[1, 0.5], [1, 1], [4, 3], 1]);
   });
 
   it('refuses scores that are no numbers and lengths that differ, and names them', () => {
@@ -109,7 +115,7 @@ describe('average precision', () => {
       fc.property(fc.array(item, { minLength: 1, maxLength: 60 }), (items) => {
         const labels = items.map(({ label }) => label);
         fc.pre(labels.includes(1));
-        for (const form of ['11-point', 'all-points'] as const) {
+        for (const form of ['11-point', 'all-points', 'step'] as const) {
           const value = averagePrecision(
             items.map(({ score }) => score),
             labels,
