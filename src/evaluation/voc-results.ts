@@ -1,0 +1,95 @@
+// Result files as the VOC server wants them: a line an image or person, six decimals, no two scores alike.
+import { UsageError, expected } from '../errors.js';
+import { rank } from './ranking.js';
+
+/** A scored image, or a person in it: id and, for persons, the 1-based number of the object. */
+export interface Scored {
+  readonly id: string;
+  readonly object?: number;
+  readonly score: number;
+}
+
+const DECIMALS = 6;
+const UNIT = 10 ** DECIMALS;
+/** Scores are written as whole numbers of millionths; these stay exact up to here. */
+const LARGEST = 2 ** 52;
+const MAX_FACTOR = 1e6;
+
+/** The power of ten that keeps scores apart when they are rounded to six decimals, as far as scaling can. */
+const factorFor = (sorted: readonly number[]): number => {
+  const largest = Math.max(...sorted.map(Math.abs), 1);
+  const alike = (factor: number): number =>
+    sorted.filter(
+      (score, i) => i > 0 && Math.round(score * factor * UNIT) >= Math.round(sorted[i - 1]! * factor * UNIT),
+    ).length;
+  const equal = sorted.filter((score, i) => i > 0 && score === sorted[i - 1]).length;
+  let factor = 1;
+  while (factor < MAX_FACTOR && largest * factor * 10 * UNIT < LARGEST && alike(factor) > equal) factor *= 10;
+  return factor;
+};
+
+const decimal = (units: number): string => {
+  const digits = String(Math.abs(units)).padStart(DECIMALS + 1, '0');
+  return `${units < 0 ? '-' : ''}${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`;
+};
+
+/**
+ * Scores as text with six decimals, in the same ranking and without ties: the server's sort would order equal scores as
+ * it pleases. All are multiplied by one power of ten where six decimals would round different scores alike; scores that
+ * are equal follow each other a millionth apart, in the order given.
+ *
+ * @param scores finite, or -Infinity for an image without a score: it comes below all others
+ * @throws UsageError when a score is not a number
+ */
+export const untied = (scores: ArrayLike<number>): string[] => {
+  const order = rank(scores);
+  const finite = [...order].map((i) => scores[i]!).filter((score) => score > -Infinity);
+  const factor = factorFor(finite);
+  const result = new Array<string>(scores.length);
+  let previous = Infinity;
+  for (const i of order) {
+    const wanted = scores[i]! > -Infinity ? Math.round(scores[i]! * factor * UNIT) : previous - UNIT;
+    previous = Math.min(wanted, (previous === Infinity ? wanted + 1 : previous) - 1);
+    result[i] = decimal(Number.isFinite(previous) ? previous : 0);
+    if (!Number.isFinite(previous)) previous = 0;
+  }
+  return result;
+};
+
+/** The text of one class's file, in the order of the items. */
+export const resultFile = (items: readonly Scored[]): string => {
+  const texts = untied(items.map(({ score }) => score));
+  return items
+    .map(({ id, object }, i) => `${object === undefined ? id : `${id} ${object}`} ${texts[i]!}\n`)
+    .join('');
+};
+
+/**
+ * Reads a result file.
+ *
+ * @param name its path, for messages
+ * @param known ids that may occur, with the object's number after `#` for persons
+ * @returns the score of each id; an id that the file does not mention is missing
+ * @throws UsageError naming the line: not an id and a number, an id that is not known or occurs twice
+ */
+export const parseResultFile = (
+  text: string,
+  name: string,
+  known: ReadonlySet<string>,
+): Map<string, number> => {
+  const scores = new Map<string, number>();
+  text.split(/\r?\n/).forEach((line, i) => {
+    const words = line.trim().split(/\s+/);
+    if (words.length === 1 && words[0] === '') return;
+    const where = `${name}, line ${i + 1}`;
+    const score = Number(words.at(-1));
+    if (words.length < 2 || words.length > 3 || Number.isNaN(score)) {
+      throw expected('an id and a score', where, line.trim());
+    }
+    const id = words.slice(0, -1).join('#');
+    if (!known.has(id)) throw expected('the id of a test image', where, id);
+    if (scores.has(id)) throw new UsageError(`${where} gives ${id} a second score. Keep one line for each.`);
+    scores.set(id, score);
+  });
+  return scores;
+};
