@@ -36,10 +36,10 @@ export interface OfficialSplits {
   /** The form of average precision that is the benchmark's figure; the other is reported beside it where `both`. */
   readonly form: '11-point' | 'all-points';
   readonly both: boolean;
-  /** Classes whose items are negatives but that have no classifier of their own. */
-  readonly distractors?: readonly string[];
-  /** Where the server looks for result files, and the start of their names. */
-  readonly server?: { readonly folder: string; readonly prefix: string };
+  /** Chooses a C for each class by cross-validation over so many folds, instead of one for all on the validation split. */
+  readonly folds?: number;
+  /** Where the server looks for result files, and the competition that begins their names. */
+  readonly server?: { readonly folder: string; readonly competition: string };
 }
 
 /** A benchmark. */
@@ -64,9 +64,9 @@ export const metricTitles: Readonly<Record<string, string>> = {
   top5: 'top-5 accuracy',
   recall: 'recall',
   mAP: 'mean average precision',
-  mAP11: 'mean average precision, 11-point',
-  mAPAll: 'mean average precision, all points',
+  mAP11Point: 'mean average precision, 11-point',
+  mAPAllPoints: 'mean average precision, all points',
   ap: 'average precision',
-  ap11: 'average precision, 11-point',
-  apAll: 'average precision, all points',
+  ap11Point: 'average precision, 11-point',
+  apAllPoints: 'average precision, all points',
 };

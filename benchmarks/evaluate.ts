@@ -3,13 +3,14 @@ import type { TrainOptions } from '../src/classifiers/train.js';
 import type { Dataset, Item } from '../src/datasets/dataset.js';
 import type { OpenOptions } from '../src/datasets/open.js';
 import { openDataset } from '../src/datasets/open.js';
-import { expected } from '../src/errors.js';
+import { UsageError, expected } from '../src/errors.js';
 import type { BootstrapOptions } from '../src/evaluation/statistics.js';
 import type { OnProgress, Skipped } from '../src/progress.js';
-import type { Benchmark, RandomSplits } from './benchmark.js';
+import type { Benchmark, OfficialRun, OfficialSplits, RandomSplits } from './benchmark.js';
 import { evaluateSplits } from './caltech-protocol.js';
 import { type Duplicate, duplicatesOf, refuseSharedIds } from './contamination.js';
 import { type Descriptors, describedOf } from './descriptors.js';
+import { evaluateOfficial, missingSplits } from './official-protocol.js';
 import { atClassLevel, groupAt } from './levels.js';
 import type { SplitOutcome } from './outcome.js';
 
@@ -126,6 +127,67 @@ const randomSplits = async (
   };
 };
 
+/** The items that a benchmark needs descriptors of. */
+export const itemsFor = (benchmark: Benchmark, dataset: Dataset): Item[] => {
+  const { protocol } = benchmark;
+  if (protocol.kind === 'random splits') return allItems(dataset);
+  const missing = missingSplits(dataset, protocol.runs, true);
+  if (missing.length > 0) {
+    throw new UsageError(
+      `Expected the splits ${missing.join(', ')} of ${benchmark.title} in ${dataset.root} but they are not there. ` +
+        'Add the archives or lists that hold them; `verydeep datasets check` names what is missing.',
+    );
+  }
+  const names = runsOf(protocol, dataset).flatMap(({ train, test }) => [train, test]);
+  return allItems({
+    ...dataset,
+    splits: Object.fromEntries(names.map((name) => [name, dataset.splits[name]!])),
+  });
+};
+
+/** The runs whose splits are on disk. */
+const runsOf = (protocol: OfficialSplits, dataset: Dataset): OfficialRun[] =>
+  protocol.runs.filter((run) => missingSplits(dataset, [run]).length === 0);
+
+const officialSplits = async (
+  benchmark: Benchmark & { readonly protocol: OfficialSplits },
+  dataset: Dataset,
+  descriptors: Descriptors,
+  options: EvaluateOptions,
+): Promise<Omit<Evaluation, 'duplicates'>> => {
+  const { protocol } = benchmark;
+  const { seed, svm, bootstrap, onProgress } = options;
+  const items = itemsFor(benchmark, dataset);
+  const { skipped } = describedOf(items, descriptors);
+  const runs = runsOf(protocol, dataset);
+  const outcomes: SplitOutcome[] = [];
+  for (const run of runs) {
+    refuseSharedIds(dataset.splits[run.train]!, dataset.splits[run.test]!, run.test);
+    outcomes.push(
+      await evaluateOfficial(dataset, descriptors, protocol, run, {
+        svm: { ...svm, ...(onProgress ? { onProgress } : {}) },
+        seed,
+        ...(bootstrap ? { bootstrap } : {}),
+      }),
+    );
+  }
+  return {
+    benchmark,
+    dataset,
+    descriptors,
+    protocol: {
+      kind: protocol.kind,
+      averagePrecision: protocol.form,
+      runs,
+      ...(protocol.folds === undefined ? {} : { folds: protocol.folds }),
+      missing: missingSplits(dataset, protocol.runs),
+    },
+    images: items.length,
+    skipped,
+    outcomes,
+  };
+};
+
 /**
  * Runs a benchmark on descriptors.
  *
@@ -138,8 +200,10 @@ export const evaluate = async (
   options: EvaluateOptions,
 ): Promise<Evaluation> => {
   const { protocol } = benchmark;
-  if (protocol.kind !== 'random splits') throw new Error('official splits');
-  const evaluation = await randomSplits({ ...benchmark, protocol }, dataset, descriptors, options);
+  const evaluation =
+    protocol.kind === 'random splits'
+      ? await randomSplits({ ...benchmark, protocol }, dataset, descriptors, options)
+      : await officialSplits({ ...benchmark, protocol }, dataset, descriptors, options);
   const duplicates = evaluation.outcomes.map(({ train, test, name }) => {
     refuseSharedIds(train, test, name);
     return duplicatesOf(train, test, descriptors);

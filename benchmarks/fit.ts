@@ -1,4 +1,6 @@
 // What every protocol does with descriptors: choose C on held-out images, refit on all, score the test images.
+import type { Gram } from '../src/classifiers/gram.js';
+import { gramOf, whyNotDual } from '../src/classifiers/gram.js';
 import type { ClassLabels } from '../src/classifiers/problem.js';
 import type { LinearModel } from '../src/classifiers/model.js';
 import { decisionValues } from '../src/classifiers/model.js';
@@ -28,6 +30,15 @@ export interface Fitted {
   readonly selection?: Selection;
 }
 
+/** The Gram matrix of the training rows, made once for the choice of C and the refit; undefined where the solver has no use for it. */
+export const gramFor = (
+  matrix: Matrix,
+  { solver = 'auto', threads }: Pick<FitOptions, 'solver' | 'threads'>,
+): Gram | undefined => {
+  const options = threads === undefined ? {} : { threads };
+  return solver === 'primal' || whyNotDual(matrix.rows, options) ? undefined : gramOf(matrix, options);
+};
+
 /** Labels of each class for the items, one against the rest; ignored classes count for neither side. */
 export const labelsOf = (classes: readonly string[], items: readonly Item[]): ClassLabels[] =>
   oneVsRest(
@@ -54,7 +65,8 @@ export const fit = async (
 ): Promise<Fitted> => {
   const matrix = await descriptors.read(train);
   const labels = labelsOf(classes, train);
-  const settings = { ...options, recipe: descriptors.hash };
+  const gram = gramFor(matrix, options);
+  const settings = { ...options, recipe: descriptors.hash, ...(gram ? { gram } : {}) };
   if (C !== undefined) return { model: await trainOneVsRest(matrix, labels, C, settings) };
   const validation = train.flatMap(({ id }, row) => (held.has(id) ? [row] : []));
   if (validation.length === 0) {

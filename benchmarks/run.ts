@@ -8,9 +8,10 @@ import type { RecipeChoice } from '../src/features/recipe.js';
 import { makeFolder, writeFileAtomically } from '../src/files.js';
 import type { Benchmark } from './benchmark.js';
 import { type Descriptors, openDescriptors } from './descriptors.js';
-import { type EvaluateOptions, type Evaluation, allItems, datasetFor, evaluate } from './evaluate.js';
+import { type EvaluateOptions, type Evaluation, datasetFor, evaluate, itemsFor } from './evaluate.js';
 import { reportOf } from './report.js';
 import { type Results, describeDescriptors, resultsCsv, splitResult, summary } from './results.js';
+import { writeServerFiles } from './server-files.js';
 import { machine, versions } from './versions.js';
 
 /** Where everything comes from and goes to. */
@@ -47,6 +48,7 @@ const document = (
   { benchmark, dataset, descriptors, protocol, images, skipped, outcomes, duplicates }: Evaluation,
   options: RunOptions,
   seconds: Readonly<Record<string, number>>,
+  files: Results['files'],
 ): Results => {
   const splits = outcomes.map((outcome, i) => splitResult(outcome, duplicates[i] ?? []));
   const model = outcomes[0]?.model;
@@ -72,7 +74,7 @@ const document = (
     })),
     svm: { loss: model?.loss, bias: model?.bias, solver: model?.solver },
     seed: options.seed,
-    files: { results: ['results.json', 'results.csv'], report: ['report.html'] },
+    files,
     run: {
       command: options.command,
       date: new Date().toISOString(),
@@ -105,7 +107,7 @@ export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): P
   descriptors ??= await run('extract', async () => {
     const folder = join(out, 'features');
     await extractFeatures(
-      allItems(dataset),
+      itemsFor(benchmark, dataset),
       backbones,
       { ...benchmark.recipe, ...recipe },
       { ...extract, out: folder, resume: true, ...(onProgress ? { onProgress } : {}) },
@@ -114,7 +116,16 @@ export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): P
   });
   const ready = descriptors;
   const evaluation = await run('evaluate', () => evaluate(benchmark, dataset, ready, options));
-  const results = document(evaluation, options, seconds);
+  const { protocol } = benchmark;
+  const written =
+    protocol.kind === 'official splits' && protocol.server
+      ? await writeServerFiles(out, benchmark.name, evaluation.outcomes, protocol.server)
+      : undefined;
+  const results = document(evaluation, options, seconds, {
+    results: ['results.json', 'results.csv'],
+    report: ['report.html'],
+    ...(written ? { scores: written.files, server: written.archives } : {}),
+  });
   const report = await run('report', () => reportOf(results, evaluation));
   await writeFileAtomically(join(out, 'report.html'), report);
   await writeFileAtomically(join(out, 'results.csv'), resultsCsv(results));

@@ -11,7 +11,7 @@ export const voc2007: Benchmark = {
     runs: [{ train: 'trainval', test: 'test', choose: { validate: 'val' }, scored: true }],
     form: '11-point',
     both: true,
-    server: { folder: 'results/VOC2007/Main', prefix: 'comp2_cls_test_' },
+    server: { folder: 'results/VOC2007/Main', competition: 'comp2_cls' },
   },
   metric: 'mAP',
   published: [

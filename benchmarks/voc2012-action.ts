@@ -14,8 +14,7 @@ export const voc2012Action: Benchmark = {
     ],
     form: 'all-points',
     both: false,
-    distractors: ['other'],
-    server: { folder: 'results/VOC2012/Action', prefix: 'comp10_action_test_' },
+    server: { folder: 'results/VOC2012/Action', competition: 'comp10_action' },
   },
   metric: 'mAP',
   published: [

@@ -14,7 +14,7 @@ export const voc2012: Benchmark = {
     ],
     form: 'all-points',
     both: false,
-    server: { folder: 'results/VOC2012/Main', prefix: 'comp2_cls_test_' },
+    server: { folder: 'results/VOC2012/Main', competition: 'comp2_cls' },
   },
   metric: 'mAP',
   published: [
