@@ -13,7 +13,10 @@ const protocol: CaltechProtocol = { splits: 3, trainPerClass: 10, validationShar
 const evaluateRows = (rows: readonly MadeRow[], settings: CaltechProtocol = protocol, index = 0) =>
   withFolder(async (folder) => {
     const descriptors = await openDescriptors([await makeStore(join(folder, 'a'), rows)]);
-    return evaluateSplit(itemsOf(rows), descriptors, settings, index, { bootstrap: { resamples: 200 } });
+    return evaluateSplit(itemsOf(rows), descriptors, settings, index, {
+      threads: 1,
+      bootstrap: { resamples: 200 },
+    });
   });
 
 describe('Caltech protocol', () => {

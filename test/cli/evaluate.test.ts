@@ -17,7 +17,7 @@ describe('verydeep evaluate', () => {
     withStore(async (store, folder) => {
       const out = join(folder, 'out');
       const args = ['evaluate', 'folder', '--features', store, '--train-per-class', '5', '--out', out];
-      const { code, stdout, stderr } = await verydeep([...args, '--splits', '2', '--json']);
+      const { code, stdout, stderr } = await verydeep([...args, '--splits', '2', '--threads', '1', '--json']);
       assert.equal(code, 3, stderr);
       const results = JSON.parse(stdout) as Results;
       assert.equal(results.metric, 'meanClassRecall');
@@ -42,7 +42,7 @@ describe('verydeep evaluate', () => {
   it('splits subfolders of a class as wholes', () =>
     withStore(async (store, folder) => {
       const { code, stdout, stderr } = await verydeep(
-        `evaluate folder --features ${store} --class-level 1 --keep-together 2 --train-per-class 12 --splits 1 --c 1 --json --quiet --out ${join(folder, 'out')}`.split(
+        `evaluate folder --features ${store} --class-level 1 --keep-together 2 --train-per-class 12 --splits 1 --c 1 --threads 1 --json --quiet --out ${join(folder, 'out')}`.split(
           ' ',
         ),
       );
