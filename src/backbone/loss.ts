@@ -1,6 +1,4 @@
 // The training objective: cross-entropy on the class (multinomial logistic regression), and on the superclass if asked.
-import type * as tfjs from '@tensorflow/tfjs-core';
-import type { Tf } from './forward.js';
 
 /** How fc8's outputs divide into heads: the classes come first, then the superclasses. */
 export interface Heads {
@@ -16,52 +14,59 @@ export interface Target {
   readonly superlabel?: number | undefined;
 }
 
-const sumOfCrossEntropies = (tf: Tf, logits: tfjs.Tensor2D, labels: readonly number[]): tfjs.Scalar => {
-  const [rows, columns] = logits.shape;
-  const truth = new Float32Array(rows * columns);
-  labels.forEach((label, row) => (truth[row * columns + label] = 1));
-  return tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), tf.tensor2d(truth, [rows, columns]))));
+/** Weighted cross-entropy of one head of one row; writes its slope to the head's places, which begin at `begin`. */
+const headLoss = (
+  scores: Float32Array,
+  slope: Float32Array,
+  begin: number,
+  size: number,
+  label: number,
+  weight: number,
+): number => {
+  let largest = -Infinity;
+  for (let k = begin; k < begin + size; k++) largest = Math.max(largest, scores[k]!);
+  let sum = 0;
+  for (let k = begin; k < begin + size; k++) sum += Math.exp(scores[k]! - largest);
+  for (let k = begin; k < begin + size; k++) slope[k] = (weight * Math.exp(scores[k]! - largest)) / sum;
+  slope[begin + label]! -= weight;
+  return weight * (Math.log(sum) + largest - scores[begin + label]!);
 };
 
 /**
- * Sum over the rows of cross-entropies, divided by `divisor`. With the size of the whole batch as divisor, the losses
- * (and gradients) of its parts add up to those of the batch.
+ * The loss and its slope: the sum over rows of -log soft-max of the class, plus `superclassWeight` times the same of the
+ * superclass (each head has a soft-max of its own), divided by `divisor`. With the size of the whole batch as divisor,
+ * losses and slopes of its parts add up to those of the batch.
  *
- * @param logits fc8's outputs [rows, classes + superclasses]
- * @returns a scalar; call inside `tf.tidy`
+ * @param scores fc8's outputs [rows, classes + superclasses]
+ * @returns the loss, and its derivative by each score in the same order
  */
 export const trainingLoss = (
-  tf: Tf,
-  logits: tfjs.Tensor2D,
+  scores: Float32Array,
   targets: readonly Target[],
   { classes, superclasses, superclassWeight }: Heads,
   divisor: number,
-): tfjs.Scalar => {
-  const rows = targets.length;
-  const head = (begin: number, size: number) =>
-    superclasses === 0 ? logits : tf.slice(logits, [0, begin], [rows, size]);
-  const onClass = sumOfCrossEntropies(
-    tf,
-    head(0, classes),
-    targets.map(({ label }) => label),
-  );
-  if (superclasses === 0 || superclassWeight === 0) return tf.div(onClass, divisor);
-  const onSuperclass = sumOfCrossEntropies(
-    tf,
-    head(classes, superclasses),
-    targets.map(({ superlabel }) => superlabel as number),
-  );
-  return tf.div(tf.add(onClass, tf.mul(onSuperclass, superclassWeight)), divisor);
+): { loss: number; slope: Float32Array } => {
+  const columns = classes + superclasses;
+  const slope = new Float32Array(scores.length);
+  let loss = 0;
+  targets.forEach(({ label, superlabel }, row) => {
+    const begin = row * columns;
+    loss += headLoss(scores, slope, begin, classes, label, 1 / divisor);
+    if (superclassWeight > 0 && superlabel !== undefined) {
+      loss += headLoss(scores, slope, begin + classes, superclasses, superlabel, superclassWeight / divisor);
+    }
+  });
+  return { loss, slope };
 };
 
 /**
  * How many rows have their class among the 1 and the 5 highest class scores. Of equal scores the earlier class ranks
  * first; a row with a score that is not a number is not counted.
  *
- * @param logits [rows, columns] as numbers, of which the first `classes` columns are class scores
+ * @param scores [rows, columns], of which the first `classes` columns are class scores
  */
 export const correctRows = (
-  logits: Float32Array,
+  scores: Float32Array,
   columns: number,
   classes: number,
   targets: readonly Target[],
@@ -69,11 +74,11 @@ export const correctRows = (
   let [top1, top5] = [0, 0];
   targets.forEach(({ label }, row) => {
     const start = row * columns;
-    const score = logits[start + label] as number;
+    const score = scores[start + label]!;
     if (Number.isNaN(score)) return;
     let rank = 0;
-    for (let k = 0; k < classes; k++) {
-      const other = logits[start + k] as number;
+    for (let k = 0; k < classes && rank < 5; k++) {
+      const other = scores[start + k]!;
       if (!(other <= score) || (other === score && k < label)) rank++;
     }
     if (rank < 1) top1++;

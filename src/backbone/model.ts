@@ -88,22 +88,22 @@ export class Model {
     const side = net.inputSize;
     const names = this.trainable;
     const x = tf.tensor4d(pixels, [targets.length, side, side, 3]);
-    let logits: tfjs.Tensor2D | undefined;
-    const lossOf = (...tensors: tfjs.Tensor[]): tfjs.Scalar => {
+    let correct = { top1: 0, top5: 0 };
+    // The scores are few: loss and slope are computed from them in double precision, the same on every engine.
+    const lossOf = tf.customGrad((...inputs) => {
+      const logits = inputs[0] as tfjs.Tensor2D;
+      const scores = logits.dataSync<'float32'>();
+      const { loss, slope } = trainingLoss(scores, targets, heads, divisor);
+      correct = correctRows(scores, net.outputs, heads.classes, targets);
+      return { value: tf.scalar(loss), gradFunc: () => tf.tensor2d(slope, logits.shape) };
+    });
+    const { value, grads } = tf.valueAndGrads((...tensors: tfjs.Tensor[]) => {
       const weights = new Map([...this.weights, ...names.map((name, i) => [name, tensors[i]!] as const)]);
-      logits = tf.keep(forward(tf, net, weights, x, { dropout }));
-      return trainingLoss(tf, logits, targets, heads, divisor);
-    };
-    const { value, grads } = tf.valueAndGrads(lossOf)(names.map((name) => this.weights.get(name)!));
-    const scored = logits as unknown as tfjs.Tensor2D; // Set while the gradients were computed.
-    const scores = scored.dataSync<'float32'>();
-    const result = {
-      loss: value.dataSync()[0]!,
-      ...correctRows(scores, net.outputs, heads.classes, targets),
-      gradients: new Map(names.map((name, i) => [name, grads[i]!])),
-    };
-    tf.dispose([x, value, scored]);
-    return result;
+      return lossOf(forward(tf, net, weights, x, { dropout }));
+    })(names.map((name) => this.weights.get(name)!));
+    const loss = value.dataSync()[0]!;
+    tf.dispose([x, value]);
+    return { loss, ...correct, gradients: new Map(names.map((name, i) => [name, grads[i]!])) };
   }
 
   /** How many images of a batch are classified correctly, without dropout. */
