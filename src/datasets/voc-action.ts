@@ -1,7 +1,7 @@
 // VOC-2012 actions: an item is a person with a box; ten actions, several at once, and persons who do none of them.
 import { expected } from '../errors.js';
 import type { OnProgress } from '../progress.js';
-import type { Tree } from './archives/tree.js';
+import { type Tree, textOf } from './archives/tree.js';
 import { bySplit } from './common.js';
 import type { Dataset, Item } from './dataset.js';
 import { type VocAnnotation, readAnnotation } from './voc-annotation.js';
@@ -54,8 +54,8 @@ const readActionFiles = async (
   const missing = VOC_ACTIONS[lists.findIndex((list) => list === undefined)]!;
   throw expected(
     `a file of labels for each of the ${VOC_ACTIONS.length} actions`,
-    `the split "${split}" of ${tree.top}`,
-    `no ${tree.where(path(missing))}`,
+    tree.where(path(missing)),
+    'no such file',
     'Unpack the archive again.',
   );
 };
@@ -63,11 +63,8 @@ const readActionFiles = async (
 /** The split's own list: with object indices, or of images alone. */
 const readSplitList = async (tree: Tree, split: VocSplit): Promise<List | undefined> => {
   const path = `ImageSets/Action/${split}.txt`;
-  try {
-    return await readList(tree, YEAR, path, [OBJECT]);
-  } catch {
-    return readList(tree, YEAR, path, []);
-  }
+  const [first = ''] = ((await textOf(tree, path)) ?? '').trimStart().split('\n');
+  return readList(tree, YEAR, path, /\s\S/.test(first) ? [OBJECT] : []);
 };
 
 /** Annotations by image id. */

@@ -57,8 +57,8 @@ const readClassFiles = async (
   const missing = VOC_CLASSES[lists.findIndex((list) => list === undefined)]!;
   throw expected(
     `a file of labels for each of the ${VOC_CLASSES.length} classes`,
-    `the split "${split}" of ${tree.top}`,
-    `no ${tree.where(path(missing))}`,
+    tree.where(path(missing)),
+    'no such file',
     'Unpack the archive again.',
   );
 };

@@ -189,7 +189,7 @@ export const indexTar = async (
         }
       }
     }
-    if (!ended && (entries.size === 0 || (window.size - begin) % BLOCK !== 0)) {
+    if (!ended) {
       throw new VerydeepError(
         `The file ${path} is no tar archive or ends too early, after ${last}. Download it again.`,
       );
