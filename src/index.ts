@@ -37,6 +37,9 @@ export type {
 export { oneVsRest } from './classifiers/problem.js';
 export { type LinearModel, decisionValues } from './classifiers/model.js';
 export { loadModel, saveModel } from './classifiers/model-file.js';
+export { calibrate, probabilities } from './classifiers/platt.js';
+export { type Gram, gramOf } from './classifiers/gram.js';
+export type { Descriptors, RowSource } from './classifiers/rows.js';
 export { type TrainOptions, trainOneVsRest } from './classifiers/train.js';
 export { type Metric, type SelectOptions, type Selection, refit, selectC } from './classifiers/select.js';
 export { extractFeatures, type ExtractOptions, type Extracted } from './features/extract.js';

@@ -39,13 +39,14 @@ export interface Checkpoint {
 /** Opens or makes the folder. Files of another problem are passed over and overwritten. */
 export const openCheckpoint = async (
   folder: string,
+  part: string,
   gram: Gram,
   common: Common,
   tasks: readonly Task[],
 ): Promise<Checkpoint> => {
   await makeFolder(folder, 'checkpoint');
   const descriptors = descriptorsHash(gram);
-  const [name, part] = common.keep === 'values' ? (['values', 'grid'] as const) : (['alpha', 'fit'] as const);
+  const name = common.keep === 'values' ? 'values' : 'alpha';
   const pathOf = (index: number): string =>
     join(folder, `${part}-${String(index).padStart(5, '0')}.safetensors`);
   return {

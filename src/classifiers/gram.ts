@@ -1,5 +1,5 @@
 // The Gram matrix of all rows, made once in memory that threads share, for every class and every C.
-import { availableParallelism, freemem } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { gram } from '../engine/gemm.js';
 import { UsageError } from '../errors.js';
 import type { Matrix } from '../matrix.js';
@@ -36,17 +36,21 @@ export const workspaceStart = (rows: number, slot: number): number =>
 /** Bytes of memory that the dual solver needs for `rows` rows and `threads` threads. */
 export const dualBytes = (rows: number, threads: number): number => workspaceStart(rows, threads);
 
-/** Why the dual solver cannot take `rows` rows, or undefined where it can. */
-export const whyNotDual = (rows: number, options: GramOptions = {}): string | undefined => {
+/**
+ * Why the dual solver cannot take `rows` rows, or undefined where it can.
+ *
+ * @param besides bytes that will be taken for other things, such as descriptors that are still on disk
+ */
+export const whyNotDual = (rows: number, options: GramOptions = {}, besides = 0): string | undefined => {
   const bytes = dualBytes(rows, options.threads ?? availableParallelism());
   const gigabytes = (value: number): string => `${(value / 2 ** 30).toFixed(1)} GiB`;
   if (bytes > MOST_BYTES) {
     return `the Gram matrix of ${rows} rows needs ${gigabytes(bytes)}, more than the 4.0 GiB that WebAssembly can address`;
   }
-  const free = options.memory ?? freemem();
-  return bytes > free
-    ? `the Gram matrix of ${rows} rows needs ${gigabytes(bytes)} of memory, but ${gigabytes(free)} are free`
-    : undefined;
+  const free = options.memory ?? process.availableMemory();
+  if (bytes + besides <= free) return undefined;
+  const also = besides > 0 ? ` besides ${gigabytes(besides)} of descriptors` : '';
+  return `the Gram matrix of ${rows} rows needs ${gigabytes(bytes)} of memory${also}, but ${gigabytes(free)} are free`;
 };
 
 /**

@@ -36,7 +36,10 @@ export interface LinearModel extends Fit {
 }
 
 /** Decision values [rows, classes] = descriptors · weightsᵀ + bias; throws UsageError on another number of columns. */
-export const decisionValues = async (model: LinearModel, descriptors: Matrix): Promise<Matrix> => {
+export const decisionValues = async (
+  model: Pick<Fit, 'weights' | 'biases'>,
+  descriptors: Matrix,
+): Promise<Matrix> => {
   const { weights, biases } = model;
   if (descriptors.columns !== weights.columns) {
     throw expected(`descriptors of ${weights.columns} numbers`, 'the model', descriptors.columns);

@@ -13,6 +13,8 @@ export interface PathOptions {
   readonly threads?: number;
   /** A folder in which each class is kept once it is solved; a later call with the same problem goes on from there. */
   readonly checkpoint?: string;
+  /** Tells the parts of one run apart in the checkpoint folder; default `fit`. */
+  readonly part?: string;
   readonly onProgress?: OnProgress;
 }
 
@@ -36,7 +38,9 @@ export const solvePaths = async (
     const start = starts?.[index];
     return { index, labels, grid: grids[index]!, ...(start && { start }) };
   });
-  const kept = options.checkpoint ? await openCheckpoint(options.checkpoint, gram, common, tasks) : undefined;
+  const kept = options.checkpoint
+    ? await openCheckpoint(options.checkpoint, options.part ?? 'fit', gram, common, tasks)
+    : undefined;
   let done = 0;
   const receive = (index: number, solutions: readonly Solution[]): void => {
     take(index, solutions);

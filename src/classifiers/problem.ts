@@ -24,7 +24,7 @@ export type ClassWeights = 'balanced' | { readonly positive: number; readonly ne
 export interface SvmSettings {
   /** Default `hinge`. */
   readonly loss?: Loss;
-  /** Default `augmented`. */
+  /** Default `augmented`; of the solver `libsvm`, which has no other, `unregularised`. */
   readonly bias?: Bias;
   /** The constant input of the augmented bias; default 1. */
   readonly biasScale?: number;
@@ -53,10 +53,13 @@ export interface Certificate {
 }
 
 /** Fills in the defaults and refuses what has no meaning; throws UsageError. */
-export const fullSettings = (settings: SvmSettings, tolerance = 1e-4): FullSettings => {
+export const fullSettings = (
+  settings: SvmSettings & { readonly solver?: SolverName },
+  tolerance = 1e-4,
+): FullSettings => {
   const full = {
     loss: settings.loss ?? 'hinge',
-    bias: settings.bias ?? 'augmented',
+    bias: settings.bias ?? (settings.solver === 'libsvm' ? 'unregularised' : 'augmented'),
     biasScale: settings.biasScale ?? 1,
     classWeights: settings.classWeights ?? { positive: 1, negative: 1 },
     tolerance: settings.tolerance ?? tolerance,

@@ -1,14 +1,29 @@
 // Chooses C on rows held out of training, by a metric that the caller gives.
-import { expected } from '../errors.js';
+import { UsageError, expected } from '../errors.js';
 import type { Matrix } from '../matrix.js';
-import { gramOf } from './gram.js';
-import type { LinearModel } from './model.js';
+import { type Held, heldOut, rowsOf, stratifiedFolds, withoutHeld } from './folds.js';
+import { type Gram, gramOf } from './gram.js';
+import { type LinearModel, decisionValues } from './model.js';
 import { solvePaths } from './paths.js';
-import { type ClassLabels, checkC, checkClasses, checkMatrix, checkSides, fullSettings } from './problem.js';
+import {
+  type ClassLabels,
+  type FullSettings,
+  checkC,
+  checkClasses,
+  checkMatrix,
+  checkSides,
+  fullSettings,
+} from './problem.js';
+import { type Descriptors, blocksOf, isMatrix, readAll } from './rows.js';
+import { type Choice, chooseSolver, fitBy } from './solvers.js';
 import { type TrainOptions, trainOneVsRest } from './train.js';
 
 /** Eight values of C from 0.01 to 30, for descriptors of length one. */
 export const DEFAULT_GRID: readonly number[] = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
+
+/** Values of C that may be added beyond each edge of the grid, and the limits that no C passes. */
+const MOST_WIDENINGS = 3;
+const [LEAST_C, MOST_C] = [1e-6, 1e6];
 
 /**
  * One figure a class, higher is better, from the scores [rows, classes] of held-out rows and each class's labels of
@@ -19,7 +34,7 @@ export type Metric = (scores: Matrix, labels: readonly Int8Array[]) => readonly 
 /** The metric at one value of C. */
 export interface CurvePoint {
   readonly C: number;
-  /** Mean over classes (and folds). */
+  /** Mean over classes, of the mean over folds. */
   readonly mean: number;
   readonly perClass: readonly number[];
   /** The worst duality gap among the classes. */
@@ -37,10 +52,24 @@ export interface Selection {
 
 /** How C is chosen, beside how the SVMs are trained. */
 export interface SelectOptions extends TrainOptions {
-  /** The rows that are held out, by index. */
-  readonly validation: readonly number[] | Uint32Array;
+  /** The rows that are held out, by index; or give `folds`. */
+  readonly validation?: readonly number[] | Uint32Array;
+  /** k of stratified k-fold cross-validation, instead of `validation`. */
+  readonly folds?: number;
+  /** Seed of the folds; default 1. */
+  readonly seed?: number;
   /** Values of C to try; default {@link DEFAULT_GRID}. */
   readonly grid?: readonly number[];
+  /** One C for all classes by the mean metric (default), or one a class by its own. */
+  readonly choose?: 'shared' | 'per-class';
+  /** Whether values beyond an edge of the grid are tried while the best lies at it; default true. */
+  readonly widen?: boolean;
+}
+
+/** Scores [held rows, classes] and the worst gap, for one C. */
+interface Scored {
+  readonly scores: Matrix;
+  readonly worstGap: number;
 }
 
 const meanOf = (values: readonly number[]): number => {
@@ -48,69 +77,168 @@ const meanOf = (values: readonly number[]): number => {
   return known.length === 0 ? NaN : known.reduce((a, b) => a + b) / known.length;
 };
 
-/**
- * Trains on the rows that are not held out for every C of the grid, and takes the C with the highest mean metric on the
- * held-out rows (the smallest such C on a tie).
- *
- * @param descriptors all rows, those to train on and those held out
- * @throws UsageError as {@link trainOneVsRest}, and where a held-out row does not exist
- */
-export const selectC = async (
-  descriptors: Matrix,
+/** Index of the highest value, the first on a tie; NaN counts as lowest. */
+const bestOf = (values: readonly number[]): number =>
+  values.reduce((best, value, i) => (value > values[best]! || Number.isNaN(values[best]) ? i : best), 0);
+
+/** All C on one Gram matrix: held-out rows have decision values without ever being trained on. */
+const scoreDual = async (
+  gram: Gram,
   classes: readonly ClassLabels[],
-  metric: Metric,
+  grid: readonly number[],
+  held: Held,
+  settings: FullSettings,
   options: SelectOptions,
-): Promise<Selection> => {
-  const settings = fullSettings(options, 1e-3);
-  checkMatrix(descriptors);
-  checkClasses(classes, descriptors.rows);
-  const held = new Uint8Array(descriptors.rows);
-  for (const row of options.validation) {
-    if (!(Number.isInteger(row) && row >= 0 && row < descriptors.rows)) {
-      throw expected(`rows below ${descriptors.rows}`, 'validation', row);
-    }
-    held[row] = 1;
-  }
-  const validation = [...held.keys()].filter((row) => held[row]);
-  for (const { name, labels } of classes) {
-    checkSides(
-      name,
-      labels.filter((_, row) => !held[row]),
-    );
-  }
-  const grid = [...new Set(options.grid ?? DEFAULT_GRID)].sort((a, b) => a - b);
-  if (grid.length === 0 || validation.length === 0) {
-    throw expected('at least one value', grid.length === 0 ? 'the grid of C' : 'validation', []);
-  }
-  grid.forEach((C) => checkC(C, 'the grid of C'));
-  const gram = options.gram ?? gramOf(descriptors, options);
-  const scores = grid.map(() => new Float32Array(validation.length * classes.length));
+  part: string,
+): Promise<Scored[]> => {
+  const rows = rowsOf(held).length;
+  const columns = classes.length;
+  const scores = grid.map(() => new Float32Array(rows * columns));
   const worst = grid.map(() => 0);
   await solvePaths(
     gram,
     classes,
     classes.map(() => grid),
     { settings, held, keep: 'values' },
-    options,
+    { ...options, part },
     (index, solutions) => {
       solutions.forEach(({ values, certificate }, at) => {
-        values!.forEach((value, i) => (scores[at]![i * classes.length + index] = value));
+        values!.forEach((value, i) => (scores[at]![i * columns + index] = value));
         worst[at] = Math.max(worst[at]!, certificate.gap);
       });
     },
   );
-  const labels = classes.map((c) => Int8Array.from(validation.map((row) => c.labels[row]!)));
-  const curve = grid.map((C, at): CurvePoint => {
-    const perClass = metric({ rows: validation.length, columns: classes.length, data: scores[at]! }, labels);
-    return { C, mean: meanOf(perClass), perClass, worstGap: worst[at]! };
-  });
-  const best = curve.reduce((a, b) => (b.mean > a.mean || Number.isNaN(a.mean) ? b : a));
-  return { C: best.C, curve, notes: [] };
+  return scores.map((data, at) => ({ scores: { rows, columns, data }, worstGap: worst[at]! }));
+};
+
+/** Any other solver: each C trained for itself, then the held-out rows scored. */
+const scoreOther = async (
+  choice: Choice,
+  descriptors: Descriptors,
+  classes: readonly ClassLabels[],
+  grid: readonly number[],
+  held: Held,
+  settings: FullSettings,
+  options: SelectOptions,
+): Promise<Scored[]> => {
+  const rows = rowsOf(held).length;
+  const columns = classes.length;
+  const result: Scored[] = [];
+  for (const C of grid) {
+    const training = withoutHeld(classes, held);
+    const fit = await fitBy(
+      choice,
+      descriptors,
+      training,
+      classes.map(() => C),
+      settings,
+      options,
+    );
+    const data = new Float32Array(rows * columns);
+    let at = 0;
+    for await (const { start, block } of blocksOf(descriptors, 4096)) {
+      const values = await decisionValues(fit, block);
+      for (let i = 0; i < block.rows; i++) {
+        if (held[start + i]) data.set(values.data.subarray(i * columns, (i + 1) * columns), at++ * columns);
+      }
+    }
+    const worstGap = Math.max(...fit.certificates.map(({ gap }) => gap));
+    result.push({ scores: { rows, columns, data }, worstGap });
+  }
+  return result;
+};
+
+const checkGrid = (grid: readonly number[]): number[] => {
+  if (grid.length === 0) throw expected('at least one value', 'the grid of C', []);
+  grid.forEach((C) => checkC(C, 'the grid of C'));
+  return [...new Set(grid)].sort((a, b) => a - b);
+};
+
+/** Values of C just beyond the edges at which a best one lies, strictly better than its neighbour. */
+const beyond = (curve: readonly CurvePoint[], perClass: boolean): number[] => {
+  const last = curve.length - 1;
+  if (last < 1) return [];
+  const figures = perClass
+    ? curve[0]!.perClass.map((_, c) => curve.map((point) => point.perClass[c]!))
+    : [curve.map(({ mean }) => mean)];
+  const low = figures.some((values) => bestOf(values) === 0 && values[0]! > values[1]!);
+  const high = figures.some((values) => bestOf(values) === last);
+  const [a, b] = [curve[0]!.C, curve[1]!.C];
+  const [y, z] = [curve[last - 1]!.C, curve[last]!.C];
+  const rounded = (C: number): number => Number(C.toPrecision(3));
+  return [...(low ? [rounded((a * a) / b)] : []), ...(high ? [rounded((z * z) / y)] : [])].filter(
+    (C) => C >= LEAST_C && C <= MOST_C,
+  );
+};
+
+/**
+ * Trains on the rows that are not held out for every C of the grid, and takes the C with the highest mean metric on the
+ * held-out rows (the smallest such C on a tie); with `choose: 'per-class'`, each class takes its own best.
+ *
+ * @param descriptors all rows, those to train on and those held out
+ * @throws UsageError as {@link trainOneVsRest}, and where neither or both of `validation` and `folds` are given
+ */
+export const selectC = async (
+  descriptors: Descriptors,
+  classes: readonly ClassLabels[],
+  metric: Metric,
+  options: SelectOptions,
+): Promise<Selection> => {
+  const settings = fullSettings(options, 1e-3);
+  if (isMatrix(descriptors)) checkMatrix(descriptors);
+  checkClasses(classes, descriptors.rows);
+  if ((options.validation === undefined) === (options.folds === undefined)) {
+    throw new UsageError('Expected either validation rows or folds to choose C by, one of the two.');
+  }
+  const parts = options.validation
+    ? [heldOut(options.validation, descriptors.rows)]
+    : stratifiedFolds(classes, options.folds!, options.seed ?? 1);
+  for (const held of parts) {
+    for (const { name, labels } of withoutHeld(classes, held)) checkSides(name, labels);
+  }
+  const perClass = options.choose === 'per-class';
+  const choice = chooseSolver(descriptors, settings, options);
+  const matrix = choice.name === 'dual' ? await readAll(descriptors) : undefined;
+  const gram = matrix && (options.gram ?? gramOf(matrix, options));
+
+  /** The metric for each C of `grid`, on every part. */
+  const measure = async (grid: readonly number[], name: string): Promise<CurvePoint[]> => {
+    const figures = grid.map(() => ({ folds: [] as (readonly number[])[], worstGap: 0 }));
+    for (const [i, held] of parts.entries()) {
+      const scored = gram
+        ? await scoreDual(gram, classes, grid, held, settings, options, `${name}-part${i}`)
+        : await scoreOther(choice, descriptors, classes, grid, held, settings, options);
+      const rows = rowsOf(held);
+      const labels = classes.map((c) => Int8Array.from(rows, (row) => c.labels[row]!));
+      scored.forEach(({ scores, worstGap }, at) => {
+        figures[at]!.folds.push(metric(scores, labels));
+        figures[at]!.worstGap = Math.max(figures[at]!.worstGap, worstGap);
+      });
+    }
+    return grid.map((C, at) => {
+      const { folds, worstGap } = figures[at]!;
+      const means = classes.map((_, c) => meanOf(folds.map((fold) => fold[c]!)));
+      return { C, mean: meanOf(means), perClass: means, worstGap };
+    });
+  };
+
+  let curve = await measure(checkGrid(options.grid ?? DEFAULT_GRID), 'grid');
+  const notes = choice.note ? [choice.note] : [];
+  for (let round = 1; options.widen !== false && round <= MOST_WIDENINGS; round++) {
+    const more = beyond(curve, perClass);
+    if (more.length === 0) break;
+    notes.push(`the best C lay at the edge of the grid, so ${more.join(' and ')} was tried too`);
+    curve = [...curve, ...(await measure(more, `wider${round}`))].sort((a, b) => a.C - b.C);
+  }
+  const C = perClass
+    ? classes.map((_, c) => curve[bestOf(curve.map((point) => point.perClass[c]!))]!.C)
+    : curve[bestOf(curve.map(({ mean }) => mean))]!.C;
+  return { C, curve, notes };
 };
 
 /** Trains on all rows with the C that was chosen. */
 export const refit = (
-  descriptors: Matrix,
+  descriptors: Descriptors,
   classes: readonly ClassLabels[],
   selection: Selection,
   options: TrainOptions = {},

@@ -1,11 +1,8 @@
 // Trains one linear SVM a class, against all other rows.
 import { expected } from '../errors.js';
-import type { Matrix } from '../matrix.js';
-import { type DualOptions, fitDual } from './dual.js';
 import type { LinearModel } from './model.js';
 import {
   type ClassLabels,
-  type SolverName,
   type SvmSettings,
   checkC,
   checkClasses,
@@ -13,11 +10,11 @@ import {
   checkSides,
   fullSettings,
 } from './problem.js';
+import { type Descriptors, isMatrix } from './rows.js';
+import { type SolverOptions, chooseSolver, fitBy } from './solvers.js';
 
-/** How to train, beside the problem's settings. */
-export interface TrainOptions extends SvmSettings, DualOptions {
-  /** Default `auto`. */
-  readonly solver?: SolverName;
+/** How to train: the problem's settings and the solver's. */
+export interface TrainOptions extends SvmSettings, SolverOptions {
   /** Hash of the descriptors' recipe, kept in the model. */
   readonly recipe?: string;
 }
@@ -25,25 +22,26 @@ export interface TrainOptions extends SvmSettings, DualOptions {
 /**
  * Trains every class to the settings' duality gap.
  *
- * @param descriptors one row an image
+ * @param descriptors one row an image: a matrix, or rows that are streamed from disk
  * @param classes each class's labels of those rows
  * @param C one for all classes, or one a class
  * @throws UsageError on descriptors that are not finite, a class without both sides, a C that is not above 0
  */
 export const trainOneVsRest = async (
-  descriptors: Matrix,
+  descriptors: Descriptors,
   classes: readonly ClassLabels[],
   C: number | readonly number[],
   options: TrainOptions = {},
 ): Promise<LinearModel> => {
   const settings = fullSettings(options);
-  checkMatrix(descriptors);
+  const choice = chooseSolver(descriptors, settings, options);
+  if (isMatrix(descriptors)) checkMatrix(descriptors);
   checkClasses(classes, descriptors.rows);
   for (const { name, labels } of classes) checkSides(name, labels);
   const Cs = typeof C === 'number' ? classes.map(() => C) : C;
   if (Cs.length !== classes.length) throw expected(`one C, or ${classes.length}`, 'C', Cs.length);
   Cs.forEach((value) => checkC(value));
-  const fit = await fitDual(descriptors, classes, Cs, settings, options);
+  const fit = await fitBy(choice, descriptors, classes, Cs, settings, options);
   const open = fit.certificates.flatMap(({ converged }, c) => (converged ? [] : [classes[c]!.name]));
   const note = `the duality gap of ${open.join(', ')} did not come down to ${settings.tolerance}`;
   return {

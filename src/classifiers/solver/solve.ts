@@ -38,9 +38,13 @@ export const setLabels = (w: Workspace, labels: Int8Array, held?: Uint8Array): v
   w.member.fill(0);
 };
 
-/** Writes the costs of `C`. */
-const setCosts = (w: Workspace, C: number, settings: FullSettings): void => {
-  const weights = sideWeights(Int8Array.from(w.y), settings.classWeights);
+/** Writes the costs of `C`; balanced weights are those of the workspace's labels unless given. */
+export const setCosts = (
+  w: Workspace,
+  C: number,
+  settings: FullSettings,
+  weights = sideWeights(Int8Array.from(w.y), settings.classWeights),
+): void => {
   const squared = settings.loss === 'squared-hinge';
   for (let i = 0; i < w.n; i++) {
     const y = w.y[i]!;
@@ -127,6 +131,39 @@ const middle = (w: Workspace): number => {
   return (highest + lowest) / 2;
 };
 
+/** One round: the strongest violators join, the active rows are solved for, all decision values follow. */
+const round = (w: Workspace, kernels: Kernels, bias: number, biasSquared: number): void => {
+  const room = w.m - 1; // One place is the bias's.
+  const joining = Math.min(JOINING, room >> 1);
+  if (w.report[REPORT.active]! + joining > room) letGo(w, kernels, room - joining);
+  kernels.pick(w, joining);
+  kernels.gather(w, biasSquared);
+  kernels.relax(w, bias, biasSquared, PAIRS * w.report[REPORT.active]!, REDUCTION * spread(w));
+  kernels.update(w);
+};
+
+/** Rounds spent on a block of rows that are part of a larger problem, and how far to bring its violations down. */
+const BLOCK_ROUNDS = 10;
+const BLOCK_REDUCTION = 0.05;
+
+/**
+ * Solves for these rows while the rest of the problem stays (after {@link setLabels} and {@link setCosts}, `alpha` and
+ * `f` filled in); the augmented bias, whose value is given and returned, moves too.
+ */
+export const relaxFrom = (w: Workspace, kernels: Kernels, bias: number, settings: FullSettings): number => {
+  const biasSquared = settings.biasScale ** 2;
+  const others = bias - biasSquared * balance(w);
+  let enough = 0;
+  for (let rounds = 0; ; rounds++) {
+    const now = others + biasSquared * balance(w);
+    kernels.scan(w, now, settings.loss === 'squared-hinge');
+    const worst = spread(w);
+    if (rounds === 0) enough = BLOCK_REDUCTION * worst;
+    if (worst <= enough || rounds === BLOCK_ROUNDS) return now;
+    round(w, kernels, now, biasSquared);
+  }
+};
+
 /**
  * Solves for `C` from where the workspace stands (after {@link setLabels}: from zero; after another C: warm).
  * Afterwards `alpha` and `f` (decision values of every row, without the bias) hold the solution.
@@ -148,12 +185,6 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
       const supportVectors = w.report[REPORT.supportVectors]!;
       return { primal, dual, gap, converged, supportVectors, updates: w.report[REPORT.updates]!, bias };
     }
-    const room = w.m - 1; // One place is the bias's.
-    const joining = Math.min(JOINING, room >> 1);
-    if (w.report[REPORT.active]! + joining > room) letGo(w, kernels, room - joining);
-    kernels.pick(w, joining);
-    kernels.gather(w, biasSquared);
-    kernels.relax(w, bias, biasSquared, PAIRS * w.report[REPORT.active]!, REDUCTION * spread(w));
-    kernels.update(w);
+    round(w, kernels, bias, biasSquared);
   }
 };

@@ -1,0 +1,106 @@
+// Platt scaling: decision values become probabilities by a sigmoid that is fitted on rows the SVMs were not trained on.
+import type { Matrix } from '../matrix.js';
+import { rowsOf, stratifiedFolds, withoutHeld } from './folds.js';
+import { type LinearModel, type Sigmoid, decisionValues } from './model.js';
+import type { ClassLabels } from './problem.js';
+import { type TrainOptions, trainOneVsRest } from './train.js';
+
+const MOST_STEPS = 100;
+
+/** ln(1 + eˣ) without overflow. */
+const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+/** 1 / (1 + exp(a · value + b)). */
+export const probability = ({ a, b }: Sigmoid, value: number): number => {
+  const z = a * value + b;
+  return z >= 0 ? Math.exp(-z) / (1 + Math.exp(-z)) : 1 / (1 + Math.exp(z));
+};
+
+/**
+ * The sigmoid of greatest likelihood, by Newton's method with backtracking and the targets that Platt smooths:
+ * (positives + 1) / (positives + 2) and 1 / (negatives + 2) (Lin, Lin and Weng, 2007). Rows labelled 0 do not count.
+ */
+export const fitSigmoid = (values: ArrayLike<number>, labels: Int8Array): Sigmoid => {
+  const rows = [...labels.keys()].filter((i) => labels[i] !== 0);
+  const positives = rows.filter((i) => labels[i]! > 0).length;
+  const negatives = rows.length - positives;
+  const target = (i: number): number =>
+    labels[i]! > 0 ? (positives + 1) / (positives + 2) : 1 / (negatives + 2);
+  const lossAt = (a: number, b: number): number => {
+    let sum = 0;
+    for (const i of rows) {
+      const z = a * values[i]! + b;
+      sum += softplus(z) - (1 - target(i)) * z;
+    }
+    return sum;
+  };
+  let [a, b] = [0, Math.log((negatives + 1) / (positives + 1))];
+  let loss = lossAt(a, b);
+  for (let step = 0; step < MOST_STEPS; step++) {
+    let [haa, hab, hbb, ga, gb] = [1e-12, 0, 1e-12, 0, 0];
+    for (const i of rows) {
+      const value = values[i]!;
+      const p = probability({ a, b }, value);
+      const [d1, d2] = [target(i) - p, p * (1 - p)];
+      haa += value * value * d2;
+      hab += value * d2;
+      hbb += d2;
+      ga += value * d1;
+      gb += d1;
+    }
+    if (Math.abs(ga) < 1e-5 && Math.abs(gb) < 1e-5) break;
+    const determinant = haa * hbb - hab * hab;
+    const [da, db] = [-(hbb * ga - hab * gb) / determinant, -(haa * gb - hab * ga) / determinant];
+    const slope = ga * da + gb * db;
+    let size = 1;
+    for (; size >= 1e-10; size /= 2) {
+      const next = lossAt(a + size * da, b + size * db);
+      if (next < loss + 1e-4 * size * slope) {
+        [a, b, loss] = [a + size * da, b + size * db, next];
+        break;
+      }
+    }
+    if (size < 1e-10) break;
+  }
+  return { a, b };
+};
+
+/**
+ * The model with one sigmoid a class, fitted on decision values of rows that were held out: k SVMs a class are trained
+ * with the model's own C, loss and bias, each on all folds but one.
+ *
+ * @param options the same that the model was trained with
+ * @throws UsageError where a class has fewer positive rows than folds
+ */
+export const calibrate = async (
+  model: LinearModel,
+  descriptors: Matrix,
+  classes: readonly ClassLabels[],
+  options: TrainOptions & { readonly folds?: number; readonly seed?: number } = {},
+): Promise<LinearModel> => {
+  const { folds = 3, seed = 1, ...training } = options;
+  const values = classes.map(() => new Float32Array(descriptors.rows));
+  for (const held of stratifiedFolds(classes, folds, seed)) {
+    const fold = await trainOneVsRest(descriptors, withoutHeld(classes, held), model.C, {
+      ...training,
+      loss: model.loss,
+      bias: model.bias,
+    });
+    const scores = await decisionValues(fold, descriptors);
+    for (const row of rowsOf(held)) {
+      values.forEach((column, c) => (column[row] = scores.data[row * classes.length + c]!));
+    }
+  }
+  return { ...model, sigmoids: classes.map(({ labels }, c) => fitSigmoid(values[c]!, labels)) };
+};
+
+/**
+ * Probabilities [rows, classes] of decision values, each class for itself (they need not sum to one); undefined where
+ * the model was not calibrated.
+ */
+export const probabilities = (model: LinearModel, scores: Matrix): Matrix | undefined => {
+  const { sigmoids } = model;
+  if (!sigmoids) return undefined;
+  const data = scores.data.map((value, i) => probability(sigmoids[i % scores.columns]!, value));
+  return { ...scores, data };
+};
