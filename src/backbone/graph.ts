@@ -31,7 +31,7 @@ const floats = (...values: number[]): Tensor => ({
 });
 
 /** uint8 [1, height, width, 3] to float [1, 3, height, width] in the net's order of channels. */
-const planes = (graph: GraphBuilder, pixels: string, order: 'rgb' | 'bgr'): string => {
+export const planes = (graph: GraphBuilder, pixels: string, order: 'rgb' | 'bgr'): string => {
   const chw = graph.node('Transpose', [pixels], { perm: [0, 3, 1, 2] });
   const channels = graph.ints(2, 1, 0);
   const ordered = order === 'bgr' ? graph.node('Gather', [chw, channels], { axis: 1 }) : chw;
@@ -39,7 +39,11 @@ const planes = (graph: GraphBuilder, pixels: string, order: 'rgb' | 'bgr'): stri
 };
 
 /** x = (pixel * scale - mean) / std for each channel, as one product and one sum. */
-const normalise = (graph: GraphBuilder, x: string, { scale, mean, std }: InputNormalisation): string => {
+export const normalise = (
+  graph: GraphBuilder,
+  x: string,
+  { scale, mean, std }: InputNormalisation,
+): string => {
   const perChannel = (name: string, values: number[]): string =>
     graph.constant(name, { ...floats(...values), dims: [1, 3, 1, 1] });
   const factor = perChannel(
@@ -103,7 +107,7 @@ export const classScores = (graph: GraphBuilder, x: string, backbone: Backbone):
 };
 
 /** Adds a layer to the graph; gives its value before ReLU and after it (the same where no ReLU follows). */
-const addLayer = (
+export const addLayer = (
   graph: GraphBuilder,
   backbone: Backbone,
   layer: Layer,

@@ -25,6 +25,9 @@ interface ExtractFlags {
   kernel?: Kernel;
   orient?: boolean;
   precision: 'fp32' | 'int8';
+  calibration?: string;
+  calibrationImages: number;
+  force?: boolean;
   store?: 'float32' | 'float16';
   maxPixels?: number;
   provider: 'cpu' | 'webgpu' | 'cuda';
@@ -82,6 +85,14 @@ const options = (): Option[] => [
   ]),
   new Option('--orient', 'turn images as their EXIF orientation says'),
   shared.precision(),
+  new Option(
+    '--calibration <dir>',
+    'int8: folder of images to calibrate on (default: images of the data set)',
+  ),
+  new Option('--calibration-images <n>', 'int8: how many images calibrate')
+    .argParser((text: string) => integer(text, '--calibration-images', 2))
+    .default(24),
+  new Option('--force', 'int8: even where its descriptors are too far from those in fp32'),
   new Option('--store <type>', 'numbers of the store').choices(['float32', 'float16']),
   new Option('--max-pixels <n>', 'skip images of more pixels (default: 100 million)').argParser(
     (text: string) => integer(text, '--max-pixels'),
@@ -144,11 +155,18 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
   const choice = choiceOf(flags);
   const { extractFeatures, InterruptedError } = await import('../features/extract.js');
   const { describeRecipe } = await import('../features/recipe.js');
-  const { planExtraction } = await import('../features/plan.js');
+  const { openNets, planExtraction } = await import('../features/plan.js');
   if (flags.dryRun) {
-    const { recipe, hash, nets, lengths } = await planExtraction(backbones, choice, flags);
-    if (flags.json) sayJson({ recipe, hash, nets, lengths });
-    else say(flags, `${describeRecipe(recipe)}\nhash  ${hash}`);
+    const nets = await openNets(backbones, choice);
+    // The hash of an int8 recipe is known once the nets are quantised.
+    const plan = nets.recipe.precision === 'fp32' ? await planExtraction(nets, flags) : undefined;
+    if (flags.json)
+      sayJson({ recipe: nets.recipe, hash: plan?.hash, nets: plan?.nets, lengths: plan?.lengths });
+    else
+      say(
+        flags,
+        `${describeRecipe(nets.recipe)}\nhash              ${plan?.hash ?? 'known after calibration'}`,
+      );
     return;
   }
   const out = resolve(required(flags.out, '--out'));
@@ -170,6 +188,10 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
         ]
       : splitOf(dataset, flags.split);
   for (const { path, reason } of dataset.strays.slice(0, 20)) note(flags, `Passed over ${path}: ${reason}`);
+  const calibration =
+    flags.calibration === undefined
+      ? undefined
+      : Object.values((await openDataset('folder', resolve(flags.calibration))).splits).flat();
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();
@@ -178,8 +200,16 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
     const extracted = await extractFeatures(items, backbones, choice, {
       ...flags,
       out,
+      int8: {
+        calibrationImages: flags.calibrationImages,
+        force: flags.force ?? false,
+        ...(calibration ? { calibration } : {}),
+      },
       onProgress,
-      onNotice: (text) => note(flags, text),
+      onNotice: (text) => {
+        stop();
+        note(flags, text);
+      },
       signal: interrupt.signal,
       command: process.argv.slice(2),
     });

@@ -1,4 +1,5 @@
 // Extraction: a list of images, a recipe and backbones become a feature store on disk.
+import { availableParallelism } from 'node:os';
 import type { Item } from '../datasets/dataset.js';
 import { UsageError, VerydeepError } from '../errors.js';
 import { makeFolder } from '../files.js';
@@ -8,7 +9,8 @@ import { conveyor } from './conveyor.js';
 import { ImageDescriber } from './image.js';
 import { type ImageList, type Shard, imageList, inShard, itemsOfPart, partsOfShard } from './list.js';
 import { openPart } from './part.js';
-import { type Machinery, type Plan, planExtraction } from './plan.js';
+import { type Int8Options, type PreparedInt8, gate, prepareInt8 } from './int8.js';
+import { type Machinery, type OpenedNets, type Plan, openNets, planExtraction } from './plan.js';
 import { Pool } from './pool.js';
 import { Previous } from './previous.js';
 import { type FeatureStore, partFiles, storeOf } from './reader.js';
@@ -33,6 +35,8 @@ export interface ExtractOptions extends Machinery {
   readonly onNotice?: (text: string) => void;
   /** Ends the run cleanly: what is computed is kept for `resume`, and InterruptedError is thrown. */
   readonly signal?: AbortSignal | undefined;
+  /** Calibration and gate of an int8 recipe. */
+  readonly int8?: Int8Options;
   /** Command line, for run.json. */
   readonly command?: readonly string[];
 }
@@ -63,6 +67,29 @@ const refuseUsed = ({ inPlace }: Previous, out: string, shard: Shard): void => {
     `The folder ${out} given for --out already holds descriptors (${used[0]}). Add --resume to continue that run, or ` +
       'choose another folder.',
   );
+};
+
+const cosines = ({ fidelity: { meanCosine, leastCosine, images } }: PreparedInt8): string =>
+  `cosine to fp32 ${meanCosine.toFixed(5)} on average, ${leastCosine.toFixed(5)} at least, over ${images} images`;
+
+/** Quantises the nets of an int8 recipe; below the gate the plan is one in float32, and a remark says so. */
+const planFor = async (
+  nets: OpenedNets,
+  items: readonly Item[],
+  { out, int8 = {}, onProgress, onNotice, ...machinery }: ExtractOptions,
+): Promise<Plan> => {
+  if (nets.recipe.precision !== 'int8') return planExtraction(nets, machinery);
+  const threads = machinery.threads ?? availableParallelism();
+  const prepared = await prepareInt8(nets.backbones, items, out, { ...nets, threads, onProgress }, int8);
+  if (prepared.accepted || int8.force) {
+    onNotice?.(`int8: ${prepared.bits}-bit weights, ${cosines(prepared)}.`);
+    return planExtraction(nets, machinery, prepared);
+  }
+  onNotice?.(
+    `int8 does not pass the gate (${gate.meanCosine} on average, ${gate.leastCosine} at least): ${cosines(prepared)}. ` +
+      'Going on in fp32; --force takes int8 all the same.',
+  );
+  return planExtraction({ ...nets, recipe: { ...nets.recipe, precision: 'fp32' } }, machinery);
 };
 
 /** Computes parts and writes them; returns the seconds that nets computed. */
@@ -126,9 +153,10 @@ export const extractFeatures = async (
 ): Promise<Extracted> => {
   const started = new Date();
   const { out, shard = ALL, resume = false, onProgress, onNotice } = options;
-  const plan = await planExtraction(backbones, choice, options);
-  const list = imageList(items, plan.recipe);
+  const nets = await openNets(backbones, choice);
+  const list = imageList(items, nets.recipe);
   await makeFolder(out);
+  const plan = await planFor(nets, list.items, options);
   const previous = await Previous.read(out, plan.hash, plan.engine);
   if (!resume) refuseUsed(previous, out, shard);
   const mine = partsOfShard(list, shard);

@@ -1,9 +1,11 @@
 // What an extraction will do, before it starts: nets opened and checked, the recipe completed, threads shared out.
 import { availableParallelism } from 'node:os';
 import { type Backbone, openBackbone } from '../backbone/backbone.js';
-import { compileGraph } from '../backbone/graph.js';
+import { type CompiledGraph, compileGraph } from '../backbone/graph.js';
+import { compileInt8Graph } from '../backbone/int8-graph.js';
 import { expected } from '../errors.js';
 import type { SessionOptions } from '../engine/session.js';
+import type { PreparedInt8 } from './int8.js';
 import {
   type NetIdentity,
   type Recipe,
@@ -46,41 +48,64 @@ const weightBytes = (backbone: Backbone): number =>
 const shareThreads = (
   backbones: readonly Backbone[],
   { threads = availableParallelism(), workers, provider = 'cpu' }: Machinery,
+  int8: boolean,
 ): { threads: number; workers: number; each: number } => {
   const large = backbones.some((backbone) => weightBytes(backbone) > LARGE_WEIGHTS);
-  const count = workers ?? (large || provider !== 'cpu' ? 1 : threads);
+  const count = workers ?? ((large && !int8) || provider !== 'cpu' ? 1 : threads);
   return { threads, workers: count, each: Math.max(1, Math.floor(threads / count)) };
 };
 
+/** The nets of an extraction, opened, and the recipe completed for them. */
+export interface OpenedNets {
+  readonly backbones: readonly Backbone[];
+  readonly recipe: Recipe;
+  /** The largest input of the nets. */
+  readonly inputSize: number;
+}
+
 /**
- * Opens the backbones, completes the recipe and compiles the nets.
+ * Opens the backbones and completes the recipe.
  *
- * @throws UsageError for a backbone file, layer or scale that does not fit
+ * @throws UsageError for a backbone file or recipe that does not fit
  */
-export const planExtraction = async (
-  paths: readonly string[],
-  choice: RecipeChoice,
-  machinery: Machinery,
-): Promise<Plan> => {
+export const openNets = async (paths: readonly string[], choice: RecipeChoice): Promise<OpenedNets> => {
   if (paths.length === 0) throw expected('at least one backbone file', '--backbone', 'none');
   const backbones: Backbone[] = [];
   for (const path of paths) backbones.push(await openBackbone(path));
   const inputSize = Math.max(...backbones.map(({ metadata }) => metadata.architecture.inputSize));
-  const recipe = resolveRecipe(choice, inputSize);
-  const { threads, workers, each } = shareThreads(backbones, machinery);
+  return { backbones, recipe: resolveRecipe(choice, inputSize), inputSize };
+};
+
+/**
+ * Compiles the nets and shares out the threads.
+ *
+ * @param int8 the quantised nets, for a recipe of that precision
+ * @throws UsageError for a layer that a net does not have
+ */
+export const planExtraction = async (
+  { backbones, recipe, inputSize }: OpenedNets,
+  machinery: Machinery,
+  int8?: Pick<PreparedInt8, 'files' | 'hashes'>,
+): Promise<Plan> => {
+  const { threads, workers, each } = shareThreads(backbones, machinery, int8 !== undefined);
   const provider = machinery.provider ?? 'cpu';
-  const graphs = backbones.map((backbone) => compileGraph(backbone, recipe));
-  const specs = graphs.map(({ model, externalDataFolder, outputs }): OnnxSpec => ({
-    kind: 'onnx',
-    model,
-    externalDataFolder,
-    outputs,
-    options: { threads: each, provider, ...(machinery.gpu === undefined ? {} : { gpu: machinery.gpu }) },
-  }));
+  const graphs: CompiledGraph[] = [];
   const nets: NetIdentity[] = [];
-  for (const backbone of backbones) {
-    nets.push({ sha256: await backbone.sha256(), config: backbone.metadata.architecture.config });
+  for (const [i, backbone] of backbones.entries()) {
+    graphs.push(
+      int8 ? await compileInt8Graph(int8.files[i]!, backbone, recipe) : compileGraph(backbone, recipe),
+    );
+    nets.push({
+      sha256: await backbone.sha256(),
+      config: backbone.metadata.architecture.config,
+      ...(int8 ? { quantised: int8.hashes[i]! } : {}),
+    });
   }
+  const options = {
+    threads: each,
+    provider,
+    ...(machinery.gpu === undefined ? {} : { gpu: machinery.gpu }),
+  };
   const lengths = Object.fromEntries(
     recipe.layers.map((name, i) => [
       name,
@@ -92,7 +117,12 @@ export const planExtraction = async (
     nets,
     hash: recipeHash(recipe, nets),
     engine: `onnxruntime ${provider}`,
-    specs,
+    specs: graphs.map(({ model, externalDataFolder, outputs }) => ({
+      model,
+      externalDataFolder,
+      outputs,
+      options,
+    })),
     threads,
     workers,
     inputSize,

@@ -11,12 +11,11 @@ export interface Runner {
 
 /** A compiled graph as it is sent to worker threads. */
 export interface OnnxSpec {
-  readonly kind: 'onnx';
   readonly model: Uint8Array;
   readonly externalDataFolder?: string;
   /** Names of the graph's outputs, in the order of the recipe's layers. */
   readonly outputs: readonly string[];
-  readonly options: Pick<SessionOptions, 'threads' | 'provider' | 'gpu'>;
+  readonly options: Pick<SessionOptions, 'threads' | 'provider' | 'gpu' | 'config'>;
 }
 
 /** A net on ONNX Runtime. */

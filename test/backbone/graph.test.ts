@@ -144,8 +144,8 @@ describe('backbone/graph', () => {
         tf.softmax(tf.mean(scores, 0)).dataSync() as Float32Array,
         tf.mean(tf.softmax(scores), 0).dataSync() as Float32Array,
       ]);
-      assert.ok(difference(given['fc8:posterior']!, posterior!) < 1e-4);
-      assert.ok(difference(given['fc8:softmax']!, softmax!) < 1e-4);
+      assert.ok(difference(given['fc8:posterior']!, posterior) < 1e-4);
+      assert.ok(difference(given['fc8:softmax']!, softmax) < 1e-4);
       const apart = difference(given['fc8:softmax']!, given['fc8:posterior']!);
       assert.ok(apart > 2e-4, `the order matters: ${apart}`);
     }));

@@ -1,0 +1,204 @@
+// Compiles a quantised net to a dense ONNX graph: 8-bit pixels and activations, 32-bit sums, float32 from fc7 on.
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { GraphBuilder } from '../engine/onnx.js';
+import { UsageError } from '../errors.js';
+import type { ConvLayer, DenseLayer } from './architecture.js';
+import type { Backbone } from './backbone.js';
+import { quantisedLayers } from './calibration.js';
+import {
+  type CompiledGraph,
+  type GraphOptions,
+  averaged,
+  classCount,
+  classScores,
+  lrnAttributes,
+  withMirror,
+} from './graph.js';
+import { type NamedLayer, namedLayers } from './layer-names.js';
+import { levelOf, meanPixel, readQuantised } from './quantise.js';
+
+type Quantised = Awaited<ReturnType<typeof readQuantised>>;
+
+/** A constant of the quantised file: pointed to, or (for a file that stands alone) its bytes. */
+type Constant = (name: string, dims: readonly number[]) => string;
+
+const types = { F32: 'float32', I32: 'int32', I8: 'int8' } as const;
+
+const pointing = (graph: GraphBuilder, path: string, { tensors }: Quantised): Constant => {
+  const location = basename(path);
+  return (name, dims) => {
+    const { dtype, offset, length } = tensors.get(name)!;
+    return graph.constant(name, { type: types[dtype as keyof typeof types], dims, location, offset, length });
+  };
+};
+
+const embedding = async (graph: GraphBuilder, path: string, { tensors }: Quantised): Promise<Constant> => {
+  const bytes = await readFile(path);
+  const arrays = { F32: Float32Array, I32: Int32Array, I8: Int8Array };
+  return (name, dims) => {
+    const { dtype, offset, length } = tensors.get(name)!;
+    const kind = dtype as keyof typeof types;
+    const copy = new Uint8Array(bytes.subarray(offset, offset + length));
+    const data = new arrays[kind](copy.buffer);
+    return graph.constant(name, { type: types[kind], dims, data });
+  };
+};
+
+/** uint8 [1, h, w, 3] to [batch, 3, h + 2, w + 2], with a border of the mean colour. */
+const borderedPlanes = (
+  graph: GraphBuilder,
+  pixels: string,
+  flip: boolean,
+  colour: readonly number[],
+): string => {
+  const chw = graph.node('Transpose', [pixels], { perm: [0, 3, 1, 2] });
+  const batch = flip ? withMirror(graph, chw) : chw;
+  const first = graph.node('Split', [batch], { axis: 1, num_outputs: 3 }, { outputs: 3, name: 'channel' });
+  const pads = graph.ints(0, 0, 1, 1, 0, 0, 1, 1);
+  const padded = [first, `${first}.1`, `${first}.2`].map((channel, c) => {
+    const value = graph.constant(`border_${c}`, { type: 'uint8', dims: [], data: Uint8Array.of(colour[c]!) });
+    return graph.node('Pad', [channel, pads, value]);
+  });
+  return graph.node('Concat', padded, { axis: 1 });
+};
+
+/**
+ * The dense net in 8-bit arithmetic. Layers are available after ReLU; fc7 before it as well, fc8 in all forms.
+ *
+ * @param path the quantised file that `writeQuantised` made from this backbone
+ * @param options `embed` puts the weights into the model, so that it stands alone (not for a net of more than 2 GB)
+ * @throws UsageError for a layer that 8-bit arithmetic does not give, or a file of another backbone
+ */
+export const compileInt8Graph = async (
+  path: string,
+  backbone: Backbone,
+  { layers, flip, embed = false }: GraphOptions & { readonly embed?: boolean },
+): Promise<CompiledGraph> => {
+  const quantised = await readQuantised(path);
+  const { ranges, source } = quantised.metadata;
+  if (source !== (await backbone.sha256()))
+    throw new UsageError(`${path} was not made from ${backbone.path}: delete it, and it is made again.`);
+  const { named, needed } = namedLayers(backbone.metadata.architecture, layers, classCount(backbone));
+  const linear = named.find(({ form, layer }) => form === 'linear' && layer.name !== 'fc7');
+  if (linear) {
+    throw new UsageError(
+      `--precision int8 gives ${linear.layer.name} after its ReLU only, not ${linear.name}.`,
+    );
+  }
+  const graph = new GraphBuilder();
+  const constant = embed ? await embedding(graph, path, quantised) : pointing(graph, path, quantised);
+  const byteZero = graph.constant('zero_uint8', { type: 'uint8', dims: [], data: Uint8Array.of(0) });
+  const int8Zero = graph.constant('zero_int8', { type: 'int8', dims: [], data: Int8Array.of(0) });
+  const levels = new Map<string, string>();
+  /** The level of a stored activation as a constant; pixels have level 1. */
+  const level = (point: string | undefined): string => {
+    const key = point ?? 'pixels';
+    const found = levels.get(key);
+    if (found !== undefined) return found;
+    const made = graph.scalar(point === undefined ? 1 : levelOf(ranges, point));
+    levels.set(key, made);
+    return made;
+  };
+  const toFloat = (x: string, point: string): string =>
+    graph.node('DequantizeLinear', [x, level(point), byteZero]);
+
+  /** QLinearConv: the cut at 0 of the unsigned output is the ReLU. */
+  const convolution = (layer: ConvLayer | DenseLayer, x: string, before: string | undefined): string => {
+    const { name, inputs, outputs, kernel } = layer;
+    const pad = layer.kind === 'conv' && kernel === 3 && before !== undefined ? 1 : 0;
+    return graph.node(
+      'QLinearConv',
+      [
+        x,
+        level(before),
+        byteZero,
+        constant(`${name}.weight`, [outputs, inputs, kernel, kernel]),
+        constant(`${name}.scale`, [outputs]),
+        int8Zero,
+        level(name),
+        byteZero,
+        constant(`${name}.bias`, [outputs]),
+      ],
+      { kernel_shape: [kernel, kernel], pads: [pad, pad, pad, pad] },
+    );
+  };
+
+  const outputs = new Map<NamedLayer, string>();
+  const wantedOf = (name: string): readonly NamedLayer[] => named.filter(({ layer }) => layer.name === name);
+  const pixels = graph.input('pixels', 'uint8', [1, 'height', 'width', 3]);
+  const { input } = backbone.metadata;
+  let x = borderedPlanes(graph, pixels, flip, meanPixel(input));
+  let point: string | undefined;
+  for (const layer of quantisedLayers(needed)) {
+    switch (layer.kind) {
+      case 'pool':
+        x = graph.node('MaxPool', [x], { kernel_shape: [2, 2], strides: [2, 2] });
+        break;
+      case 'lrn': {
+        const normalised = graph.node('LRN', [toFloat(x, point!)], lrnAttributes);
+        point = layer.name;
+        x = graph.node('QuantizeLinear', [normalised, level(point), byteZero]);
+        break;
+      }
+      default:
+        x = convolution(layer, x, point);
+        point = layer.name;
+    }
+    for (const wanted of wantedOf(layer.name))
+      outputs.set(wanted, averaged(graph, toFloat(x, point!), wanted));
+  }
+  const fc7 = needed.find((layer): layer is DenseLayer => layer.name === 'fc7');
+  const fc8 = needed.find((layer): layer is DenseLayer => layer.name === 'fc8');
+  if (fc7) {
+    // Positions as rows: [batch * h * w, units].
+    const rows = graph.node('Reshape', [
+      graph.node('Transpose', [x], { perm: [0, 2, 3, 1] }),
+      graph.ints(-1, fc7.inputs),
+    ]);
+    const before = graph.node(
+      'MatMulIntegerToFloat',
+      [
+        rows,
+        constant('fc7.weight', [fc7.inputs, fc7.outputs]),
+        level(point),
+        constant('fc7.scale', [fc7.outputs]),
+        byteZero,
+        int8Zero,
+        constant('fc7.bias', [fc7.outputs]),
+      ],
+      {},
+      { domain: 'com.microsoft' },
+    );
+    const after = graph.node('Relu', [before]);
+    const mean = (value: string): string => graph.node('ReduceMean', [value, graph.ints(0)], { keepdims: 0 });
+    for (const wanted of wantedOf('fc7'))
+      outputs.set(wanted, mean(wanted.form === 'linear' ? before : after));
+    if (fc8) {
+      // Back to maps, so that averages are taken as in float32.
+      const scores = graph.node(
+        'Gemm',
+        [after, constant('fc8.weight', [fc8.outputs, fc8.inputs]), constant('fc8.bias', [fc8.outputs])],
+        { transB: 1 },
+      );
+      const batch = flip ? 2 : 1;
+      const maps = graph.node('Unsqueeze', [
+        graph.node('Transpose', [graph.node('Reshape', [scores, graph.ints(batch, -1, fc8.outputs)])], {
+          perm: [0, 2, 1],
+        }),
+        graph.ints(3),
+      ]);
+      for (const wanted of wantedOf('fc8')) {
+        const value = wanted.form === 'output' ? maps : classScores(graph, maps, backbone);
+        outputs.set(wanted, averaged(graph, value, wanted));
+      }
+    }
+  }
+  const names = named.map((wanted) => graph.output(outputs.get(wanted)!, 'float32', [wanted.channels]));
+  return {
+    model: graph.model(),
+    externalDataFolder: resolve(dirname(path)),
+    layers: named,
+    outputs: names,
+  };
+};
