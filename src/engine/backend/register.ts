@@ -18,6 +18,7 @@ import { matmulKernels } from './kernels/matmul.js';
 import { normalizationKernels } from './kernels/normalization.js';
 import { poolingKernels } from './kernels/pooling.js';
 import { reductionKernels } from './kernels/reduction.js';
+import { shapeKernels } from './kernels/shape.js';
 import { transposeKernels } from './kernels/transpose.js';
 import { probe } from './probe.js';
 
@@ -30,6 +31,7 @@ export const nativeKernels: Readonly<Record<string, NativeKernel>> = {
   ...normalizationKernels,
   ...poolingKernels,
   ...reductionKernels,
+  ...shapeKernels,
   ...transposeKernels,
 };
 

@@ -94,6 +94,21 @@ export const collapseBroadcast = (
   return x.length ? [x, y] : [[1], [1]];
 };
 
+/** Numbers of a row that is worth broadcasting: ONNX Runtime does one row at a time. */
+const ROW = 2048;
+
+/**
+ * How often a short second factor (a bias) is written one after the other, so that it is broadcast in longer rows. The
+ * first factor has that many times fewer rows then. 1 where the shapes are of another kind.
+ */
+const repeats = (a: readonly number[], b: readonly number[]): number => {
+  if (a.length !== 2 || b[0] !== 1 || a[1] !== b[1]) return 1;
+  const [rows, columns] = a as [number, number];
+  let repeat = 1;
+  while (rows % (2 * repeat) === 0 && 2 * repeat * columns <= ROW) repeat *= 2;
+  return repeat;
+};
+
 const binary =
   (name: string, build: (g: GraphBuilder, a: string, b: string) => string): NativeKernel =>
   ({ backend, inputs }) => {
@@ -104,6 +119,24 @@ const binary =
     if (sizeOf(y) < SMALL) return undefined;
     const result = backend.output(shape);
     const [dimsA, dimsB] = collapseBroadcast(a.shape, b.shape);
+    const repeat = repeats(dimsA, dimsB);
+    if (repeat > 1) {
+      const [rows, columns] = [dimsA[0]! / repeat, repeat * dimsB[1]!];
+      backend.withScratch(columns, (block) => {
+        const source = backend.values(b);
+        for (let i = 0; i < repeat; i++) block.memory.set(source, i * source.length);
+        backend.run(
+          `${name}:rows`,
+          (g) => {
+            const x = g.input('a', 'float32', ['r', 'c']);
+            g.output(build(g, x, g.input('b', 'float32', ['c'])), 'float32', ['r', 'c']);
+          },
+          [backend.native(a, [rows, columns]), block.value([columns])],
+          [backend.native(result, [rows, columns])],
+        );
+      });
+      return result;
+    }
     const dims = dimsA.map((size, i) => Math.max(size, dimsB[i]!));
     backend.compute(
       `${name}:${dims.length}`,

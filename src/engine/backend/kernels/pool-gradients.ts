@@ -24,32 +24,37 @@ const forEachWindow = (
   }
 };
 
-/** dx for windows of 2 x 2 that tile the input: every element is written once. The first maximum takes it all. */
+/**
+ * dx for windows of 2 x 2 that tile the input: every element is written once. The first maximum takes it all. Which one
+ * that is is as good as random, so there are no branches: a comparison becomes a mask over the bits of dy.
+ */
 const tiledMaxPoolGradient = (
   x: Float32Array,
   dy: Float32Array,
   dx: Float32Array,
-  info: Pool2DInfo,
+  { batchSize, outHeight, outWidth, inWidth, inChannels: channels }: Pool2DInfo,
 ): void => {
-  const { batchSize, outHeight, outWidth, inWidth, inChannels } = info;
-  const row = inWidth * inChannels;
+  const bits = new Int32Array(dy.buffer, dy.byteOffset, dy.length);
+  const result = new Int32Array(dx.buffer, dx.byteOffset, dx.length);
+  const row = inWidth * channels;
   let o = 0;
   for (let r = 0; r < batchSize * outHeight; r++) {
-    let p = 2 * r * row;
-    for (let j = 0; j < outWidth; j++, p += inChannels) {
-      for (let end = p + inChannels; p < end; p++, o++) {
-        const q = p + inChannels;
-        const s = p + row;
-        const t = q + row;
-        const [a, b, c, d, g] = [x[p]!, x[q]!, x[s]!, x[t]!, dy[o]!];
-        // An order of comparisons in which ties, and only numbers, go to the first of the window.
-        const first = a >= b ? a : b;
-        const second = c >= d ? c : d;
-        const isUpper = first >= second;
-        dx[p] = isUpper && a >= b ? g : 0;
-        dx[q] = isUpper && a < b ? g : 0;
-        dx[s] = !isUpper && c >= d ? g : 0;
-        dx[t] = !isUpper && c < d ? g : 0;
+    for (let j = 0; j < outWidth; j++) {
+      const start = 2 * (r * row + j * channels);
+      for (let p = start; p < start + channels; p++, o++) {
+        const a = x[p]!;
+        const b = x[p + channels]!;
+        const c = x[p + row]!;
+        const d = x[p + row + channels]!;
+        const isLeft = -(a >= b);
+        const isLowerLeft = -(c >= d);
+        const isUpper = -(Math.max(a, b) >= Math.max(c, d));
+        const upper = bits[o]! & isUpper;
+        const lower = bits[o]! & ~isUpper;
+        result[p] = upper & isLeft;
+        result[p + channels] = upper & ~isLeft;
+        result[p + row] = lower & isLowerLeft;
+        result[p + row + channels] = lower & ~isLowerLeft;
       }
     }
   }
