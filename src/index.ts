@@ -61,3 +61,4 @@ export { download } from './download.js';
 export type { DownloadOptions, Downloaded, Remote } from './download.js';
 export { type Engine, type EngineName, type EngineOptions, outOfMemory, useEngine } from './engine/engine.js';
 export { type EngineDescription, type EnginesReport, describeEngines } from './engine/describe.js';
+export { type MomentumStep, momentumUpdate } from './engine/momentum.js';

@@ -48,7 +48,9 @@ const onMap = (
   switch (layer.kind) {
     case 'conv': {
       const { weight, bias } = weightsOf(weights, layer);
-      return tf.relu(tf.add(tf.conv2d(x, weight as tfjs.Tensor4D, 1, 'same'), bias));
+      // The bias goes with the convolution; a fused ReLU would have no gradient.
+      const filter = weight as tfjs.Tensor4D;
+      return tf.relu(tf.fused.conv2d({ x, filter, bias, strides: 1, pad: 'same' }));
     }
     case 'lrn':
       return tf.localResponseNormalization(x, (lrn.size - 1) / 2, lrn.k, lrn.alpha, lrn.beta);
@@ -88,7 +90,8 @@ export const forward = (
       continue;
     }
     const { weight, bias } = weightsOf(weights, layer);
-    units = tf.add(tf.matMul(units ?? tf.reshape(map, [batch, -1]), weight as tfjs.Tensor2D), bias);
+    const a: tfjs.Tensor2D = units ?? tf.reshape(map, [batch, -1]);
+    units = tf.fused.matMul({ a, b: weight as tfjs.Tensor2D, bias }) as tfjs.Tensor2D;
     if (layer.name !== 'fc8') {
       units = tf.relu(units);
       if (dropout && dropout.rate > 0) {
@@ -126,7 +129,7 @@ export const denseForward = (
       const { inputs, outputs, kernel } = each;
       const { weight, bias } = weightsOf(weights, each);
       const filter = tf.reshape<tfjs.Rank.R4>(weight, [kernel, kernel, inputs, outputs]);
-      map = tf.add(tf.conv2d(map, filter, 1, 'valid'), bias);
+      map = tf.fused.conv2d({ x: map, filter, bias, strides: 1, pad: 'valid' });
       if (each.name !== 'fc8') map = tf.relu(map);
       if (each.name === layer) break;
     }

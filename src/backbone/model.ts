@@ -1,11 +1,11 @@
 // A net in training: its weights and velocities as tensors, gradients of a batch, and the update.
 import type * as tfjs from '@tensorflow/tfjs-core';
+import { momentumUpdate } from '../engine/momentum.js';
 import { VerydeepError } from '../errors.js';
 import { type Architecture, weightShapes } from './architecture.js';
 import { type Dropout, type Tf, forward } from './forward.js';
 import { tensorsOf, tfShape, toFileLayout, toTfLayout } from './layout.js';
 import { type Heads, type Target, correctRows, trainingLoss } from './loss.js';
-import { sgdStep } from './sgd.js';
 
 /** Gives a tensor of a backbone file, in the file's layout. */
 export type Source = (name: string) => Float32Array | Promise<Float32Array>;
@@ -144,12 +144,11 @@ export class Model {
   ): void {
     for (const [name, gradient] of gradients) {
       const [weight, velocity] = [this.weights.get(name)!, this.#velocities.get(name)!];
-      const next = sgdStep(this.tf, weight, velocity, gradient, {
+      const next = momentumUpdate(weight, velocity, gradient, {
         learningRate: learningRate * (this.#factors.get(name) ?? 1),
         momentum,
         decay: name.endsWith('.bias') ? 0 : decay,
       });
-      this.tf.dispose([weight, velocity]);
       this.weights.set(name, next.weight);
       this.#velocities.set(name, next.velocity);
     }

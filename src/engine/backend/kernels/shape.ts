@@ -7,7 +7,8 @@ const pad: NativeKernel = ({ backend, inputs, attrs }) => {
   const paddings = attrs['paddings'] as [number, number][];
   const shape = x.shape.map((size, i) => size + paddings[i]![0] + paddings[i]![1]);
   const value = attrs['constantValue'] as number;
-  if (!areFloat([x]) || util.sizeFromShape(shape) < SMALL || paddings.flat().some((n) => n < 0)) return undefined;
+  if (!areFloat([x]) || util.sizeFromShape(shape) < SMALL || paddings.flat().some((n) => n < 0))
+    return undefined;
   const y = backend.output(shape);
   const rank = shape.length;
   const before = paddings.map(([n]) => n);
@@ -16,7 +17,11 @@ const pad: NativeKernel = ({ backend, inputs, attrs }) => {
     `PadV2:${before.join()}:${after.join()}:${value}`,
     (g) => {
       const input = g.input('x', 'float32', free('x', rank));
-      g.output(g.node('Pad', [input, g.ints(...before, ...after), g.scalar(value)]), 'float32', free('y', rank));
+      g.output(
+        g.node('Pad', [input, g.ints(...before, ...after), g.scalar(value)]),
+        'float32',
+        free('y', rank),
+      );
     },
     [[x]],
     [[y]],
