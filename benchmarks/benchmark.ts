@@ -1,4 +1,5 @@
 // What a benchmark is: a data set, a recipe, a protocol, a metric, and what others reported on it.
+import type { TrainOptions } from '../src/classifiers/train.js';
 import type { RecipeChoice } from '../src/features/recipe.js';
 
 /** A published figure in percent. */
@@ -49,6 +50,10 @@ export interface Benchmark {
   /** Name of the data set, as `openDataset` knows it. */
   readonly dataset: string;
   readonly recipe: RecipeChoice;
+  /** Divides descriptors by their norm plus this; as they are in the store where missing. */
+  readonly norm?: number;
+  /** How the SVMs differ from the default: hinge loss, no weights, eight values of C. */
+  readonly svm?: Pick<TrainOptions, 'loss' | 'classWeights'> & { readonly grid?: readonly number[] };
   readonly protocol: RandomSplits | OfficialSplits;
   /** What the table of results shows. */
   readonly metric: 'meanClassRecall' | 'mAP';

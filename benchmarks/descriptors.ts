@@ -4,7 +4,7 @@ import { UsageError, VerydeepError, expected } from '../src/errors.js';
 import { readDescriptors } from '../src/features/part.js';
 import { type FeatureStore, openFeatures } from '../src/features/reader.js';
 import type { NetIdentity, Recipe } from '../src/features/recipe.js';
-import type { Matrix } from '../src/matrix.js';
+import { type Matrix, rowOf } from '../src/matrix.js';
 import type { Skipped } from '../src/progress.js';
 
 /** Descriptors of images, each the stack of one net's or several nets' (late fusion, appendix B). */
@@ -126,6 +126,20 @@ export const openDescriptors = async (folders: readonly string[], layer?: string
   for (const group of groups.values()) stores.push(await openFeatures(group));
   return stacked(stores, layer);
 };
+
+/** The same descriptors, each divided by its norm plus `epsilon`. */
+export const dividedByNorm = (descriptors: Descriptors, epsilon: number): Descriptors => ({
+  ...descriptors,
+  read: async (items) => {
+    const matrix = await descriptors.read(items);
+    for (let i = 0; i < matrix.rows; i++) {
+      const row = rowOf(matrix, i);
+      const norm = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0)) + epsilon;
+      row.forEach((value, k) => (row[k] = value / norm));
+    }
+    return matrix;
+  },
+});
 
 const MAX_NAMED = 3;
 

@@ -4,6 +4,7 @@ import type { Benchmark } from './benchmark.js';
 import { caltech101 } from './caltech101.js';
 import { caltech256 } from './caltech256.js';
 import { folder } from './folder.js';
+import { voc2007Vissl } from './vissl.js';
 import { voc2007 } from './voc2007.js';
 import { voc2012Action } from './voc2012-action.js';
 import { voc2012 } from './voc2012.js';
@@ -18,14 +19,26 @@ export const benchmarks: readonly Benchmark[] = [
   folder,
 ];
 
-/** The benchmark of that name; throws UsageError that lists those there are. */
-export const benchmarkNamed = (name: string): Benchmark => {
+/** Names of protocols: the paper's, and others on the same data. */
+export const protocols = ['paper', 'vissl'] as const;
+export type ProtocolName = (typeof protocols)[number];
+
+/**
+ * The benchmark of that name.
+ *
+ * @throws UsageError that lists those there are, or for a protocol that this benchmark does not have
+ */
+export const benchmarkNamed = (name: string, protocol: ProtocolName = 'paper'): Benchmark => {
   const found = benchmarks.find((benchmark) => benchmark.name === name);
-  if (!found)
+  if (!found) {
     throw expected(
       `one of ${benchmarks.map((benchmark) => benchmark.name).join(', ')}`,
       'the benchmark',
       name,
     );
-  return found;
+  }
+  if (protocol === 'paper') return found;
+  if (found !== voc2007)
+    throw expected('the protocol paper', `--protocol of ${name}`, protocol, 'VISSL’s is for voc2007.');
+  return voc2007Vissl;
 };

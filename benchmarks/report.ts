@@ -9,7 +9,7 @@ import { type Section, page } from '../src/evaluation/report/page.js';
 import { table } from '../src/evaluation/report/table.js';
 import { metricTitles } from './benchmark.js';
 import type { Evaluation } from './evaluate.js';
-import type { Results } from './results.js';
+import { type Results, scoredSplits } from './results.js';
 
 const percent = (value: number | null | undefined): string =>
   value === null || value === undefined || Number.isNaN(value) ? '–' : value.toFixed(1);
@@ -23,7 +23,7 @@ export const methodOf = ({ backbones }: Pick<Results, 'backbones'>): string =>
 
 /** Ours beside the published figures, published ones first. */
 export const comparisonRows = (
-  results: Pick<Results, 'mean' | 'std' | 'splits' | 'published' | 'backbones'>,
+  results: Pick<Results, 'mean' | 'std' | 'splits' | 'metric' | 'published' | 'backbones'>,
 ): { method: string; figure: string; value: number | undefined; note: string; ours: boolean }[] => [
   ...results.published.map(({ method, mean, std, note = '' }) => ({
     method,
@@ -34,7 +34,7 @@ export const comparisonRows = (
   })),
   {
     method: methodOf(results),
-    figure: plusMinus(results.mean, results.std, results.splits.length > 1),
+    figure: plusMinus(results.mean, results.std, scoredSplits(results) > 1),
     value: results.mean ?? undefined,
     note: '',
     ours: true,
@@ -151,7 +151,7 @@ export const reportOf = async (results: Results, evaluation: Evaluation): Promis
     title: results.title,
     summary: html`<p>
       ${metricTitles[results.metric] ?? results.metric}:
-      <strong>${plusMinus(results.mean, results.std, results.splits.length > 1)} %</strong>
+      <strong>${plusMinus(results.mean, results.std, scoredSplits(results) > 1)} %</strong>
       on ${results.images} images of ${results.classes.length} classes.
     </p>`,
     sections,

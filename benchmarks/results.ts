@@ -101,6 +101,10 @@ export const splitResult = (outcome: SplitOutcome, duplicates: readonly Duplicat
   };
 };
 
+/** How many splits were scored: of several there is a deviation to report. */
+export const scoredSplits = ({ splits, metric }: Pick<Results, 'splits' | 'metric'>): number =>
+  splits.filter(({ figures }) => figures[metric] !== undefined).length;
+
 /** Mean and deviation of the benchmark's figure over the splits that were scored. */
 export const summary = (
   benchmark: Pick<Benchmark, 'metric'>,

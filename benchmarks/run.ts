@@ -7,7 +7,7 @@ import type { ExtractOptions } from '../src/features/extract.js';
 import type { RecipeChoice } from '../src/features/recipe.js';
 import { makeFolder, writeFileAtomically } from '../src/files.js';
 import type { Benchmark } from './benchmark.js';
-import { type Descriptors, openDescriptors } from './descriptors.js';
+import { type Descriptors, dividedByNorm, openDescriptors } from './descriptors.js';
 import { type EvaluateOptions, type Evaluation, datasetFor, evaluate, itemsFor } from './evaluate.js';
 import { reportOf } from './report.js';
 import { type Results, describeDescriptors, resultsCsv, splitResult, summary } from './results.js';
@@ -114,8 +114,10 @@ export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): P
     );
     return openDescriptors([folder], layer);
   });
-  const ready = descriptors;
-  const evaluation = await run('evaluate', () => evaluate(benchmark, dataset, ready, options));
+  const ready = benchmark.norm === undefined ? descriptors : dividedByNorm(descriptors, benchmark.norm);
+  const evaluation = await run('evaluate', () =>
+    evaluate(benchmark, dataset, ready, { ...options, svm: { ...benchmark.svm, ...options.svm } }),
+  );
   const { protocol } = benchmark;
   const written =
     protocol.kind === 'official splits' && protocol.server

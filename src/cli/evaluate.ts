@@ -4,7 +4,8 @@ import { Command, Option } from 'commander';
 import { expected } from '../errors.js';
 import type { Results } from '../../benchmarks/results.js';
 import { integer, number, shared } from './options.js';
-import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
+import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
+import { progressLines } from './progress-lines.js';
 import { textTable } from './text-table.js';
 
 interface Options {
@@ -22,6 +23,13 @@ interface Options {
   readonly flip: boolean;
   readonly layer?: string;
   readonly precision: 'fp32' | 'int8';
+  readonly region?: 'image' | 'box' | 'image+box';
+  readonly protocol: 'paper' | 'vissl';
+  readonly background: boolean;
+  readonly provider: 'cpu' | 'webgpu' | 'cuda';
+  readonly gpu?: number;
+  readonly loss?: 'hinge' | 'squared-hinge';
+  readonly resamples?: number;
   readonly threads?: number;
   readonly workers?: number;
   readonly c?: number;
@@ -53,7 +61,8 @@ side of a split, so that classes are tested on subfolders that were not trained 
 `;
 
 /** The recipe's options that were given on the command line. */
-const recipeOf = ({ scales, aggregate, flip, layer, precision }: Options) => ({
+const recipeOf = ({ scales, aggregate, flip, layer, precision, region }: Options) => ({
+  ...(region ? { region } : {}),
   ...(scales ? { scales } : {}),
   ...(aggregate ? { aggregate } : {}),
   ...(flip ? {} : { flip }),
@@ -69,12 +78,16 @@ const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], un
 
 const run = async (name: string, options: Options): Promise<void> => {
   const { benchmarkNamed } = await import('../../benchmarks/list.js');
-  const benchmark = benchmarkNamed(name);
+  const benchmark = benchmarkNamed(name, options.protocol);
   const { out } = options;
   if (out === undefined) throw expected('a folder', '--out', undefined, 'The results are written there.');
   await refuseUsedFolder(out, options.resume);
   const { runBenchmark } = await import('../../benchmarks/run.js');
-  const { onProgress, stop } = progressBar(options);
+  const { InterruptedError } = await import('../features/extract.js');
+  const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
+  const interrupt = new AbortController();
+  const onSignal = (): void => interrupt.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   let results: Results;
   try {
     results = await runBenchmark(benchmark, {
@@ -91,17 +104,31 @@ const run = async (name: string, options: Options): Promise<void> => {
       features: options.features ?? [],
       out,
       recipe: recipeOf(options),
-      extract: given({ threads: options.threads, workers: options.workers }),
+      extract: {
+        ...given({ threads: options.threads, workers: options.workers, gpu: options.gpu }),
+        provider: options.provider,
+        onNotice: (text) => note(options, text),
+        signal: interrupt.signal,
+      },
+      open: { background: options.background },
+      ...(options.resamples === undefined ? {} : { bootstrap: { resamples: options.resamples } }),
       svm: {
         solver: options.solver,
-        ...given({ threads: options.threads, C: options.c, grid: options.cGrid }),
+        ...given({ threads: options.threads, loss: options.loss, C: options.c, grid: options.cGrid }),
       },
       seed: options.seed,
       command: ['verydeep', ...process.argv.slice(2)].join(' '),
       onProgress,
     });
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    stop();
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = exitCodes.interrupted;
+    return;
   } finally {
     stop();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
   await show(results, resolve(out), options);
 };
@@ -153,11 +180,26 @@ export const command = (): Command =>
         'images that share their first n folders are never on both sides of a split',
       ).argParser((text: string) => integer(text, '--keep-together')),
     )
+    .addOption(
+      new Option('--protocol <name>', "the paper's, or for voc2007 that of FAIR and VISSL")
+        .choices(['paper', 'vissl'] as const)
+        .default('paper'),
+    )
+    .addOption(new Option('--no-background', 'Caltech: leave out the background or clutter class'))
     .addOption(shared.scales())
     .addOption(shared.aggregate())
     .addOption(shared.noFlip())
     .addOption(new Option('--layer <name>', 'layer whose activations are the descriptor (default: fc7)'))
+    .addOption(
+      new Option('--region <what>', "the whole image, an item's box, or both stacked").choices([
+        'image',
+        'box',
+        'image+box',
+      ] as const),
+    )
     .addOption(shared.precision())
+    .addOption(shared.provider())
+    .addOption(shared.gpu())
     .addOption(shared.threads())
     .addOption(shared.workers())
     .addOption(
@@ -170,7 +212,13 @@ export const command = (): Command =>
         text.split(',').map((part) => number(part, '--c-grid', 0, true)),
       ),
     )
+    .addOption(new Option('--loss <name>', 'loss of the SVMs').choices(['hinge', 'squared-hinge'] as const))
     .addOption(shared.solver())
+    .addOption(
+      new Option('--resamples <n>', 'draws of the bootstrap intervals (default: 1000)').argParser(
+        (text: string) => integer(text, '--resamples', 2),
+      ),
+    )
     .addOption(shared.seed())
     .addOption(shared.resume())
     .addOption(shared.json())
