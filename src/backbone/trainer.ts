@@ -371,15 +371,6 @@ const initialSource = (run: TrainingRun, options: TrainingOptions): Source => {
   };
 };
 
-/** Factors by tensor name from factors by layer. */
-const tensorFactors = ({ net, factors }: TrainingOptions): ReadonlyMap<string, number> =>
-  new Map(
-    tensorsOf(net).flatMap(({ name, layer }) => {
-      const factor = factors[layer.name];
-      return factor === undefined ? [] : [[name, factor] as const];
-    }),
-  );
-
 /**
  * Trains a net and writes `backbone.safetensors`, `checkpoint.safetensors`, `log.jsonl` and `history.json` into `out`.
  * With 0 epochs the untrained net is written. The same options, seed, images and engine give the same weights, also
@@ -404,7 +395,7 @@ export const train = async (run: TrainingRun, options: TrainingOptions): Promise
       run.tf,
       options.net,
       heads,
-      tensorFactors(options),
+      new Map(Object.entries(options.factors)),
       checkpoint?.weight ?? initialSource(run, options),
       checkpoint?.velocity,
     );

@@ -36,7 +36,7 @@ export interface TrainingOptions {
   readonly kernel: Kernel;
   readonly input: InputNormalisation;
   readonly seed: number;
-  /** Learning-rate factors by layer (`conv1_1`); 0 freezes. */
+  /** Learning-rate factors by tensor (`conv1_1.weight`); 0 freezes. */
   readonly factors: Readonly<Record<string, number>>;
   /** Name and checksum of the weights that training starts from. */
   readonly initialisedFrom?: { readonly file: string; readonly sha256: string } | undefined;
