@@ -137,7 +137,7 @@ describe('openDataset', () => {
       openDataset('cifar', '.'),
       (error) =>
         error instanceof UsageError &&
-        /^Expected one of folder, csv.* for the data set but received "cifar"\.$/.test(error.message),
+        /^Expected one of .*folder, csv.* for the data set but received "cifar"\.$/.test(error.message),
     );
     await assert.rejects(openDataset('toString', '.'), UsageError);
   });
