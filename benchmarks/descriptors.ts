@@ -1,10 +1,11 @@
 // Descriptors on disk by image: rows of the items asked for, stacked over several nets, read a part at a time.
+import { divideByNorm } from '../src/classifiers/predict.js';
 import type { Item } from '../src/datasets/dataset.js';
 import { UsageError, VerydeepError, expected } from '../src/errors.js';
 import { readDescriptors } from '../src/features/part.js';
 import { type FeatureStore, openFeatures } from '../src/features/reader.js';
 import type { NetIdentity, Recipe } from '../src/features/recipe.js';
-import { type Matrix, rowOf } from '../src/matrix.js';
+import type { Matrix } from '../src/matrix.js';
 import type { Skipped } from '../src/progress.js';
 
 /** Descriptors of images, each the stack of one net's or several nets' (late fusion, appendix B). */
@@ -14,7 +15,8 @@ export interface Descriptors {
   readonly hash: string;
   readonly nets: readonly NetIdentity[];
   readonly engine: string;
-  readonly layer: string;
+  /** The layer taken of each store. */
+  readonly layers: readonly string[];
   /** Numbers of a descriptor. */
   readonly columns: number;
   /** Images without a descriptor, with the reason. */
@@ -90,7 +92,7 @@ export const stacked = (stores: readonly FeatureStore[], asked?: string): Descri
     hash: stores.map(({ hash }) => hash).join('+'),
     nets: stores.flatMap(({ nets }) => nets),
     engine: [...new Set(stores.map(({ engine }) => engine))].join(', '),
-    layer: [...new Set(layers)].join(', '),
+    layers,
     columns,
     skipped: [
       ...new Map(stores.flatMap(({ skipped }) => skipped.map((entry) => [entry.id, entry]))).values(),
@@ -132,11 +134,7 @@ export const dividedByNorm = (descriptors: Descriptors, epsilon: number): Descri
   ...descriptors,
   read: async (items) => {
     const matrix = await descriptors.read(items);
-    for (let i = 0; i < matrix.rows; i++) {
-      const row = rowOf(matrix, i);
-      const norm = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0)) + epsilon;
-      row.forEach((value, k) => (row[k] = value / norm));
-    }
+    divideByNorm(matrix, epsilon);
     return matrix;
   },
 });

@@ -94,7 +94,7 @@ export const splitResult = (outcome: SplitOutcome, duplicates: readonly Duplicat
     C: same ? (model.C[0] ?? NaN) : model.C,
     curve: selection?.curve.map(({ C, mean: value }) => ({ C, mean: 100 * value })) ?? [],
     worstGap: Math.max(...model.certificates.map(({ gap }) => gap)),
-    notes: selection?.notes ?? [],
+    notes: [...(selection?.notes ?? []), ...model.notes],
     perClass: outcome.perClass,
     duplicates,
     seconds: outcome.seconds,
@@ -119,7 +119,7 @@ export const summary = (
 /** What the document says of the descriptors. */
 export const describeDescriptors = (descriptors: Descriptors): Results['descriptors'] => ({
   hash: descriptors.hash,
-  layer: descriptors.layer,
+  layer: [...new Set(descriptors.layers)].join(', '),
   columns: descriptors.columns,
   engine: descriptors.engine,
   recipes: descriptors.recipes,

@@ -9,6 +9,7 @@ import { makeFolder, writeFileAtomically } from '../src/files.js';
 import type { Benchmark } from './benchmark.js';
 import { type Descriptors, dividedByNorm, openDescriptors } from './descriptors.js';
 import { type EvaluateOptions, type Evaluation, datasetFor, evaluate, itemsFor } from './evaluate.js';
+import { saveModels } from './models.js';
 import { reportOf } from './report.js';
 import { type Results, describeDescriptors, resultsCsv, splitResult, summary } from './results.js';
 import { writeServerFiles } from './server-files.js';
@@ -28,6 +29,8 @@ export interface RunOptions extends EvaluateOptions {
   readonly layer?: string;
   /** Folder of the results; descriptors go to its `features`. */
   readonly out: string;
+  /** Writes the SVMs of each split to `models`. */
+  readonly saveModels?: boolean;
   /** The command as typed, for the report. */
   readonly command: string;
 }
@@ -123,9 +126,13 @@ export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): P
     protocol.kind === 'official splits' && protocol.server
       ? await writeServerFiles(out, benchmark.name, evaluation.outcomes, protocol.server)
       : undefined;
+  const models = options.saveModels
+    ? await saveModels(out, evaluation.outcomes, descriptors, backbones, benchmark.norm)
+    : undefined;
   const results = document(evaluation, options, seconds, {
     results: ['results.json', 'results.csv'],
     report: ['report.html'],
+    ...(models ? { models } : {}),
     ...(written ? { scores: written.files, server: written.archives } : {}),
   });
   const report = await run('report', () => reportOf(results, evaluation));

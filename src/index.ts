@@ -62,3 +62,4 @@ export type { DownloadOptions, Downloaded, Remote } from './download.js';
 export { type Engine, type EngineName, type EngineOptions, outOfMemory, useEngine } from './engine/engine.js';
 export { type EngineDescription, type EnginesReport, describeEngines } from './engine/describe.js';
 export { type MomentumStep, momentumUpdate } from './engine/momentum.js';
+export { type Photo, type Prediction, type PredictOptions, predictImages } from './classifiers/predict.js';

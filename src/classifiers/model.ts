@@ -1,6 +1,7 @@
 // A trained set of one-vs-rest linear SVMs, and the decision values it gives.
 import { expected } from '../errors.js';
 import type { Matrix } from '../matrix.js';
+import type { Extraction } from './extraction.js';
 import type { Bias, Certificate, Loss } from './problem.js';
 import { products } from './weights.js';
 
@@ -31,6 +32,8 @@ export interface LinearModel extends Fit {
   readonly bias: Bias;
   /** Hash of the recipe that the descriptors were made by; a store of another recipe is refused. */
   readonly recipe?: string;
+  /** How the descriptors were made, where new images shall be described alike. */
+  readonly extraction?: Extraction;
   /** One sigmoid a class, where the model was calibrated. */
   readonly sigmoids?: readonly Sigmoid[];
 }

@@ -36,6 +36,7 @@ interface Options {
   readonly cGrid?: number[];
   readonly solver: 'auto' | 'dual' | 'primal' | 'libsvm';
   readonly seed: number;
+  readonly saveModels?: boolean;
   readonly resume?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -117,6 +118,7 @@ const run = async (name: string, options: Options): Promise<void> => {
         ...given({ threads: options.threads, loss: options.loss, C: options.c, grid: options.cGrid }),
       },
       seed: options.seed,
+      saveModels: options.saveModels ?? false,
       command: ['verydeep', ...process.argv.slice(2)].join(' '),
       onProgress,
     });
@@ -219,6 +221,7 @@ export const command = (): Command =>
         (text: string) => integer(text, '--resamples', 2),
       ),
     )
+    .addOption(new Option('--save-models', 'keep the SVMs of each split, for `verydeep predict`'))
     .addOption(shared.seed())
     .addOption(shared.resume())
     .addOption(shared.json())

@@ -14,6 +14,7 @@ const commands: readonly (() => Promise<Command>)[] = [
   () => import('./train.js').then((m) => m.command()),
   () => import('./extract.js').then((m) => m.command()),
   () => import('./evaluate.js').then((m) => m.command()),
+  () => import('./predict.js').then((m) => m.command()),
   () => import('./doctor.js').then((m) => m.command()),
 ];
 

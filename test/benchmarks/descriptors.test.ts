@@ -44,7 +44,7 @@ describe('descriptors', () => {
   it('takes the only layer there is, and names the layers when another is asked for', () =>
     withFolder(async (folder) => {
       const store = await makeStore(join(folder, 'a'), rows.slice(0, 2), { layer: 'pixels' });
-      assert.equal((await openDescriptors([store])).layer, 'pixels');
+      assert.deepEqual((await openDescriptors([store])).layers, ['pixels']);
       await assert.rejects(openDescriptors([store], 'fc6'), /one of pixels for --layer but received "fc6"/);
     }));
 

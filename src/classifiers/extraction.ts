@@ -1,0 +1,65 @@
+// How a model's descriptors were made, kept in its file, so that new images can be described alike.
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { UsageError, expected } from '../errors.js';
+import { sha256OfFile } from '../files.js';
+import type { NetIdentity, Recipe } from '../features/recipe.js';
+
+/** A net of an extraction, and where its weights lay, relative to the folder of the model's file. */
+export interface ModelNet extends NetIdentity {
+  readonly path?: string;
+}
+
+/** Descriptors as a model wants them: of each stack in turn, one after the other. */
+export interface Extraction {
+  readonly stacks: readonly {
+    readonly recipe: Recipe;
+    readonly nets: readonly ModelNet[];
+    readonly layer: string;
+  }[];
+  /** Descriptors are divided by their norm plus this. */
+  readonly norm?: number;
+}
+
+/**
+ * The weight files of every stack's nets, found by checksum among `given`, else where they lay when the model was made.
+ *
+ * @param modelFile path of the model
+ * @param given weight files from the user
+ * @throws UsageError naming the net that is missing, or a file that the model has no use for
+ */
+export const weightFiles = async (
+  { stacks }: Extraction,
+  modelFile: string,
+  given: readonly string[],
+): Promise<string[][]> => {
+  const hashes = new Map<string, string>();
+  for (const file of given) hashes.set(await sha256OfFile(file), file);
+  const wanted = new Set(stacks.flatMap(({ nets }) => nets.map(({ sha256 }) => sha256)));
+  const foreign = [...hashes].find(([hash]) => !wanted.has(hash));
+  if (foreign) {
+    throw expected(
+      `weights that ${modelFile} was trained with`,
+      '--backbone',
+      foreign[1],
+      `Their SHA-256 is ${foreign[0].slice(0, 16)}….`,
+    );
+  }
+  const find = async ({ sha256, config, path }: ModelNet): Promise<string> => {
+    const file = hashes.get(sha256);
+    if (file !== undefined) return file;
+    const before = path === undefined ? undefined : resolve(dirname(modelFile), path);
+    if (before !== undefined && existsSync(before) && (await sha256OfFile(before)) === sha256) return before;
+    throw new UsageError(
+      `${modelFile} needs the weights of its net ${config} (SHA-256 ${sha256.slice(0, 16)}…), but ` +
+        `${before === undefined ? 'does not know where they are' : `${before} is missing or has changed`}. Give the file with --backbone.`,
+    );
+  };
+  const files: string[][] = [];
+  for (const { nets } of stacks) {
+    const own: string[] = [];
+    for (const net of nets) own.push(await find(net));
+    files.push(own);
+  }
+  return files;
+};

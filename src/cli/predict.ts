@@ -1,0 +1,158 @@
+// `verydeep predict`: classes and scores of new images from saved SVMs.
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import type { Prediction } from '../classifiers/predict.js';
+import { UsageError, expected } from '../errors.js';
+import { writeFileAtomically } from '../files.js';
+import { rowOf } from '../matrix.js';
+import { integer, shared } from './options.js';
+import { exitCodes, note, progressBar, reportSkipped, say, sayJson } from './output.js';
+import { progressLines } from './progress-lines.js';
+import { textTable } from './text-table.js';
+
+interface Options {
+  readonly model?: string;
+  readonly backbone?: string[];
+  readonly top: number;
+  readonly csv?: string;
+  readonly provider: 'cpu' | 'webgpu' | 'cuda';
+  readonly gpu?: number;
+  readonly threads: number;
+  readonly workers?: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** The images named, and those in the folders named, each once, in order. */
+const photosOf = async (paths: readonly string[]) => {
+  const { isImageName } = await import('../datasets/common.js');
+  const found = new Map<string, string>();
+  for (const path of paths) {
+    const kind = await stat(path).catch(() => undefined);
+    if (!kind)
+      throw expected('an image or a folder of images', 'the argument', path, 'There is no such file.');
+    if (!kind.isDirectory()) {
+      found.set(resolve(path), path);
+      continue;
+    }
+    const names = (await readdir(path, { recursive: true })).filter(isImageName).sort();
+    if (names.length === 0) throw new UsageError(`Expected images in the folder ${path} but found none.`);
+    for (const name of names) found.set(resolve(path, name), join(path, name));
+  }
+  return [...found].map(([file, path]) => ({ id: path, path, source: { file } }));
+};
+
+/** Classes by score, best first. */
+const ranked = ({ model, scores }: Prediction, row: number): { name: string; score: number }[] =>
+  [...rowOf(scores, row)]
+    .map((score, c) => ({ name: model.classes[c]!, score }))
+    .sort((a, b) => b.score - a.score);
+
+const csvOf = async (prediction: Prediction): Promise<string> => {
+  const { csvField } = await import('../features/run-record.js');
+  const lines = prediction.photos.map(({ path }, row) => [
+    path,
+    ranked(prediction, row)[0]!.name,
+    ...rowOf(prediction.scores, row),
+  ]);
+  return [['path', 'class', ...prediction.model.classes], ...lines]
+    .map((fields) => `${fields.map((field) => csvField(String(field))).join(',')}\n`)
+    .join('');
+};
+
+const show = async (prediction: Prediction, options: Options): Promise<void> => {
+  const { photos, model, skipped } = prediction;
+  if (options.csv !== undefined) await writeFileAtomically(options.csv, await csvOf(prediction));
+  if (options.json) {
+    sayJson({
+      model: options.model,
+      classes: model.classes,
+      images: photos.map(({ path }, row) => ({
+        path,
+        class: ranked(prediction, row)[0]!.name,
+        scores: Object.fromEntries(ranked(prediction, row).map(({ name, score }) => [name, score])),
+      })),
+      skipped,
+    });
+  } else if (options.csv === undefined) {
+    const best = (row: number): string =>
+      ranked(prediction, row)
+        .slice(0, options.top)
+        .map(({ name, score }) => `${name} ${score.toFixed(3)}`)
+        .join(', ');
+    say(
+      options,
+      textTable(
+        ['Image', 'Classes by score (above 0: yes)'],
+        photos.map(({ path }, row) => [path, best(row)]),
+      ),
+    );
+  } else note(options, `Wrote the scores of ${photos.length} images to ${options.csv}`);
+  reportSkipped(skipped);
+};
+
+const run = async (paths: string[], options: Options): Promise<void> => {
+  const { model, backbone = [], provider, threads, gpu, workers } = options;
+  if (model === undefined) throw expected('a file of saved SVMs', '--model', undefined);
+  const photos = await photosOf(paths);
+  const { predictImages } = await import('../classifiers/predict.js');
+  const { InterruptedError } = await import('../features/extract.js');
+  const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
+  const interrupt = new AbortController();
+  const onSignal = (): void => interrupt.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    const prediction = await predictImages(model, photos, {
+      backbones: backbone,
+      provider,
+      threads,
+      ...(gpu === undefined ? {} : { gpu }),
+      ...(workers === undefined ? {} : { workers }),
+      onProgress,
+      signal: interrupt.signal,
+    });
+    stop();
+    await show(prediction, options);
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    stop();
+    process.stderr.write('Interrupted: no scores were written.\n');
+    process.exitCode = exitCodes.interrupted;
+  } finally {
+    stop();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+};
+
+/** The command. */
+export const command = (): Command =>
+  new Command('predict')
+    .description('classes and scores of new images, from saved SVMs')
+    .argument('<image-or-dir...>', 'images, and folders of images')
+    .addOption(new Option('--model <file>', 'SVMs saved by `verydeep evaluate --save-models`'))
+    .addOption(shared.backbone())
+    .addOption(
+      new Option('--top <n>', 'classes shown for each image')
+        .argParser((text: string) => integer(text, '--top'))
+        .default(3),
+    )
+    .addOption(new Option('--csv <file>', 'write all scores to a table: path, class, one column a class'))
+    .addOption(shared.provider())
+    .addOption(shared.gpu())
+    .addOption(shared.threads())
+    .addOption(shared.workers())
+    .addOption(shared.json())
+    .addOption(shared.quiet())
+    .addHelpText(
+      'after',
+      `
+The images are described with the recipe and the weights that the model was trained with. Weights that moved since
+are given with --backbone and recognised by their checksum.
+
+Examples:
+  verydeep evaluate folder --data photos --backbone vgg16.safetensors --save-models --out runs/photos
+  verydeep predict --model runs/photos/models/split-1.safetensors new-photos/ one-more.jpg
+  verydeep predict --model runs/photos/models/split-1.safetensors --csv scores.csv new-photos/`,
+    )
+    .action(run);
