@@ -14,7 +14,7 @@ export interface Architecture {
   readonly blocks: number;
   /** Side of the square training crop in pixels [224], a multiple of 2^blocks. */
   readonly inputSize: number;
-  /** Units of fc6 and fc7 [4096]. */
+  /** Units of fc6 and fc7 [4096]; 0, with 0 outputs, for the convolutions alone (Keras's "notop" files). */
   readonly fullyConnected: number;
   /** Units of fc8: classes, and superclasses after them where the net was trained with both [1000]. */
   readonly outputs: number;
@@ -99,7 +99,10 @@ export const architecture = (options: Partial<Architecture> & { readonly config:
     ['--fully-connected', fullyConnected],
     ['outputs', outputs],
   ] as const) {
-    if (!(Number.isInteger(value) && value >= 1)) throw expected('a whole number of at least 1', flag, value);
+    const least = fullyConnected === 0 && outputs === 0 ? 0 : 1;
+    if (!(Number.isInteger(value) && value >= least)) {
+      throw expected('a whole number of at least 1', flag, value);
+    }
   }
   return { config, width, blocks, inputSize, fullyConnected, outputs };
 };
@@ -127,6 +130,7 @@ export const layersOf = (net: Architecture): readonly Layer[] => {
     layers.push({ kind: 'pool', name: `pool${block}` });
   }
   const { fullyConnected: units } = net;
+  if (units === 0) return layers;
   layers.push(
     { kind: 'dense', name: 'fc6', inputs, outputs: units, kernel: lastMapSide(net) },
     { kind: 'dense', name: 'fc7', inputs: units, outputs: units, kernel: 1 },

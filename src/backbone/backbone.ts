@@ -48,7 +48,8 @@ const isNames = (value: unknown): value is string[] =>
 const isTriple = (value: unknown): value is number[] =>
   Array.isArray(value) && value.length === 3 && value.every((x) => Number.isFinite(x));
 
-const checkInput = (path: string, input: unknown): InputNormalisation => {
+/** Checks a normalisation field by field. @throws UsageError naming file and field */
+export const checkInput = (path: string, input: unknown): InputNormalisation => {
   const at = (field: string) => `input.${field} in the metadata of ${path}`;
   if (!isRecord(input)) throw expected('an object', `input in the metadata of ${path}`, input);
   const { order, scale, mean, std } = input;
