@@ -37,7 +37,8 @@ const layerOf = (file: FileBytes, message: Message, form: Form): CaffeLayer => {
   for (const field of fieldsOf(file, message)) {
     if (form === 'v1' && field.number === 1 && isBytes(field)) return layerOf(file, field, 'v0');
     if (field.number === numbers.name) name = textOf(file, field);
-    else if (field.number === numbers.type) type = field.kind === 'varint' ? field.value : textOf(file, field);
+    else if (field.number === numbers.type)
+      type = field.kind === 'varint' ? field.value : textOf(file, field);
     else if (field.number === numbers.blobs && isBytes(field)) blobs.push(field);
   }
   return { name, type, blobs };
@@ -50,7 +51,8 @@ const blobOf = (file: FileBytes, message: Message, name: string): SourceTensor =
   let data: Message | undefined;
   let dtype: 'F32' | 'F64' = 'F32';
   for (const field of fieldsOf(file, message)) {
-    if (field.number >= 1 && field.number <= 4 && field.kind === 'varint') old[field.number - 1] = field.value;
+    if (field.number >= 1 && field.number <= 4 && field.kind === 'varint')
+      old[field.number - 1] = field.value;
     else if (field.number === 7 && isBytes(field)) {
       shape = [...fieldsOf(file, field)].flatMap((f) => (f.number === 1 ? intsOf(file, f) : []));
     } else if (field.number === 5 || field.number === 8) {
@@ -104,7 +106,11 @@ export const openCaffe = (path: string): Promise<WeightSource> => {
     }
     const strange = layers.find(({ type, blobs }) => blobs.length > 0 && unknown.includes(type));
     if (strange) {
-      throw expected('only convolutions and inner products with weights', `the layer ${strange.name} of ${path}`, strange.type);
+      throw expected(
+        'only convolutions and inner products with weights',
+        `the layer ${strange.name} of ${path}`,
+        strange.type,
+      );
     }
     const weighted = layers.filter(
       ({ type, blobs }) => blobs.length > 0 && [...convolution, ...innerProduct].includes(type),

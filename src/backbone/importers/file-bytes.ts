@@ -40,7 +40,7 @@ export class FileBytes {
   read(offset: number, length: number): Uint8Array {
     this.check(offset, length);
     const bytes = new Uint8Array(length);
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const count = readSync(this.#fd, bytes, done, length - done, offset + done);
       if (count === 0) throw this.wrong(`it ends at byte ${offset + done}`);
       done += count;

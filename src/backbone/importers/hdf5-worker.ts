@@ -18,21 +18,25 @@ export interface Hdf5Index {
 
 /** A request: the index of a file, or rows [from, to) of a dataset of the file that was opened last. */
 export type Hdf5Request =
-  { readonly open: string; readonly size: number } | { readonly dataset: string; readonly from: number; readonly to: number };
+  | { readonly open: string; readonly size: number }
+  | { readonly dataset: string; readonly from: number; readonly to: number };
 
 export type Hdf5Reply = { readonly result: Hdf5Index | Float32Array } | { readonly failure: string };
 
 const MAX_OBJECTS = 10_000;
 const MAX_DEPTH = 12;
+/** HDF5's class of floating-point types. */
+const FLOAT = 1;
 /** How much smaller deflate can make a run of equal bytes. */
 const MOST_COMPRESSED = 1040;
 
 let file: InstanceType<typeof h5wasm.File> | undefined;
 
 const describe = (dataset: InstanceType<typeof h5wasm.Dataset>, size: number): Hdf5Dataset | undefined => {
-  const { shape, dtype, filters } = dataset;
-  if (shape === null || (dtype !== '<f4' && dtype !== '<f8')) return undefined;
-  const bytes = shape.reduce((a, b) => a * b, 1) * (dtype === '<f4' ? 4 : 8);
+  const { shape, filters, metadata } = dataset;
+  const isFloat = metadata.type === FLOAT && !metadata.vlen && [4, 8].includes(metadata.size);
+  if (shape === null || !isFloat) return undefined;
+  const bytes = shape.reduce((a, b) => a * b, 1) * metadata.size;
   if (bytes > size * (filters.length > 0 ? MOST_COMPRESSED : 1)) {
     throw new Error(`the dataset ${dataset.path} announces ${bytes} bytes, more than the file can hold`);
   }
@@ -83,13 +87,12 @@ parentPort!.on('message', (request: Hdf5Request) => {
   let reply: Hdf5Reply;
   try {
     const result =
-      'open' in request
-        ? index(request.open, request.size)
-        : rows(request.dataset, request.from, request.to);
+      'open' in request ? index(request.open, request.size) : rows(request.dataset, request.from, request.to);
     reply = { result };
   } catch (error) {
     reply = { failure: messageOf(error) };
   }
-  const transfer = 'result' in reply && reply.result instanceof Float32Array ? [reply.result.buffer as ArrayBuffer] : [];
+  const transfer =
+    'result' in reply && reply.result instanceof Float32Array ? [reply.result.buffer as ArrayBuffer] : [];
   parentPort!.postMessage(reply, transfer);
 });

@@ -63,7 +63,9 @@ export class Hdf5Worker {
  */
 export const openHdf5 = async (path: string, worker = new Hdf5Worker()): Promise<Hdf5> => {
   const wrong = (error: unknown): UsageError =>
-    new UsageError(`The HDF5 file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+    new UsageError(
+      `The HDF5 file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`,
+    );
   try {
     const file = new FileBytes(path);
     file.close();

@@ -22,7 +22,8 @@ export interface ImportOptions {
 
 const checkCount = (path: string, tensor: SourceTensor, count: number): void => {
   const received = tensor.shape.reduce((a, b) => a * b, 1);
-  if (received !== count) throw expected(`${count} numbers`, `the tensor ${tensor.name} of ${path}`, tensor.shape);
+  if (received !== count)
+    throw expected(`${count} numbers`, `the tensor ${tensor.name} of ${path}`, tensor.shape);
 };
 
 /** A kernel and bias with the batch normalisation after them folded in. */
@@ -34,7 +35,10 @@ const folded = async (
   const { gamma, beta, mean, variance, epsilon } = layer.norm!;
   for (const tensor of [gamma, beta, mean, variance]) checkCount(path, tensor, sizes.o);
   const [g, b, m, v] = (await Promise.all([gamma, beta, mean, variance].map(readAll))) as [
-    Float32Array, Float32Array, Float32Array, Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
   ];
   const before = layer.bias ? await readAll(layer.bias) : new Float32Array(sizes.o);
   const factor = Float64Array.from(g, (value, o) => value / Math.sqrt(v[o]! + epsilon));
@@ -42,7 +46,8 @@ const folded = async (
   const perOutput = sizes.i * sizes.h * sizes.w;
   let done = 0;
   for await (const piece of toOihw(layer.kernel, layer.axes, sizes)) {
-    for (let i = 0; i < piece.length; i++) kernel[done + i] = piece[i]! * factor[Math.floor((done + i) / perOutput)]!;
+    for (let i = 0; i < piece.length; i++)
+      kernel[done + i] = piece[i]! * factor[Math.floor((done + i) / perOutput)]!;
     done += piece.length;
   }
   const bias = Float32Array.from(before, (value, o) => (value - m[o]!) * factor[o]! + b[o]!);

@@ -39,9 +39,9 @@ const natural = new Intl.Collator('en', { numeric: true });
 const byPaths = ({ datasets }: Hdf5Index): { path: string; name: string }[] =>
   datasets
     .map(({ path }) => ({ path, match: /(?:^|\/)layers\/([^/]+)\/vars\/([01])$/.exec(path) }))
-    .filter(({ match }) => match !== null)
-    .sort((a, b) => natural.compare(a.path, b.path))
-    .map(({ path, match }) => ({ path, name: `${match![1]!}/${match![2]!}` }));
+    .flatMap(({ path, match }) => (match ? [{ path, layer: match[1]!, part: match[2]! }] : []))
+    .sort((a, b) => natural.compare(a.layer, b.layer) || natural.compare(a.part, b.part))
+    .map(({ path, layer, part }) => ({ path, name: `${layer}/${part}` }));
 
 const normalized = (path: string): string => join('/', path);
 

@@ -36,16 +36,20 @@ export class MatStream {
   async #next(): Promise<boolean> {
     if (!this.#chunks) {
       const { path, offset, length, compressed } = this.#variable;
-      this.#source = createReadStream(path, { start: offset, end: offset + length - 1, highWaterMark: 1 << 20 });
+      this.#source = createReadStream(path, {
+        start: offset,
+        end: offset + length - 1,
+        highWaterMark: 1 << 20,
+      });
       const bytes = compressed
         ? pipeline(this.#source, createInflate({ chunkSize: 1 << 20 }), () => undefined)
         : this.#source;
       this.#chunks = (bytes as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
     }
     try {
-      const { value, done } = await this.#chunks.next();
-      if (done === true) return false;
-      this.#chunk = value;
+      const next = await this.#chunks.next();
+      if (next.done === true) return false;
+      this.#chunk = next.value;
       return true;
     } catch (error) {
       throw this.wrong(messageOf(error));
@@ -63,7 +67,7 @@ export class MatStream {
 
   /** Hands on the next `count` bytes in the pieces in which they come. */
   async #pass(count: number, take: (piece: Uint8Array) => void): Promise<void> {
-    for (let left = count; left > 0; ) {
+    for (let left = count; left > 0;) {
       if (this.#chunk.length === 0 && !(await this.#next())) {
         throw this.wrong(`it ends ${left} bytes early`);
       }

@@ -80,7 +80,8 @@ class MatWalker {
   async #numbers(): Promise<number[]> {
     const tag = await this.#tag();
     const type = numberTypes[tag.type];
-    if (!type || tag.bytes > 1 << 16 || tag.bytes % type.bytes) throw this.stream.wrong('a list of numbers that is none');
+    if (!type || tag.bytes > 1 << 16 || tag.bytes % type.bytes)
+      throw this.stream.wrong('a list of numbers that is none');
     return Array.from(type.read(await this.#data(tag)));
   }
 
@@ -98,7 +99,9 @@ class MatWalker {
     const type = numberTypes[tag.type];
     const count = shape.reduce((a, b) => a * b, 1);
     if (!type || tag.bytes !== count * type.bytes) {
-      throw this.stream.wrong(`an array ${JSON.stringify(shape)} with ${tag.bytes} bytes of type ${tag.type}`);
+      throw this.stream.wrong(
+        `an array ${JSON.stringify(shape)} with ${tag.bytes} bytes of type ${tag.type}`,
+      );
     }
     const { stream } = this;
     const at = stream.position;
@@ -130,7 +133,10 @@ class MatWalker {
     const names = Buffer.from(await this.#text(), 'utf8');
     if (width < 1 || width > 64 || names.length % width) throw this.stream.wrong('field names that are none');
     const fields = Array.from({ length: names.length / width }, (_, i) =>
-      names.subarray(i * width, (i + 1) * width).toString('utf8').replace(/\0.*$/s, ''),
+      names
+        .subarray(i * width, (i + 1) * width)
+        .toString('utf8')
+        .replace(/\0.*$/s, ''),
     );
     const values: MatStruct[] = [];
     for (let i = 0; i < count; i++) {
@@ -151,7 +157,8 @@ class MatWalker {
     const [flags = 0] = await this.#numbers();
     const shape = await this.#numbers();
     const name = await this.#text();
-    if (shape.length > 32 || shape.some((n) => !Number.isInteger(n) || n < 0)) throw this.stream.wrong('a shape that is none');
+    if (shape.length > 32 || shape.some((n) => !Number.isInteger(n) || n < 0))
+      throw this.stream.wrong('a shape that is none');
     const kind = flags & 0xff;
     const count = shape.reduce((a, b) => a * b, 1);
     let value: MatValue;
@@ -183,7 +190,7 @@ export const openMat = async (path: string): Promise<MatFile> => {
     const mark = file.text(126, 2);
     if (mark !== 'IM') throw expected('a little-endian MATLAB 5 file', path, mark);
     const variables = new Map<string, MatValue>();
-    for (let at = 128; at < file.size; ) {
+    for (let at = 128; at < file.size;) {
       const tag = Buffer.from(file.read(at, 8));
       const [type, length] = [tag.readUInt32LE(0), tag.readUInt32LE(4)];
       if (type !== MATRIX && type !== COMPRESSED) throw file.wrong(`no variable at byte ${at}`);

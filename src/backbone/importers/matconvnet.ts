@@ -4,7 +4,7 @@ import { type MatArray, type MatFile, type MatValue, openMat } from './mat.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets, readAll } from './source.js';
 
 const isArray = (value: MatValue): value is MatArray =>
-  typeof value === 'object' && !Array.isArray(value) && value.kind === 'array';
+  typeof value === 'object' && !Array.isArray(value);
 
 /** A field of a struct (or of the only element of a struct array). */
 const field = (value: MatValue, name: string): MatValue => {
@@ -16,7 +16,7 @@ const field = (value: MatValue, name: string): MatValue => {
 
 const texts = (value: MatValue): string[] | undefined =>
   Array.isArray(value) && value.length > 0 && value.every((text) => typeof text === 'string')
-    ? (value as string[])
+    ? (value)
     : undefined;
 
 /** In C order the axes are reversed: [out, in, columns, rows]. Trailing axes of 1 are not written by MATLAB. */
@@ -56,7 +56,9 @@ const meanOf = async (path: string, average: MatValue): Promise<number[] | undef
   if (count % 3 !== 0 || count === 0) throw expected('an average of three colours', path, average.shape);
   const numbers = await readAll({ ...average, name: 'average' });
   const plane = count / 3;
-  return [0, 1, 2].map((c) => numbers.subarray(c * plane, (c + 1) * plane).reduce((a, b) => a + b, 0) / plane);
+  return [0, 1, 2].map(
+    (c) => numbers.subarray(c * plane, (c + 1) * plane).reduce((a, b) => a + b, 0) / plane,
+  );
 };
 
 const openModel = async (path: string, file: MatFile): Promise<WeightSource> => {

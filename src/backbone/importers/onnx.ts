@@ -7,7 +7,12 @@ import { NOTE, readNote } from './safetensors.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets } from './source.js';
 
 /** TensorProto.DataType of the floating-point types. */
-const types: Readonly<Record<number, 'F32' | 'F16' | 'F64' | 'BF16'>> = { 1: 'F32', 10: 'F16', 11: 'F64', 16: 'BF16' };
+const types: Readonly<Record<number, 'F32' | 'F16' | 'F64' | 'BF16'>> = {
+  1: 'F32',
+  10: 'F16',
+  11: 'F64',
+  16: 'BF16',
+};
 const sizes = { F32: 4, F16: 2, F64: 8, BF16: 2 } as const;
 
 interface Node {
@@ -15,7 +20,10 @@ interface Node {
   readonly name: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  readonly attributes: ReadonlyMap<string, { readonly int?: number; readonly float?: number; readonly tensor?: Message }>;
+  readonly attributes: ReadonlyMap<
+    string,
+    { readonly int?: number; readonly float?: number; readonly tensor?: Message }
+  >;
 }
 
 const attributeOf = (file: FileBytes, message: Message) => {
@@ -93,7 +101,8 @@ const tensorOf = (file: FileBytes, folder: Folder, message: Message, given = '')
     if (field.number === 1) shape.push(...intsOf(file, field));
     else if (field.number === 2 && field.kind === 'varint') type = field.value;
     else if (field.number === 8) name = textOf(file, field);
-    else if ((field.number === 4 || field.number === 9 || field.number === 10) && isBytes(field)) data = field;
+    else if ((field.number === 4 || field.number === 9 || field.number === 10) && isBytes(field))
+      data = field;
     else if (field.number === 13 && isBytes(field)) external.set(...entryOf(file, field));
     else if (field.number === 14 && field.kind === 'varint') location = field.value;
   }
@@ -151,10 +160,15 @@ const layersOf = (path: string, { nodes, tensors }: Graph): SourceLayer[] => {
       const [kernel, bias] = [weight(node, 1), weight(node, 2)];
       if (!kernel) throw expected('constant weights', `the node ${name} of ${path}`, node.inputs[1]);
       const transposed = node.op === 'Conv' || node.attributes.get('transB')?.int === 1;
-      const flat: SourceTensor | undefined = bias && { ...bias, shape: [bias.shape.reduce((a, b) => a * b, 1)] };
+      const flat: SourceTensor | undefined = bias && {
+        ...bias,
+        shape: [bias.shape.reduce((a, b) => a * b, 1)],
+      };
       layers.push({ name, kernel, axes: transposed ? 'oihw' : 'ihwo', ...(flat ? { bias: flat } : {}) });
     } else if (node.op === 'MatMul' && weight(node, 1)) {
-      const add = nodes.slice(at + 1).find(({ op, inputs }) => op === 'Add' && inputs.includes(node.outputs[0]!));
+      const add = nodes
+        .slice(at + 1)
+        .find(({ op, inputs }) => op === 'Add' && inputs.includes(node.outputs[0]!));
       const bias = add && (weight(add, 0) ?? weight(add, 1));
       layers.push({ name, kernel: weight(node, 1)!, axes: 'ihwo', ...(bias ? { bias } : {}) });
     } else if (node.op === 'BatchNormalization') {
@@ -184,7 +198,10 @@ export const openOnnx = (path: string): Promise<WeightSource> => {
         if (key === NOTE) note = value;
       }
     }
-    if (!graph) throw new UsageError(`Expected a graph in the ONNX model ${basename(path)} (${path}) but received none.`);
+    if (!graph)
+      throw new UsageError(
+        `Expected a graph in the ONNX model ${basename(path)} (${path}) but received none.`,
+      );
     return Promise.resolve({
       format: 'onnx',
       layers: layersOf(path, graph),

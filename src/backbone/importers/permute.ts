@@ -53,7 +53,8 @@ async function* transposedPlanes(tensor: SourceTensor, { h, w }: Sizes): AsyncGe
   for await (const piece of wholeUnits(tensor.chunks(), h * w)) {
     const result = new Float32Array(piece.length);
     for (let plane = 0; plane < piece.length; plane += h * w) {
-      for (let x = 0; x < w; x++) for (let y = 0; y < h; y++) result[plane + y * w + x] = piece[plane + x * h + y]!;
+      for (let x = 0; x < w; x++)
+        for (let y = 0; y < h; y++) result[plane + y * w + x] = piece[plane + x * h + y]!;
     }
     yield result;
   }

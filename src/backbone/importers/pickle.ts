@@ -68,7 +68,8 @@ const isTensor = (value: PickledValue | undefined): value is PickledTensor =>
 
 /** All that a checkpoint may "call", and what we build instead. */
 const builders: Readonly<Record<string, (args: PickledValue[]) => PickledValue | undefined>> = {
-  'collections OrderedDict': (args) => (args.length === 0 ? new Map<PickledValue, PickledValue>() : undefined),
+  'collections OrderedDict': (args) =>
+    args.length === 0 ? new Map<PickledValue, PickledValue>() : undefined,
   'torch._utils _rebuild_tensor': ([storage, offset, shape, strides]) =>
     isStorage(storage) && isIndex(offset) && isIndices(shape) && isIndices(strides)
       ? { kind: 'tensor', storage, offset, shape, strides }
@@ -218,7 +219,9 @@ class Unpickler {
     const id = this.#pop();
     const [tag, type, key, , count] = Array.isArray(id) ? id : [];
     const name =
-      typeof type === 'object' && type !== null && 'kind' in type && type.kind === 'callable' ? type.name : '';
+      typeof type === 'object' && type !== null && 'kind' in type && type.kind === 'callable'
+        ? type.name
+        : '';
     const dtype = storages[name];
     if (tag !== 'storage' || dtype === undefined || typeof key !== 'string' || !isIndex(count)) {
       throw this.#wrong('a reference that is no storage of numbers');
@@ -277,7 +280,8 @@ class Unpickler {
       const opcode = this.#byte();
       if (opcode === 0x2e) return this.#pop(); // STOP
       const act = this.#opcodes[opcode];
-      if (!act) throw this.#wrong(`the pickle instruction 0x${opcode.toString(16)}, which no weight file needs,`);
+      if (!act)
+        throw this.#wrong(`the pickle instruction 0x${opcode.toString(16)}, which no weight file needs,`);
       act();
     }
   }

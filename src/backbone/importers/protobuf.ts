@@ -32,7 +32,7 @@ const varint = (file: FileBytes, at: number, end: number): { value: number; next
  */
 export function* fieldsOf(file: FileBytes, { offset, length }: Message): Generator<Field> {
   const end = offset + length;
-  for (let at = offset; at < end; ) {
+  for (let at = offset; at < end;) {
     const key = varint(file, at, end);
     const [number, wire] = [Math.floor(key.value / 8), key.value % 8];
     if (number < 1 || number >= 2 ** 29) throw file.wrong(`no field of a message at byte ${at}`);
@@ -48,7 +48,9 @@ export function* fieldsOf(file: FileBytes, { offset, length }: Message): Generat
     } else if (wire === 2) {
       const { value, next } = varint(file, key.next, end);
       if (next + value > end) {
-        throw file.wrong(`the field ${number} at byte ${at} announces ${value} bytes, ${end - next} are left`);
+        throw file.wrong(
+          `the field ${number} at byte ${at} announces ${value} bytes, ${end - next} are left`,
+        );
       }
       yield { number, kind: 'bytes', offset: next, length: value };
       at = next + value;
@@ -61,7 +63,7 @@ export const intsOf = (file: FileBytes, field: Field): number[] => {
   if (field.kind === 'varint') return [field.value];
   if (field.kind === 'fixed') throw file.wrong(`the field ${field.number} is no whole number`);
   const values: number[] = [];
-  for (let at = field.offset; at < field.offset + field.length; ) {
+  for (let at = field.offset; at < field.offset + field.length;) {
     const { value, next } = varint(file, at, field.offset + field.length);
     if (values.push(value) > 64) throw file.wrong(`a shape of more than 64 axes at byte ${field.offset}`);
     at = next;

@@ -4,7 +4,8 @@ import { type Architecture, type Config, configs, weightedLayersOf } from '../ar
 import type { Sizes } from './permute.js';
 import type { SourceLayer, WeightSource } from './source.js';
 
-const shapeText = (layer: SourceLayer): string => `${layer.name} (${layer.axes} ${shown(layer.kernel.shape)})`;
+const shapeText = (layer: SourceLayer): string =>
+  `${layer.name} (${layer.axes} ${shown(layer.kernel.shape)})`;
 
 /**
  * Sizes of a layer's kernel. A matrix is a kernel over a map: the number of its input channels must be given, and its
@@ -42,7 +43,12 @@ interface Candidate {
 const MAX_SIDE = 1 << 16;
 
 /** How far a row of kernels agrees with a configuration of so many blocks. */
-const compare = (all: readonly Sizes[], layers: readonly SourceLayer[], config: Config, blocks: number): Candidate => {
+const compare = (
+  all: readonly Sizes[],
+  layers: readonly SourceLayer[],
+  config: Config,
+  blocks: number,
+): Candidate => {
   const first = all[0]!;
   const trial = { config, blocks, width: first.o / 64, inputSize: 2 ** blocks };
   const convs = weightedLayersOf({ ...trial, fullyConnected: 1, outputs: 1 }).length - 3;
@@ -90,7 +96,11 @@ export const recogniseNet = (
   for (const layer of layers) {
     const size = sizesOf(path, layer, channels);
     if (Object.values(size).some((n) => n < 1 || n > MAX_SIDE * MAX_SIDE)) {
-      throw expected('a kernel that is not empty', `the layer ${shapeText(layer)} of ${path}`, layer.kernel.shape);
+      throw expected(
+        'a kernel that is not empty',
+        `the layer ${shapeText(layer)} of ${path}`,
+        layer.kernel.shape,
+      );
     }
     channels = size.o;
     sizes.push(size);

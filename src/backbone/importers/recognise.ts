@@ -7,15 +7,27 @@ import { legacyMagic } from './torch.js';
 
 /** The kinds of files, and what reads them. Each module is loaded when it is needed. */
 export const formats = {
-  safetensors: { title: 'safetensors', open: () => import('./safetensors.js').then((m) => m.openSafetensorsSource) },
+  safetensors: {
+    title: 'safetensors',
+    open: () => import('./safetensors.js').then((m) => m.openSafetensorsSource),
+  },
   torch: { title: 'torch checkpoint (zip)', open: () => import('./torch.js').then((m) => m.openTorchZip) },
-  'torch-legacy': { title: 'torch checkpoint (before 1.6)', open: () => import('./torch.js').then((m) => m.openTorchLegacy) },
-  hdf5: { title: 'Keras HDF5', open: () => import('./keras.js').then((m) => (path: string) => m.openKeras(path)) },
+  'torch-legacy': {
+    title: 'torch checkpoint (before 1.6)',
+    open: () => import('./torch.js').then((m) => m.openTorchLegacy),
+  },
+  hdf5: {
+    title: 'Keras HDF5',
+    open: () => import('./keras.js').then((m) => (path: string) => m.openKeras(path)),
+  },
   mat: { title: 'MATLAB 5', open: () => import('./matconvnet.js').then((m) => m.openMatConvNet) },
   tfjs: { title: 'TensorFlow.js model.json', open: () => import('./tfjs.js').then((m) => m.openTfjs) },
   caffe: { title: 'Caffe', open: () => import('./caffe.js').then((m) => m.openCaffe) },
   onnx: { title: 'ONNX', open: () => import('./onnx.js').then((m) => m.openOnnx) },
-} as const satisfies Record<string, { title: string; open: () => Promise<(path: string) => Promise<WeightSource>> }>;
+} as const satisfies Record<
+  string,
+  { title: string; open: () => Promise<(path: string) => Promise<WeightSource>> }
+>;
 
 export type WeightFormat = keyof typeof formats;
 

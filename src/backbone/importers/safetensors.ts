@@ -15,7 +15,7 @@ export const readNote = (path: string, text: string | undefined): Partial<Weight
   try {
     const { input, classes } = JSON.parse(text) as { input?: unknown; classes?: unknown };
     const isNames = Array.isArray(classes) && classes.every((name) => typeof name === 'string');
-    return { input: checkInput(path, input), ...(isNames ? { classes: classes as string[] } : {}) };
+    return { input: checkInput(path, input), ...(isNames ? { classes: classes } : {}) };
   } catch (error) {
     throw new UsageError(`The note ${NOTE} in ${path} is damaged. ${messageOf(error)}`);
   }

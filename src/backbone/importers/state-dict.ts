@@ -75,16 +75,14 @@ export const stateDictLayers = (
   for (const name of head ?? []) layers.push(plain(name));
   const stray = [...tensors.keys()].find((name) => !used.has(name) && !name.endsWith('num_batches_tracked'));
   if (stray !== undefined) {
-    throw new UsageError(`Expected only the weights of a VGG net in ${path} but received the tensor ${prefix}${stray} too.`);
+    throw new UsageError(
+      `Expected only the weights of a VGG net in ${path} but received the tensor ${prefix}${stray} too.`,
+    );
   }
   return layers;
 };
 
-const normOf = (
-  path: string,
-  name: string,
-  take: (name: string) => SourceTensor | undefined,
-): SourceNorm => {
+const normOf = (path: string, name: string, take: (name: string) => SourceTensor | undefined): SourceNorm => {
   const part = (suffix: string): SourceTensor => {
     const tensor = take(`${name}.${suffix}`);
     if (!tensor) throw expected(`a tensor ${name}.${suffix} of its batch normalisation`, path, 'none');

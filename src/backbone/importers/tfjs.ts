@@ -34,12 +34,16 @@ const entryOf = (path: string, spec: unknown, offset: number): Entry => {
   if (!isRecord(spec) || typeof spec['name'] !== 'string' || !isShape(spec['shape'])) {
     throw expected('name and shape', at, spec);
   }
-  const { name, shape, dtype, quantization } = spec as Record<string, unknown> & { name: string; shape: number[] };
+  const { name, shape, dtype, quantization } = spec as Record<string, unknown> & {
+    name: string;
+    shape: number[];
+  };
   const { dtype: stored = dtype, scale = 1, min = 0 } = isRecord(quantization) ? quantization : {};
   if (typeof stored !== 'string' || !Object.hasOwn(types, stored) || dtype !== 'float32') {
     throw expected('float32 weights', `${name} in ${path}`, stored === 'float32' ? dtype : stored);
   }
-  if (typeof scale !== 'number' || typeof min !== 'number') throw expected('scale and min', `${name} in ${path}`, quantization);
+  if (typeof scale !== 'number' || typeof min !== 'number')
+    throw expected('scale and min', `${name} in ${path}`, quantization);
   const length = shape.reduce((a, b) => a * b, 1) * types[stored as ShardType];
   return { name, shape, stored: stored as ShardType, scale, min, offset, length };
 };
@@ -55,7 +59,8 @@ class Shards {
   }
 
   *read(offset: number, length: number, step: number): Generator<Uint8Array> {
-    for (let done = 0; done < length; done += step) yield this.#join(offset + done, Math.min(step, length - done));
+    for (let done = 0; done < length; done += step)
+      yield this.#join(offset + done, Math.min(step, length - done));
   }
 
   #join(offset: number, length: number): Uint8Array {
@@ -109,10 +114,7 @@ const openShards = (path: string, paths: unknown, opened: FileBytes[]): Shards =
 };
 
 /** Kernel and bias of each layer, in the order of the list; anything else is refused. */
-export const kernelsAndBiases = (
-  path: string,
-  tensors: readonly SourceTensor[],
-): readonly SourceLayer[] => {
+export const kernelsAndBiases = (path: string, tensors: readonly SourceTensor[]): readonly SourceLayer[] => {
   const layers = new Map<string, { kernel?: SourceTensor; bias?: SourceTensor }>();
   for (const tensor of tensors) {
     const name = tensor.name.replace(/\/[^/]*$/, '');
@@ -120,7 +122,11 @@ export const kernelsAndBiases = (
     layers.set(name, layer);
     const part = tensor.shape.length === 1 ? 'bias' : 'kernel';
     if (layer[part] || ![1, 2, 4].includes(tensor.shape.length)) {
-      throw expected('layers of one kernel and one bias', `the weights ${tensor.name} of ${path}`, tensor.shape);
+      throw expected(
+        'layers of one kernel and one bias',
+        `the weights ${tensor.name} of ${path}`,
+        tensor.shape,
+      );
     }
     layer[part] = tensor;
   }
@@ -146,10 +152,19 @@ const readModel = (path: string): Record<string, unknown> => {
     throw expected('a TensorFlow.js model (JSON)', path, messageOf(error));
   }
   if (!isRecord(model) || !Array.isArray(model['weightsManifest'])) {
-    throw expected('a TensorFlow.js layers model with a weightsManifest', path, isRecord(model) ? Object.keys(model) : model);
+    throw expected(
+      'a TensorFlow.js layers model with a weightsManifest',
+      path,
+      isRecord(model) ? Object.keys(model) : model,
+    );
   }
   if (model['format'] === 'graph-model') {
-    throw expected('a layers model', path, 'a graph model, whose layers are no longer told apart', 'Convert the Keras model with --output_format=tfjs_layers_model.');
+    throw expected(
+      'a layers model',
+      path,
+      'a graph model, whose layers are no longer told apart',
+      'Convert the Keras model with --output_format=tfjs_layers_model.',
+    );
   }
   return model;
 };
@@ -162,14 +177,20 @@ export const openTfjs = (path: string): Promise<WeightSource> => {
   try {
     const tensors: SourceTensor[] = [];
     for (const group of model['weightsManifest'] as unknown[]) {
-      if (!isRecord(group) || !Array.isArray(group['weights'])) throw expected('paths and weights', path, group);
+      if (!isRecord(group) || !Array.isArray(group['weights']))
+        throw expected('paths and weights', path, group);
       const shards = openShards(path, group['paths'], opened);
       let offset = 0;
       for (const spec of group['weights']) {
         const entry = entryOf(path, spec, offset);
         offset += entry.length;
         if (offset > shards.size) {
-          throw expected(`shards of at least ${offset} bytes`, `the weights ${entry.name} of ${path}`, shards.size, 'A shard is missing or cut short.');
+          throw expected(
+            `shards of at least ${offset} bytes`,
+            `the weights ${entry.name} of ${path}`,
+            shards.size,
+            'A shard is missing or cut short.',
+          );
         }
         tensors.push(tensorOf(shards, entry));
       }

@@ -20,7 +20,22 @@ interface Place {
 }
 
 /** First bytes of the older form: a pickle of torch's magic number 0x1950a86a20f9469cfc6c. */
-export const legacyMagic = Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19);
+export const legacyMagic = Uint8Array.of(
+  0x80,
+  2,
+  0x8a,
+  10,
+  0x6c,
+  0xfc,
+  0x9c,
+  0x46,
+  0xf9,
+  0x20,
+  0x6a,
+  0xa8,
+  0x50,
+  0x19,
+);
 
 const dictionaryKeys = ['state_dict', 'model_state_dict', 'model', 'net', 'weights'] as const;
 
@@ -70,9 +85,12 @@ const tensorOf = (
   const { storage, offset, shape, strides } = tensor;
   const count = shape.reduce((a, b) => a * b, 1);
   const bytes = elementBytes[storage.dtype];
-  const last = count === 0 ? -1 : shape.reduce((sum, n, axis) => sum + (n - 1) * (strides[axis] ?? 0), offset);
+  const last =
+    count === 0 ? -1 : shape.reduce((sum, n, axis) => sum + (n - 1) * (strides[axis] ?? 0), offset);
   if (strides.length !== shape.length || count > storage.count || last >= storage.count) {
-    throw file.wrong(`the tensor ${name} (${JSON.stringify(shape)}) is larger than its storage of ${storage.count}`);
+    throw file.wrong(
+      `the tensor ${name} (${JSON.stringify(shape)}) is larger than its storage of ${storage.count}`,
+    );
   }
   const place = placeOf(storage);
   if (place.length !== storage.count * bytes) {
@@ -123,7 +141,8 @@ const MAX_ENTRIES = 10_000;
 const zipEntries = async (file: FileBytes): Promise<Map<string, Place>> => {
   const zip = await yauzl.openPromise(file.path, { lazyEntries: true, autoClose: false });
   try {
-    if (zip.entryCount > MAX_ENTRIES) throw file.wrong(`its zip directory announces ${zip.entryCount} entries`);
+    if (zip.entryCount > MAX_ENTRIES)
+      throw file.wrong(`its zip directory announces ${zip.entryCount} entries`);
     const places = new Map<string, Place>();
     for await (const entry of zip.eachEntry()) {
       if (entry.compressionMethod !== 0 || entry.isEncrypted()) {
@@ -158,7 +177,7 @@ export const openTorchZip = async (path: string): Promise<WeightSource> => {
     const pickleName = [...places.keys()].find((name) => /^[^/]*\/data\.pkl$/.test(name));
     if (pickleName === undefined) {
       throw expected(
-        "a torch checkpoint (a zip archive with data.pkl in it)",
+        'a torch checkpoint (a zip archive with data.pkl in it)',
         path,
         [...places.keys()].slice(0, 4),
       );
