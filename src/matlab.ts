@@ -89,7 +89,7 @@ class Reader {
   numbers({ type: kind, bytes }: Element): MatlabNumbers {
     const form = numeric[kind];
     if (!form || bytes.length % form.bytes !== 0) throw this.wrong(`an array has the unknown type ${kind}`);
-    const copy = bytes.slice();
+    const copy = new Uint8Array(bytes); // Aligned; a Buffer's slice would not be a copy.
     if (!this.little && form.bytes > 1) {
       for (let i = 0; i < copy.length; i += form.bytes) copy.subarray(i, i + form.bytes).reverse();
     }
