@@ -68,7 +68,7 @@ export const crossValidated = async (
         matrix,
         [problem],
         (scores, [own]) => [averagePrecision(scores.data, own!, 'step')],
-        { ...settings, validation, ...(grid ? { grid } : {}) },
+        { ...settings, validation, widen: false, ...(grid ? { grid } : {}) },
       );
       perFold.push(curve);
     }

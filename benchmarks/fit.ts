@@ -17,7 +17,7 @@ import type { Descriptors } from './descriptors.js';
 
 /** How the SVMs are made. */
 export interface FitOptions extends TrainOptions {
-  /** Values of C to try. */
+  /** Values of C to try, these and no others; by default eight, and more where the best lies at an edge. */
   readonly grid?: readonly number[];
   /** A C given beforehand: nothing is chosen. */
   readonly C?: number;
@@ -77,7 +77,7 @@ export const fit = async (
   const selection = await selectC(matrix, labels, metric, {
     ...settings,
     validation,
-    ...(grid ? { grid } : {}),
+    ...(grid ? { grid, widen: false } : {}),
   });
   return { model: await trainOneVsRest(matrix, labels, selection.C, settings), selection };
 };

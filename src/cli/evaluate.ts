@@ -210,8 +210,8 @@ export const command = (): Command =>
       ),
     )
     .addOption(
-      new Option('--c-grid <list>', 'values of C to choose from, e.g. 0.1,1,10').argParser((text: string) =>
-        text.split(',').map((part) => number(part, '--c-grid', 0, true)),
+      new Option('--c-grid <list>', 'values of C to choose from, these only, e.g. 0.1,1,10').argParser(
+        (text: string) => text.split(',').map((part) => number(part, '--c-grid', 0, true)),
       ),
     )
     .addOption(new Option('--loss <name>', 'loss of the SVMs').choices(['hinge', 'squared-hinge'] as const))

@@ -41,7 +41,7 @@ describe('official splits', () => {
     }
     const mean = outcome.perClass.reduce((sum, { figures }) => sum + figures['ap']!, 0) / 3;
     assert.ok(Math.abs(outcome.figures['mAP']! - mean) < 1e-9);
-    assert.ok(mean > 60, `${mean}`);
+    assert.ok(mean > 45, `${mean}`); // A third of the images that count are positive.
     assert.ok(outcome.interval!.low < mean && mean < outcome.interval!.high);
   });
 
@@ -50,7 +50,8 @@ describe('official splits', () => {
     const spoilt = rows.map((row) =>
       tested.has(row.id) ? { ...row, descriptor: row.descriptor.map((value) => -value) } : row,
     );
-    const [one, two] = [await evaluateRows(dataset, rows), await evaluateRows(dataset, spoilt)];
+    const svm = { grid: [0.1, 1, 10] };
+    const [one, two] = [await evaluateRows(dataset, rows, svm), await evaluateRows(dataset, spoilt, svm)];
     assert.deepEqual(two.selection, one.selection);
     assert.deepEqual([...two.model.weights.data], [...one.model.weights.data]);
     assert.equal(one.train.length, 120);
@@ -59,7 +60,7 @@ describe('official splits', () => {
     const turned = rows.map((row) =>
       val.has(row.id) ? { ...row, descriptor: row.descriptor.map((value) => -value) } : row,
     );
-    const three = await evaluateRows(dataset, turned);
+    const three = await evaluateRows(dataset, turned, svm);
     assert.ok(three.selection!.curve.every(({ mean }, i) => mean < one.selection!.curve[i]!.mean));
   });
 
@@ -124,7 +125,7 @@ describe('official splits', () => {
   it('evaluates 2012 on val without the test images, with a part of train choosing C', async () => {
     const local = vocLike({ train: 80, val: 60, test: 0 });
     await withDescriptors(local.rows, async (descriptors) => {
-      const { outcomes, protocol: used } = await evaluate(voc2012 as Benchmark, local.dataset, descriptors, {
+      const { outcomes, protocol: used } = await evaluate(voc2012, local.dataset, descriptors, {
         seed: 1,
         bootstrap: { resamples: 20 },
       });
