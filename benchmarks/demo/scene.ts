@@ -8,11 +8,11 @@ export const SIDE = 80;
 /** What is drawn by chance; ranges are uniform. */
 export const chance = {
   /** Side of the drawing as a share of the image's. */
-  size: [0.5, 0.9],
+  size: [0.6, 0.95],
   /** Turn in degrees. */
-  turn: [-30, 30],
+  turn: [-25, 25],
   /** Shapes strewn over the background. */
-  shapes: 5,
+  shapes: 0,
   /** Their radius as a share of the image's side. */
   radius: [0.06, 0.3],
 } as const;

@@ -1,4 +1,4 @@
-// Which drawings the net is trained on and which it is tested on: disjoint groups of concepts, one version of a family.
+// Which drawings the net is trained on and which it is tested on: disjoint groups of concepts, families kept together.
 import { Random } from '../../src/random.js';
 import { artistNamed, artists } from './artists.js';
 import type { Concept } from './concepts.js';
@@ -22,6 +22,9 @@ export const groups = {
 export const sizes = {
   /** A concept to train on was drawn by at least so many artists. */
   artistsOfPretrain: 3,
+  /** Of so many concepts that were drawn by five artists or more, one artist's drawing validates. */
+  validation: 150,
+  artistsOfValidation: 5,
   /** Transfer by concept: so many concepts, each drawn by this many artists. */
   concepts: 100,
   artistsOfConcept: 6,
@@ -34,24 +37,26 @@ export const sizes = {
 /** One image to render and the place for it. */
 export interface Placed {
   readonly drawing: Drawing;
-  /** Path below the image folder, `/` between folders: "pretrain/heart/red-heart/noto.png". */
+  /** Path below the image folder, `/` between folders: "pretrain/train/heart/red-heart/noto.png". */
   readonly path: string;
 }
 
-type Set = 'pretrain' | 'transfer-concepts' | 'transfer-subgroups';
+type Part = 'pretrain/train' | 'pretrain/val' | 'transfer-concepts' | 'transfer-subgroups';
 
-/** Drawings by concept, at most one of each family of versions: the one that stands first in the table of artists. */
+const familyOf = (drawing: Drawing): string => artistNamed(drawing.artist).family;
+
+/** Drawings by concept, in the order of the table of artists. */
 export const byConcept = (drawings: readonly Drawing[]): Map<Concept, Drawing[]> => {
   const rank = (drawing: Drawing): number => artists.indexOf(artistNamed(drawing.artist));
   const found = new Map<Concept, Drawing[]>();
-  for (const drawing of [...drawings].sort((a, b) => rank(a) - rank(b))) {
-    const of = found.get(drawing.concept) ?? [];
-    const { family } = artistNamed(drawing.artist);
-    if (!of.some((other) => artistNamed(other.artist).family === family)) of.push(drawing);
-    found.set(drawing.concept, of);
-  }
+  for (const drawing of [...drawings].sort((a, b) => rank(a) - rank(b)))
+    found.set(drawing.concept, [...(found.get(drawing.concept) ?? []), drawing]);
   return found;
 };
+
+/** One drawing of each family: the version that stands first. */
+export const firstVersions = (drawings: readonly Drawing[]): Drawing[] =>
+  drawings.filter((drawing, i) => drawings.findIndex((d) => familyOf(d) === familyOf(drawing)) === i);
 
 const inGroups = (concept: Concept, names: readonly string[]): boolean =>
   names.includes(concept.group) &&
@@ -63,15 +68,26 @@ const bySlug = (a: Concept, b: Concept): number => (a.slug < b.slug ? -1 : 1);
 /** Chooses the images of the demo; the same drawings and seed give the same choice. Sorted by path. */
 export const select = (drawings: readonly Drawing[], seed: number): Placed[] => {
   const all = byConcept(drawings);
+  const artistsOf = (concept: Concept): number => firstVersions(all.get(concept)!).length;
   const concepts = (names: readonly string[], artistsAtLeast: number): Concept[] =>
-    [...all]
-      .filter(([concept, of]) => inGroups(concept, names) && of.length >= artistsAtLeast)
-      .map(([concept]) => concept)
+    [...all.keys()]
+      .filter((concept) => inGroups(concept, names) && artistsOf(concept) >= artistsAtLeast)
       .sort(bySlug);
-  const place = (set: Set, folder: string, concept: Concept): Placed[] =>
-    all.get(concept)!.map((drawing) => ({ drawing, path: `${set}/${folder}/${drawing.artist}.png` }));
+  const place = (part: Part, folder: string, of: readonly Drawing[]): Placed[] =>
+    of.map((drawing) => ({ drawing, path: `${part}/${folder}/${drawing.artist}.png` }));
+  const nested = ({ subgroup, slug }: Concept): string => `${subgroup}/${slug}`;
 
-  const pretrain = concepts(groups.pretrain, sizes.artistsOfPretrain);
+  const seen = concepts(groups.pretrain, sizes.artistsOfPretrain);
+  const validating = new Random(seed, 'validation')
+    .shuffle(seen.filter((concept) => artistsOf(concept) >= sizes.artistsOfValidation))
+    .slice(0, sizes.validation);
+  const held = new Map(
+    validating.map((concept) => {
+      const of = firstVersions(all.get(concept)!);
+      return [concept, of[new Random(seed, 'held', concept.code).below(of.length)]!];
+    }),
+  );
+
   const unseen = new Random(seed, 'concepts')
     .shuffle(concepts(groups.transfer, sizes.artistsOfConcept))
     .slice(0, sizes.concepts);
@@ -88,8 +104,19 @@ export const select = (drawings: readonly Drawing[], seed: number): Placed[] => 
     );
 
   return [
-    ...pretrain.flatMap((c) => place('pretrain', `${c.subgroup}/${c.slug}`, c)),
-    ...unseen.flatMap((c) => place('transfer-concepts', c.slug, c)),
-    ...unseenSubgroups.flatMap((c) => place('transfer-subgroups', `${c.subgroup}/${c.slug}`, c)),
+    ...seen.flatMap((concept) => {
+      const aside = held.get(concept);
+      const trains = all.get(concept)!.filter((drawing) => !aside || familyOf(drawing) !== familyOf(aside));
+      return [
+        ...place('pretrain/train', nested(concept), trains),
+        ...place('pretrain/val', nested(concept), aside ? [aside] : []),
+      ];
+    }),
+    ...unseen.flatMap((concept) =>
+      place('transfer-concepts', concept.slug, firstVersions(all.get(concept)!)),
+    ),
+    ...unseenSubgroups.flatMap((concept) =>
+      place('transfer-subgroups', nested(concept), firstVersions(all.get(concept)!)),
+    ),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
 };

@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { artistNamed } from '../../../benchmarks/demo/artists.js';
 import { hasSkinTone, readConcepts } from '../../../benchmarks/demo/concepts.js';
 import { type Drawing, readDrawings } from '../../../benchmarks/demo/drawings.js';
-import { type Placed, byConcept, groups, select, sizes } from '../../../benchmarks/demo/selection.js';
+import {
+  type Placed,
+  byConcept,
+  firstVersions,
+  groups,
+  select,
+  sizes,
+} from '../../../benchmarks/demo/selection.js';
 import { sha256 } from '../../../src/files.js';
 
 /** How many images lie in each folder at that depth. */
@@ -62,23 +69,23 @@ describe('benchmarks/demo selection', () => {
     }
   });
 
-  it('takes one version of a family for a concept', () => {
-    const versions = new Map<string, string[]>();
-    for (const { drawing, path } of placed) {
-      const key = `${folderOf(path, 1)} ${drawing.concept.code} ${artistNamed(drawing.artist).family}`;
-      versions.set(key, [...(versions.get(key) ?? []), drawing.artist]);
-    }
+  it('keeps versions by one artist on one side of every split', () => {
+    const both = new Set(drawings.filter(({ artist }) => artist === 'noto-v1').map((d) => d.concept));
+    const concept = drawings.find((d) => d.artist === 'noto' && both.has(d.concept))!.concept;
+    const first = firstVersions(byConcept(drawings).get(concept)!).map(({ artist }) => artist);
+    assert.ok(first.includes('noto') && !first.includes('noto-v1'));
+
+    const family = ({ drawing }: Placed): string =>
+      `${drawing.concept.code} ${artistNamed(drawing.artist).family}`;
+    for (const set of ['transfer-concepts', 'transfer-subgroups', 'pretrain/val'])
+      assert.equal(new Set(of(set).map(family)).size, of(set).length, set);
+    const validating = new Set(of('pretrain/val').map(family));
     assert.deepEqual(
-      [...versions.values()].filter((artists) => artists.length > 1),
+      of('pretrain/train').filter((image) => validating.has(family(image))),
       [],
     );
-    const both = drawings.filter(({ artist }) => artist === 'noto-v1').map(({ concept }) => concept);
-    const first = drawings.find(({ artist, concept }) => artist === 'noto' && both.includes(concept))!;
-    const kept = byConcept(drawings).get(first.concept)!;
-    assert.deepEqual(
-      kept.filter(({ artist }) => artistNamed(artist).family === 'noto').map(({ artist }) => artist),
-      ['noto'],
-    );
+    const versions = of('pretrain/train').filter(({ drawing }) => drawing.artist === 'noto-v1');
+    assert.ok(versions.length > 500, 'the second versions are there to learn from');
   });
 
   it('has the sizes it says', () => {
@@ -90,9 +97,10 @@ describe('benchmarks/demo selection', () => {
     assert.equal(count(subgroups, 3).size, sizes.subgroups * sizes.conceptsOfSubgroup);
     for (const [folder, images] of [...count(subgroups, 3)])
       assert.ok(images >= sizes.artistsOfSubgroup, folder);
-    for (const [folder, images] of count(of('pretrain'), 3))
+    for (const [folder, images] of count(of('pretrain/train'), 4))
       assert.ok(images >= sizes.artistsOfPretrain, folder);
-    assert.ok(of('pretrain').length > 5000);
+    assert.ok(of('pretrain/train').length > 5000);
+    assert.equal(of('pretrain/val').length, sizes.validation);
   });
 
   it('is the same for the same seed and another for another', () => {
