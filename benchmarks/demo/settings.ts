@@ -1,36 +1,38 @@
 // The demo's settings: the net, how it is trained, and how it is tested.
 
 /** Flags of `verydeep train` that make the net: configuration A, a quarter as wide, without its fifth block. */
-export const net = {
-  inputSize: 32,
-  flags: ['--config', 'A', '--width', '0.25', '--blocks', '4', '--input-size', '32', '--fc', '512'],
-} as const;
+export const netFlags = [
+  ...['--config', 'A', '--width', '0.25', '--blocks', '4'],
+  ...['--input-size', '32', '--fully-connected', '512', '--init', 'he'],
+] as const;
 
-/** Flags of `verydeep train` that say how it learns. */
-export const training = {
-  epochs: 24,
-  flags: ['--superclass-loss', '1', '--batch', '64', '--learning-rate', '0.04', '--schedule', 'cosine'],
-} as const;
+/** Side of the net's input in pixels; raw pixels are compared at this size. */
+export const INPUT_SIZE = 32;
 
-/** Scales of one and of several, in pixels: 256, 384 and 512 for an input of 224, made relative to this net's. */
+/** Flags of `verydeep train` that say how it learns: the concept, and beside it the subgroup. */
+export const trainingFlags = [
+  ...['--superclass-loss', '1', '--dropout', '0', '--train-side', '38'],
+  ...['--epochs', '36', '--batch', '64', '--learning-rate', '0.02', '--schedule', 'cosine'],
+] as const;
+
+/** 256 of an input of 224 pixels, and 256, 384 and 512, relative to this net's input. */
 export const scales = { single: [37], multiple: [37, 55, 73] } as const;
 
 /** A table of results: one image folder, evaluated by the Caltech protocol. */
 export interface Protocol {
   /** Name of the image folder. */
-  readonly name: 'transfer-concepts' | 'transfer-subgroups';
+  readonly folder: 'transfer-concepts' | 'transfer-subgroups';
   readonly title: string;
-  /** How many classes there are. */
   readonly classes: number;
   readonly splits: number;
   readonly trainPerClass: number;
-  /** Flags of `verydeep evaluate folder` besides. */
+  /** Further flags of `verydeep evaluate folder`. */
   readonly flags: readonly string[];
 }
 
 export const protocols = {
   concepts: {
-    name: 'transfer-concepts',
+    folder: 'transfer-concepts',
     title: 'Unseen concepts',
     classes: 100,
     splits: 3,
@@ -38,11 +40,31 @@ export const protocols = {
     flags: [],
   },
   subgroups: {
-    name: 'transfer-subgroups',
+    folder: 'transfer-subgroups',
     title: 'Unseen subgroups, split by concept',
     classes: 16,
     splits: 3,
     trainPerClass: 30,
-    flags: ['--class-level', '1', '--group-level', '2'],
+    flags: ['--class-level', '1', '--keep-together', '2'],
   },
 } as const satisfies Readonly<Record<string, Protocol>>;
+
+/** A row of the tables besides chance: which net, at which scales. */
+export interface Method {
+  readonly name: 'pixels' | 'untrained' | 'trained' | 'trained-multiscale';
+  readonly title: string;
+  readonly net?: 'untrained' | 'trained';
+  readonly scales: readonly number[];
+}
+
+export const methods: readonly Method[] = [
+  { name: 'pixels', title: `raw pixels, ${INPUT_SIZE} x ${INPUT_SIZE}`, scales: [INPUT_SIZE] },
+  { name: 'untrained', title: 'the same net, untrained', net: 'untrained', scales: scales.single },
+  { name: 'trained', title: 'trained net, one scale', net: 'trained', scales: scales.single },
+  {
+    name: 'trained-multiscale',
+    title: 'trained net, three scales stacked',
+    net: 'trained',
+    scales: scales.multiple,
+  },
+];

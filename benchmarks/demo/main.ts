@@ -1,0 +1,75 @@
+// `npm run demo`: the whole way on emoji drawings, from images to a table of results and a report.
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import cliProgress from 'cli-progress';
+import { UsageError, VerydeepError, expected } from '../../src/errors.js';
+import type { OnProgress } from '../../src/progress.js';
+import { runDemo } from './demo.js';
+import { textTable } from './results.js';
+
+const help = `Renders emoji drawings, trains a small VGG net on some groups of them, and classifies others by its
+descriptors and linear SVMs. Takes a few minutes.
+
+  npm run demo -- [--out DIR] [--seed N]
+
+  --out DIR   folder for everything it makes (default: runs/demo); an earlier run there is replaced
+  --seed N    seed of everything random (default: 1)
+`;
+
+/** A progress bar on standard error. */
+const bar = (): { onProgress: OnProgress; stop: () => void } => {
+  const single = new cliProgress.SingleBar({
+    stream: process.stderr,
+    noTTYOutput: !process.stderr.isTTY,
+    notTTYSchedule: 5000,
+    hideCursor: true,
+    barsize: 24,
+    format: '{task} {bar} {percentage}%  {value}/{total} {unit}  {eta_formatted} left',
+  });
+  let started = false;
+  return {
+    onProgress: ({ task, done, total = 0, unit }) => {
+      if (!started) single.start(total, 0, { task, unit });
+      started = true;
+      single.update(done, { task, unit });
+      if (done === total) single.stop();
+    },
+    stop: () => single.stop(),
+  };
+};
+
+const main = async (): Promise<void> => {
+  const options = {
+    out: { type: 'string', default: join('runs', 'demo') },
+    seed: { type: 'string', default: '1' },
+    help: { type: 'boolean', default: false },
+  } as const;
+  let values;
+  try {
+    ({ values } = parseArgs({ options }));
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message} Add --help for the options.`);
+  }
+  if (values.help) {
+    process.stdout.write(help);
+    return;
+  }
+  const seed = Number(values.seed);
+  if (!Number.isInteger(seed) || seed < 0)
+    throw expected('a whole number of at least 0', '--seed', values.seed);
+  const { onProgress, stop } = bar();
+  try {
+    const results = await runDemo({ out: values.out, seed, onProgress });
+    process.stdout.write(`\n${textTable(results)}\n\nReport: ${join(values.out, 'report.html')}\n`);
+  } finally {
+    stop();
+  }
+};
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof VerydeepError)) throw error;
+  process.stderr.write(`demo: ${error.message}\n`);
+  process.exitCode = error.exitCode;
+}

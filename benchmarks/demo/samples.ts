@@ -1,0 +1,76 @@
+// Some test images with their scores: the first split of the concepts, classified as `verydeep evaluate` does.
+import { join } from 'node:path';
+import { readFolder } from '../../src/datasets/folder.js';
+import { splitOf } from '../../src/datasets/open.js';
+import { rowOf } from '../../src/matrix.js';
+import { Random } from '../../src/random.js';
+import { evaluateSplit } from '../caltech-protocol.js';
+import { openDescriptors } from '../descriptors.js';
+import { protocols } from './settings.js';
+
+/** A class and its SVM's decision value. */
+export interface Score {
+  readonly name: string;
+  readonly score: number;
+}
+
+/** A test image, what it shows and what it was taken for. */
+export interface Sample {
+  /** Absolute path. */
+  readonly file: string;
+  /** Relative to the image folder. */
+  readonly path: string;
+  readonly truth: string;
+  /** The best classes, the best first. */
+  readonly scores: readonly Score[];
+  readonly right: boolean;
+}
+
+const SHOWN_SCORES = 3;
+
+const best = (classes: readonly string[], scores: Float32Array): Score[] =>
+  classes
+    .map((name, c) => ({ name, score: scores[c]! }))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, SHOWN_SCORES);
+
+/**
+ * Classifies the test images of the first split and draws `count` of them, `share` of them classified rightly.
+ *
+ * @param data the image folder of the concepts
+ * @param features descriptors of its images
+ */
+export const drawSamples = async (
+  data: string,
+  features: string,
+  { count, rightShare, seed }: { count: number; rightShare: number; seed: number },
+): Promise<Sample[]> => {
+  const items = splitOf(await readFolder(data), 'all');
+  const { splits, trainPerClass } = protocols.concepts;
+  const protocol = { splits, trainPerClass, validationShare: 0.2, seed };
+  const { test, classes, scores } = await evaluateSplit(
+    items,
+    await openDescriptors([features]),
+    protocol,
+    0,
+  );
+  const all = test.map((item, row): Sample => {
+    const ranked = best(classes, rowOf(scores, row));
+    const truth = item.labels[0]!;
+    return {
+      file: item.source.file,
+      path: item.path,
+      truth,
+      scores: ranked,
+      right: ranked[0]?.name === truth,
+    };
+  });
+  const shuffled = new Random(seed, 'samples').shuffle(all);
+  const right = shuffled.filter((sample) => sample.right).slice(0, Math.round(count * rightShare));
+  const wrong = shuffled.filter((sample) => !sample.right).slice(0, count - right.length);
+  return [...right, ...wrong];
+};
+
+/** Where the descriptors of one method on the concepts lie, below the demo's folder. */
+export const conceptFeatures = (out: string, method: string): string =>
+  join(out, 'features', protocols.concepts.folder, method);
