@@ -30,6 +30,8 @@ export interface DemoOptions {
   /** Folder of everything that the demo makes: "runs/demo". */
   readonly out: string;
   readonly seed: number;
+  /** Passes over the training images; fewer for a quick look. */
+  readonly epochs: number;
   readonly onProgress: OnProgress;
 }
 
@@ -85,19 +87,15 @@ const sizesOf = (images: readonly Placed[]): DemoResults['sizes'] => {
 };
 
 /** Trains the net, and writes the same net before its first step. */
-const trainNets = async (images: string, out: string, seed: number) => {
-  const train = async (
-    name: 'trained' | 'untrained',
-    ...flags: readonly string[]
-  ): Promise<TrainingDocument> =>
+const trainNets = async (images: string, { out, seed, epochs }: DemoOptions) => {
+  const train = async (name: 'trained' | 'untrained', passes: number): Promise<TrainingDocument> =>
     (await verydeepJson(
       ...['train', 'folder', '--data', join(images, 'pretrain')],
       ...netFlags,
       ...trainingFlags,
-      ...flags,
-      ...['--seed', String(seed), '--out', join(out, name)],
+      ...['--epochs', String(passes), '--seed', String(seed), '--out', join(out, name)],
     )) as TrainingDocument;
-  return { untrained: await train('untrained', '--epochs', '0'), trained: await train('trained') };
+  return { untrained: await train('untrained', 0), trained: await train('trained', epochs) };
 };
 
 /** Writes the descriptors of one method on one image folder; returns the folder they lie in. */
@@ -142,7 +140,8 @@ const versionsNow = (): Record<string, string> => ({
 });
 
 /** Runs everything and writes `results.json`, `report.html` and a picture into `out`. */
-export const runDemo = async ({ out, seed, onProgress }: DemoOptions): Promise<DemoResults> => {
+export const runDemo = async (options: DemoOptions): Promise<DemoResults> => {
+  const { out, seed, onProgress } = options;
   const watch = new Stopwatch();
   const start = performance.now();
   await mkdir(out, { recursive: true });
@@ -151,7 +150,7 @@ export const runDemo = async ({ out, seed, onProgress }: DemoOptions): Promise<D
 
   const root = join(out, 'images');
   const { images } = await watch.time('render', () => renderImages(root, seed, onProgress));
-  const { trained, untrained } = await watch.time('train', () => trainNets(root, out, seed));
+  const { trained, untrained } = await watch.time('train', () => trainNets(root, options));
   const backbones = { trained: trained.backbone, untrained: untrained.backbone };
 
   const table = async (protocol: Protocol): Promise<ResultRow[]> => {

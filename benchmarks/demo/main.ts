@@ -6,14 +6,16 @@ import { UsageError, VerydeepError, expected } from '../../src/errors.js';
 import type { OnProgress } from '../../src/progress.js';
 import { runDemo } from './demo.js';
 import { textTable } from './results.js';
+import { EPOCHS } from './settings.js';
 
 const help = `Renders emoji drawings, trains a small VGG net on some groups of them, and classifies others by its
 descriptors and linear SVMs. Takes a few minutes.
 
-  npm run demo -- [--out DIR] [--seed N]
+  npm run demo -- [--out DIR] [--seed N] [--epochs N]
 
   --out DIR   folder for everything it makes (default: runs/demo); an earlier run there is replaced
   --seed N    seed of everything random (default: 1)
+  --epochs N  passes over the training images (default: ${EPOCHS}); fewer give a quick look and worse figures
 `;
 
 /** A progress bar on standard error. */
@@ -38,10 +40,17 @@ const bar = (): { onProgress: OnProgress; stop: () => void } => {
   };
 };
 
+const whole = (text: string, option: string, least: number): number => {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isInteger(value) && value >= least) return value;
+  throw expected(`a whole number of at least ${least}`, option, text);
+};
+
 const main = async (): Promise<void> => {
   const options = {
     out: { type: 'string', default: join('runs', 'demo') },
     seed: { type: 'string', default: '1' },
+    epochs: { type: 'string', default: String(EPOCHS) },
     help: { type: 'boolean', default: false },
   } as const;
   let values;
@@ -54,12 +63,10 @@ const main = async (): Promise<void> => {
     process.stdout.write(help);
     return;
   }
-  const seed = Number(values.seed);
-  if (!Number.isInteger(seed) || seed < 0)
-    throw expected('a whole number of at least 0', '--seed', values.seed);
+  const [seed, epochs] = [whole(values.seed, '--seed', 0), whole(values.epochs, '--epochs', 1)];
   const { onProgress, stop } = bar();
   try {
-    const results = await runDemo({ out: values.out, seed, onProgress });
+    const results = await runDemo({ out: values.out, seed, epochs, onProgress });
     process.stdout.write(`\n${textTable(results)}\n\nReport: ${join(values.out, 'report.html')}\n`);
   } finally {
     stop();
