@@ -154,7 +154,7 @@ export const loadTensorFlow = async (
       package: name,
       loaded: true,
       gpu: backend.isUsingGpuDevice === true,
-      version: `${module.version?.['tfjs-node'] ?? installedVersion(name) ?? '?'}`,
+      version: module.version?.['tfjs-node'] ?? installedVersion(name) ?? '?',
     };
   } catch (error) {
     return explain(name, error);

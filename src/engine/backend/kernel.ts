@@ -18,8 +18,11 @@ export interface KernelCall {
 /** A kernel on ONNX Runtime; it returns nothing where the CPU kernel should do the work. */
 export type NativeKernel = (call: KernelCall) => TensorInfo | undefined;
 
-/** Below this many numbers a kernel in JavaScript is done before a session has started. */
-export const SMALL = 4096;
+/** Limits that tests lower, to see the native kernels at work on small tensors. */
+export const limits = {
+  /** Below this many numbers a kernel in JavaScript is done before a session has started. */
+  small: 4096,
+};
 
 export const sizeOf = (tensor: TensorInfo): number => util.sizeFromShape(tensor.shape);
 

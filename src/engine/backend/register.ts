@@ -2,7 +2,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import {
   type KernelFunc,
-  findBackendFactory,
+  engine,
   getKernelsForBackend,
   registerBackend,
   registerKernel,
@@ -38,12 +38,14 @@ export const nativeKernels: Readonly<Record<string, NativeKernel>> = {
 /** A kernel that tries the native way and else the CPU's. */
 const withFallback =
   (native: NativeKernel, cpu: KernelFunc): KernelFunc =>
-  (call) =>
-    native({
-      backend: call.backend as OnnxRuntimeBackend,
-      inputs: call.inputs as Inputs,
-      attrs: call.attrs ?? {},
-    }) ?? cpu(call);
+  (call) => {
+    const { backend, inputs, attrs = {} } = call;
+    const result =
+      backend instanceof OnnxRuntimeBackend
+        ? native({ backend, inputs: inputs as Inputs, attrs })
+        : undefined;
+    return result ?? cpu(call);
+  };
 
 let areKernelsRegistered = false;
 
@@ -65,7 +67,7 @@ const registerKernels = (): void => {
  */
 export const registerOnnxRuntimeBackend = (threads = availableParallelism()): void => {
   registerKernels();
-  if (findBackendFactory(BACKEND_NAME)) removeBackend(BACKEND_NAME);
+  if (engine().backendNames().includes(BACKEND_NAME)) removeBackend(BACKEND_NAME);
   // Below tfjs-node's priority of 3, above the CPU's 1.
   registerBackend(BACKEND_NAME, () => new OnnxRuntimeBackend(threads, probe()), 2);
 };

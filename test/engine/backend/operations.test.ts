@@ -51,7 +51,7 @@ describe('backend: operations', () => {
   for (const [name, compute] of Object.entries(binaries)) {
     it(`${name} with any broadcasting, and its gradients (property)`, async () => {
       const pair = fc
-        .array(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.constantFrom('both', 'a', 'b')), {
+        .array(fc.tuple(fc.integer({ min: 1, max: 8 }), fc.constantFrom('both', 'a', 'b')), {
           minLength: 1,
           maxLength: 5,
         })
@@ -64,7 +64,7 @@ describe('backend: operations', () => {
         fc.asyncProperty(pair, async ({ a, b, drop }) => {
           const shorter = b.slice(Math.max(0, drop));
           await agree(() => {
-            const [x, y] = [normal([600, ...a], 1), normal(shorter.length ? shorter : [1], 2)];
+            const [x, y] = [normal([40, ...a], 1), normal(shorter.length ? shorter : [1], 2)];
             const z = compute(x, y);
             if (name === 'squaredDifference') return z; // tfjs's gradient of it does not broadcast.
             const grads = tf.grads((p: tf.Tensor, q: tf.Tensor) => compute(p, q))([x, y], normal(z.shape, 3));

@@ -1,7 +1,7 @@
 // Convolution and its two gradients.
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
-import { type Attributes, type KernelCall, type NativeKernel, areFloat, free } from '../kernel.js';
+import { type Attributes, type KernelCall, type NativeKernel, areFloat, free, sizeOf } from '../kernel.js';
 import { type Epilogue, epilogueOf } from './activation.js';
 import {
   type ConvolutionShape,
@@ -110,7 +110,7 @@ const forward = (call: KernelCall, epilogue: Epilogue | undefined): TensorInfo |
   if (!info) return undefined;
   const shape = shapeOf(info);
   const bias = epilogue?.bias;
-  if (hasNegativePad(shape) || (bias && bias.shape.at(-1) !== shape.outChannels)) return undefined;
+  if (hasNegativePad(shape) || (bias && sizeOf(bias) !== shape.outChannels)) return undefined;
   const y = backend.output(info.outShape);
   const { blockSize } = backend.capabilities;
   const biasInput = (g: GraphBuilder) => bias && g.input('bias', 'float32', [shape.outChannels]);
@@ -175,7 +175,7 @@ const inputGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   const [dy, filter] = [inputs['dy']!, inputs['filter']!];
   if (!areFloat([dy, filter])) return undefined;
   const info = geometry(attrs['inputShape'] as number[], filter.shape, attrs);
-  if (!info) return undefined;
+  if (!info || info.outShape.join() !== dy.shape.join()) return undefined;
   const strided = info.strideHeight > 1 || info.strideWidth > 1;
   const shape = strided ? shapeOf(info) : inputGradientShape(info);
   if (hasNegativePad(shape)) return undefined;

@@ -1,7 +1,7 @@
 // Functions of each element, and arithmetic of two tensors with broadcasting.
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
-import { type Attributes, type NativeKernel, SMALL, areFloat, free, sizeOf } from '../kernel.js';
+import { type Attributes, type NativeKernel, areFloat, free, sizeOf, limits } from '../kernel.js';
 
 type Unary = (g: GraphBuilder, x: string, attrs: Attributes) => string;
 
@@ -42,11 +42,11 @@ const unary =
   (name: string, build: Unary): NativeKernel =>
   ({ backend, inputs, attrs }) => {
     const x = inputs['x']!;
-    if (!areFloat([x], SMALL) || (name === 'Step' && attrs['alpha'])) return undefined;
+    if (!areFloat([x], limits.small) || (name === 'Step' && attrs['alpha'])) return undefined;
     const y = backend.output(x.shape);
     const flat = [sizeOf(x)];
     backend.compute(
-      `${name}:${Object.values(attrs).join()}`,
+      `${name}:${JSON.stringify(attrs)}`,
       (g) => g.output(build(g, g.input('x', 'float32', ['n']), attrs), 'float32', ['n']),
       [[x, flat]],
       [[y, flat]],
@@ -116,7 +116,7 @@ const binary =
     if (!areFloat([a, b])) return undefined;
     const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const y: TensorInfo = { dataId: {}, shape, dtype: 'float32' };
-    if (sizeOf(y) < SMALL) return undefined;
+    if (sizeOf(y) < limits.small) return undefined;
     const result = backend.output(shape);
     const [dimsA, dimsB] = collapseBroadcast(a.shape, b.shape);
     const repeat = repeats(dimsA, dimsB);
@@ -159,7 +159,7 @@ const binary =
 /** A sum of several tensors of one shape. */
 const addN: NativeKernel = ({ backend, inputs }) => {
   const tensors = Object.values(inputs) as TensorInfo[];
-  if (!areFloat(tensors, SMALL)) return undefined;
+  if (!areFloat(tensors, limits.small)) return undefined;
   const y = backend.output(tensors[0]!.shape);
   const flat = [sizeOf(y)];
   backend.compute(

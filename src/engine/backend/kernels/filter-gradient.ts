@@ -143,7 +143,7 @@ const filterGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   if (!areFloat([x, dy])) return undefined;
   const filterShape = attrs['filterShape'] as number[];
   const info = geometry(x.shape, filterShape, attrs);
-  if (!info) return undefined;
+  if (!info || info.outShape.join() !== dy.shape.join()) return undefined;
   const shape = shapeOf(info);
   if (shape.pads.some((n) => n < 0)) return undefined;
   const { outHeight, outWidth, padInfo } = info;

@@ -2,7 +2,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { type Attributes, type NativeKernel, SMALL, areFloat, sizeOf } from '../kernel.js';
+import { type Attributes, type NativeKernel, areFloat, sizeOf, limits } from '../kernel.js';
 
 /** y = (x - mean) / sqrt(variance + epsilon) * scale + offset, over the last axis. */
 const batchNorm: NativeKernel = ({ backend, inputs, attrs }) => {
@@ -10,7 +10,7 @@ const batchNorm: NativeKernel = ({ backend, inputs, attrs }) => {
   const channels = x.shape.at(-1)!;
   const [mean, variance, offset, scale] = ['mean', 'variance', 'offset', 'scale'].map((name) => inputs[name]);
   const given = [mean, variance, ...[offset, scale].filter((tensor) => tensor !== undefined)];
-  if (!areFloat([x], SMALL) || !areFloat(given)) return undefined;
+  if (!areFloat([x], limits.small) || !areFloat(given)) return undefined;
   if (given.some((tensor) => sizeOf(tensor!) !== channels)) return undefined;
   const y = backend.output(x.shape);
   const dims = [sizeOf(x) / channels, channels];
@@ -104,7 +104,7 @@ const localResponse = (
 const lrn: NativeKernel = ({ backend, inputs, attrs }) => {
   const x = inputs['x']!;
   const parameters = lrnOf(attrs);
-  if (!areFloat([x], SMALL) || !isBandable(x, parameters)) return undefined;
+  if (!areFloat([x], limits.small) || !isBandable(x, parameters)) return undefined;
   return localResponse(backend, 'LRN', parameters, [x], (g, [input], band) => {
     const [, power] = addScale(g, input!, band, parameters);
     return g.node('Mul', [input!, power]);
@@ -115,7 +115,7 @@ const lrn: NativeKernel = ({ backend, inputs, attrs }) => {
 const lrnGrad: NativeKernel = ({ backend, inputs, attrs }) => {
   const [x, y, dy] = [inputs['x']!, inputs['y']!, inputs['dy']!];
   const parameters = lrnOf(attrs);
-  if (!areFloat([x, y, dy], SMALL) || !isBandable(x, parameters)) return undefined;
+  if (!areFloat([x, y, dy], limits.small) || !isBandable(x, parameters)) return undefined;
   return localResponse(backend, 'LRNGrad', parameters, [x, y, dy], (g, [input, output, gradient], band) => {
     const [scale, power] = addScale(g, input!, band, parameters);
     const direct = g.node('Mul', [gradient!, power]);
@@ -129,7 +129,7 @@ const lrnGrad: NativeKernel = ({ backend, inputs, attrs }) => {
 const softmax: NativeKernel = ({ backend, inputs, attrs }) => {
   const logits = inputs['logits']!;
   const dim = attrs['dim'] as number;
-  if (!areFloat([logits], SMALL) || dim !== logits.shape.length - 1) return undefined;
+  if (!areFloat([logits], limits.small) || dim !== logits.shape.length - 1) return undefined;
   const y = backend.output(logits.shape);
   const columns = logits.shape.at(-1)!;
   const dims = [sizeOf(logits) / columns, columns];

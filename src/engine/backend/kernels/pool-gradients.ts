@@ -46,9 +46,9 @@ const tiledMaxPoolGradient = (
         const b = x[p + channels]!;
         const c = x[p + row]!;
         const d = x[p + row + channels]!;
-        const isLeft = -(a >= b);
-        const isLowerLeft = -(c >= d);
-        const isUpper = -(Math.max(a, b) >= Math.max(c, d));
+        const isLeft = -Number(a >= b);
+        const isLowerLeft = -Number(c >= d);
+        const isUpper = -Number(Math.max(a, b) >= Math.max(c, d));
         const upper = bits[o]! & isUpper;
         const lower = bits[o]! & ~isUpper;
         result[p] = upper & isLeft;

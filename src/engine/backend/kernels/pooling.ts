@@ -1,7 +1,7 @@
 // Max and average pooling and their gradients.
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { type Attributes, type NativeKernel, SMALL, areFloat, free } from '../kernel.js';
+import { type Attributes, type NativeKernel, areFloat, free, limits } from '../kernel.js';
 import { endPads } from './convolution.js';
 import { averagePoolGradient, maxPoolGradient } from './pool-gradients.js';
 
@@ -93,7 +93,7 @@ const pool =
   (tiles: 'ReduceMax' | 'ReduceMean', windows: 'MaxPool' | 'AveragePool'): NativeKernel =>
   ({ backend, inputs, attrs }) => {
     const x = inputs['x']!;
-    if (!areFloat([x], SMALL)) return undefined;
+    if (!areFloat([x], limits.small)) return undefined;
     const info = geometry(x.shape, attrs);
     if (!info || (info.filterHeight === 1 && info.filterWidth === 1)) return undefined;
     return isTiling(info) ? poolTiles(backend, tiles, x, info) : poolWindows(backend, windows, x, info);

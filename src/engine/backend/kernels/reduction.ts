@@ -1,6 +1,6 @@
-// Sums, means, maxima and minima over some axes.
+// Sums and means over some axes. Maxima and minima stay with the CPU kernels: ONNX Runtime's pass over NaN.
 import { backend_util, util } from '@tensorflow/tfjs-core';
-import { type NativeKernel, SMALL, areFloat, free } from '../kernel.js';
+import { type NativeKernel, areFloat, free, limits } from '../kernel.js';
 
 /** A shape and the axes to reduce, with neighbours of the same kind joined: kept and reduced axes alternate. */
 export const collapseReduction = (
@@ -25,9 +25,8 @@ const reduction =
   (opType: string): NativeKernel =>
   ({ backend, inputs, attrs }) => {
     const x = inputs['x']!;
-    if (!areFloat([x], SMALL)) return undefined;
-    const given = (attrs['axis'] ?? attrs['reductionIndices']) as number | number[]; // Max has a name of its own.
-    const axes = util.parseAxisParam(given, x.shape);
+    if (!areFloat([x], limits.small)) return undefined;
+    const axes = util.parseAxisParam(attrs['axis'] as number | number[], x.shape);
     const { dims, reduced } = collapseReduction(x.shape, axes);
     if (reduced.length === 0) return undefined;
     const [kept] = backend_util.computeOutAndReduceShapes(x.shape, axes);
@@ -50,6 +49,4 @@ const reduction =
 export const reductionKernels = {
   Sum: reduction('ReduceSum'),
   Mean: reduction('ReduceMean'),
-  Max: reduction('ReduceMax'),
-  Min: reduction('ReduceMin'),
 } satisfies Readonly<Record<string, NativeKernel>>;

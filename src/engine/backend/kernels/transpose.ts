@@ -1,5 +1,5 @@
 // Permutes axes.
-import { type NativeKernel, SMALL, areFloat, free } from '../kernel.js';
+import { type NativeKernel, areFloat, free, limits } from '../kernel.js';
 
 /** A shape and a permutation without axes of size one, and with axes joined that stay together. */
 export const collapsePermutation = (
@@ -21,7 +21,7 @@ export const collapsePermutation = (
 
 const transpose: NativeKernel = ({ backend, inputs, attrs }) => {
   const x = inputs['x']!;
-  if (!areFloat([x], SMALL)) return undefined;
+  if (!areFloat([x], limits.small)) return undefined;
   const axes = attrs['perm'] as number[];
   const { dims, perm } = collapsePermutation(x.shape, axes);
   if (perm.length < 2) return undefined;

@@ -1,0 +1,51 @@
+// The suite that tfjs ships for its own backends, run against the backend on ONNX Runtime.
+import assert from 'node:assert/strict';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { root } from '../support.js';
+import { run } from './python.js';
+import { bundleSuite } from './tfjs-suite/bundle.js';
+import type { SpecResult } from './tfjs-suite/environment.js';
+import { exclusions } from './tfjs-suite/exclusions.js';
+
+const isExcluded = ({ name }: SpecResult): boolean =>
+  exclusions.some((exclusion) => exclusion.name.test(name));
+
+describe("tfjs's own suite", function () {
+  this.timeout(600_000);
+
+  const folder = join(root, '.cache', 'tfjs-suite');
+  const bundle = join(folder, 'suite.mjs');
+
+  before(async () => {
+    await mkdir(folder, { recursive: true });
+    await bundleSuite(bundle);
+  });
+
+  const settings: [string, NodeJS.ProcessEnv][] = [
+    ['as it is', {}],
+    ['with native kernels for tensors of any size', { VERYDEEP_SUITE_SMALL: '1' }],
+    [
+      'by the general path, without blocked convolutions',
+      { VERYDEEP_SUITE_SMALL: '1', VERYDEEP_BLOCK_SIZE: '0' },
+    ],
+  ];
+  for (const [name, environment] of settings) {
+    it(`passes on the backend ${name}, but for the specs that are excluded with a reason`, async () => {
+      const resultsFile = join(folder, 'results.json');
+      await run(process.execPath, [bundle], { env: { ...environment, VERYDEEP_SUITE_RESULTS: resultsFile } });
+      const results = JSON.parse(await readFile(resultsFile, 'utf8')) as SpecResult[];
+      const passed = results.filter(({ status }) => status === 'passed').length;
+      const failed = results.filter(({ status }) => status === 'failed');
+      const unexpected = failed.filter((result) => !isExcluded(result));
+      process.stdout.write(
+        `      ${passed} specs pass, ${failed.length - unexpected.length} excluded ones fail\n`,
+      );
+      assert.deepEqual(
+        unexpected.map((result) => `${result.name}: ${result.message}`),
+        [],
+      );
+      assert.ok(passed > 3400, `only ${passed} specs ran`);
+    });
+  }
+});
