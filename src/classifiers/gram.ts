@@ -1,8 +1,8 @@
 // The Gram matrix of all rows, made once in memory that threads share, for every class and every C.
 import { availableParallelism } from 'node:os';
-import { gram } from '../engine/gemm.js';
 import { UsageError } from '../errors.js';
 import type { Matrix } from '../matrix.js';
+import { gramInto } from './product.js';
 import { type SharedMemory, MOST_BYTES, RESERVED, hasWasm, sharedMemory } from './solver/wasm.js';
 import { activeSize, workspaceBytes } from './solver/workspace.js';
 
@@ -59,7 +59,7 @@ export const whyNotDual = (rows: number, options: GramOptions = {}, besides = 0)
  * @throws UsageError where memory is too small (checked before anything is allocated) or the rows too many
  */
 export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
-  const { rows, columns, data: x } = matrix;
+  const { rows } = matrix;
   const slots = options.threads ?? availableParallelism();
   const reason = whyNotDual(rows, options);
   if (reason) {
@@ -73,6 +73,6 @@ export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
     RESERVED,
     rows * rows,
   );
-  gram(x, rows, columns, { threads: slots, into: data });
+  gramInto(matrix, data, slots);
   return { rows, data, slots, ...(memory && { memory }) };
 };

@@ -56,6 +56,7 @@ const kernelOf = (gram: Gram, rows: readonly number[]): Float32Array => {
 const libsvmThread = () => {
   // What the module prints as it loads ends in these streams, which nobody reads.
   const worker = new Worker(new URL('./solver/libsvm-worker.js', import.meta.url), {
+    execArgv: [],
     stdout: true,
     stderr: true,
   });

@@ -7,9 +7,12 @@ import type { Place } from './solver/place.js';
 import { runHere, runInThreads } from './solver/pool.js';
 import type { Common, Solution, Task } from './solver/task.js';
 
+/** Rows² · classes up to which one thread is done before others have started. */
+const LITTLE = 50_000_000;
+
 /** How the work is done. */
 export interface PathOptions {
-  /** Threads that solve; default as many as the Gram matrix has room for. */
+  /** Threads that solve; default as many as the Gram matrix has room for, one where there is little to do. */
   readonly threads?: number;
   /** A folder in which each class is kept once it is solved; a later call with the same problem goes on from there. */
   readonly checkpoint?: string;
@@ -52,7 +55,8 @@ export const solvePaths = async (
     if (solutions) receive(task.index, solutions);
     else left.push(task);
   }
-  const threads = Math.min(options.threads ?? gram.slots, gram.slots, left.length);
+  const wanted = options.threads ?? (gram.rows ** 2 * left.length > LITTLE ? gram.slots : 1);
+  const threads = Math.min(wanted, gram.slots, left.length);
   const places = Array.from({ length: Math.max(1, threads) }, (_, slot): Place => ({
     rows: gram.rows,
     gram: gram.data,

@@ -1,24 +1,25 @@
 // The solver "primal": weights in memory, descriptors streamed from disk block by block, for more rows than a Gram matrix can have.
 //
 // Block minimisation (Yu, Hsieh, Chang and Lin, 2010): of each block that passes by, the small Gram matrix is made, its
-// coefficients are solved for while all others stay, and the weights of every class take the change. Every round ends
-// with a pass that only measures: both objectives at the weights as they are, so that the gap is exact.
+// coefficients are solved for while all others stay, and the weights of every class take the change. With each block go
+// companions: rows from everywhere whose coefficients are between their bounds, without which distant rows would only
+// hear of each other once a round (selective block minimisation, Chang and Roth, 2011). Every round ends with a pass that
+// only measures: both objectives at the weights as they are, so that the gap is exact.
 import { availableParallelism } from 'node:os';
-import { matmul } from '../engine/gemm.js';
-import type { Matrix } from '../matrix.js';
+import { type Matrix, rowOf } from '../matrix.js';
 import type { OnProgress } from '../progress.js';
-import { gramOf } from './gram.js';
+import { gramOf, workspaceStart } from './gram.js';
 import type { Fit } from './model.js';
+import { times, timesTransposed } from './product.js';
 import type { Certificate, ClassLabels, FullSettings } from './problem.js';
 import { type Descriptors, blocksOf } from './rows.js';
-import { type Kernels } from './solver/kernels.js';
+import type { Kernels } from './solver/kernels.js';
 import { placeOf } from './solver/place.js';
 import { relaxFrom, setCosts, setLabels, sideWeights } from './solver/solve.js';
 import { REPORT, type Workspace } from './solver/workspace.js';
-import { workspaceStart } from './gram.js';
 
-/** Rows of a block: as large as its descriptors and Gram matrix are still small beside the weights. */
-const BLOCK = 4096;
+/** Rows of a block, and of the companions that go with it, at most. */
+const BLOCK = 2048;
 /** Bytes of descriptors that a block may have. */
 const BLOCK_BYTES = 256 * 2 ** 20;
 /** Rounds over all rows after which a class is given up as not converging. */
@@ -27,7 +28,7 @@ const MOST_ROUNDS = 200;
 /** How the streaming is done. */
 export interface PrimalOptions {
   readonly threads?: number;
-  /** Rows of a block; default 4,096, fewer where descriptors are long. */
+  /** Rows of a block; default 2,048, fewer where descriptors are long. */
   readonly blockRows?: number;
   readonly onProgress?: OnProgress;
 }
@@ -44,86 +45,133 @@ interface State {
 }
 
 /** [count, columns] float32 weights of some classes. */
-const stack = (states: readonly State[], columns: number): Float32Array => {
+const stack = (states: readonly State[], columns: number): Matrix => {
   const data = new Float32Array(states.length * columns);
   states.forEach(({ weights }, c) => data.set(weights, c * columns));
-  return data;
+  return { rows: states.length, columns, data };
 };
 
-const valuesOf = (block: Matrix, weights: Float32Array, count: number, threads: number): Float32Array =>
-  matmul(block.data, block.rows, block.columns, weights, count, block.columns, { transposeB: true, threads });
+/** Some rows of the problem, with their descriptors. */
+interface Part {
+  readonly indices: readonly number[];
+  readonly matrix: Matrix;
+}
 
-/** Solves one class on one block, all other rows staying; returns the change of y alpha. */
-const solveBlock = (
+/** The block that begins at `start`, and the companions that are not in it. */
+const withCompanions = (start: number, block: Matrix, companions: Part): Part => {
+  const { columns } = block;
+  const others = [...companions.indices.keys()].filter((at) => {
+    const row = companions.indices[at]!;
+    return row < start || row >= start + block.rows;
+  });
+  const rows = block.rows + others.length;
+  const data = new Float32Array(rows * columns);
+  data.set(block.data);
+  others.forEach((at, i) => data.set(rowOf(companions.matrix, at), (block.rows + i) * columns));
+  const own = Array.from({ length: block.rows }, (_, i) => start + i);
+  return {
+    indices: [...own, ...others.map((at) => companions.indices[at]!)],
+    matrix: { rows, columns, data },
+  };
+};
+
+/** Rows whose coefficient is between its bounds for the most classes that are still open, ascending; `most` at most. */
+const companionRows = (states: readonly State[], settings: FullSettings, most: number): number[] => {
+  const counts = new Map<number, number>();
+  for (const { labels, alpha, C } of states) {
+    const sides = sideWeights(labels, settings.classWeights);
+    alpha.forEach((a, row) => {
+      const upper = C * (labels[row]! > 0 ? sides.positive : sides.negative);
+      if (a > 0 && (settings.loss === 'squared-hinge' || a < upper * (1 - 1e-6))) {
+        counts.set(row, (counts.get(row) ?? 0) + 1);
+      }
+    });
+  }
+  const ranked = [...counts].sort(([r, a], [s, b]) => b - a || r - s).slice(0, most);
+  return ranked.map(([row]) => row).sort((a, b) => a - b);
+};
+
+/** Solves one class on some rows, all others staying; returns the change of y alpha. */
+const solveRows = (
   w: Workspace,
   kernels: Kernels,
   state: State,
-  start: number,
-  values: (row: number) => number,
+  rows: readonly number[],
+  value: (at: number) => number,
   settings: FullSettings,
 ): Float32Array => {
-  const labels = state.labels.subarray(start, start + w.n);
+  const labels = Int8Array.from(rows, (row) => state.labels[row]!);
   setLabels(w, labels);
-  for (let i = 0; i < w.n; i++) {
-    w.alpha[i] = state.alpha[start + i]!;
-    w.f[i] = values(i);
-  }
+  rows.forEach((row, i) => {
+    w.alpha[i] = state.alpha[row]!;
+    w.f[i] = value(i);
+  });
   setCosts(w, state.C, settings, sideWeights(state.labels, settings.classWeights));
   state.bias = relaxFrom(w, kernels, state.bias, settings);
   state.updates += w.report[REPORT.updates]!;
-  return Float32Array.from(labels, (y, i) => {
-    const change = y * (w.alpha[i]! - state.alpha[start + i]!);
-    state.alpha[start + i] = w.alpha[i]!;
+  return Float32Array.from(rows, (row, i) => {
+    const change = labels[i]! * (w.alpha[i]! - state.alpha[row]!);
+    state.alpha[row] = w.alpha[i]!;
     return change;
   });
 };
 
-/** One pass that solves: every block, every class that is still open. */
+/** One pass that solves: every block with the companions, every class that is still open. */
 const improve = async (
   descriptors: Descriptors,
   states: readonly State[],
+  companions: Part,
   settings: FullSettings,
   blockRows: number,
   threads: number,
 ): Promise<void> => {
   const { columns } = descriptors;
   for await (const { start, block } of blocksOf(descriptors, blockRows)) {
-    const gram = gramOf(block, { threads });
+    const { indices, matrix } = withCompanions(start, block, companions);
+    const gram = gramOf(matrix, { threads });
     const { workspace, kernels } = placeOf({
-      rows: block.rows,
+      rows: matrix.rows,
       gram: gram.data,
-      start: workspaceStart(block.rows, 0),
+      start: workspaceStart(matrix.rows, 0),
       ...(gram.memory && { memory: gram.memory }),
     });
-    const values = valuesOf(block, stack(states, columns), states.length, threads);
-    const changes = new Float32Array(states.length * block.rows);
+    const values = timesTransposed(matrix, stack(states, columns), threads).data;
+    const changes = new Float32Array(states.length * matrix.rows);
     states.forEach((state, c) => {
-      const value = (row: number): number => values[row * states.length + c]!;
-      changes.set(solveBlock(workspace, kernels, state, start, value, settings), c * block.rows);
+      const value = (at: number): number => values[at * states.length + c]!;
+      changes.set(solveRows(workspace, kernels, state, indices, value, settings), c * matrix.rows);
     });
-    const steps = matmul(changes, states.length, block.rows, block.data, block.rows, columns, { threads });
+    const changed = { rows: states.length, columns: matrix.rows, data: changes };
+    const steps = times(changed, matrix, threads).data;
     states.forEach(({ weights }, c) => {
       for (let k = 0; k < columns; k++) weights[k]! += steps[c * columns + k]!;
     });
   }
 };
 
-/** One pass that measures: the certificates of the float32 weights as they are. */
+/** One pass that measures: the certificates of the float32 weights as they are. On the way it picks companions up. */
 const measure = async (
   descriptors: Descriptors,
   states: readonly State[],
   settings: FullSettings,
   blockRows: number,
   threads: number,
-): Promise<void> => {
+): Promise<Part> => {
   const squared = settings.loss === 'squared-hinge';
   const weights = stack(states, descriptors.columns);
   const losses = states.map(() => 0);
   const sides = states.map(({ labels }) => sideWeights(labels, settings.classWeights));
   const costOf = (c: number, y: number): number =>
     states[c]!.C * (y > 0 ? sides[c]!.positive : sides[c]!.negative);
+  const { columns } = descriptors;
+  const indices = companionRows(states, settings, blockRows);
+  const data = new Float32Array(indices.length * columns);
+  let picked = 0;
   for await (const { start, block } of blocksOf(descriptors, blockRows)) {
-    const values = valuesOf(block, weights, states.length, threads);
+    for (; picked < indices.length && indices[picked]! < start + block.rows; picked++) {
+      data.set(rowOf(block, indices[picked]! - start), picked * columns);
+    }
+    const values = timesTransposed(block, weights, threads).data;
     states.forEach(({ labels, bias }, c) => {
       for (let i = 0; i < block.rows; i++) {
         const y = labels[start + i]!;
@@ -149,11 +197,12 @@ const measure = async (
     const converged = gap <= settings.tolerance;
     state.certificate = { primal, dual, gap, converged, supportVectors, updates: state.updates };
   });
+  return { indices, matrix: { rows: indices.length, columns, data } };
 };
 
 /**
  * Trains every class with its C on rows that are streamed, several times, until each gap is proved. Memory: the weights,
- * one coefficient a row and class, one block.
+ * one coefficient a row and class, two blocks.
  */
 export const fitPrimal = async (
   descriptors: Descriptors,
@@ -177,6 +226,7 @@ export const fitPrimal = async (
     updates: 0,
     certificate: undefined,
   }));
+  let companions: Part = { indices: [], matrix: { rows: 0, columns, data: new Float32Array() } };
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const open = states.filter(({ certificate }) => !certificate?.converged);
     options.onProgress?.({
@@ -187,12 +237,12 @@ export const fitPrimal = async (
       figures: { round },
     });
     if (open.length === 0) break;
-    await improve(descriptors, open, settings, blockRows, threads);
-    await measure(descriptors, open, settings, blockRows, threads);
+    await improve(descriptors, open, companions, settings, blockRows, threads);
+    companions = await measure(descriptors, open, settings, blockRows, threads);
   }
   return {
     solver: 'primal',
-    weights: { rows: classes.length, columns, data: stack(states, columns) },
+    weights: stack(states, columns),
     biases: Float32Array.from(states, ({ bias }) => bias),
     certificates: states.map(({ certificate }) => certificate!),
     notes: [],

@@ -4,7 +4,7 @@ import { fitDual, type DualOptions } from './dual.js';
 import { whyNotDual } from './gram.js';
 import { checkLibsvm, fitLibsvm } from './libsvm.js';
 import type { Fit } from './model.js';
-import { fitPrimal } from './primal.js';
+import { type PrimalOptions, fitPrimal } from './primal.js';
 import type { ClassLabels, FullSettings, SolverName } from './problem.js';
 import { type Descriptors, isMatrix, readAll } from './rows.js';
 
@@ -15,7 +15,7 @@ export interface Choice {
 }
 
 /** Options of all solvers. */
-export interface SolverOptions extends DualOptions {
+export interface SolverOptions extends DualOptions, PrimalOptions {
   /** Default `auto`. */
   readonly solver?: SolverName;
   /** Bytes of memory that may be taken; default what the system has free. */

@@ -1,23 +1,22 @@
 // Weights of linear SVMs from their dual coefficients, and the proof of what they are worth.
-import { matmul } from '../engine/gemm.js';
 import { type Matrix, rowOf } from '../matrix.js';
+import { times, timesTransposed } from './product.js';
 import type { Certificate, ClassLabels, FullSettings } from './problem.js';
 import { sideWeights } from './solver/solve.js';
 
-/** W [classes, columns] = Σ y alpha x, in float32 by ONNX Runtime. */
+/** W [classes, columns] = Σ y alpha x, in float32. */
 export const weightsOf = (
   descriptors: Matrix,
   classes: readonly ClassLabels[],
   alphas: readonly Float32Array[],
   threads: number,
 ): Matrix => {
-  const { rows, columns, data: x } = descriptors;
+  const { rows } = descriptors;
   const coefficients = new Float32Array(classes.length * rows);
   classes.forEach(({ labels }, c) => {
     for (let i = 0; i < rows; i++) coefficients[c * rows + i] = labels[i]! * alphas[c]![i]!;
   });
-  const data = matmul(coefficients, classes.length, rows, x, rows, columns, { threads });
-  return { rows: classes.length, columns, data };
+  return times({ rows: classes.length, columns: rows, data: coefficients }, descriptors, threads);
 };
 
 /** One class's weights, summed in float64: for coefficients so large that float32 sums are too coarse. */
@@ -33,19 +32,8 @@ export const exactWeights = (descriptors: Matrix, labels: Int8Array, alpha: Floa
 };
 
 /** Inner products [rows, classes] of descriptors and weights, without the bias. */
-export const products = (descriptors: Matrix, weights: Matrix, threads?: number): Matrix => ({
-  rows: descriptors.rows,
-  columns: weights.rows,
-  data: matmul(
-    descriptors.data,
-    descriptors.rows,
-    descriptors.columns,
-    weights.data,
-    weights.rows,
-    weights.columns,
-    { transposeB: true, ...(threads !== undefined && { threads }) },
-  ),
-});
+export const products = (descriptors: Matrix, weights: Matrix, threads?: number): Matrix =>
+  timesTransposed(descriptors, weights, threads);
 
 /**
  * The certificate of the weights themselves, whatever solver they come from: the primal objective at (w, b), and the

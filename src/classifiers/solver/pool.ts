@@ -46,7 +46,7 @@ export const runInThreads = async (
     new Promise((resolve, reject) => {
       let current: { task: Task; deaths: number } | undefined;
       let reason = 'it ended by itself';
-      const worker = new Worker(script, { workerData: { place, common } });
+      const worker = new Worker(script, { workerData: { place, common }, execArgv: [] });
       workers.add(worker);
       const next = (): void => {
         current = waiting.pop();
