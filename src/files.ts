@@ -1,11 +1,13 @@
 // Files written so that nothing is lost: beside, synced, renamed. Checksums of files.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError, VerydeepError, codeOf, messageOf } from './errors.js';
 
 const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no folder can be made there; choose another',
+  EEXIST: 'a file of that name is there; choose another',
   ENOSPC: 'the disk is full; free some space and run again with --resume',
   EACCES: 'permission denied; choose a folder that you may write to',
   EPERM: 'permission denied; choose a folder that you may write to',
@@ -19,10 +21,35 @@ const REASONS: Readonly<Record<string, string>> = {
 export const writeError = (path: string, error: unknown): VerydeepError =>
   new VerydeepError(`Cannot write ${path}: ${REASONS[codeOf(error) ?? ''] ?? messageOf(error)}.`);
 
+/**
+ * Makes a folder and its parents, one by one: Node's own `recursive` never returns where the system answers "no such
+ * file" for a folder whose parent is there, as in /proc.
+ */
+const makeFolders = async (path: string): Promise<void> => {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path || (await isFolder(parent))) throw error;
+    await makeFolders(parent);
+    await makeFolders(path);
+  }
+};
+
+const isFolder = async (path: string): Promise<boolean> => {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+};
+
 /** Makes the folder (and its parents); a folder that cannot be made is wrong usage of `option`. */
 export const makeFolder = async (path: string, option = '--out'): Promise<void> => {
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolders(path);
     await (await open(join(path, `.probe-${process.pid}`), 'w')).close();
     await rm(join(path, `.probe-${process.pid}`));
   } catch (error) {

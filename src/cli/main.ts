@@ -15,6 +15,7 @@ const commands: readonly (() => Promise<Command>)[] = [
   () => import('./extract.js').then((m) => m.command()),
   () => import('./evaluate.js').then((m) => m.command()),
   () => import('./predict.js').then((m) => m.command()),
+  () => import('./features.js').then((m) => m.command()),
   () => import('./doctor.js').then((m) => m.command()),
 ];
 

@@ -5,44 +5,11 @@ import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError, VerydeepError } from '../../src/errors.js';
 import { rowOf } from '../../src/matrix.js';
-import { Random } from '../../src/random.js';
 import { openPart } from '../../src/features/part.js';
 import { openFeatures } from '../../src/features/reader.js';
-import { resolveRecipe } from '../../src/features/recipe.js';
-import type { PartMetadata, Row } from '../../src/features/store.js';
 import { encodePart, writePart } from '../../src/features/writer.js';
 import { withFolder } from '../support.js';
-
-const lengths = { fc7: 5, 'conv5:linear': 3 };
-
-const metadata = (part: number, change: Partial<PartMetadata> = {}): PartMetadata => ({
-  format: 1,
-  recipe: resolveRecipe({ layers: ['fc7', 'conv5:linear'] }, 224),
-  nets: [{ sha256: 'ab', config: 'D' }],
-  hash: '0123456789abcdef',
-  engine: 'onnxruntime cpu',
-  list: 'list',
-  images: 20,
-  part,
-  parts: 2,
-  skipped: [],
-  ...change,
-});
-
-const rows = (count: number, start = 0): Row[] =>
-  Array.from({ length: count }, (_, i) => {
-    const random = new Random('row', start + i);
-    const vector = (n: number): Float32Array => Float32Array.from({ length: n }, () => random.normal());
-    return {
-      id: `image ${start + i}\n“é”`,
-      path: `a/b,c/${start + i}.jpg`,
-      sha256: 'f'.repeat(64),
-      labels: Array.from({ length: i % 3 }, (_, k) => `class ${k}`),
-      width: 10 + i,
-      height: 20 + i,
-      descriptors: { fc7: vector(5), 'conv5:linear': vector(3) },
-    };
-  });
+import { lengths, metadata, rows } from './stores.js';
 
 describe('features/store', () => {
   it('reads back what was written, over several parts', () =>

@@ -1,0 +1,123 @@
+// `verydeep features`: looks at descriptors on disk, checks, merges and exports them.
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { UsageError } from '../errors.js';
+import type { ExportFormat } from '../features/export/export.js';
+import { shared } from './options.js';
+import { exitCodes, progressBar, say, sayJson } from './output.js';
+import { progressLines } from './progress-lines.js';
+
+interface Flags {
+  json?: boolean;
+  quiet?: boolean;
+  out?: string;
+  to: ExportFormat;
+  layer?: string;
+}
+
+const required = (value: string | undefined, flag: string): string => {
+  if (value === undefined) throw new UsageError(`Expected ${flag} but it is missing.`);
+  return resolve(value);
+};
+
+const info = async (folders: string[], flags: Flags): Promise<void> => {
+  const { openFeatures } = await import('../features/reader.js');
+  const { describeRecipe } = await import('../features/recipe.js');
+  const store = await openFeatures(folders);
+  const classes = new Set(store.labels.flat()).size;
+  const columns = Object.fromEntries(store.layers.map((layer) => [layer, store.columns(layer)]));
+  const { recipe, hash, nets, engine, rows, skipped } = store;
+  if (flags.json) {
+    sayJson({ rows, columns, classes, parts: store.parts.length, hash, recipe, nets, engine, skipped });
+    return;
+  }
+  const lines = [
+    `${rows} images of ${classes} classes in ${store.parts.length} parts; ${skipped.length} skipped`,
+    ...Object.entries(columns).map(([layer, length]) => `${layer}: ${length} numbers an image`),
+    describeRecipe(recipe),
+    ...nets.map(({ config, sha256 }) => `net ${config}, weights ${sha256}`),
+    `computed by ${engine}; recipe and weights ${hash}`,
+  ];
+  say(flags, lines.join('\n'));
+};
+
+const verify = async (folders: string[], flags: Flags): Promise<void> => {
+  const { verifyFeatures } = await import('../features/verify.js');
+  const result = await verifyFeatures(folders);
+  if (flags.json) sayJson(result);
+  else {
+    for (const problem of result.problems) process.stderr.write(`${problem}\n`);
+    const { parts, rows, skipped, problems } = result;
+    const verdict = problems.length === 0 ? 'all is well' : `${problems.length} problems`;
+    say(flags, `${parts} parts, ${rows} images, ${skipped} skipped: ${verdict}`);
+  }
+  if (result.problems.length > 0) process.exitCode = exitCodes.failed;
+};
+
+const merge = async (folders: string[], flags: Flags): Promise<void> => {
+  const out = required(flags.out, '--out');
+  const { mergeFeatures } = await import('../features/merge.js');
+  const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
+  try {
+    const merged = await mergeFeatures(folders, out, onProgress);
+    stop();
+    if (flags.json) sayJson({ out, ...merged });
+    else say(flags, `${merged.parts} parts, ${merged.rows} images, ${merged.skipped} skipped. Wrote ${out}`);
+  } finally {
+    stop();
+  }
+};
+
+const exportTo = async (folders: string[], flags: Flags): Promise<void> => {
+  const out = required(flags.out, '--out');
+  const { openFeatures } = await import('../features/reader.js');
+  const { exportFeatures } = await import('../features/export/export.js');
+  const store = await openFeatures(folders);
+  const layer = flags.layer ?? store.layers[0]!;
+  const files = await exportFeatures(store, flags.to, layer, out);
+  if (flags.json) sayJson({ files, layer, rows: store.rows, columns: store.columns(layer) });
+  else say(flags, `${store.rows} descriptors of ${layer}. Wrote ${files.join(' and ')}`);
+};
+
+export const command = (): Command => {
+  const features = new Command('features').description('look at descriptors on disk, check, merge, export');
+  const sub = (
+    name: string,
+    description: string,
+    action: (folders: string[], flags: Flags) => Promise<void>,
+  ) =>
+    features
+      .command(name)
+      .description(description)
+      .argument('<folder...>', 'folders of descriptors')
+      .action(action)
+      .addOption(shared.json())
+      .addOption(shared.quiet());
+  sub('info', 'images, layers, recipe, weights', info).addHelpText(
+    'after',
+    '\nExample:\n  $ verydeep features info features/photos',
+  );
+  sub('verify', 'read everything and say what is wrong', verify).addHelpText(
+    'after',
+    '\nExample: the shards of one run\n  $ verydeep features verify features/shard-0 features/shard-1',
+  );
+  sub('merge', 'join the folders of shards into one', merge)
+    .addOption(shared.out())
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ verydeep features merge features/shard-0 features/shard-1 --out features/photos',
+    );
+  sub('export', 'write a layer in a format of other programs', exportTo)
+    .addOption(
+      new Option('--to <format>', 'format of the file')
+        .choices(['npy', 'csv', 'libsvm', 'parquet', 'hdf5'])
+        .default('npy'),
+    )
+    .addOption(new Option('--layer <name>', 'which layer (default: the first)'))
+    .addOption(new Option('--out <file>', 'the file to write'))
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ verydeep features export features/photos --to npy --out photos.npy',
+    );
+  return features.addHelpText('after', '\nExample:\n  $ verydeep features info features/photos');
+};

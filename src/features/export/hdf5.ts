@@ -1,0 +1,56 @@
+// HDF5, through h5wasm: a dataset for each column, descriptors [rows, columns] in chunks of a part.
+import { PART_SIZE } from '../store.js';
+import type { FeatureStore } from '../reader.js';
+import { writeBeside } from './beside.js';
+
+/** Writes `id`, `path`, `sha256`, `labels` (with |), `width`, `height` and the layer; recipe and hash as attributes. */
+export const exportHdf5 = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
+  const { default: h5wasm } = await import('h5wasm/node');
+  await h5wasm.ready;
+  await writeBeside(path, async (temporary) => {
+    const file = new h5wasm.File(temporary, 'w');
+    try {
+      const { rows } = store;
+      const texts: [string, readonly string[]][] = [
+        ['id', store.ids],
+        ['path', store.paths],
+        ['sha256', store.sha256],
+        ['labels', store.labels.map((labels) => labels.join('|'))],
+      ];
+      for (const [name, values] of texts)
+        file.create_dataset({ name, data: [...values], shape: [rows], dtype: 'S' });
+      file.create_dataset({ name: 'width', data: Int32Array.from(store.widths), shape: [rows] });
+      file.create_dataset({ name: 'height', data: Int32Array.from(store.heights), shape: [rows] });
+      const columns = store.columns(layer);
+      let dataset: InstanceType<typeof h5wasm.Dataset> | undefined;
+      for await (const { start, matrix } of store.batches(layer)) {
+        const end = start + matrix.rows;
+        if (!dataset) {
+          const shape = [matrix.rows, columns];
+          const chunks = [Math.min(PART_SIZE, Math.max(1, matrix.rows)), columns];
+          dataset = file.create_dataset({
+            name: layer,
+            data: matrix.data,
+            shape,
+            maxshape: [rows, columns],
+            chunks,
+          });
+        } else if (matrix.rows > 0) {
+          dataset.resize([end, columns]);
+          dataset.write_slice(
+            [
+              [start, end],
+              [0, columns],
+            ],
+            matrix.data,
+          );
+        }
+      }
+      file.create_attribute('recipe', JSON.stringify(store.recipe));
+      file.create_attribute('hash', store.hash);
+    } finally {
+      file.close();
+    }
+  });
+  return [path];
+};
