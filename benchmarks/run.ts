@@ -10,7 +10,7 @@ import type { Benchmark } from './benchmark.js';
 import { type Descriptors, dividedByNorm, openDescriptors } from './descriptors.js';
 import { type EvaluateOptions, type Evaluation, datasetFor, evaluate, itemsFor } from './evaluate.js';
 import { saveModels } from './models.js';
-import { reportOf } from './report.js';
+import { reportOf } from './report/report.js';
 import { type Results, describeDescriptors, resultsCsv, splitResult, summary } from './results.js';
 import { writeServerFiles } from './server-files.js';
 import { machine, versions } from './versions.js';

@@ -138,7 +138,7 @@ const run = async (name: string, options: Options): Promise<void> => {
 const show = async (results: Results, out: string, options: Options): Promise<void> => {
   if (options.json) sayJson(results);
   else {
-    const { comparisonRows } = await import('../../benchmarks/report.js');
+    const { comparisonRows } = await import('../../benchmarks/report/comparison.js');
     const { metricTitles } = await import('../../benchmarks/benchmark.js');
     say(
       options,

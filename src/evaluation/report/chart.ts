@@ -2,7 +2,7 @@
 import type { LoggerInterface } from 'vega';
 import type { TopLevelSpec } from 'vega-lite';
 import type { Content, Html } from './html.js';
-import { html, raw, slug } from './html.js';
+import { capital, html, raw, slug } from './html.js';
 import { SERIES } from './style.js';
 
 /** What is drawn and how it is described. */
@@ -68,8 +68,8 @@ export const chart = async ({ title, description, spec, data }: Chart): Promise<
     // Readers hear the description; the drawing's hundreds of marks are hidden from them.
     const drawing = svg.replace('<svg', '<svg aria-hidden="true" focusable="false"');
     return html`<figure class="chart">
-      <figcaption><strong>${title}.</strong> <span>${description}</span></figcaption>
-      <div role="img" aria-label="${title}. ${description}">${raw(drawing)}</div>
+      <figcaption><strong>${capital(title)}.</strong> <span>${description}</span></figcaption>
+      <div role="img" aria-label="${capital(title)}. ${description}">${raw(drawing)}</div>
       ${
         data === undefined
           ? undefined

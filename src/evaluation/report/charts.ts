@@ -1,5 +1,6 @@
 // The kinds of chart that reports use, as Vega-Lite specifications: lines, bars, a heat map.
 import type { TopLevelSpec } from 'vega-lite';
+import { SERIES } from './style.js';
 
 /** One point of a line chart. */
 export interface Point {
@@ -23,7 +24,7 @@ export interface LinesOptions {
   readonly height?: number;
 }
 
-/** Dashes tell lines apart where colour cannot. */
+/** Dashes tell lines apart beyond as many as there are colours. */
 const dashes = [
   [1, 0],
   [6, 3],
@@ -66,12 +67,41 @@ export const lines = (points: readonly Point[], options: LinesOptions): TopLevel
               type: 'nominal',
               title: '',
               sort: series,
-              scale: { range: series.map((_, i) => dashes[Math.floor(i / 8) % dashes.length] ?? [1, 0]) },
+              scale: { range: series.map((_, i) => dashes[Math.floor(i / SERIES) % dashes.length]!) },
+              legend: null,
             },
           }
         : {}),
     },
   };
+};
+
+/** A small chart a series, in rows of five: curves of many classes side by side. */
+export const smallLines = (points: readonly Point[], options: LinesOptions): TopLevelSpec => {
+  const { width = 110, height = 90 } = options;
+  const axis = { tickCount: 3, labelFontSize: 10, titleFontSize: 11 };
+  return {
+    data: { values: points.map((point, order) => ({ ...point, order })) },
+    facet: {
+      field: 'series',
+      type: 'nominal',
+      sort: [...new Set(points.map(({ series }) => series))],
+      title: null,
+      header: { labelFontSize: 12, labelLimit: width, labelColor: 'var(--ink)', labelPadding: 3 },
+    },
+    columns: 5,
+    spacing: 14,
+    spec: {
+      width,
+      height,
+      mark: { type: 'line', strokeWidth: 1.5 },
+      encoding: {
+        x: { field: 'x', type: 'quantitative', title: options.x, scale: scale(options.xDomain), axis },
+        y: { field: 'y', type: 'quantitative', title: options.y, scale: scale(options.yDomain), axis },
+        order: { field: 'order' },
+      },
+    },
+  } as TopLevelSpec;
 };
 
 /** One bar; `low` and `high` draw its interval. */

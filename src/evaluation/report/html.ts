@@ -36,6 +36,9 @@ export const raw = (text: string): Html => ({ html: text });
 export const html = (strings: TemplateStringsArray, ...contents: readonly Content[]): Html =>
   raw(strings.reduce((text, string, i) => text + render(contents[i - 1]) + string));
 
+/** The text with a capital at its beginning: a heading made of words that also stand inside sentences. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** A name that can stand in `id`: "AP per class" becomes "ap-per-class". */
 export const slug = (text: string): string =>
   text

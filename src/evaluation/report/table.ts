@@ -1,6 +1,6 @@
 // Tables that a click or a key sorts, with a caption and headings that screen readers announce.
 import type { Content, Html } from './html.js';
-import { html } from './html.js';
+import { capital, html } from './html.js';
 
 /** One column: its heading and what stands in it for a row. */
 export interface Column<Row> {
@@ -45,7 +45,9 @@ export const table = <Row>({ caption, columns, rows, sortable = true, ours }: Ta
     (column) => column.numeric ?? (rows.length > 0 && typeof column.value(rows[0] as Row) === 'number'),
   );
   const heading = (column: Column<Row>, i: number): Html => {
-    const title = sortable ? html`<button type="button">${column.title}</button>` : column.title;
+    const title = sortable
+      ? html`<button type="button">${capital(column.title)}</button>`
+      : capital(column.title);
     return numeric[i]
       ? html`<th scope="col" class="number">${title}</th>`
       : html`<th scope="col">${title}</th>`;
@@ -59,10 +61,10 @@ export const table = <Row>({ caption, columns, rows, sortable = true, ours }: Ta
       ? html`<th scope="row" ${kind}${value}>${content}</th>`
       : html`<td${kind}${value}>${content}</td>`;
   };
-  return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0">
+  return html`<div class="scroll" role="region" aria-label="${capital(caption)}" tabindex="0">
     <table>
       <caption>
-        ${caption}
+        ${capital(caption)}
       </caption>
       <thead>
         <tr>

@@ -1,0 +1,84 @@
+// Which classes are taken for which: the confusion matrix of all splits together, and the pairs most confused.
+import { type Confusion, classSizes, confusionMatrix, countOf } from '../../src/evaluation/confusion.js';
+import { chart } from '../../src/evaluation/report/chart.js';
+import { type Cell, heatMap } from '../../src/evaluation/report/charts.js';
+import type { Content } from '../../src/evaluation/report/html.js';
+import { table } from '../../src/evaluation/report/table.js';
+import { predictionsOf } from '../caltech-protocol.js';
+import type { SplitOutcome } from '../outcome.js';
+
+/** Two classes, and how often images of the one were taken for the other. */
+export interface ConfusedPair {
+  readonly truth: string;
+  readonly predicted: string;
+  readonly count: number;
+  /** Share of the true class's images. */
+  readonly share: number;
+}
+
+/** The confusion matrix of all splits together. */
+export const confusionOf = (outcomes: readonly SplitOutcome[]): Confusion => {
+  const classes = outcomes[0]?.classes ?? [];
+  const place = new Map(classes.map((name, i) => [name, i]));
+  return confusionMatrix(
+    outcomes.flatMap(({ test }) => test.map(({ labels }) => place.get(labels[0]!)!)),
+    outcomes.flatMap(({ scores }) => [...predictionsOf(scores)]),
+    classes.length,
+  );
+};
+
+/** Pairs of classes by how large a part of the one is taken for the other. */
+export const confusedPairs = (confusion: Confusion, classes: readonly string[]): ConfusedPair[] => {
+  const sizes = classSizes(confusion);
+  return classes
+    .flatMap((truth, row) =>
+      classes.map((predicted, column) => ({
+        truth,
+        predicted,
+        count: row === column ? 0 : countOf(confusion, row, column),
+        share: countOf(confusion, row, column) / sizes[row]!,
+      })),
+    )
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.share - a.share || b.count - a.count);
+};
+
+const MOST_PAIRS = 20;
+
+/** The section of the report. */
+export const confusionSection = async (outcomes: readonly SplitOutcome[]): Promise<Content> => {
+  const classes = outcomes[0]!.classes;
+  const confusion = confusionOf(outcomes);
+  const sizes = classSizes(confusion);
+  const cells = classes.flatMap((row, r) =>
+    classes.flatMap((column, c): Cell[] => {
+      const count = countOf(confusion, r, c);
+      return count === 0 ? [] : [{ row, column, value: count / sizes[r]! }];
+    }),
+  );
+  const pairs = confusedPairs(confusion, classes);
+  const [worst] = pairs;
+  return [
+    await chart({
+      title: 'Confusion matrix',
+      description: `Share of each true class's test images by predicted class, all splits together. ${
+        worst
+          ? `Most confused: ${(100 * worst.share).toFixed(0)} % of ${worst.truth} taken for ${worst.predicted}.`
+          : 'No image was taken for another class.'
+      }`,
+      spec: heatMap(cells, { names: classes, row: 'true class', column: 'predicted class' }),
+    }),
+    pairs.length === 0
+      ? undefined
+      : table({
+          caption: 'Classes most often taken for another',
+          columns: [
+            { title: 'True class', value: ({ truth }) => truth },
+            { title: 'Taken for', value: ({ predicted }) => predicted },
+            { title: 'Images', value: ({ count }) => count },
+            { title: 'Share of the class, %', value: ({ share }) => 100 * share, digits: 1 },
+          ],
+          rows: pairs.slice(0, MOST_PAIRS),
+        }),
+  ];
+};

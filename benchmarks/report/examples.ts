@@ -1,0 +1,138 @@
+// Test images of each class: best and worst scored, and those of other classes that score highest.
+import { existsSync } from 'node:fs';
+import sharp from 'sharp';
+import type { Item } from '../../src/datasets/dataset.js';
+import { rank } from '../../src/evaluation/ranking.js';
+import { details } from '../../src/evaluation/report/facts.js';
+import type { Content, Html } from '../../src/evaluation/report/html.js';
+import { html } from '../../src/evaluation/report/html.js';
+import { type Thumbnail, thumbnails } from '../../src/evaluation/report/thumbnails.js';
+import { clipToImage, crop } from '../../src/images/crop.js';
+import { loadImage } from '../../src/images/decode.js';
+import { predictionsOf } from '../caltech-protocol.js';
+import { labelsOf } from '../fit.js';
+import { columnOf } from '../official-protocol.js';
+import type { SplitOutcome } from '../outcome.js';
+
+/** A test image with its score of a class. */
+export interface Example {
+  readonly item: Item;
+  readonly score: number;
+}
+
+/** The examples of one class. */
+export interface ClassExamples {
+  readonly name: string;
+  /** Images of the class, highest scores first; lowest scores first; other images, highest scores first. */
+  readonly best: readonly Example[];
+  readonly worst: readonly Example[];
+  readonly confused: readonly Example[];
+}
+
+/**
+ * Picks examples of each class from a scored split. Confused are images without the class: with one label an image,
+ * those predicted as this class; with several, those that score highest.
+ */
+export const examplesOf = (outcome: SplitOutcome, count: number, singleLabel: boolean): ClassExamples[] => {
+  const labels = labelsOf(outcome.classes, outcome.test);
+  const predicted = singleLabel ? predictionsOf(outcome.scores) : undefined;
+  return outcome.classes.map((name, c) => {
+    const scores = columnOf(outcome.scores, c);
+    const ranked = [...rank(scores)].filter((row) => scores[row]! > -Infinity);
+    const own = ranked.filter((row) => labels[c]!.labels[row] === 1);
+    const others = ranked.filter(
+      (row) => labels[c]!.labels[row] === -1 && (predicted === undefined || predicted[row] === c),
+    );
+    const examples = (rows: readonly number[]): Example[] =>
+      rows.slice(0, count).map((row) => ({ item: outcome.test[row]!, score: scores[row]! }));
+    const best = examples(own);
+    const shown = new Set(best.map(({ item }) => item.id));
+    const worst = examples([...own].reverse()).filter(({ item }) => !shown.has(item.id));
+    return { name, best, worst, confused: examples(others) };
+  });
+};
+
+const SIDE = 136;
+const QUALITY = 72;
+
+/** A small JPEG of an item: of its box where it has one. */
+export const pictureOf = async (item: Item): Promise<Uint8Array | undefined> => {
+  try {
+    const whole = await loadImage(item.source, item.path);
+    const box = item.box && clipToImage(item.box, whole);
+    const { width, height, data } = box ? crop(whole, box) : whole;
+    return await sharp(data, { raw: { width, height, channels: 3 } })
+      .resize({ width: SIDE, height: SIDE, fit: 'inside', withoutEnlargement: true })
+      .jpeg({ quality: QUALITY, mozjpeg: true })
+      .toBuffer();
+  } catch {
+    return undefined; // It has a descriptor, so it was readable once: it has been moved since.
+  }
+};
+
+/** Pictures by item, each made once. */
+const picturesOf = async (classes: readonly ClassExamples[]): Promise<Map<string, Uint8Array>> => {
+  const pictures = new Map<string, Uint8Array>();
+  for (const { best, worst, confused } of classes) {
+    for (const { item } of [...best, ...worst, ...confused]) {
+      if (pictures.has(item.id)) continue;
+      const picture = await pictureOf(item);
+      if (picture) pictures.set(item.id, picture);
+    }
+  }
+  return pictures;
+};
+
+const rowOf = (
+  title: string,
+  name: string,
+  examples: readonly Example[],
+  pictures: ReadonlyMap<string, Uint8Array>,
+  verdict: 'good' | 'bad' | undefined,
+): Html | undefined => {
+  const shown = examples.flatMap(({ item, score }): Thumbnail[] => {
+    const image = pictures.get(item.id);
+    const truth = item.labels.join(', ') || 'no class';
+    return image
+      ? [
+          {
+            image,
+            alt: `Test image ${item.path}: ${truth}`,
+            caption: html`${truth}<br />score ${score.toFixed(2)}`,
+            ...(verdict ? { verdict } : {}),
+          },
+        ]
+      : [];
+  });
+  return shown.length === 0
+    ? undefined
+    : html`<p class="quiet">${title}</p>
+        ${thumbnails(`${title}: ${name}`, shown)}`;
+};
+
+/** How many examples a kind: fewer for many classes, so that the page stays a few megabytes. */
+const countFor = (classes: number): number => (classes <= 25 ? 4 : classes <= 110 ? 3 : 2);
+const MOST_OPEN = 25;
+
+/** The section; a remark where the image files are not at hand. */
+export const exampleSection = async (outcome: SplitOutcome, singleLabel: boolean): Promise<Content> => {
+  if (!outcome.test.some(({ source }) => existsSync(source.file))) {
+    return html`<p>The image files are not at hand: give --data to see test images here.</p>`;
+  }
+  const classes = examplesOf(outcome, countFor(outcome.classes.length), singleLabel);
+  const pictures = await picturesOf(classes);
+  return classes.map(({ name, best, worst, confused }) => {
+    const body = [
+      rowOf('Highest scores', name, best, pictures, 'good'),
+      rowOf('Lowest scores of the class', name, worst, pictures, undefined),
+      rowOf(
+        singleLabel ? `Others taken for ${name}` : `Highest scores without ${name}`,
+        name,
+        confused,
+        pictures,
+        'bad',
+      ),
+    ];
+    return classes.length <= MOST_OPEN ? [html`<h3>${name}</h3>`, body] : details(name, body);
+  });
+};

@@ -1,0 +1,86 @@
+// How a result was made: descriptors, weights, what was left out, command, versions, times.
+import { describeRecipe } from '../../src/features/recipe.js';
+import { code, facts } from '../../src/evaluation/report/facts.js';
+import type { Content } from '../../src/evaluation/report/html.js';
+import { html } from '../../src/evaluation/report/html.js';
+import { table } from '../../src/evaluation/report/table.js';
+import type { Results } from '../results.js';
+
+const listed = (values: Readonly<Record<string, unknown>>): string =>
+  Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
+
+/** Recipe and weights. */
+export const descriptorSection = ({ descriptors, backbones }: Results): Content => [
+  descriptors.recipes.map((recipe) => code(describeRecipe(recipe))),
+  facts({
+    'Recipe hash': descriptors.hash,
+    'Numbers a descriptor': descriptors.columns,
+    Engine: descriptors.engine,
+  }),
+  table({
+    caption: 'Weights',
+    columns: [
+      { title: 'Net', value: ({ config }) => config },
+      { title: 'SHA-256', value: ({ sha256 }) => html`<code>${sha256}</code>` },
+      { title: 'File', value: ({ path }) => path ?? 'known by its checksum' },
+    ],
+    rows: backbones,
+    sortable: false,
+  }),
+];
+
+const MOST_LISTED = 50;
+
+/** Images skipped, files passed over, identical images on both sides of a split. */
+export const checkSection = ({ images, skipped, strays, splits }: Results): Content => {
+  const duplicates = splits.flatMap(({ name, duplicates: own }) =>
+    own.map((pair) => ({ ...pair, split: name })),
+  );
+  return [
+    html`<p>
+      ${images} images; ${skipped.length} skipped; ${strays} other files passed over. No image of a test set
+      is in its training set. ${duplicates.length} test images are byte for byte the same as a training image.
+    </p>`,
+    duplicates.length === 0
+      ? undefined
+      : table({
+          caption: 'Identical images in training and test',
+          columns: [
+            { title: 'Test image', value: ({ test }) => test },
+            { title: 'Training image', value: ({ train }) => train },
+            { title: 'Same labels', value: ({ sameLabels }) => (sameLabels ? 'yes' : 'no') },
+            { title: 'Split', value: ({ split }) => split },
+          ],
+          rows: duplicates.slice(0, MOST_LISTED),
+        }),
+    skipped.length === 0
+      ? undefined
+      : table({
+          caption: 'Skipped images',
+          columns: [
+            { title: 'Image', value: ({ path }) => path },
+            { title: 'Reason', value: ({ reason }) => reason },
+          ],
+          rows: skipped.slice(0, MOST_LISTED),
+        }),
+  ];
+};
+
+/** Command, machine, versions, seeds, times. */
+export const makingSection = ({ run, seed, protocol, svm }: Results): Content => [
+  code(run.command),
+  facts({
+    Date: run.date,
+    Machine: run.machine,
+    Seed: seed,
+    Protocol: listed(protocol),
+    'Support vector machines': listed(svm),
+    Versions: listed(run.versions),
+    Seconds: Object.entries(run.seconds)
+      .map(([stage, seconds]) => `${stage} ${seconds.toFixed(1)}`)
+      .join(', '),
+  }),
+];

@@ -1,0 +1,53 @@
+// The report of a benchmark as one HTML file: what came out beside what others reported, and how it was made.
+import type { Content } from '../../src/evaluation/report/html.js';
+import { capital, html } from '../../src/evaluation/report/html.js';
+import { type Section, page } from '../../src/evaluation/report/page.js';
+import { metricTitles } from '../benchmark.js';
+import type { Evaluation } from '../evaluate.js';
+import type { Results } from '../results.js';
+import { scoredSplits } from '../results.js';
+import { classSection } from './classes.js';
+import { comparison, splitTable } from './comparison.js';
+import { confusionSection } from './confusion.js';
+import { choiceSection, precisionRecallSection } from './curves.js';
+import { exampleSection } from './examples.js';
+import { plusMinus } from './figures.js';
+import { checkSection, descriptorSection, makingSection } from './making.js';
+
+const results = (document: Results): Content => [
+  comparison(document),
+  html`<ul>
+    ${document.notes.map((note) => html`<li>${note}</li>`)}
+  </ul>`,
+  splitTable(document),
+];
+
+/** The page's text. */
+export const reportOf = async (document: Results, evaluation: Evaluation): Promise<string> => {
+  const single = evaluation.benchmark.metric === 'meanClassRecall';
+  const scored = evaluation.outcomes.filter(({ figures }) => Object.keys(figures).length > 0);
+  const [first] = scored;
+  const sections: (Section | undefined)[] = [
+    { title: 'Results', body: results(document) },
+    { title: 'Classes', body: await classSection(document) },
+    first && !single
+      ? { title: 'Precision and recall', body: await precisionRecallSection(first) }
+      : undefined,
+    first && single ? { title: 'Confusion', body: await confusionSection(scored) } : undefined,
+    { title: 'Choice of C', body: await choiceSection(document) },
+    first ? { title: `Test images, ${first.name}`, body: await exampleSection(first, single) } : undefined,
+    { title: 'Images left out, duplicates', body: checkSection(document) },
+    { title: 'Descriptors', body: descriptorSection(document) },
+    { title: 'How it was made', body: makingSection(document) },
+  ];
+  const metric = metricTitles[document.metric] ?? document.metric;
+  return page({
+    title: document.title,
+    summary: html`<p>
+      ${capital(metric)}:
+      <strong>${plusMinus(document.mean, document.std, scoredSplits(document) > 1)} %</strong>
+      on ${document.images} images of ${document.classes.length} classes.
+    </p>`,
+    sections: sections.filter((section) => section !== undefined),
+  });
+};
