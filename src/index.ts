@@ -63,3 +63,6 @@ export { type Engine, type EngineName, type EngineOptions, outOfMemory, useEngin
 export { type EngineDescription, type EnginesReport, describeEngines } from './engine/describe.js';
 export { type MomentumStep, momentumUpdate } from './engine/momentum.js';
 export { type Photo, type Prediction, type PredictOptions, predictImages } from './classifiers/predict.js';
+export { importWeights, type ImportOptions } from './backbone/importers/import.js';
+export { exportWeights, type ExportFormat } from './backbone/exporters/export.js';
+export { publishedWeights, type PublishedWeights } from './backbone/published.js';

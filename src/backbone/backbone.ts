@@ -37,6 +37,8 @@ export interface Backbone {
   /** By the names of `weightShapes`; `offset` and `length` are bytes of the file, float32 little-endian. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   read(name: string): Promise<Float32Array>;
+  /** The same in pieces, for tensors that need not be in memory whole. */
+  chunks(name: string): AsyncGenerator<Float32Array>;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -154,6 +156,14 @@ export const openBackbone = async (path: string): Promise<Backbone> => {
       metadata,
       tensors: file.tensors,
       sha256: () => (checksum ??= sha256OfFile(path)),
+      chunks: async function* (name) {
+        const opened = await openSafetensors(path);
+        try {
+          yield* opened.chunks(name);
+        } finally {
+          await opened.close();
+        }
+      },
       read: async (name) => {
         const opened = await openSafetensors(path);
         try {

@@ -16,6 +16,7 @@ const commands: readonly (() => Promise<Command>)[] = [
   () => import('./evaluate.js').then((m) => m.command()),
   () => import('./predict.js').then((m) => m.command()),
   () => import('./features.js').then((m) => m.command()),
+  () => import('./weights.js').then((m) => m.command()),
   () => import('./doctor.js').then((m) => m.command()),
 ];
 

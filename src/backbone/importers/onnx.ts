@@ -3,7 +3,7 @@ import { basename, dirname, join, normalize } from 'node:path';
 import { UsageError, expected } from '../../errors.js';
 import { FileBytes } from './file-bytes.js';
 import { type Field, type Message, fieldsOf, intsOf, isBytes, textOf } from './protobuf.js';
-import { NOTE, readNote } from './safetensors.js';
+import { NOTE, readNote } from '../note.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets } from './source.js';
 
 /** TensorProto.DataType of the floating-point types. */

@@ -1,25 +1,10 @@
 // safetensors of torchvision or timm, and verydeep's own backbone files.
-import { UsageError, messageOf } from '../../errors.js';
 import { openSafetensors } from '../../safetensors.js';
 import { weightedLayersOf } from '../architecture.js';
-import { checkInput, openBackbone } from '../backbone.js';
+import { openBackbone } from '../backbone.js';
+import { NOTE, readNote } from '../note.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets } from './source.js';
 import { stateDictLayers } from './state-dict.js';
-
-/** The key under which `weights export` notes preprocessing and class names in foreign formats. */
-export const NOTE = 'verydeep.input';
-
-/** Reads such a note. @throws UsageError naming the file when it is damaged */
-export const readNote = (path: string, text: string | undefined): Partial<WeightSource> => {
-  if (text === undefined) return {};
-  try {
-    const { input, classes } = JSON.parse(text) as { input?: unknown; classes?: unknown };
-    const isNames = Array.isArray(classes) && classes.every((name) => typeof name === 'string');
-    return { input: checkInput(path, input), ...(isNames ? { classes: classes } : {}) };
-  } catch (error) {
-    throw new UsageError(`The note ${NOTE} in ${path} is damaged. ${messageOf(error)}`);
-  }
-};
 
 const openOwn = async (path: string): Promise<WeightSource> => {
   const backbone = await openBackbone(path);

@@ -4,7 +4,7 @@ import { dirname, join, normalize } from 'node:path';
 import { expected, messageOf } from '../../errors.js';
 import { floatsOf } from '../../floats.js';
 import { FileBytes } from './file-bytes.js';
-import { readNote } from './safetensors.js';
+import { readNote } from '../note.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets } from './source.js';
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

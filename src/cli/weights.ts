@@ -1,0 +1,262 @@
+// `verydeep weights`: import, export, list, download and look at weight files.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import type { BackboneMetadata, InputNormalisation } from '../backbone/backbone.js';
+import type { ExportFormat } from '../backbone/exporters/export.js';
+import type { PublishedWeights } from '../backbone/published.js';
+import { cacheFolder } from '../cache.js';
+import { UsageError, expected, messageOf } from '../errors.js';
+import { shared } from './options.js';
+import { type OutputOptions, exitCodes, note, progressBar, say, sayJson } from './output.js';
+
+const EXPORT_FORMATS: readonly ExportFormat[] = ['onnx', 'onnx-external', 'torchvision', 'tfjs'];
+
+const inputText = ({ order, scale, mean, std }: InputNormalisation): string => {
+  const numbers = (values: readonly number[]) =>
+    values.map((value) => Number(value.toPrecision(6))).join(', ');
+  const scaled = scale === 1 ? '0 to 255' : `pixel x ${Number(scale.toPrecision(6))}`;
+  return `${order === 'rgb' ? 'red, green, blue' : 'blue, green, red'}, ${scaled}, less ${numbers(mean)}, divided by ${numbers(std)}`;
+};
+
+const classesText = ({ classes, superclasses = [] }: BackboneMetadata): string =>
+  classes.length === 0
+    ? 'names unknown'
+    : `${classes.length} (${classes.slice(0, 3).join(', ')}${classes.length > 3 ? ', …' : ''})` +
+      (superclasses.length > 0 ? ` and ${superclasses.length} superclasses` : '');
+
+/** Runs `work` with a signal that Ctrl-C sets off, so that it ends cleanly and can be gone on with. */
+const interruptible = async (work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
+  const abort = new AbortController();
+  const stop = (): void => abort.abort();
+  process.once('SIGINT', stop);
+  try {
+    await work(abort.signal);
+  } catch (error) {
+    if (!abort.signal.aborted) throw error;
+    process.stderr.write('Interrupted; run the same command again to go on.\n');
+    process.exitCode = exitCodes.interrupted;
+  } finally {
+    process.off('SIGINT', stop);
+  }
+};
+
+/** `--input oxford`, `--input torchvision`, or a JSON object. */
+const inputOf = async (text: string | undefined): Promise<InputNormalisation | undefined> => {
+  if (text === undefined) return undefined;
+  const { inputPresets } = await import('../backbone/importers/source.js');
+  if (Object.hasOwn(inputPresets, text)) return inputPresets[text as keyof typeof inputPresets];
+  const { checkInput } = await import('../backbone/backbone.js');
+  try {
+    return checkInput('--input', JSON.parse(text));
+  } catch (error) {
+    throw expected(
+      `${Object.keys(inputPresets).join(', ')} or a JSON object {"order", "scale", "mean", "std"}`,
+      '--input',
+      text,
+      error instanceof UsageError ? error.message : undefined,
+    );
+  }
+};
+
+const linesOf = (path: string): string[] => {
+  try {
+    return readFileSync(path, 'utf8')
+      .split(/\r?\n/)
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+  } catch (error) {
+    throw new UsageError(`Cannot read the class names ${path} given for --classes: ${messageOf(error)}.`);
+  }
+};
+
+interface ImportFlags extends OutputOptions {
+  readonly out: string;
+  readonly input?: string;
+  readonly classes?: string;
+}
+
+const importAction = async (path: string, flags: ImportFlags): Promise<void> => {
+  const { importWeights } = await import('../backbone/importers/import.js');
+  const { sha256OfFile } = await import('../files.js');
+  const input = await inputOf(flags.input);
+  const bar = progressBar(flags);
+  let metadata: BackboneMetadata;
+  try {
+    metadata = await importWeights(path, flags.out, {
+      ...(input ? { input } : {}),
+      ...(flags.classes ? { classes: linesOf(flags.classes) } : {}),
+      onProgress: bar.onProgress,
+    });
+  } finally {
+    bar.stop();
+  }
+  const { describe } = await import('../backbone/backbone.js');
+  const sha256 = await sha256OfFile(flags.out);
+  if (flags.json) sayJson({ out: flags.out, sha256, ...metadata });
+  else {
+    say(flags, `${flags.out}: ${describe(metadata.architecture)}`);
+    say(flags, `  from     ${JSON.stringify(metadata.source)}`);
+    say(flags, `  input    ${inputText(metadata.input)}`);
+    say(flags, `  classes  ${classesText(metadata)}`);
+    say(flags, `  sha256   ${sha256}`);
+  }
+};
+
+const importCommand = (): Command =>
+  new Command('import')
+    .description('convert published weights of any kind (recognised by content) to a backbone file')
+    .argument('<file>', 'weight file; of a TensorFlow.js model its model.json')
+    .requiredOption('--out <file>', 'backbone file to write (.safetensors)')
+    .option('--input <how>', "preprocessing, where it is not the format's own: oxford, torchvision or JSON")
+    .option('--classes <file>', 'names of the outputs, a line each')
+    .addOption(shared.json())
+    .addOption(shared.quiet())
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ verydeep weights import VGG_ILSVRC_16_layers.caffemodel --out vgg16.safetensors',
+    )
+    .action(importAction);
+
+interface ExportFlags extends OutputOptions {
+  readonly format: ExportFormat;
+  readonly out: string;
+}
+
+const exportCommand = (): Command =>
+  new Command('export')
+    .description('write a backbone for other programs')
+    .argument('<backbone>', 'backbone file')
+    .addOption(new Option('--format <name>', 'what to write').choices(EXPORT_FORMATS).makeOptionMandatory())
+    .requiredOption('--out <path>', 'file to write; a folder for tfjs')
+    .addOption(shared.json())
+    .addOption(shared.quiet())
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ verydeep weights export vgg16.safetensors --format onnx --out vgg16.onnx',
+    )
+    .action(async (path: string, flags: ExportFlags) => {
+      const { exportWeights } = await import('../backbone/exporters/export.js');
+      const written = await exportWeights(path, flags.format, flags.out);
+      if (flags.json) sayJson({ format: flags.format, written });
+      else say(flags, `Wrote ${written.join(' and ')}`);
+    });
+
+const infoCommand = (): Command =>
+  new Command('info')
+    .description('architecture, parameters, preprocessing, source and checksum of a backbone file')
+    .argument('<backbone>', 'backbone file')
+    .addOption(shared.json())
+    .addHelpText('after', '\nExample:\n  $ verydeep weights info vgg16.safetensors')
+    .action(async (path: string, flags: OutputOptions) => {
+      const { openBackbone, describe } = await import('../backbone/backbone.js');
+      const { parameterCount } = await import('../backbone/architecture.js');
+      const backbone = await openBackbone(path);
+      const { metadata } = backbone;
+      const parameters = parameterCount(metadata.architecture);
+      const sha256 = await backbone.sha256();
+      if (flags.json) {
+        sayJson({ path, sha256, parameters, ...metadata });
+        return;
+      }
+      say(flags, path);
+      say(flags, `  architecture  ${describe(metadata.architecture)}`);
+      say(flags, `  parameters    ${parameters.toLocaleString('en-US')}`);
+      say(flags, `  input         ${inputText(metadata.input)}`);
+      say(flags, `  classes       ${classesText(metadata)}`);
+      say(flags, `  source        ${JSON.stringify(metadata.source ?? metadata.training ?? 'unknown')}`);
+      say(flags, `  sha256        ${sha256}`);
+    });
+
+const checksumText = ({ checksum = {} }: PublishedWeights): string =>
+  Object.entries(checksum).map(([name, hex]) => `${name} ${String(hex).slice(0, 12)}`)[0] ?? 'none published';
+
+const listCommand = (): Command =>
+  new Command('list')
+    .description('published weights that `weights download` knows')
+    .addOption(shared.json())
+    .addHelpText('after', '\nExample:\n  $ verydeep weights list')
+    .action(async (flags: OutputOptions) => {
+      const { publishedWeights } = await import('../backbone/published.js');
+      if (flags.json) {
+        sayJson(publishedWeights);
+        return;
+      }
+      const rows = publishedWeights.map((row) => [
+        row.name,
+        row.config,
+        row.input.order,
+        checksumText(row),
+        row.from,
+      ]);
+      const header = ['name', 'net', 'input', 'checksum', 'from'];
+      const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+      for (const row of [header, ...rows]) {
+        say(
+          flags,
+          row
+            .map((cell, i) => cell.padEnd(widths[i]!))
+            .join('  ')
+            .trimEnd(),
+        );
+      }
+    });
+
+interface DownloadFlags extends OutputOptions {
+  readonly out?: string;
+}
+
+const downloadAction = (name: string, flags: DownloadFlags): Promise<void> =>
+  interruptible(async (signal) => {
+    const { publishedWeightsNamed } = await import('../backbone/published.js');
+    const { download } = await import('../download.js');
+    const row = publishedWeightsNamed(name);
+    const path = join(cacheFolder(), 'weights', row.file);
+    const bar = progressBar(flags);
+    try {
+      const { bytes, cached, resumedFrom } = await download(row, path, {
+        signal,
+        onProgress: bar.onProgress,
+      });
+      bar.stop();
+      if (!row.checksum && !cached) {
+        note(flags, `${row.from} publishes no checksum: only the length was checked.`);
+      }
+      if (flags.out === undefined) {
+        if (flags.json) sayJson({ name, path, bytes, cached, resumedFrom });
+        else say(flags, `${path} (${bytes} bytes${cached ? ', was there already' : ''})`);
+        return;
+      }
+      const { importWeights } = await import('../backbone/importers/import.js');
+      const metadata = await importWeights(path, flags.out, {
+        source: { published: name, licence: row.licence, ...row.checksum },
+        onProgress: bar.onProgress,
+      });
+      bar.stop();
+      if (flags.json) sayJson({ name, path, bytes, cached, resumedFrom, out: flags.out, ...metadata });
+      else say(flags, `${flags.out} from ${path} (${bytes} bytes${cached ? ', was there already' : ''})`);
+    } finally {
+      bar.stop();
+    }
+  });
+
+const downloadCommand = (): Command =>
+  new Command('download')
+    .description('fetch published weights into the cache (VERYDEEP_CACHE), checked; resumes after a cut')
+    .argument('<name>', 'a name of `verydeep weights list`')
+    .option('--out <file>', 'also convert them to this backbone file')
+    .addOption(shared.json())
+    .addOption(shared.quiet())
+    .addHelpText('after', '\nExample:\n  $ verydeep weights download vgg16-oxford --out vgg16.safetensors')
+    .action(downloadAction);
+
+/** `verydeep weights import|export|info|list|download`. */
+export const command = (): Command =>
+  new Command('weights')
+    .description('import, export, list, download and look at weight files')
+    .addCommand(importCommand())
+    .addCommand(exportCommand())
+    .addCommand(infoCommand())
+    .addCommand(listCommand())
+    .addCommand(downloadCommand())
+    .addHelpText('after', '\nExample:\n  $ verydeep weights info vgg16.safetensors');
