@@ -35,14 +35,17 @@ interface Family {
 const oxford = 'https://www.robots.ox.ac.uk/~vgg/software/very_deep/caffe/';
 const keras = 'https://storage.googleapis.com/tensorflow/keras-applications/';
 const torchvision = 'https://download.pytorch.org/models/';
-const zoo = 'https://github.com/onnx/models/raw/main/validated/vision/classification/vgg/model/';
+const zoo = [
+  'https://github.com/onnx/models/raw/main/validated/vision/classification/vgg/model/',
+  'https://media.githubusercontent.com/media/onnx/models/main/validated/vision/classification/vgg/model/',
+];
 const matconvnet = 'https://www.vlfeat.org/matconvnet/models/';
 
 /** torchvision's file names end in the first eight digits of their SHA-256. */
 const torchRow = (name: string, config: Config, file: string): Row => ({
   name: `${name}-torchvision`,
   file: `${file}.pth`,
-  url: `${torchvision}${file}.pth`,
+  urls: [`${torchvision}${file}.pth`],
   checksum: { sha256: file.slice(-8) },
   config,
 });
@@ -50,7 +53,7 @@ const torchRow = (name: string, config: Config, file: string): Row => ({
 const timmRow = (model: string, config: Config): Row => ({
   name: `${model.replace('_', '-')}-timm`,
   file: `${model}.tv_in1k.safetensors`,
-  url: `https://huggingface.co/timm/${model}.tv_in1k/resolve/main/model.safetensors`,
+  urls: [`https://huggingface.co/timm/${model}.tv_in1k/resolve/main/model.safetensors`],
   config,
 });
 
@@ -59,12 +62,22 @@ const kerasRow = (net: string, config: Config, md5: string, top: boolean): Row =
   return {
     name: `${net}-keras${top ? '' : '-notop'}`,
     file,
-    url: `${keras}${net}/${file}`,
+    urls: [`${keras}${net}/${file}`],
     checksum: { md5 },
     config,
     note: top ? "Oxford's weights" : "Oxford's convolutions without fully-connected layers: no fc7",
   };
 };
+
+/** Sizes and checksums are those of the zoo's manifest. */
+const zooRow = (name: string, config: Config, bytes: number, sha256: string): Row => ({
+  name: `${name}-onnx`,
+  file: `${name}.onnx`,
+  urls: zoo.map((folder) => `${folder}${name}.onnx`),
+  bytes,
+  checksum: { sha256 },
+  config,
+});
 
 const families: readonly Family[] = [
   {
@@ -76,14 +89,14 @@ const families: readonly Family[] = [
       {
         name: 'vgg16-oxford',
         file: 'VGG_ILSVRC_16_layers.caffemodel',
-        url: `${oxford}VGG_ILSVRC_16_layers.caffemodel`,
+        urls: [`${oxford}VGG_ILSVRC_16_layers.caffemodel`],
         checksum: { sha1: '9363e1f6d65f7dba68c4f27a1e62105cdf6c4e24' },
         config: 'D',
       },
       {
         name: 'vgg19-oxford',
         file: 'VGG_ILSVRC_19_layers.caffemodel',
-        url: `${oxford}VGG_ILSVRC_19_layers.caffemodel`,
+        urls: [`${oxford}VGG_ILSVRC_19_layers.caffemodel`],
         checksum: { sha1: '239785e7862442717d831f682bb824055e51e9ba' },
         config: 'E',
       },
@@ -138,18 +151,13 @@ const families: readonly Family[] = [
     licence: 'Apache-2.0',
     input: inputPresets.torchvision,
     resize: 'bilinear (MXNet)',
-    rows: (
-      [
-        ['vgg16-7', 'D'],
-        ['vgg16-12', 'D'],
-        ['vgg19-7', 'E'],
-      ] as const
-    ).map(([file, config]) => ({
-      name: `${file}-onnx`,
-      file: `${file}.onnx`,
-      url: `${zoo}${file}.onnx`,
-      config,
-    })),
+    rows: [
+      zooRow('vgg16-7', 'D', 553_437_328, 'f20805a3ecccaa88647bbab4ad011ff2412a9838485ea844de0fcbce349820b9'),
+      zooRow('vgg16-12', 'D', 553_437_752, '722c42f53ca03a5480296bf8f9c85a151de3eed9ec982d7d2302ff6e2900c67b'),
+      zooRow('vgg16-bn-7', 'D', 553_512_191, '4fdceabf1ef715c9ed3020fa2eac1cb2a448296c086b03633c80cf47e1c5afce'),
+      zooRow('vgg19-7', 'E', 574_677_321, '692f9f927f1df1b89033787a77a73eac59fd9b3344f9ecdf0b13221e41c2046f'),
+      zooRow('vgg19-bn-7', 'E', 574_774_380, 'ce0987dfa6228ad29708013f38b7f73cbc14ca6066a05fc22ee49b35871c63ed'),
+    ],
   },
   {
     from: 'MatConvNet',
@@ -160,14 +168,14 @@ const families: readonly Family[] = [
       {
         name: 'vgg16-matconvnet',
         file: 'imagenet-vgg-verydeep-16.mat',
-        url: `${matconvnet}imagenet-vgg-verydeep-16.mat`,
+        urls: [`${matconvnet}imagenet-vgg-verydeep-16.mat`],
         checksum: { md5: 'f72d927587ca4c97fbd165ec9cb9997f' },
         config: 'D',
       },
       {
         name: 'vgg19-matconvnet',
         file: 'imagenet-vgg-verydeep-19.mat',
-        url: `${matconvnet}imagenet-vgg-verydeep-19.mat`,
+        urls: [`${matconvnet}imagenet-vgg-verydeep-19.mat`],
         checksum: { md5: '106118b7cf60435e6d8e04f6a6dc3657' },
         config: 'E',
       },
@@ -177,7 +185,7 @@ const families: readonly Family[] = [
 
 /** Every published file that we know. A row without a checksum is one whose publisher gives none. */
 export const publishedWeights: readonly PublishedWeights[] = families.flatMap(({ rows, ...family }) =>
-  rows.map(({ url, ...row }) => ({ ...family, ...row, urls: [url] })),
+  rows.map((row) => ({ ...family, ...row })),
 );
 
 /** A row of the table by its name. @throws UsageError that lists the names */
