@@ -20,9 +20,7 @@ export interface PublishedWeights extends Remote {
   readonly note?: string;
 }
 
-type Row = Omit<PublishedWeights, 'input' | 'resize' | 'licence' | 'from' | 'urls'> & {
-  readonly url: string;
-};
+type Row = Omit<PublishedWeights, 'input' | 'resize' | 'licence' | 'from'>;
 
 interface Family {
   readonly from: string;
@@ -153,10 +151,25 @@ const families: readonly Family[] = [
     resize: 'bilinear (MXNet)',
     rows: [
       zooRow('vgg16-7', 'D', 553_437_328, 'f20805a3ecccaa88647bbab4ad011ff2412a9838485ea844de0fcbce349820b9'),
-      zooRow('vgg16-12', 'D', 553_437_752, '722c42f53ca03a5480296bf8f9c85a151de3eed9ec982d7d2302ff6e2900c67b'),
-      zooRow('vgg16-bn-7', 'D', 553_512_191, '4fdceabf1ef715c9ed3020fa2eac1cb2a448296c086b03633c80cf47e1c5afce'),
+      zooRow(
+        'vgg16-12',
+        'D',
+        553_437_752,
+        '722c42f53ca03a5480296bf8f9c85a151de3eed9ec982d7d2302ff6e2900c67b',
+      ),
+      zooRow(
+        'vgg16-bn-7',
+        'D',
+        553_512_191,
+        '4fdceabf1ef715c9ed3020fa2eac1cb2a448296c086b03633c80cf47e1c5afce',
+      ),
       zooRow('vgg19-7', 'E', 574_677_321, '692f9f927f1df1b89033787a77a73eac59fd9b3344f9ecdf0b13221e41c2046f'),
-      zooRow('vgg19-bn-7', 'E', 574_774_380, 'ce0987dfa6228ad29708013f38b7f73cbc14ca6066a05fc22ee49b35871c63ed'),
+      zooRow(
+        'vgg19-bn-7',
+        'E',
+        574_774_380,
+        'ce0987dfa6228ad29708013f38b7f73cbc14ca6066a05fc22ee49b35871c63ed',
+      ),
     ],
   },
   {
