@@ -1,19 +1,19 @@
 // The demo from drawings to a table: render, train, extract and evaluate by the commands that a user calls.
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { readFolder } from '../../src/datasets/folder.js';
 import { splitOf } from '../../src/datasets/open.js';
 import { writeFileAtomically } from '../../src/files.js';
 import type { OnProgress } from '../../src/progress.js';
 import { artists } from './artists.js';
-import { verydeep, verydeepJson } from './command.js';
+import { verydeep } from './command.js';
 import { packageVersion } from './packages.js';
 import { writePixels } from './pixels.js';
 import { renderImages } from './render.js';
 import { reportOf } from './report.js';
 import { type DemoResults, type Epoch, type ResultRow, chanceRow } from './results.js';
-import { conceptFeatures, drawSamples } from './samples.js';
+import { drawSamples } from './samples.js';
 import type { Placed } from './selection.js';
 import { sheetOf } from './sheet.js';
 import {
@@ -35,16 +35,20 @@ export interface DemoOptions {
   readonly onProgress: OnProgress;
 }
 
-interface TrainingDocument {
-  readonly backbone: string;
-  readonly engine: string;
-  readonly history: readonly Epoch[];
+/** What the demo reads of the `history.json` that `verydeep train` writes. */
+interface HistoryFile {
+  readonly epochs: readonly Epoch[];
 }
 
-interface EvaluationDocument {
+/** What the demo reads of the `results.json` that `verydeep evaluate` writes. */
+interface EvaluationFile {
   readonly mean: number;
   readonly std: number;
+  readonly descriptors: { readonly engine: string };
 }
+
+const readJson = async <T>(...path: readonly string[]): Promise<T> =>
+  JSON.parse(await readFile(join(...path), 'utf8')) as T;
 
 /** Folders below `out` that a run makes; what an earlier run left there is removed first, all but the images. */
 const folders = ['untrained', 'trained', 'features', 'evaluation'] as const;
@@ -87,15 +91,17 @@ const sizesOf = (images: readonly Placed[]): DemoResults['sizes'] => {
 };
 
 /** Trains the net, and writes the same net before its first step. */
-const trainNets = async (images: string, { out, seed, epochs }: DemoOptions) => {
-  const train = async (name: 'trained' | 'untrained', passes: number): Promise<TrainingDocument> =>
-    (await verydeepJson(
+const trainNets = async (images: string, { out, seed, epochs }: DemoOptions): Promise<void> => {
+  for (const [name, passes] of [
+    ['untrained', 0],
+    ['trained', epochs],
+  ] as const)
+    await verydeep(
       ...['train', 'folder', '--data', join(images, 'pretrain')],
       ...netFlags,
       ...trainingFlags,
       ...['--epochs', String(passes), '--seed', String(seed), '--out', join(out, name)],
-    )) as TrainingDocument;
-  return { untrained: await train('untrained', 0), trained: await train('trained', epochs) };
+    );
 };
 
 /** Writes the descriptors of one method on one image folder; returns the folder they lie in. */
@@ -122,11 +128,12 @@ const evaluate = async (
   out: string,
   seed: number,
 ): Promise<ResultRow> => {
-  const { mean, std } = (await verydeepJson(
+  await verydeep(
     ...['evaluate', 'folder', '--data', data, '--features', features, ...flags],
     ...['--train-per-class', String(trainPerClass), '--splits', String(splits)],
     ...['--seed', String(seed), '--out', out],
-  )) as EvaluationDocument;
+  );
+  const { mean, std } = await readJson<EvaluationFile>(out, 'results.json');
   return { name, title, meanClassRecall: mean, std };
 };
 
@@ -150,8 +157,11 @@ export const runDemo = async (options: DemoOptions): Promise<DemoResults> => {
 
   const root = join(out, 'images');
   const { images } = await watch.time('render', () => renderImages(root, seed, onProgress));
-  const { trained, untrained } = await watch.time('train', () => trainNets(root, options));
-  const backbones = { trained: trained.backbone, untrained: untrained.backbone };
+  await watch.time('train', () => trainNets(root, options));
+  const backbones = {
+    trained: join(out, 'trained', 'backbone.safetensors'),
+    untrained: join(out, 'untrained', 'backbone.safetensors'),
+  };
 
   const table = async (protocol: Protocol): Promise<ResultRow[]> => {
     const data = join(root, protocol.folder);
@@ -169,26 +179,34 @@ export const runDemo = async (options: DemoOptions): Promise<DemoResults> => {
     }
     return rows;
   };
-  const results: DemoResults = {
+  const tables = {
     rows: await table(protocols.concepts),
     subgroups: { rows: await table(protocols.subgroups) },
+  };
+  const { descriptors } = await readJson<EvaluationFile>(
+    ...[out, 'evaluation', protocols.concepts.folder, 'trained', 'results.json'],
+  );
+  const seconds = () => ({ ...watch.seconds, total: (performance.now() - start) / 1000 });
+  const results: DemoResults = {
+    ...tables,
     sizes: sizesOf(images),
-    seconds: { ...watch.seconds, total: (performance.now() - start) / 1000 },
+    seconds: seconds(),
     versions: versionsNow(),
     machine: `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores`,
-    engine: trained.engine,
+    engine: descriptors.engine,
     seed,
-    backbone: relative('.', trained.backbone),
-    untrainedBackbone: relative('.', untrained.backbone),
-    training: trained.history,
+    backbone: backbones.trained,
+    untrainedBackbone: backbones.untrained,
+    training: (await readJson<HistoryFile>(out, 'trained', 'history.json')).epochs,
   };
-  const samples = await drawSamples(
-    join(root, protocols.concepts.folder),
-    conceptFeatures(out, 'trained-multiscale'),
-    { count: 24, rightShare: 2 / 3, seed },
-  );
-  await writeFileAtomically(join(out, 'report.html'), await reportOf(results, samples));
-  await writeFileAtomically(join(out, 'demo.png'), await sheetOf(results, samples));
-  await writeFileAtomically(join(out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
-  return results;
+  await watch.time('report', async () => {
+    const data = join(root, protocols.concepts.folder);
+    const features = join(out, 'features', protocols.concepts.folder, 'trained-multiscale');
+    const samples = await drawSamples(data, features, { count: 24, rightShare: 2 / 3, seed });
+    await writeFileAtomically(join(out, 'report.html'), await reportOf(results, samples));
+    await writeFileAtomically(join(out, 'demo.png'), await sheetOf(results, samples));
+  });
+  const complete = { ...results, seconds: seconds() };
+  await writeFileAtomically(join(out, 'results.json'), `${JSON.stringify(complete, null, 2)}\n`);
+  return complete;
 };

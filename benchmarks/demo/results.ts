@@ -8,7 +8,7 @@ export interface ResultRow {
   readonly std: number;
 }
 
-/** An epoch of training, as `verydeep train --json` tells it. */
+/** An epoch of training, as it stands in the `history.json` of `verydeep train`. */
 export interface Epoch {
   readonly epoch: number;
   readonly loss: number;

@@ -1,5 +1,4 @@
 // Some test images with their scores: the first split of the concepts, classified as `verydeep evaluate` does.
-import { join } from 'node:path';
 import { readFolder } from '../../src/datasets/folder.js';
 import { splitOf } from '../../src/datasets/open.js';
 import { rowOf } from '../../src/matrix.js';
@@ -70,7 +69,3 @@ export const drawSamples = async (
   const wrong = shuffled.filter((sample) => !sample.right).slice(0, count - right.length);
   return [...right, ...wrong];
 };
-
-/** Where the descriptors of one method on the concepts lie, below the demo's folder. */
-export const conceptFeatures = (out: string, method: string): string =>
-  join(out, 'features', protocols.concepts.folder, method);

@@ -11,8 +11,8 @@ export const INPUT_SIZE = 32;
 
 /** Flags of `verydeep train` that say how it learns: the concept, and beside it the subgroup. */
 export const trainingFlags = [
-  ...['--superclass-loss', '1', '--dropout', '0', '--train-side', '38'],
-  ...['--batch', '64', '--learning-rate', '0.01', '--schedule', 'cosine'],
+  ...['--superclass-loss', '1', '--dropout', '0', '--train-side', '40'],
+  ...['--batch', '64', '--learning-rate', '0.015', '--schedule', 'cosine'],
 ] as const;
 
 /** Passes over the training images. */
