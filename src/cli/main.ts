@@ -17,6 +17,7 @@ const commands: readonly (() => Promise<Command>)[] = [
   () => import('./predict.js').then((m) => m.command()),
   () => import('./features.js').then((m) => m.command()),
   () => import('./weights.js').then((m) => m.command()),
+  () => import('./datasets.js').then((m) => m.command()),
   () => import('./doctor.js').then((m) => m.command()),
 ];
 

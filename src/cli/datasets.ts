@@ -1,0 +1,217 @@
+// `verydeep datasets`: which data sets there are, getting their archives, checking a copy on disk.
+import { Command, Option } from 'commander';
+import { expected } from '../errors.js';
+import type { CheckReport, Count } from '../datasets/check.js';
+import type { CsvOptions } from '../datasets/csv.js';
+import type { Fetched } from '../datasets/fetch.js';
+import { shared } from './options.js';
+import { type OutputOptions, exitCodes, progressBar, say, sayJson } from './output.js';
+import { textTable } from './text-table.js';
+
+const INTEGER = new Intl.NumberFormat('en');
+const integer = (value: number | undefined): string => (value === undefined ? '' : INTEGER.format(value));
+
+/** What each data set is, in the order of the paper. */
+const descriptions: Readonly<Record<string, string>> = {
+  imagenet: 'ILSVRC2012 classification',
+  voc2007: 'PASCAL VOC 2007 classification',
+  voc2012: 'PASCAL VOC 2012 classification',
+  'voc2012-action': 'PASCAL VOC 2012 actions of persons',
+  caltech101: 'Caltech-101 with its background class',
+  caltech256: 'Caltech-256 with its clutter class',
+  folder: 'a folder for each class, nested folders allowed',
+  csv: 'a table with columns for paths and labels',
+};
+
+const list = async (options: OutputOptions): Promise<void> => {
+  const { datasetNames } = await import('../datasets/open.js');
+  const { publishedArchives } = await import('../datasets/archives/published.js');
+  const { publishedCounts } = await import('../datasets/published.js');
+  const rows = datasetNames.map((name) => ({
+    name,
+    description: descriptions[name] ?? '',
+    classes: publishedCounts[name]?.classes,
+    splits: publishedCounts[name]?.splits ?? {},
+    archives: (publishedArchives[name] ?? []).map(({ file, bytes, page }) => ({
+      file,
+      ...(bytes !== undefined && { bytes }),
+      login: page !== undefined,
+    })),
+  }));
+  if (options.json) {
+    sayJson({ datasets: rows });
+    return;
+  }
+  say(
+    options,
+    textTable(
+      ['name', 'classes', 'items', 'what', 'archives (* behind a login)'],
+      rows.map(({ name, classes, splits, description, archives }) => [
+        name,
+        integer(classes),
+        Object.entries(splits)
+          .map(([split, count]) => `${split} ${integer(count)}`)
+          .join(', '),
+        description,
+        archives.map(({ file, login }) => `${file}${login ? '*' : ''}`).join(', '),
+      ]),
+    ),
+  );
+};
+
+const fetchedText = ({ file, path, state, page, use }: Fetched): string =>
+  state === 'login'
+    ? `${file}: needs a login. Get it from ${page ?? 'its page'} and put it at ${path}.${use ? ` It is needed only ${use}.` : ''}`
+    : `${path}: ${state === 'there' ? 'there already, verified' : 'downloaded, verified'}`;
+
+const fetchAll = async (
+  name: string,
+  options: OutputOptions & { out?: string; mirror?: string },
+): Promise<void> => {
+  if (options.out === undefined)
+    throw expected('a folder', '--out', undefined, 'The archives are put there.');
+  const { archivesOf, fetchArchives } = await import('../datasets/fetch.js');
+  const archives = archivesOf(name);
+  const { onProgress, stop } = progressBar(options);
+  const interrupt = new AbortController();
+  const abort = (): void => {
+    interrupt.abort();
+  };
+  process.once('SIGINT', abort);
+  let results: Fetched[];
+  try {
+    results = await fetchArchives(archives, options.out, {
+      onProgress,
+      signal: interrupt.signal,
+      ...(options.mirror !== undefined && { mirror: options.mirror }),
+    });
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    stop();
+    process.stderr.write('Interrupted. Run the same command again to go on where it stopped.\n');
+    process.exitCode = exitCodes.interrupted;
+    return;
+  } finally {
+    process.removeListener('SIGINT', abort);
+    stop();
+  }
+  if (options.json) sayJson({ dataset: name, archives: results });
+  else for (const result of results) say(options, fetchedText(result));
+  if (results.some(({ state, use }) => state === 'login' && use === undefined)) {
+    process.exitCode = exitCodes.failed;
+  }
+};
+
+const MAX_CLASSES = 25;
+
+/** Counts as a table: a row a class, two columns a split. */
+const countsText = (counts: readonly Count[]): string => {
+  const images = counts.filter(({ what }) => what !== 'objects');
+  const splits = [...new Set(images.map(({ split }) => split))];
+  const classes = [...new Set(images.map(({ className }) => className))];
+  const cell = (className: string | undefined, split: string): string[] => {
+    const count = images.find((one) => one.split === split && one.className === className);
+    return [integer(count?.found), count?.published === undefined ? '' : integer(count.published)];
+  };
+  const rows = classes
+    .slice(0, MAX_CLASSES)
+    .map((className) => [className ?? '(all)', ...splits.flatMap((split) => cell(className, split))]);
+  const more =
+    classes.length > MAX_CLASSES
+      ? `\n… and ${classes.length - MAX_CLASSES} more classes; --json lists all.`
+      : '';
+  return textTable(['class', ...splits.flatMap((split) => [split, 'published'])], rows) + more;
+};
+
+const MAX_PROBLEMS = 20;
+
+const verdictOf = ({ name, root, ok, problems, counts }: CheckReport): string => {
+  const where = `${name} in ${root}`;
+  if (!ok) {
+    const more =
+      problems.length > MAX_PROBLEMS ? `; the first ${MAX_PROBLEMS} are shown, --json lists all` : '';
+    return `${where}: ${problems.length} difference${problems.length === 1 ? '' : 's'}${more}.`;
+  }
+  return counts.some(({ published }) => published !== undefined)
+    ? `${where}: agrees with what is published.`
+    : `${where}: readable; nothing is published to compare it with.`;
+};
+
+interface CheckFlags extends OutputOptions {
+  readonly data?: string;
+  readonly pathColumn?: string;
+  readonly labelColumn?: string;
+  readonly splitColumn?: string;
+  readonly labelSeparator?: string;
+}
+
+const check = async (name: string, options: CheckFlags): Promise<void> => {
+  if (options.data === undefined) {
+    throw expected('a folder', '--data', undefined, 'Give the unpacked root or the folder of the archives.');
+  }
+  const { checkDataset } = await import('../datasets/check.js');
+  const { onProgress, stop } = progressBar(options);
+  const { pathColumn, labelColumn, splitColumn, labelSeparator } = options;
+  const csv: CsvOptions = {
+    ...(pathColumn !== undefined && { pathColumn }),
+    ...(labelColumn !== undefined && { labelColumn }),
+    ...(splitColumn !== undefined && { splitColumn }),
+    ...(labelSeparator !== undefined && { labelSeparator }),
+  };
+  const report = await checkDataset(name, options.data, {
+    csv,
+    onProgress,
+  }).finally(stop);
+  if (options.json) sayJson(report);
+  else {
+    if (report.counts.length > 0) say(options, `${countsText(report.counts)}\n`);
+    for (const file of report.archives) say(options, `Archive: ${file}`);
+    for (const { path, reason } of report.strays.slice(0, 10))
+      say(options, `Passed over: ${path} (${reason})`);
+    if (report.strays.length > 10) say(options, `… and ${report.strays.length - 10} more files passed over.`);
+    for (const problem of report.problems.slice(0, MAX_PROBLEMS)) say(options, `Differs: ${problem}`);
+    say(options, verdictOf(report));
+  }
+  if (!report.ok) process.exitCode = exitCodes.failed;
+};
+
+/**
+ * The command. `check` ends with exit code 1 when the copy differs from what is published, `download` when a person has
+ * to fetch something that is needed.
+ */
+export const command = (): Command => {
+  const program = new Command('datasets').description('list, download and check data sets');
+  program
+    .command('list')
+    .description('the data sets, their sizes and their archives')
+    .addOption(shared.json())
+    .addHelpText('after', '\nExample:\n  $ verydeep datasets list')
+    .action(list);
+  program
+    .command('download')
+    .description('get the archives of a data set; they need not be unpacked')
+    .argument('<name>', 'voc2007, voc2012, voc2012-action, caltech101, caltech256 or imagenet')
+    .addOption(shared.out())
+    .addOption(new Option('--mirror <url>', 'a folder on the web that is tried before the publishers'))
+    .addOption(shared.json())
+    .addOption(shared.quiet())
+    .addHelpText(
+      'after',
+      '\nAn interrupted download goes on when the command is run again. HTTPS_PROXY is heeded.\n\nExample:\n  $ verydeep datasets download voc2007 --out data/voc2007',
+    )
+    .action(fetchAll);
+  program
+    .command('check')
+    .description('compare a copy on disk with the published sizes and checksums')
+    .argument('<name>', 'kind of data set, see `verydeep datasets list`')
+    .addOption(shared.data())
+    .addOption(new Option('--path-column <name>', 'csv: column of image paths [path]'))
+    .addOption(new Option('--label-column <name>', 'csv: column of labels [label]'))
+    .addOption(new Option('--split-column <name>', 'csv: column of splits [split, if there]'))
+    .addOption(new Option('--label-separator <text>', 'csv: separates several labels in a field'))
+    .addOption(shared.json())
+    .addOption(shared.quiet())
+    .addHelpText('after', '\nExample:\n  $ verydeep datasets check voc2007 --data data/voc2007')
+    .action(check);
+  return program;
+};

@@ -1,0 +1,235 @@
+// Whether a data set on disk is the published one: sizes of splits and classes, objects, numbering, archives' checksums.
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mismatchOf } from '../checksum.js';
+import { UsageError, VerydeepError } from '../errors.js';
+import type { OnProgress } from '../progress.js';
+import { type PublishedArchive, publishedArchives } from './archives/published.js';
+import { innerMismatchOf } from './archives/inner.js';
+import { byCode } from './common.js';
+import type { Dataset, Item } from './dataset.js';
+import { type OpenOptions, openDataset } from './open.js';
+import { type PublishedCounts, type SplitCounts, publishedCounts } from './published.js';
+import { countObjects } from './voc-objects.js';
+
+/** A figure beside the published one; `published` is missing where none is known. */
+export interface Count {
+  readonly split: string;
+  /** Missing for the whole split. */
+  readonly className?: string;
+  readonly what: 'images' | 'persons' | 'objects';
+  readonly found: number;
+  readonly published?: number;
+}
+
+export interface CheckReport {
+  readonly name: string;
+  readonly root: string;
+  /** Whether everything that could be compared agrees. */
+  readonly ok: boolean;
+  readonly counts: readonly Count[];
+  /** What is missing, superfluous or different, a line each. */
+  readonly problems: readonly string[];
+  /** Files that were passed over, as the data set's own strays are. */
+  readonly strays: Dataset['strays'];
+  /** Original archives found beside or in place of the unpacked files, with their checksums verified. */
+  readonly archives: readonly string[];
+}
+
+const MAX_NAMED = 10;
+const COUNT = new Intl.NumberFormat('en');
+
+const listed = (names: readonly string[]): string =>
+  names.slice(0, MAX_NAMED).join(', ') +
+  (names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : '');
+
+/** Items that have a label, by class. */
+const perClass = (items: readonly Item[]): ReadonlyMap<string, number> => {
+  const counts = new Map<string, number>();
+  for (const { labels } of items) for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return counts;
+};
+
+const isPublic = (items: readonly Item[], classes: readonly string[]): boolean =>
+  items.some(({ ignored }) => (ignored?.length ?? 0) < classes.length);
+
+/**
+ * Compares counts of a data set with the published ones.
+ *
+ * @param published figures; every figure found is listed, and compared where one is published
+ * @param what what an item is
+ */
+export const compareCounts = (
+  { classes, splits }: Pick<Dataset, 'classes' | 'splits'>,
+  published: PublishedCounts | undefined,
+  what: 'images' | 'persons' = 'images',
+): { counts: Count[]; problems: string[] } => {
+  const counts: Count[] = [];
+  const problems: string[] = [];
+  const add = (count: Count): void => {
+    counts.push(count);
+    const { split, className, found } = count;
+    if (count.published !== undefined && count.published !== found) {
+      problems.push(
+        `${className === undefined ? '' : `${className}, `}${split}: ${COUNT.format(found)} ${count.what}, published are ${COUNT.format(count.published)}`,
+      );
+    }
+  };
+  const known = (table: SplitCounts | undefined, split: string): { published?: number } => {
+    const figure = table && Object.hasOwn(table, split) ? table[split] : undefined;
+    return figure === undefined ? {} : { published: figure };
+  };
+  if (published && classes.length !== published.classes) {
+    problems.push(`${classes.length} classes, published are ${published.classes}`);
+  }
+  const missing = Object.keys(published?.images ?? {}).filter((name) => !classes.includes(name));
+  if (missing.length > 0) problems.push(`missing classes: ${listed(missing)}`);
+  const extra = published?.images ? classes.filter((name) => !Object.hasOwn(published.images!, name)) : [];
+  if (extra.length > 0) problems.push(`classes that are not among the published ones: ${listed(extra)}`);
+  for (const split of Object.keys(published?.splits ?? {})) {
+    if (!Object.hasOwn(splits, split)) problems.push(`the split "${split}" is not there`);
+  }
+  for (const [split, items] of Object.entries(splits)) {
+    add({ split, what, found: items.length, ...known(published?.splits, split) });
+    if (!isPublic(items, classes)) continue;
+    const found = perClass(items);
+    for (const className of classes) {
+      const count = found.get(className) ?? 0;
+      add({ split, className, what, found: count, ...known(published?.images?.[className], split) });
+      if (published?.least !== undefined && count < published.least) {
+        problems.push(`${className}, ${split}: ${count} images, each class has at least ${published.least}`);
+      }
+    }
+  }
+  return { counts, problems };
+};
+
+/** Gaps in images that are numbered from 1 in each class ("image_0007.jpg"), up to the published number where known. */
+export const gapsIn = (items: readonly Item[], published?: PublishedCounts): string[] => {
+  const numbers = new Map<string, { digits: string; prefix: string; seen: Set<number> }>();
+  for (const { path, labels } of items) {
+    const [, prefix, digits] = /^(.*_)(\d{4})\.jpg$/.exec(path) ?? [];
+    if (prefix === undefined || digits === undefined) continue;
+    const entry = numbers.get(labels[0]!) ?? { digits, prefix, seen: new Set<number>() };
+    entry.seen.add(Number(digits));
+    numbers.set(labels[0]!, entry);
+  }
+  return [...numbers].flatMap(([name, { prefix, seen }]) => {
+    const last = Math.max(...seen);
+    const whole = published?.images?.[name]?.['all'];
+    // A class that has all its images may have a gap in its numbers; nothing is missing then.
+    if (whole !== undefined && seen.size >= whole) return [];
+    return Array.from({ length: Math.max(last, whole ?? 0) }, (_, i) => i + 1)
+      .filter((number) => !seen.has(number))
+      .map((number) => `${prefix}${String(number).padStart(4, '0')}.jpg`);
+  });
+};
+
+/** Verifies the archives that are in `root`: size, checksum, and that of the archive inside. */
+const checkArchives = async (
+  root: string,
+  archives: readonly PublishedArchive[],
+  onProgress: OnProgress | undefined,
+): Promise<{ there: string[]; problems: string[] }> => {
+  const there: string[] = [];
+  const problems: string[] = [];
+  for (const { file, bytes, checksum = {}, inner } of archives) {
+    const path = join(root, file);
+    if (!existsSync(path)) continue;
+    there.push(file);
+    const { size } = await stat(path);
+    if (bytes !== undefined && size !== bytes) {
+      problems.push(`${file}: ${COUNT.format(size)} bytes, published are ${COUNT.format(bytes)}`);
+      continue;
+    }
+    const report = (done: number): void =>
+      onProgress?.({ task: `check ${file}`, done, total: size, unit: 'bytes' });
+    const wrong =
+      (await mismatchOf(path, checksum, report)) ?? (inner && (await innerMismatchOf(path, inner)));
+    if (wrong) {
+      problems.push(`${file}: its ${wrong.algorithm} is ${wrong.received}, published is ${wrong.expected}`);
+    }
+  }
+  return { there, problems };
+};
+
+/**
+ * Checks a data set on disk against what is published of it.
+ *
+ * @param name a name of `openDataset`; of `folder` and `csv` nothing is published and the figures are just listed
+ * @returns the report; a data set that cannot be read at all is a problem in it
+ * @throws UsageError for an unknown name or a root that does not exist
+ */
+export const checkDataset = async (
+  name: string,
+  root: string,
+  options: OpenOptions = {},
+): Promise<CheckReport> => {
+  const archives = await checkArchives(root, publishedArchives[name] ?? [], options.onProgress);
+  const problems = [...archives.problems];
+  const published = publishedCounts[name];
+  let dataset: Dataset;
+  try {
+    dataset = await openDataset(name, root, options);
+  } catch (error) {
+    if (!(error instanceof VerydeepError) || !existsSync(root) || !published) throw error;
+    if (
+      error instanceof UsageError &&
+      archives.there.length === 0 &&
+      /^Expected the folder/.test(error.message)
+    ) {
+      throw error;
+    }
+    return {
+      name,
+      root,
+      ok: false,
+      counts: [],
+      problems: [...problems, error.message],
+      strays: [],
+      archives: archives.there,
+    };
+  }
+  const isAction = name === 'voc2012-action';
+  const { counts, problems: differences } = compareCounts(
+    dataset,
+    published,
+    isAction ? 'persons' : 'images',
+  );
+  problems.push(...differences);
+  if (name === 'voc2007' || name === 'voc2012') {
+    const objects = await countObjects(name === 'voc2007' ? 2007 : 2012, dataset, root, options);
+    problems.push(...objects.problems);
+    for (const [className, found] of Object.entries(objects.counts)) {
+      for (const [split, number] of Object.entries(found)) {
+        const figure = published?.objects?.[className]?.[split];
+        counts.push({
+          split,
+          className,
+          what: 'objects',
+          found: number,
+          ...(figure !== undefined && { published: figure }),
+        });
+        if (figure !== undefined && figure !== number) {
+          problems.push(
+            `${className}, ${split}: ${number} objects that are not difficult, published are ${figure}`,
+          );
+        }
+      }
+    }
+  }
+  if (name.startsWith('caltech')) {
+    const gaps = gapsIn(dataset.splits['all']!, published).sort(byCode);
+    if (gaps.length > 0) problems.push(`missing images, by their numbers: ${listed(gaps)}`);
+  }
+  return {
+    name,
+    root: dataset.root,
+    ok: problems.length === 0,
+    counts,
+    problems,
+    strays: dataset.strays,
+    archives: archives.there,
+  };
+};

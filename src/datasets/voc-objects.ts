@@ -1,0 +1,65 @@
+// Objects of VOC counted from the annotations, and whether annotations and lists of labels agree.
+import type { OnProgress } from '../progress.js';
+import type { Dataset } from './dataset.js';
+import { type VocAnnotation, readAnnotation } from './voc-annotation.js';
+import { type VocYear, openVocTree } from './voc-lists.js';
+
+const FILES_AT_ONCE = 32;
+
+/**
+ * Counts the objects that are not difficult, by class and split, in every split whose labels are public.
+ *
+ * @returns the counts, and a line for each image whose labels are not those that its annotation gives (1 with an object
+ *   that is not difficult, 0 with difficult ones only), the first few of them
+ * @throws UsageError naming an annotation that is missing or malformed
+ */
+export const countObjects = async (
+  year: VocYear,
+  dataset: Dataset,
+  root: string,
+  options: { cache?: string; onProgress?: OnProgress } = {},
+): Promise<{ counts: Record<string, Record<string, number>>; problems: string[] }> => {
+  const tree = await openVocTree(year, root, options);
+  const known = new Map<string, VocAnnotation>();
+  const isLabelled = ({ ignored = [] }: { ignored?: readonly string[] }): boolean =>
+    ignored.length < dataset.classes.length;
+  const labelled = Object.entries(dataset.splits).filter(([, items]) => items.some(isLabelled));
+  const all = [...new Map(labelled.flatMap(([, items]) => items).map((item) => [item.id, item])).values()];
+  for (let i = 0; i < all.length; i += FILES_AT_ONCE) {
+    const some = all.slice(i, i + FILES_AT_ONCE);
+    await Promise.all(some.map(async ({ id }) => known.set(id, await readAnnotation(tree, id))));
+    options.onProgress?.({
+      task: 'check annotations',
+      done: i + some.length,
+      total: all.length,
+      unit: 'files',
+    });
+  }
+  const problems = all.flatMap(({ id, labels, ignored = [] }) => {
+    const { objects } = known.get(id)!;
+    const clear = new Set(objects.filter(({ difficult }) => !difficult).map(({ name }) => name));
+    const any = new Set(objects.map(({ name }) => name));
+    const agree = dataset.classes.every(
+      (name) =>
+        labels.includes(name) === clear.has(name) &&
+        ignored.includes(name) === (any.has(name) && !clear.has(name)),
+    );
+    return agree
+      ? []
+      : [`${tree.where(`Annotations/${id}.xml`)} does not agree with the labels of ${id} in ImageSets/Main`];
+  });
+  const counts: Record<string, Record<string, number>> = {};
+  for (const name of dataset.classes) {
+    counts[name] = Object.fromEntries(
+      labelled.map(([split, items]) => [
+        split,
+        items.reduce(
+          (sum, { id }) =>
+            sum + known.get(id)!.objects.filter((object) => object.name === name && !object.difficult).length,
+          0,
+        ),
+      ]),
+    );
+  }
+  return { counts, problems: problems.slice(0, 5) };
+};
