@@ -66,3 +66,5 @@ export { type Photo, type Prediction, type PredictOptions, predictImages } from 
 export { importWeights, type ImportOptions } from './backbone/importers/import.js';
 export { exportWeights, type ExportFormat } from './backbone/exporters/export.js';
 export { publishedWeights, type PublishedWeights } from './backbone/published.js';
+export { type CheckReport, checkDataset } from './datasets/check.js';
+export { archivesOf, type Fetched, fetchArchives } from './datasets/fetch.js';
