@@ -30,6 +30,7 @@ interface ExtractFlags {
   force?: boolean;
   store?: 'float32' | 'float16';
   maxPixels?: number;
+  engine: 'auto' | 'onnxruntime' | 'tensorflow';
   provider: 'cpu' | 'webgpu' | 'cuda';
   gpu?: number;
   threads: number;
@@ -101,6 +102,7 @@ const options = (): Option[] => [
   new Option('--label-column <name>', 'csv: column of labels'),
   new Option('--split-column <name>', 'csv: column of splits'),
   new Option('--label-separator <text>', 'csv: separates several labels in a field'),
+  shared.engine(),
   shared.provider(),
   shared.gpu(),
   shared.threads(),

@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import { type Backbone, openBackbone } from '../backbone/backbone.js';
 import { type CompiledGraph, compileGraph } from '../backbone/graph.js';
 import { compileInt8Graph } from '../backbone/int8-graph.js';
-import { expected } from '../errors.js';
+import { UsageError, expected } from '../errors.js';
+import type { EngineName } from '../engine/engine.js';
 import type { SessionOptions } from '../engine/session.js';
 import type { PreparedInt8 } from './int8.js';
 import {
@@ -14,7 +15,7 @@ import {
   recipeHash,
   resolveRecipe,
 } from './recipe.js';
-import type { OnnxSpec } from './runner.js';
+import type { RunnerSpec } from './runner.js';
 
 /** Weights above this many bytes are held once, by one worker with all threads; below, every thread has its own. */
 const LARGE_WEIGHTS = 64 * 2 ** 20;
@@ -23,6 +24,8 @@ const LARGE_WEIGHTS = 64 * 2 ** 20;
 export interface Machinery {
   readonly threads?: number;
   readonly workers?: number;
+  /** `auto` (default) takes TensorFlow only where it sees a GPU. */
+  readonly engine?: EngineName;
   readonly provider?: SessionOptions['provider'];
   readonly gpu?: number;
 }
@@ -32,7 +35,7 @@ export interface Plan {
   readonly nets: readonly NetIdentity[];
   readonly hash: string;
   readonly engine: string;
-  readonly specs: readonly OnnxSpec[];
+  readonly specs: readonly RunnerSpec[];
   readonly threads: number;
   readonly workers: number;
   /** Side of crops in pixels: the largest input of the nets. */
@@ -43,6 +46,26 @@ export interface Plan {
 
 const weightBytes = (backbone: Backbone): number =>
   [...backbone.tensors.values()].reduce((sum, { length }) => sum + length, 0);
+
+/** The engine that `auto` stands for. tfjs and TensorFlow are loaded only where there may be a GPU. */
+const chosenEngine = async ({
+  engine = 'auto',
+  threads,
+  gpu,
+}: Machinery): Promise<'onnxruntime' | 'tensorflow'> => {
+  if (engine !== 'auto') return engine;
+  if (process.env['VERYDEEP_ENGINE'] === 'tensorflow') return 'tensorflow';
+  const { mayHaveGpu } = await import('../engine/tensorflow.js');
+  if (!mayHaveGpu()) return 'onnxruntime';
+  const { useEngine } = await import('../engine/engine.js');
+  const used = await useEngine({
+    engine,
+    ...(threads === undefined ? {} : { threads }),
+    ...(gpu === undefined ? {} : { gpu }),
+  });
+  used.close();
+  return used.name;
+};
 
 /** How many workers there are, and threads each: measured to be fastest (docs/performance.md). */
 const shareThreads = (
@@ -87,8 +110,16 @@ export const planExtraction = async (
   machinery: Machinery,
   int8?: Pick<PreparedInt8, 'files' | 'hashes'>,
 ): Promise<Plan> => {
-  const { threads, workers, each } = shareThreads(backbones, machinery, int8 !== undefined);
   const provider = machinery.provider ?? 'cpu';
+  if (machinery.engine === 'tensorflow' && (int8 || provider !== 'cpu')) {
+    const given = int8 ? '--precision int8' : `--provider ${provider}`;
+    throw new UsageError(`${given} needs ONNX Runtime: leave out --engine tensorflow.`);
+  }
+  const engine = int8 || provider !== 'cpu' ? 'onnxruntime' : await chosenEngine(machinery);
+  const shared = shareThreads(backbones, machinery, int8 !== undefined);
+  // TensorFlow has one pool of threads in the process.
+  const { threads, workers, each } =
+    engine === 'tensorflow' ? { threads: shared.threads, workers: 1, each: shared.threads } : shared;
   const graphs: CompiledGraph[] = [];
   const nets: NetIdentity[] = [];
   for (const [i, backbone] of backbones.entries()) {
@@ -101,11 +132,9 @@ export const planExtraction = async (
       ...(int8 ? { quantised: int8.hashes[i]! } : {}),
     });
   }
-  const options = {
-    threads: each,
-    provider,
-    ...(machinery.gpu === undefined ? {} : { gpu: machinery.gpu }),
-  };
+  const gpu = machinery.gpu === undefined ? {} : { gpu: machinery.gpu };
+  const options = { threads: each, provider, ...gpu };
+  const { layers, flip } = recipe;
   const lengths = Object.fromEntries(
     recipe.layers.map((name, i) => [
       name,
@@ -116,13 +145,12 @@ export const planExtraction = async (
     recipe,
     nets,
     hash: recipeHash(recipe, nets),
-    engine: `onnxruntime ${provider}`,
-    specs: graphs.map(({ model, externalDataFolder, outputs }) => ({
-      model,
-      externalDataFolder,
-      outputs,
-      options,
-    })),
+    engine: engine === 'tensorflow' ? engine : `onnxruntime ${provider}`,
+    specs: graphs.map(({ model, externalDataFolder, outputs }, i): RunnerSpec =>
+      engine === 'tensorflow'
+        ? { ...gpu, kind: 'tfjs', backbone: backbones[i]!.path, layers, flip, engine, threads }
+        : { model, externalDataFolder, outputs, options },
+    ),
     threads,
     workers,
     inputSize,

@@ -2,12 +2,12 @@
 import { Worker } from 'node:worker_threads';
 import { VerydeepError, messageOf } from '../errors.js';
 import type { Recipe } from './recipe.js';
-import type { OnnxSpec } from './runner.js';
+import type { RunnerSpec } from './runner.js';
 import type { View } from './views.js';
 
 /** What a worker is started with. */
 export interface WorkerData {
-  readonly specs: readonly OnnxSpec[];
+  readonly specs: readonly RunnerSpec[];
   readonly recipe: Recipe;
 }
 

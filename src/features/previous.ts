@@ -1,6 +1,7 @@
 // What an earlier run left in a folder: parts that still hold, and rows of others that need not be computed again.
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { codeOf } from '../errors.js';
 import { type Shard, inShard } from './list.js';
 import { type Part, openPart, readDescriptors } from './part.js';
@@ -28,9 +29,21 @@ const names = async (folder: string): Promise<string[]> => {
   }
 };
 
-const ignoreMissing = (error: unknown): void => {
-  if (codeOf(error) !== 'ENOENT') throw error; // ENOENT: another process on the same shard was quicker.
+/** Moves a file; one that is gone was moved by another process on the same shard, which is fine. */
+const move = async (from: string, to: string, attempts = 3): Promise<void> => {
+  await mkdir(dirname(to), { recursive: true });
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    // The folder may have been emptied and removed by a process on another shard.
+    if (existsSync(from) && attempts > 1) await move(from, to, attempts - 1);
+  }
 };
+
+/** Temporary files of a part that was being written when its process was killed, after which they are left alone no more. */
+const ABANDONED_AFTER = 10 * 60 * 1000;
+const TEMPORARY = /^\.([0-9a-f]{16}-\d+\.arrow)\..*\.tmp$/;
 
 /** The parts in a folder, and rows by what decides them. */
 export class Previous {
@@ -86,10 +99,8 @@ export class Previous {
   /** Moves a part that does not hold any more out of the way; its rows can still be read. */
   async setAside(name: string): Promise<void> {
     const part = this.inPlace.get(name);
-    const aside = join(this.#folder, ASIDE);
-    await mkdir(aside, { recursive: true });
-    const target = join(aside, `${name}~${process.pid}-${Date.now()}`);
-    await rename(join(this.#folder, name), target).catch(ignoreMissing);
+    const target = join(this.#folder, ASIDE, `${name}~${process.pid}-${Date.now()}`);
+    await move(join(this.#folder, name), target);
     this.inPlace.delete(name);
     if (!part) return;
     for (const [key, stored] of this.#rows) {
@@ -107,6 +118,13 @@ export class Previous {
   /** Removes what was set aside of a shard, once all its parts are in place. */
   async clear(shard: Shard): Promise<void> {
     const aside = join(this.#folder, ASIDE);
+    for (const name of await names(this.#folder)) {
+      const parsed = parsePartName(TEMPORARY.exec(name)?.[1] ?? '');
+      const path = join(this.#folder, name);
+      if (!parsed || !inShard(parsed.part, shard)) continue;
+      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+      if (Date.now() - mtimeMs > ABANDONED_AFTER) await rm(path, { force: true });
+    }
     for (const name of await names(aside)) {
       const parsed = parsePartName(name.split('~')[0]!);
       if (!parsed || inShard(parsed.part, shard)) await rm(join(aside, name), { force: true });

@@ -1,4 +1,6 @@
 // What computes activations: one net on one image, whatever the machinery behind it.
+import { openBackbone } from '../backbone/backbone.js';
+import type { EngineName } from '../engine/engine.js';
 import { Session, type SessionOptions } from '../engine/session.js';
 import type { RgbImage } from '../images/image.js';
 
@@ -11,6 +13,7 @@ export interface Runner {
 
 /** A compiled graph as it is sent to worker threads. */
 export interface OnnxSpec {
+  readonly kind?: 'onnx';
   readonly model: Uint8Array;
   readonly externalDataFolder?: string;
   /** Names of the graph's outputs, in the order of the recipe's layers. */
@@ -32,3 +35,37 @@ export const onnxRunner = ({ model, externalDataFolder, outputs, options }: Onnx
     close: () => session.close(),
   };
 };
+
+/** A net for an engine of tfjs, as it is sent to a worker thread. */
+export interface TfjsSpec {
+  readonly kind: 'tfjs';
+  readonly backbone: string;
+  readonly layers: readonly string[];
+  readonly flip: boolean;
+  readonly engine: Exclude<EngineName, 'auto'>;
+  readonly threads: number;
+  readonly gpu?: number;
+}
+
+export type RunnerSpec = OnnxSpec | TfjsSpec;
+
+/** A net on an engine of tfjs, such as TensorFlow; its modules are loaded only here. */
+export const tfjsRunner = async (spec: TfjsSpec): Promise<Runner> => {
+  const { useEngine } = await import('../engine/engine.js');
+  const { denseActivations, loadWeights } = await import('../backbone/dense-activations.js');
+  const { engine, threads, gpu } = spec;
+  const { tf, close } = await useEngine({ engine, threads, ...(gpu === undefined ? {} : { gpu }) });
+  const backbone = await openBackbone(spec.backbone);
+  const weights = await loadWeights(tf, backbone);
+  return {
+    run: (image) => Promise.resolve(denseActivations(tf, backbone, weights, image, spec)),
+    close: () => {
+      for (const tensor of weights.values()) tensor.dispose();
+      close();
+    },
+  };
+};
+
+/** The runner that a specification describes. */
+export const makeRunner = (spec: RunnerSpec): Promise<Runner> =>
+  spec.kind === 'tfjs' ? tfjsRunner(spec) : Promise.resolve(onnxRunner(spec));

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.js';
 import { describeViews } from './describe.js';
 import type { WorkerAnswer, WorkerData, WorkerRequest } from './pool.js';
-import { type Runner, onnxRunner } from './runner.js';
+import { type Runner, makeRunner } from './runner.js';
 
 const port = parentPort!;
 const { specs, recipe } = workerData as WorkerData;
@@ -27,7 +27,7 @@ const work = async ({ job, views }: WorkerRequest): Promise<void> => {
 };
 
 try {
-  for (const spec of specs) runners.push(onnxRunner(spec));
+  for (const spec of specs) runners.push(await makeRunner(spec));
   // One job at a time: the next begins when the one before has been answered.
   let last = Promise.resolve();
   port.on('message', (request: WorkerRequest | 'close') => {

@@ -3,26 +3,16 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { type Architecture, configs, weightedLayersOf } from '../../src/backbone/architecture.js';
+import { type Architecture, configs } from '../../src/backbone/architecture.js';
 import type { Backbone } from '../../src/backbone/backbone.js';
-import { type Weights, denseForward, forward } from '../../src/backbone/forward.js';
+import { denseActivations, loadWeights } from '../../src/backbone/dense-activations.js';
+import { denseForward, forward } from '../../src/backbone/forward.js';
 import { compileGraph } from '../../src/backbone/graph.js';
-import { tfShape, toTfLayout } from '../../src/backbone/layout.js';
 import { Session } from '../../src/engine/session.js';
 import { UsageError } from '../../src/errors.js';
 import { Random } from '../../src/random.js';
 import { randomBackbone, small } from '../features/nets.js';
 import { withFolder } from '../support.js';
-
-const tfWeights = async (backbone: Backbone): Promise<Weights> => {
-  const weights = new Map<string, tf.Tensor>();
-  for (const layer of weightedLayersOf(backbone.metadata.architecture)) {
-    const values = toTfLayout(layer, await backbone.read(`${layer.name}.weight`));
-    weights.set(`${layer.name}.weight`, tf.tensor(values, tfShape(layer)));
-    weights.set(`${layer.name}.bias`, tf.tensor1d(await backbone.read(`${layer.name}.bias`)));
-  }
-  return weights;
-};
 
 const randomPixels = (height: number, width: number): Uint8Array => {
   const random = new Random('pixels', height, width);
@@ -84,7 +74,7 @@ describe('backbone/graph', () => {
         async (backbone) => {
           const [height, width] = [71, 101];
           const pixels = randomPixels(height, width);
-          const weights = await tfWeights(backbone);
+          const weights = await loadWeights(tf, backbone);
           const given = runGraph(backbone, ['fc6', 'fc7', 'fc8'], true, pixels, height, width);
           for (const layer of ['fc6', 'fc7', 'fc8'] as const) {
             const expected = tf.tidy(() => {
@@ -103,7 +93,7 @@ describe('backbone/graph', () => {
   it('equals the net with real fully-connected layers at an input of 224, layer by layer', () =>
     withBackbone(small({ config: 'D', width: 1 / 32, blocks: 5, inputSize: 224 }), async (backbone) => {
       const pixels = randomPixels(224, 224);
-      const weights = await tfWeights(backbone);
+      const weights = await loadWeights(tf, backbone);
       const expected: Record<string, Float32Array> = {};
       tf.tidy(() => {
         forward(tf, backbone.metadata.architecture, weights, normalised(backbone, pixels, 224, 224), {
@@ -125,7 +115,7 @@ describe('backbone/graph', () => {
     withBackbone(small(), async (backbone) => {
       const [height, width] = [64, 96];
       const pixels = randomPixels(height, width);
-      const weights = await tfWeights(backbone);
+      const weights = await loadWeights(tf, backbone);
       const net = backbone.metadata.architecture;
       const layers = ['fc7', 'fc7:linear', 'conv4', 'conv4_2', 'fc8', 'fc8:posterior', 'fc8:softmax'];
       const given = runGraph(backbone, layers, false, pixels, height, width);
@@ -148,6 +138,25 @@ describe('backbone/graph', () => {
       assert.ok(difference(given['fc8:softmax']!, softmax) < 1e-4);
       const apart = difference(given['fc8:softmax']!, given['fc8:posterior']!);
       assert.ok(apart > 2e-4, `the order matters: ${apart}`);
+    }));
+
+  it('is what the dense net in tfjs gives, layer by layer, for engines that are no ONNX Runtime', () =>
+    withBackbone(small({ config: 'A-LRN' }), async (backbone) => {
+      const [height, width] = [40, 56];
+      const data = randomPixels(height, width);
+      const layers = ['fc7', 'fc6:linear', 'conv3', 'pool2', 'lrn1', 'fc8:posterior', 'fc8:softmax', 'fc8'];
+      const given = runGraph(backbone, layers, true, data, height, width);
+      const weights = await loadWeights(tf, backbone);
+      const before = tf.memory().numTensors;
+      const vectors = denseActivations(
+        tf,
+        backbone,
+        weights,
+        { data, height, width },
+        { layers, flip: true },
+      );
+      assert.equal(tf.memory().numTensors, before, 'no tensor is left behind');
+      layers.forEach((layer, i) => assert.ok(difference(vectors[i]!, given[layer]!) < 1e-4, layer));
     }));
 
   it('refuses layers that the net does not have, and says which there are', () =>

@@ -1,0 +1,62 @@
+// Runs one extraction in a process of its own and prints, as JSON, how long images took and how much memory was resident.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { extractFeatures } from '../../src/features/extract.js';
+import { jpegs, vgg16File } from './extraction-data-peer.js';
+
+/** What is measured: see `Measured`. */
+export interface PipelineCase {
+  readonly precision: 'fp32' | 'int8';
+  readonly scales: readonly number[];
+  readonly images: number;
+  readonly mixed: boolean;
+  readonly flip: boolean;
+  readonly threads: number;
+}
+
+export interface Measured {
+  /** Milliseconds an image, from the first that was done to the last. */
+  readonly milliseconds: number;
+  readonly megapixels: number;
+  /** Resident memory in MiB after each image. */
+  readonly resident: readonly number[];
+}
+
+const measure = async (facts: PipelineCase): Promise<Measured> => {
+  const { precision, scales, images, mixed, flip, threads } = facts;
+  const items = await jpegs(images, mixed);
+  const folder = await mkdtemp(join(tmpdir(), 'verydeep-bench-'));
+  const resident: number[] = [];
+  const times: number[] = [];
+  try {
+    const { run } = await extractFeatures(
+      items,
+      [await vgg16File()],
+      { precision, scales, flip },
+      {
+        out: folder,
+        threads,
+        int8: { force: true, calibrationImages: 6 },
+        onProgress: ({ task }) => {
+          if (task !== 'extract') return;
+          times.push(performance.now());
+          resident.push(process.memoryUsage.rss() / 2 ** 20);
+        },
+      },
+    );
+    // Images end in threes or fours, as the prefetch goes: the span between the first and the last is what counts.
+    return {
+      milliseconds: (times.at(-1)! - times[0]!) / (times.length - 1),
+      megapixels: run.megapixels,
+      resident,
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+if (process.argv[1]?.endsWith('extraction-pipeline-peer.js')) {
+  const result = await measure(JSON.parse(process.argv[2]!) as PipelineCase);
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
