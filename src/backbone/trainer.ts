@@ -22,6 +22,7 @@ import type { Batch, Example, Loader, Presentation } from './loader.js';
 import type { Heads } from './loss.js';
 import { Model, type Source } from './model.js';
 import { afterEpoch, initialScheduleState, learningRate } from './schedule.js';
+import { EventFile } from './tensorboard.js';
 import { TrainingLog } from './training-log.js';
 import { type TrainingOptions, checkTraining, fingerprint, firstDifference } from './training-options.js';
 
@@ -117,6 +118,7 @@ class Trainer {
     readonly options: TrainingOptions,
     readonly model: Model,
     readonly log: TrainingLog,
+    readonly events: EventFile,
     state: TrainingState,
   ) {
     this.#state = state;
@@ -198,6 +200,7 @@ class Trainer {
       };
       const loss = stepImages === 0 ? null : (stepLoss * this.#divisor) / stepImages;
       await this.log.write({ step: step + 1, epoch: this.#state.epoch + 1, loss, learningRate: rate });
+      if (loss !== null) await this.events.scalars(step + 1, { 'train/loss': loss, 'learning rate': rate });
     } finally {
       if (gradients) tf.dispose([...gradients.values()]);
     }
@@ -300,6 +303,14 @@ class Trainer {
       history: [...this.#state.history, record],
     };
     await this.log.write({ kind: 'epoch', ...record });
+    await this.events.scalars(step, {
+      'train/top-1 error': record.trainTop1Error,
+      'train/top-5 error': record.trainTop5Error,
+      ...(validation && {
+        'validation/top-1 error': validation.top1Error,
+        'validation/top-5 error': validation.top5Error,
+      }),
+    });
     await this.checkpoint();
     await writeHistory(this.run.out, this.#state.history);
   }
@@ -349,6 +360,15 @@ const addGradients = (
 const writeHistory = (out: string, history: readonly EpochRecord[]): Promise<void> =>
   writeFileAtomically(join(out, 'history.json'), `${JSON.stringify({ epochs: history }, null, 2)}\n`);
 
+const writeReport = async (
+  out: string,
+  options: TrainingOptions,
+  history: readonly EpochRecord[],
+): Promise<void> => {
+  const { trainingReport } = await import('./training-report.js'); // Loads a library of charts.
+  await writeFileAtomically(join(out, 'report.html'), await trainingReport(options, history));
+};
+
 const resumed = async (run: TrainingRun, options: TrainingOptions): Promise<Checkpoint | undefined> => {
   const checkpoint = run.resume ? await openCheckpoint(run.out) : undefined;
   if (!checkpoint) return undefined;
@@ -372,7 +392,8 @@ const initialSource = (run: TrainingRun, options: TrainingOptions): Source => {
 };
 
 /**
- * Trains a net and writes `backbone.safetensors`, `checkpoint.safetensors`, `log.jsonl` and `history.json` into `out`.
+ * Trains a net and writes `backbone.safetensors`, `checkpoint.safetensors`, `log.jsonl`, `history.json`, `report.html` and
+ * TensorBoard's events into `out`.
  * With 0 epochs the untrained net is written. The same options, seed, images and engine give the same weights, also
  * across interruptions.
  *
@@ -388,6 +409,7 @@ export const train = async (run: TrainingRun, options: TrainingOptions): Promise
   const checkpoint = await resumed(run, options);
   let model: Model | undefined;
   let log: TrainingLog | undefined;
+  let events: EventFile | undefined;
   try {
     const state = checkpoint?.header.state ?? startState;
     const input = checkpoint?.header.input ?? options.input;
@@ -400,7 +422,8 @@ export const train = async (run: TrainingRun, options: TrainingOptions): Promise
       checkpoint?.velocity,
     );
     log = await TrainingLog.open(run.out, state.step);
-    const trainer = new Trainer(run, { ...options, input }, model, log, state);
+    events = await EventFile.create(run.out, state.step);
+    const trainer = new Trainer(run, { ...options, input }, model, log, events, state);
     while (trainer.state.epoch < options.schedule.epochs && !trainer.state.schedule.finished) {
       if (!(await trainer.epoch())) {
         const { history, step, skipped } = trainer.state;
@@ -409,6 +432,7 @@ export const train = async (run: TrainingRun, options: TrainingOptions): Promise
     }
     const backbone = join(run.out, 'backbone.safetensors');
     await writeHistory(run.out, trainer.state.history);
+    await writeReport(run.out, options, trainer.state.history);
     await saveBackbone(backbone, metadataOf({ ...options, input }, trainer.state), (name) =>
       (model as Model).read(name),
     );
@@ -417,6 +441,7 @@ export const train = async (run: TrainingRun, options: TrainingOptions): Promise
   } finally {
     model?.dispose();
     await log?.close();
+    await events?.close();
     await checkpoint?.close();
   }
 };

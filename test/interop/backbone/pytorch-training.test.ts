@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { saveBackbone } from '../../../src/backbone/backbone.js';
+import { initialWeights } from '../../../src/backbone/initialisation.js';
+import { tensorsOf } from '../../../src/backbone/layout.js';
+import { Model } from '../../../src/backbone/model.js';
+import { useEngine } from '../../../src/engine/engine.js';
+import { python } from '../python.js';
+import { withFolder } from '../../support.js';
+import { randomArray, tinyNet } from '../../backbone/tf.js';
+
+/** The same net in PyTorch, trained on the same batches from the same weights by torch.optim.SGD. */
+const program = `
+import json, struct, sys
+import numpy as np, torch
+import torch.nn.functional as F
+torch.set_num_threads(1)
+path, pixels_path, labels_path, steps, batches, rate = sys.argv[1:4] + [int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6])]
+with open(path, "rb") as f:
+    header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
+    start = f.tell()
+    weights = {}
+    for name, t in header.items():
+        if name == "__metadata__": continue
+        f.seek(start + t["data_offsets"][0])
+        data = f.read(t["data_offsets"][1] - t["data_offsets"][0])
+        weights[name] = torch.from_numpy(np.frombuffer(data, "<f4").reshape(t["shape"]).copy()).requires_grad_()
+net = json.loads(header["__metadata__"]["verydeep"])["architecture"]
+side = net["inputSize"]
+pixels = torch.from_numpy(np.fromfile(pixels_path, "<f4").reshape(batches, -1, side, side, 3).copy()).permute(0, 1, 4, 2, 3)
+labels = torch.from_numpy(np.fromfile(labels_path, np.uint8).reshape(batches, -1).astype(np.int64))
+def forward(x):
+    for block in range(1, net["blocks"] + 1):
+        layer = 1
+        while f"conv{block}_{layer}.weight" in weights:
+            w = weights[f"conv{block}_{layer}.weight"]
+            x = F.relu(F.conv2d(x, w, weights[f"conv{block}_{layer}.bias"], padding=w.shape[2] // 2))
+            layer += 1
+        x = F.max_pool2d(x, 2)
+    x = x.flatten(1)
+    for name in ("fc6", "fc7", "fc8"):
+        x = F.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
+        if name != "fc8": x = F.relu(x)
+    return x
+groups = [{"params": [t for n, t in weights.items() if n.endswith("weight")], "weight_decay": 5e-4},
+          {"params": [t for n, t in weights.items() if n.endswith("bias")], "weight_decay": 0.0}]
+optimiser = torch.optim.SGD(groups, lr=rate, momentum=0.9)
+losses = []
+for step in range(steps):
+    loss = F.cross_entropy(forward(pixels[step % batches]), labels[step % batches])
+    optimiser.zero_grad(); loss.backward(); optimiser.step()
+    losses.append(loss.item())
+print(json.dumps(losses))
+`;
+
+describe('training against PyTorch', () => {
+  for (const config of ['A', 'C'] as const) {
+    it(`${config}: 50 steps from the same weights on the same batches have the same losses to 1e-4`, () =>
+      withFolder(async (folder) => {
+        const net = tinyNet({ config, blocks: 3, inputSize: 16, fullyConnected: 32, outputs: 10 });
+        const [steps, batches, rows, rate] = [50, 5, 16, 0.01];
+        const size = 16 * 16 * 3;
+        const pixels = randomArray(batches * rows * size, 4);
+        const labels = Uint8Array.from({ length: batches * rows }, (_, i) => (i * 7) % 10);
+        const layers = new Map(tensorsOf(net).map((entry) => [entry.name, entry]));
+        const initial = (name: string): Float32Array => {
+          const { layer, bias } = layers.get(name)!;
+          return bias ? new Float32Array(layer.outputs) : initialWeights(layer, 'he', 2);
+        };
+        const path = join(folder, 'initial.safetensors');
+        const input = { order: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
+        await saveBackbone(path, { format: 1, architecture: net, input, classes: [] }, initial);
+        await writeFile(join(folder, 'pixels'), pixels);
+        await writeFile(join(folder, 'labels'), labels);
+        const theirs = JSON.parse(
+          await python(program, [
+            path,
+            join(folder, 'pixels'),
+            join(folder, 'labels'),
+            ...[steps, batches, rate].map(String),
+          ]),
+        ) as number[];
+
+        const engine = await useEngine({ threads: 2 });
+        const heads = { classes: 10, superclasses: 0, superclassWeight: 0 };
+        const model = await Model.create(engine.tf, net, heads, new Map(), initial);
+        const ours = Array.from({ length: steps }, (_, step) => {
+          const begin = (step % batches) * rows;
+          const targets = Array.from(labels.subarray(begin, begin + rows), (label) => ({ label }));
+          const { loss, gradients } = model.gradients(
+            pixels.slice(begin * size, (begin + rows) * size),
+            targets,
+            rows,
+            undefined,
+          );
+          model.update(gradients, { learningRate: rate, momentum: 0.9, decay: 5e-4 });
+          engine.tf.dispose([...gradients.values()]);
+          return loss;
+        });
+        model.dispose();
+        engine.close();
+        assert.ok(ours.at(-1)! < ours[0]! - 0.5, `it learns: ${ours[0]} to ${ours.at(-1)}`);
+        ours.forEach((loss, step) => {
+          assert.ok(
+            Math.abs(loss - theirs[step]!) < 1e-4,
+            `step ${step + 1}: ${loss} against ${theirs[step]}`,
+          );
+        });
+      }));
+  }
+});
