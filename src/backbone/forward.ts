@@ -91,7 +91,7 @@ export const forward = (
     }
     const { weight, bias } = weightsOf(weights, layer);
     const a: tfjs.Tensor2D = units ?? tf.reshape(map, [batch, -1]);
-    units = tf.fused.matMul({ a, b: weight as tfjs.Tensor2D, bias }) as tfjs.Tensor2D;
+    units = tf.fused.matMul({ a, b: weight, bias }) as tfjs.Tensor2D;
     if (layer.name !== 'fc8') {
       units = tf.relu(units);
       if (dropout && dropout.rate > 0) {

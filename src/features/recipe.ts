@@ -29,6 +29,11 @@ export interface Recipe {
   readonly normalize: 'l2' | 'per-scale' | 'none';
   /** "image+box" stacks the descriptor of the image and of the item's box; "crops" averages a grid of square crops. */
   readonly region: Region;
+  /**
+   * Longest side of a resized image in pixels: of longer ones the middle part is used, so that no image needs too much
+   * memory. No limit where missing.
+   */
+  readonly maxSide?: number;
   /** Side of the grid of crops of the net's input size: 1 is the centre crop, 5 the paper's 25 crops. */
   readonly crops: number;
   readonly kernel: Kernel;
@@ -122,6 +127,9 @@ export const resolveRecipe = (choice: RecipeChoice, inputSize: number): Recipe =
     normalize: oneOf('--normalize', merged.normalize, ['l2', 'per-scale', 'none']),
     region: oneOf('--region', merged.region, ['image', 'box', 'image+box', 'crops']),
     crops: merged.region === 'crops' ? wholeAbove(1, '--crops', merged.crops) : 1,
+    ...(merged.maxSide === undefined
+      ? {}
+      : { maxSide: wholeAbove(Math.max(inputSize, ...scales), '--max-side', merged.maxSide) }),
     kernel: oneOf('--kernel', merged.kernel, [
       'nearest',
       'linear',

@@ -26,6 +26,15 @@ const cropGrid = (image: RgbImage, side: number, count: number): RgbImage[] =>
     gridPositions(image.width, side, count).map((x) => crop(image, { x, y, width: side, height: side })),
   );
 
+/** The middle part of an image that is so long that, resized to smallest side `q`, it would exceed `maxSide`. */
+const middle = (image: RgbImage, q: number, maxSide: number | undefined): RgbImage => {
+  const { width, height } = image;
+  const longest = maxSide === undefined ? Infinity : Math.floor((maxSide * Math.min(width, height)) / q);
+  if (Math.max(width, height) <= longest) return image;
+  const [w, h] = [Math.min(width, longest), Math.min(height, longest)];
+  return crop(image, { x: (width - w) >> 1, y: (height - h) >> 1, width: w, height: h });
+};
+
 /** The part of the image inside the item's box. */
 const boxed = (image: RgbImage, box: Box | undefined, path: string): RgbImage => {
   if (!box) throw new ImageError(path, 'it has no box, which the recipe needs');
@@ -50,8 +59,9 @@ export const viewsOf = async (
 ): Promise<View[]> => {
   const views: View[] = [];
   for (const [region, name] of regionsOf(recipe).entries()) {
-    const source = name === 'box' ? boxed(image, box, path) : image;
+    const whole = name === 'box' ? boxed(image, box, path) : image;
     for (const [scale, q] of recipe.scales.entries()) {
+      const source = middle(whole, q, recipe.maxSide);
       const { width, height } = sizeForSmallestSide(source.width, source.height, q);
       if (width * height > MAX_VIEW_PIXELS) {
         const size = `${source.width} × ${source.height} pixels would become ${width} × ${height}`;

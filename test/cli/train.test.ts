@@ -128,7 +128,7 @@ nets:
       const difference = (x: Float32Array, y: Float32Array) =>
         x.reduce((m, v, i) => Math.max(m, Math.abs(v - y[i]!)), 0);
       assert.ok(difference(await a!.read('conv3_2.weight'), await d!.read('conv3_2.weight')) < 1e-6);
-      assert.equal(d!.metadata.training!['sides']!.toString(), '18,20');
+      assert.deepEqual(d!.metadata.training!['sides'], [18, 20]);
 
       await mkdir(join(root, 'two'));
       for (const name of Object.keys(colours).slice(0, 2)) {

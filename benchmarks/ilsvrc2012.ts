@@ -1,0 +1,238 @@
+// ILSVRC-2012 classification as the paper tests it (section 3.2): dense and multi-crop, several scales, several nets.
+import { join } from 'node:path';
+import { openBackbone } from '../src/backbone/backbone.js';
+import type { Dataset, Item } from '../src/datasets/dataset.js';
+import { openDataset, splitOf } from '../src/datasets/open.js';
+import { UsageError, expected } from '../src/errors.js';
+import { topK } from '../src/evaluation/top-k.js';
+import { type ExtractOptions, extractFeatures } from '../src/features/extract.js';
+import { openFeatures } from '../src/features/reader.js';
+import type { Recipe } from '../src/features/recipe.js';
+import { makeFolder, writeAtomically, writeFileAtomically } from '../src/files.js';
+import type { OnProgress, Skipped } from '../src/progress.js';
+import { type PublishedErrors, publishedErrors } from './ilsvrc/published.js';
+import { type Combination, type PosteriorStore, type Testing, combinationsOf, openPosteriors } from './ilsvrc/posteriors.js';
+import { appendLines, predictionHeader, predictionLines } from './ilsvrc/predictions.js';
+import { ilsvrcReport } from './ilsvrc/report.js';
+
+export interface IlsvrcOptions {
+  readonly data: string;
+  /** Weight files; or else `features`, folders of posteriors that an earlier run wrote. */
+  readonly backbones: readonly string[];
+  readonly features: readonly string[];
+  readonly out: string;
+  /** "val", or "test", whose labels are not public: then only predictions are written. */
+  readonly split: string;
+  /** Smallest sides Q; 256, 384, 512 relative to the net's input where missing. */
+  readonly scales?: readonly number[];
+  readonly testing: readonly Testing[];
+  /** Side of the grid of crops: 5 is the paper's. */
+  readonly crops: number;
+  readonly flip: boolean;
+  /** Longest side of a scaled image in pixels; of longer images the middle part is used. */
+  readonly maxSide: number;
+  readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'onProgress'>;
+  readonly onProgress?: OnProgress;
+  readonly onNotice?: (text: string) => void;
+}
+
+/** Errors of one combination of nets and ways of testing, in percent. */
+export interface ErrorRow {
+  readonly name: string;
+  readonly top1Error: number;
+  readonly top5Error: number;
+}
+
+export interface IlsvrcResults {
+  readonly benchmark: 'ilsvrc2012';
+  readonly split: string;
+  readonly metric: 'top5Error';
+  readonly unit: '%';
+  /** Top-5 error of the first row: all nets fused, or the net. */
+  readonly mean: number | null;
+  readonly rows: readonly ErrorRow[];
+  readonly images: number;
+  readonly classes: number;
+  readonly scales: readonly number[];
+  readonly testing: readonly Testing[];
+  readonly flip: boolean;
+  readonly nets: readonly { readonly config: string; readonly sha256: string }[];
+  readonly published: readonly PublishedErrors[];
+  readonly skipped: readonly Skipped[];
+  /** Images of which only the middle part was used. */
+  readonly limited: readonly string[];
+  readonly files: { readonly predictions: string; readonly posteriors: readonly string[] };
+}
+
+const BLOCK = 512;
+
+/** Posteriors of each net, tested in each way, written to folders of their own. */
+const extractPosteriors = async (options: IlsvrcOptions, items: readonly Item[]): Promise<PosteriorStore[]> => {
+  const { backbones, out, scales, testing, crops, flip, maxSide, extract, onProgress } = options;
+  const stores: PosteriorStore[] = [];
+  for (const [net, backbone] of backbones.entries()) {
+    for (const way of testing) {
+      const folder = join(out, 'posteriors', `${net}-${way}`);
+      const recipe: Partial<Recipe> = {
+        ...(scales && { scales }),
+        aggregate: 'average',
+        flip,
+        normalize: 'none',
+        ...(way === 'dense'
+          ? { layers: ['fc8:posterior', 'fc8:softmax'], region: 'image', maxSide }
+          : { layers: ['fc8:posterior'], region: 'crops', crops, maxSide }),
+      };
+      await extractFeatures(items, [backbone], recipe, {
+        ...extract,
+        out: folder,
+        resume: true,
+        ...(onProgress && { onProgress }),
+      });
+      stores.push({ folder, testing: way, net });
+    }
+  }
+  return stores;
+};
+
+/** Posteriors that an earlier run wrote: nets are told apart by their checksums. */
+const storesOf = async (folders: readonly string[]): Promise<PosteriorStore[]> => {
+  const nets: string[] = [];
+  const stores: PosteriorStore[] = [];
+  for (const folder of folders) {
+    const { nets: used, layers, recipe } = await openFeatures([folder]);
+    if (!layers.includes('fc8:posterior') || recipe.normalize !== 'none' || used.length !== 1) {
+      throw expected('posteriors of one net, written by `verydeep evaluate ilsvrc2012`', folder, layers);
+    }
+    const key = used[0]!.sha256;
+    if (!nets.includes(key)) nets.push(key);
+    stores.push({ folder, net: nets.indexOf(key), testing: recipe.region === 'crops' ? 'multi-crop' : 'dense' });
+  }
+  return stores;
+};
+
+/** Refuses nets for other classes than the data set's. */
+const requireSameClasses = async (backbones: readonly string[], dataset: Dataset): Promise<void> => {
+  for (const path of backbones) {
+    const { classes, architecture } = (await openBackbone(path)).metadata;
+    const count = classes.length || architecture.outputs;
+    if (count !== dataset.classes.length || classes.some((name, i) => name !== dataset.classes[i])) {
+      throw new UsageError(
+        `Expected a net for the ${dataset.classes.length} classes of ${dataset.root} (${dataset.classes[0]!}, …) in ${path} but it knows ${count} others.`,
+      );
+    }
+  }
+};
+
+/** Images that were cut to their middle: their longest scaled side would exceed the limit. */
+const limitedImages = async (stores: readonly PosteriorStore[]): Promise<string[]> => {
+  const cut = new Set<string>();
+  for (const { folder } of stores) {
+    const store = await openFeatures([folder]);
+    const { scales, maxSide } = store.recipe;
+    if (maxSide === undefined) continue;
+    const ratio = maxSide / Math.max(...scales);
+    store.parts.forEach(({ ids, widths, heights }) =>
+      ids.forEach((id, i) => {
+        const [w, h] = [widths[i]!, heights[i]!];
+        if (Math.max(w, h) > Math.floor(ratio * Math.min(w, h))) cut.add(id);
+      }),
+    );
+  }
+  return [...cut].sort();
+};
+
+/** Runs through all images in blocks: counts errors of every combination, writes predictions of the first. */
+const score = async (
+  combinations: readonly Combination[],
+  items: readonly Item[],
+  dataset: Dataset,
+  stores: readonly PosteriorStore[],
+  predictions: string,
+): Promise<{ rows: ErrorRow[]; scored: number; skipped: readonly Skipped[] }> => {
+  const reader = await openPosteriors(stores);
+  const sizes = new Map<string, { width: number; height: number }>();
+  for (const part of (await openFeatures([stores[0]!.folder])).parts) {
+    part.ids.forEach((id, i) => sizes.set(id, { width: part.widths[i]!, height: part.heights[i]! }));
+  }
+  const known = items.filter(({ id }) => reader.has(id));
+  const index = new Map(dataset.classes.map((name, i) => [name, i]));
+  const right = combinations.map(() => ({ top1: 0, top5: 0 }));
+  const isLabelled = known.every(({ labels }) => labels.length === 1);
+  await writeAtomically(predictions, async (file) => {
+    await appendLines(file, [predictionHeader]);
+    for (let begin = 0; begin < known.length; begin += BLOCK) {
+      const block = known.slice(begin, begin + BLOCK);
+      for (const [c, combination] of combinations.entries()) {
+        const posteriors = await reader.read(combination, block);
+        if (c === 0) {
+          await appendLines(file, predictionLines(block, posteriors, dataset.classes, (id) => sizes.get(id)));
+        }
+        if (!isLabelled) break;
+        const truth = block.map(({ labels }) => index.get(labels[0]!)!);
+        right[c]!.top1 += topK(posteriors, truth, 1) * block.length;
+        right[c]!.top5 += topK(posteriors, truth, Math.min(5, reader.classes)) * block.length;
+      }
+    }
+  });
+  const error = (count: number) => 100 * (1 - count / known.length);
+  const rows = isLabelled
+    ? combinations.map(({ name }, c) => ({
+        name,
+        top1Error: error(right[c]!.top1),
+        top5Error: error(right[c]!.top5),
+      }))
+    : [];
+  return { rows, scored: known.length, skipped: reader.skipped };
+};
+
+/**
+ * Tests nets on ILSVRC-2012 and writes `results.json`, `report.html`, `predictions.csv` and the posteriors to `out`.
+ * Posteriors can be given to a later run as `features`, to fuse nets without running them again.
+ *
+ * @throws UsageError naming the option or file at fault
+ */
+export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResults> => {
+  const { data, backbones, features, out, split, onProgress } = options;
+  if ((backbones.length === 0) === (features.length === 0)) {
+    throw expected('either weights or posteriors', '--backbone or --features', backbones.length === 0 ? 'neither' : 'both');
+  }
+  const dataset = await openDataset('imagenet', data, { ...(onProgress && { onProgress }) });
+  const items = splitOf(dataset, split);
+  await requireSameClasses(backbones, dataset);
+  await makeFolder(out);
+  const stores = backbones.length > 0 ? await extractPosteriors(options, items) : await storesOf(features);
+  const opened = await Promise.all(stores.map(({ folder }) => openFeatures([folder])));
+  const nets = stores.flatMap(({ net }, i) => (stores.findIndex((s) => s.net === net) === i ? [opened[i]!.nets[0]!] : []));
+  const combinations = combinationsOf(
+    stores,
+    nets.map(({ config }, i) => (nets.some((other, j) => j !== i && other.config === config) ? `${config} (${i + 1})` : config)),
+  );
+  const { rows, scored, skipped } = await score(combinations, items, dataset, stores, join(out, 'predictions.csv'));
+  const limited = await limitedImages(stores);
+  if (limited.length > 0) {
+    options.onNotice?.(
+      `Of ${limited.length} long images only the middle part was used (--max-side): ${limited.slice(0, 3).join(', ')}${limited.length > 3 ? ', …' : ''}`,
+    );
+  }
+  const results: IlsvrcResults = {
+    benchmark: 'ilsvrc2012',
+    split,
+    metric: 'top5Error',
+    unit: '%',
+    mean: rows[0]?.top5Error ?? null,
+    rows,
+    images: scored,
+    classes: dataset.classes.length,
+    scales: opened[0]!.recipe.scales,
+    testing: [...new Set(stores.map(({ testing }) => testing))],
+    flip: opened[0]!.recipe.flip,
+    nets: nets.map(({ config, sha256 }) => ({ config, sha256 })),
+    published: publishedErrors,
+    skipped,
+    limited,
+    files: { predictions: 'predictions.csv', posteriors: stores.map(({ folder }) => folder) },
+  };
+  await writeFileAtomically(join(out, 'report.html'), ilsvrcReport(results));
+  await writeFileAtomically(join(out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+  return results;
+};
