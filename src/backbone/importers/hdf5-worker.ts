@@ -82,7 +82,8 @@ const rows = (path: string, from: number, to: number): Float32Array => {
   throw new Error(`the dataset ${path} holds no numbers that can be read`);
 };
 
-await h5wasm.ready;
+// The library's own messages go into the errors thrown, not to standard error.
+(await h5wasm.ready).activate_throwing_error_handler();
 parentPort!.on('message', (request: Hdf5Request) => {
   let reply: Hdf5Reply;
   try {

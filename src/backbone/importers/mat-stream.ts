@@ -34,6 +34,7 @@ export class MatStream {
 
   /** The next piece, or nothing at the end. */
   async #next(): Promise<boolean> {
+    if (this.#variable.length === 0) return false;
     if (!this.#chunks) {
       const { path, offset, length, compressed } = this.#variable;
       this.#source = createReadStream(path, {

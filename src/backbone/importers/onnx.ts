@@ -191,13 +191,16 @@ export const openOnnx = (path: string): Promise<WeightSource> => {
   try {
     let graph: Graph | undefined;
     let note: string | undefined;
+    let hasOpset = false;
     for (const field of fieldsOf(file, { offset: 0, length: file.size })) {
       if (field.number === 7 && isBytes(field)) graph = graphOf(file, folder, field);
+      else if (field.number === 8) hasOpset = true;
       else if (field.number === 14 && isBytes(field)) {
         const [key, value] = entryOf(file, field);
         if (key === NOTE) note = value;
       }
     }
+    if (graph && !hasOpset) throw file.wrong('it names no operator set');
     if (!graph)
       throw new UsageError(
         `Expected a graph in the ONNX model ${basename(path)} (${path}) but received none.`,

@@ -135,11 +135,39 @@ const sourceOf = (
   };
 };
 
+/** Lets yauzl read only what lies in the file: given an impossible place, its own reader would end the process. */
+class CheckedReader extends yauzl.RandomAccessReader {
+  readonly #file: FileBytes;
+
+  constructor(file: FileBytes) {
+    super();
+    this.#file = file;
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null, count?: number) => void,
+  ): void {
+    try {
+      buffer.set(this.#file.read(position, length), offset);
+      setImmediate(callback, null, length);
+    } catch (error) {
+      setImmediate(callback, error as Error);
+    }
+  }
+}
+
 const MAX_ENTRIES = 10_000;
 
 /** Every stored entry of a zip archive by its name. yauzl checks the directory; places are checked against the file. */
 const zipEntries = async (file: FileBytes): Promise<Map<string, Place>> => {
-  const zip = await yauzl.openPromise(file.path, { lazyEntries: true, autoClose: false });
+  const zip = await yauzl.fromRandomAccessReaderPromise(new CheckedReader(file), file.size, {
+    lazyEntries: true,
+    autoClose: false,
+  });
   try {
     if (zip.entryCount > MAX_ENTRIES)
       throw file.wrong(`its zip directory announces ${zip.entryCount} entries`);

@@ -1,0 +1,22 @@
+// `npm run fuzz -- [--parser NAME] [--inputs N] [--seed N]`: fuzzes the readers of weight files for as long as one likes.
+import { parseArgs } from 'node:util';
+import { fuzz, targets } from './weights.js';
+
+const { values } = parseArgs({
+  options: {
+    parser: { type: 'string', multiple: true, default: Object.keys(targets) },
+    inputs: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+
+for (const parser of values.parser) {
+  const every = Math.max(1, Math.floor(Number(values.inputs) / 20));
+  const report = await fuzz(parser, Number(values.inputs), Number(values.seed), (done) => {
+    if (done % every === 0) process.stderr.write(`${parser} ${done}\n`);
+  });
+  process.stdout.write(
+    `${JSON.stringify({ ...report, faults: report.faults.slice(0, 5), faultCount: report.faults.length })}\n`,
+  );
+  if (report.faults.length > 0) process.exitCode = 1;
+}

@@ -1,0 +1,176 @@
+// Fuzzing of the readers of weight files: real files are damaged, and every input must give numbers or a plain refusal.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { VerydeepError } from '../../src/errors.js';
+import { openCaffe } from '../../src/backbone/importers/caffe.js';
+import { Hdf5Worker } from '../../src/backbone/importers/hdf5.js';
+import { metadataOf, tensorsOf } from '../../src/backbone/importers/import.js';
+import { openKeras } from '../../src/backbone/importers/keras.js';
+import { openMatConvNet } from '../../src/backbone/importers/matconvnet.js';
+import { openOnnx } from '../../src/backbone/importers/onnx.js';
+import { openWeights } from '../../src/backbone/importers/recognise.js';
+import { recogniseNet } from '../../src/backbone/importers/recognise-net.js';
+import { openSafetensorsSource } from '../../src/backbone/importers/safetensors.js';
+import type { WeightSource } from '../../src/backbone/importers/source.js';
+import { openTfjs } from '../../src/backbone/importers/tfjs.js';
+import { openTorchLegacy, openTorchZip } from '../../src/backbone/importers/torch.js';
+import { weightShapes } from '../../src/backbone/architecture.js';
+import { Random } from '../../src/random.js';
+import { fixture } from '../support.js';
+import { mutate } from './mutate.js';
+
+/** A reader under test: the files to damage, those that lie beside them, and how they are opened. */
+interface Target {
+  readonly files: readonly string[];
+  readonly beside?: readonly string[];
+  readonly open: (path: string, worker: () => Hdf5Worker) => Promise<WeightSource>;
+}
+
+/** A worker that stays for the next input; it is replaced only when it ended. */
+class LastingWorker extends Hdf5Worker {
+  ended = false;
+
+  override close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async end(): Promise<void> {
+    this.ended = true;
+    await super.close();
+  }
+}
+
+export const targets: Readonly<Record<string, Target>> = {
+  safetensors: {
+    files: ['torchvision-vgg11.safetensors', 'timm-vgg16.safetensors'],
+    open: openSafetensorsSource,
+  },
+  'torch-zip': { files: ['torch-checkpoint.pth', 'torch-vgg11-bn.pth'], open: openTorchZip },
+  'torch-legacy': { files: ['torch-vgg19-legacy.pth'], open: openTorchLegacy },
+  caffe: {
+    files: ['caffe-v0-vgg11.caffemodel', 'caffe-v1-vgg16.caffemodel', 'caffe-v2-c.caffemodel'],
+    open: openCaffe,
+  },
+  onnx: {
+    files: ['onnx-matmul-external.onnx', 'onnx-torch-vgg11-bn.onnx', 'onnx-zoo-vgg16-7.onnx'],
+    beside: ['onnx-matmul-external.bin'],
+    open: openOnnx,
+  },
+  matconvnet: { files: ['matconvnet-vgg11-old.mat', 'matconvnet-vgg16.mat'], open: openMatConvNet },
+  tfjs: {
+    files: ['tfjs-vgg11/model.json'],
+    beside: ['tfjs-vgg11/group1-shard1of2.bin', 'tfjs-vgg11/group1-shard2of2.bin'],
+    open: openTfjs,
+  },
+  keras: {
+    files: ['keras-vgg16.h5', 'keras-vgg13.weights.h5'],
+    open: (path, worker) => openKeras(path, worker()),
+  },
+  recognise: {
+    files: [
+      'torchvision-vgg11.safetensors',
+      'caffe-v0-vgg11.caffemodel',
+      'onnx-matmul-external.onnx',
+      'torch-checkpoint.pth',
+    ],
+    open: openWeights,
+  },
+};
+
+export interface FuzzReport {
+  readonly parser: string;
+  readonly inputs: number;
+  readonly accepted: number;
+  readonly refused: number;
+  /** Numbers of the inputs that ended otherwise than in numbers or a refusal, with what was thrown. */
+  readonly faults: readonly string[];
+  readonly slowestMs: number;
+  /** Growth of the process's memory over the run, from after the first inputs to its peak. */
+  readonly memoryGrowthMB: number;
+  readonly seconds: number;
+}
+
+const drain = async (path: string, source: WeightSource): Promise<void> => {
+  try {
+    const { net, sizes } = recogniseNet(path, source);
+    metadataOf(path, source, net);
+    const read = tensorsOf(path, source, net, sizes);
+    for (const name of weightShapes(net).keys()) {
+      for await (const piece of read(name)) if (piece.length < 0) throw new Error('unreachable');
+    }
+  } finally {
+    await source.close();
+  }
+};
+
+const WARM_UP = 50;
+
+/**
+ * Damages real files `inputs` times and reads each to the end.
+ *
+ * @param seed the same seed gives the same inputs
+ */
+export const fuzz = async (
+  parser: string,
+  inputs: number,
+  seed: number,
+  onProgress: (done: number) => void = () => undefined,
+): Promise<FuzzReport> => {
+  const target = targets[parser]!;
+  const folder = mkdtempSync(join(tmpdir(), 'verydeep-fuzz-'));
+  const originals = target.files.map((name) => readFileSync(fixture('weights', name)));
+  const path = join(folder, 'x', basename(target.files[0]!));
+  mkdirSync(dirname(path));
+  for (const name of target.beside ?? []) {
+    writeFileSync(join(dirname(path), basename(name)), readFileSync(fixture('weights', name)));
+  }
+  let worker: LastingWorker | undefined;
+  const freshWorker = (): Hdf5Worker => (worker = worker && !worker.ended ? worker : new LastingWorker());
+  const faults: string[] = [];
+  let [accepted, refused, slowest, base, peak] = [0, 0, 0, 0, 0];
+  const began = performance.now();
+  try {
+    for (let i = 0; i < inputs; i++) {
+      const random = new Random('fuzz', parser, seed, i);
+      writeFileSync(path, mutate(originals[random.below(originals.length)]!, random));
+      const start = performance.now();
+      try {
+        await drain(path, await target.open(path, freshWorker));
+        accepted++;
+      } catch (error) {
+        if (error instanceof VerydeepError) refused++;
+        else
+          faults.push(
+            `input ${i}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+          );
+        const message = error instanceof Error ? error.message : '';
+        // After a crash or silence of the HDF5 library the next input gets a fresh worker.
+        if (
+          /reader ended|no answer|memory access|unreachable|table index|out of bounds|Aborted/.test(message)
+        )
+          await worker?.end();
+      }
+      slowest = Math.max(slowest, performance.now() - start);
+      if (i % 16 === 0) {
+        const { rss } = process.memoryUsage();
+        if (i <= WARM_UP) base = Math.max(base, rss);
+        peak = Math.max(peak, rss);
+      }
+      onProgress(i + 1);
+    }
+  } finally {
+    await worker?.end();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return {
+    parser,
+    inputs,
+    accepted,
+    refused,
+    faults,
+    slowestMs: Math.round(slowest),
+    memoryGrowthMB: Math.round((peak - base) / 2 ** 20),
+    seconds: Math.round((performance.now() - began) / 100) / 10,
+  };
+};
