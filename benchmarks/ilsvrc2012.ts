@@ -11,7 +11,13 @@ import type { Recipe } from '../src/features/recipe.js';
 import { makeFolder, writeAtomically, writeFileAtomically } from '../src/files.js';
 import type { OnProgress, Skipped } from '../src/progress.js';
 import { type PublishedErrors, publishedErrors } from './ilsvrc/published.js';
-import { type Combination, type PosteriorStore, type Testing, combinationsOf, openPosteriors } from './ilsvrc/posteriors.js';
+import {
+  type Combination,
+  type PosteriorStore,
+  type Testing,
+  combinationsOf,
+  openPosteriors,
+} from './ilsvrc/posteriors.js';
 import { appendLines, predictionHeader, predictionLines } from './ilsvrc/predictions.js';
 import { ilsvrcReport } from './ilsvrc/report.js';
 
@@ -67,7 +73,10 @@ export interface IlsvrcResults {
 const BLOCK = 512;
 
 /** Posteriors of each net, tested in each way, written to folders of their own. */
-const extractPosteriors = async (options: IlsvrcOptions, items: readonly Item[]): Promise<PosteriorStore[]> => {
+const extractPosteriors = async (
+  options: IlsvrcOptions,
+  items: readonly Item[],
+): Promise<PosteriorStore[]> => {
   const { backbones, out, scales, testing, crops, flip, maxSide, extract, onProgress } = options;
   const stores: PosteriorStore[] = [];
   for (const [net, backbone] of backbones.entries()) {
@@ -105,7 +114,11 @@ const storesOf = async (folders: readonly string[]): Promise<PosteriorStore[]> =
     }
     const key = used[0]!.sha256;
     if (!nets.includes(key)) nets.push(key);
-    stores.push({ folder, net: nets.indexOf(key), testing: recipe.region === 'crops' ? 'multi-crop' : 'dense' });
+    stores.push({
+      folder,
+      net: nets.indexOf(key),
+      testing: recipe.region === 'crops' ? 'multi-crop' : 'dense',
+    });
   }
   return stores;
 };
@@ -165,7 +178,10 @@ const score = async (
       for (const [c, combination] of combinations.entries()) {
         const posteriors = await reader.read(combination, block);
         if (c === 0) {
-          await appendLines(file, predictionLines(block, posteriors, dataset.classes, (id) => sizes.get(id)));
+          await appendLines(
+            file,
+            predictionLines(block, posteriors, dataset.classes, (id) => sizes.get(id)),
+          );
         }
         if (!isLabelled) break;
         const truth = block.map(({ labels }) => index.get(labels[0]!)!);
@@ -194,7 +210,11 @@ const score = async (
 export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResults> => {
   const { data, backbones, features, out, split, onProgress } = options;
   if ((backbones.length === 0) === (features.length === 0)) {
-    throw expected('either weights or posteriors', '--backbone or --features', backbones.length === 0 ? 'neither' : 'both');
+    throw expected(
+      'either weights or posteriors',
+      '--backbone or --features',
+      backbones.length === 0 ? 'neither' : 'both',
+    );
   }
   const dataset = await openDataset('imagenet', data, { ...(onProgress && { onProgress }) });
   const items = splitOf(dataset, split);
@@ -202,12 +222,22 @@ export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResu
   await makeFolder(out);
   const stores = backbones.length > 0 ? await extractPosteriors(options, items) : await storesOf(features);
   const opened = await Promise.all(stores.map(({ folder }) => openFeatures([folder])));
-  const nets = stores.flatMap(({ net }, i) => (stores.findIndex((s) => s.net === net) === i ? [opened[i]!.nets[0]!] : []));
+  const nets = stores.flatMap(({ net }, i) =>
+    stores.findIndex((s) => s.net === net) === i ? [opened[i]!.nets[0]!] : [],
+  );
   const combinations = combinationsOf(
     stores,
-    nets.map(({ config }, i) => (nets.some((other, j) => j !== i && other.config === config) ? `${config} (${i + 1})` : config)),
+    nets.map(({ config }, i) =>
+      nets.some((other, j) => j !== i && other.config === config) ? `${config} (${i + 1})` : config,
+    ),
   );
-  const { rows, scored, skipped } = await score(combinations, items, dataset, stores, join(out, 'predictions.csv'));
+  const { rows, scored, skipped } = await score(
+    combinations,
+    items,
+    dataset,
+    stores,
+    join(out, 'predictions.csv'),
+  );
   const limited = await limitedImages(stores);
   if (limited.length > 0) {
     options.onNotice?.(

@@ -30,7 +30,10 @@ const softmaxFirst = { testing: 'dense', layer: 'fc8:softmax' } as const;
 const crops = { testing: 'multi-crop', layer: 'fc8:posterior' } as const;
 
 /** The combinations that can be made: each way of testing, both, for each net and for all nets fused. */
-export const combinationsOf = (stores: readonly PosteriorStore[], names: readonly string[]): Combination[] => {
+export const combinationsOf = (
+  stores: readonly PosteriorStore[],
+  names: readonly string[],
+): Combination[] => {
   const has = (testing: Testing) => stores.some((store) => store.testing === testing);
   const ways = [
     ...(has('dense')
@@ -42,8 +45,11 @@ export const combinationsOf = (stores: readonly PosteriorStore[], names: readonl
     ...(has('multi-crop') ? [{ name: 'multi-crop', parts: [crops] }] : []),
     ...(has('dense') && has('multi-crop') ? [{ name: 'multi-crop & dense', parts: [crops, scores] }] : []),
   ];
-  const each = names.flatMap((net, i) => ways.map(({ name, parts }) => ({ name: `${net}, ${name}`, net: i, parts })));
-  const fused = names.length > 1 ? ways.map(({ name, parts }) => ({ name: `${names.join(' & ')}, ${name}`, parts })) : [];
+  const each = names.flatMap((net, i) =>
+    ways.map(({ name, parts }) => ({ name: `${net}, ${name}`, net: i, parts })),
+  );
+  const fused =
+    names.length > 1 ? ways.map(({ name, parts }) => ({ name: `${names.join(' & ')}, ${name}`, parts })) : [];
   return [...fused, ...each];
 };
 
@@ -68,7 +74,9 @@ export const openPosteriors = async (stores: readonly PosteriorStore[]): Promise
       ...store,
       layers: {
         'fc8:posterior': await openDescriptors([store.folder], 'fc8:posterior'),
-        ...(store.testing === 'dense' && { 'fc8:softmax': await openDescriptors([store.folder], 'fc8:softmax') }),
+        ...(store.testing === 'dense' && {
+          'fc8:softmax': await openDescriptors([store.folder], 'fc8:softmax'),
+        }),
       },
     })),
   );
@@ -81,7 +89,9 @@ export const openPosteriors = async (stores: readonly PosteriorStore[]): Promise
     );
   }
   const skipped = new Map(
-    opened.flatMap(({ layers }) => layers['fc8:posterior'].skipped.map((each): [string, Skipped] => [each.id, each])),
+    opened.flatMap(({ layers }) =>
+      layers['fc8:posterior'].skipped.map((each): [string, Skipped] => [each.id, each]),
+    ),
   );
   return {
     classes,

@@ -84,8 +84,22 @@ const known = (values: Readonly<Record<'top1' | 'top5' | 'testTop5', number | un
 
 /** All rows of tables 3 to 7. */
 export const publishedErrors: readonly PublishedErrors[] = [
-  ...single.map(([method, train, test, top1, top5]) => ({ table: 3 as const, method, train, test, top1, top5 })),
-  ...multiple.map(([method, train, test, top1, top5]) => ({ table: 4 as const, method, train, test, top1, top5 })),
+  ...single.map(([method, train, test, top1, top5]) => ({
+    table: 3 as const,
+    method,
+    train,
+    test,
+    top1,
+    top5,
+  })),
+  ...multiple.map(([method, train, test, top1, top5]) => ({
+    table: 4 as const,
+    method,
+    train,
+    test,
+    top1,
+    top5,
+  })),
   ...ways.map(([method, top1, top5]) => ({
     table: 5 as const,
     method,
@@ -94,6 +108,14 @@ export const publishedErrors: readonly PublishedErrors[] = [
     top1,
     top5,
   })),
-  ...fused.map(([method, top1, top5, testTop5]) => ({ table: 6 as const, method, ...known({ top1, top5, testTop5 }) })),
-  ...others.map(([method, top1, top5, testTop5]) => ({ table: 7 as const, method, ...known({ top1, top5, testTop5 }) })),
+  ...fused.map(([method, top1, top5, testTop5]) => ({
+    table: 6 as const,
+    method,
+    ...known({ top1, top5, testTop5 }),
+  })),
+  ...others.map(([method, top1, top5, testTop5]) => ({
+    table: 7 as const,
+    method,
+    ...known({ top1, top5, testTop5 }),
+  })),
 ];

@@ -16,7 +16,8 @@ const titles: Readonly<Record<PublishedErrors['table'], string>> = {
 const published = (results: IlsvrcResults, number: PublishedErrors['table']) => ({
   title: titles[number],
   body: table({
-    caption: 'Reported by the paper: errors on the validation set, and the top-5 error on the test set, percent',
+    caption:
+      'Reported by the paper: errors on the validation set, and the top-5 error on the test set, percent',
     rows: results.published.filter((row) => row.table === number),
     columns: [
       { title: 'Method', value: ({ method }) => method },
@@ -66,7 +67,8 @@ export const ilsvrcReport = (results: IlsvrcResults): string => {
           Mirrored: results.flip ? 'yes' : 'no',
           'Only the middle used': results.limited.length,
           Nets: results.nets.map(({ config, sha256 }) => `${config} ${sha256.slice(0, 12)}`).join(', '),
-          Dense: 'class scores averaged over positions, then soft-max; "soft-max first": soft-max at each position, then averaged',
+          Dense:
+            'class scores averaged over positions, then soft-max; "soft-max first": soft-max at each position, then averaged',
         }),
       },
     ],

@@ -56,6 +56,7 @@ export class Loader {
   /** Images on their way to a reader of `images` that are not kept. */
   readonly #loose = new Map<string, RgbImage>();
   readonly #bad = new Map<string, string>();
+  readonly #skipped: Skipped[] = [];
   #pool: ImagePool | undefined;
   #cached = 0;
   #reserved = 0;
@@ -70,8 +71,8 @@ export class Loader {
   }
 
   /** Images that could not be read so far. */
-  get unreadable(): number {
-    return this.#bad.size;
+  get skipped(): readonly Skipped[] {
+    return this.#skipped;
   }
 
   async close(): Promise<void> {
@@ -176,8 +177,10 @@ export class Loader {
       const { example, draw } = presentations[index] as Presentation;
       const key = keyOf(example.source);
       if (kept.has(index)) this.#reserved -= draw.side * draw.side * 4;
-      if (reason !== undefined) this.#bad.set(key, reason);
-      else if (pixels && kept.has(index)) {
+      if (reason !== undefined) {
+        this.#bad.set(key, reason);
+        this.#skipped.push({ id: example.id, path: example.path, reason });
+      } else if (pixels && kept.has(index)) {
         this.#cache.set(key, pixels);
         this.#cached += pixels.data.length;
       } else if (pixels) this.#loose.set(key, pixels);

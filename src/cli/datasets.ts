@@ -4,6 +4,7 @@ import { expected } from '../errors.js';
 import type { CheckReport, Count } from '../datasets/check.js';
 import type { CsvOptions } from '../datasets/csv.js';
 import type { Fetched } from '../datasets/fetch.js';
+import { statsCommand } from './datasets-stats.js';
 import { shared } from './options.js';
 import { type OutputOptions, exitCodes, progressBar, say, sayJson } from './output.js';
 import { textTable } from './text-table.js';
@@ -180,7 +181,7 @@ const check = async (name: string, options: CheckFlags): Promise<void> => {
  * to fetch something that is needed.
  */
 export const command = (): Command => {
-  const program = new Command('datasets').description('list, download and check data sets');
+  const program = new Command('datasets').description('list, download, check and measure data sets');
   program
     .command('list')
     .description('the data sets, their sizes and their archives')
@@ -213,5 +214,6 @@ export const command = (): Command => {
     .addOption(shared.quiet())
     .addHelpText('after', '\nExample:\n  $ verydeep datasets check voc2007 --data data/voc2007')
     .action(check);
+  program.addCommand(statsCommand());
   return program;
 };

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { expected } from '../errors.js';
 import type { Results } from '../../benchmarks/results.js';
+import type { IlsvrcFlags } from './evaluate-ilsvrc.js';
 import { integer, number, shared } from './options.js';
 import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
@@ -44,6 +45,7 @@ interface Options {
 
 const help = `
 Benchmarks:
+  ilsvrc2012       errors of the nets themselves on the validation images, dense and multi-crop
   voc2007          trainval → test, mean average precision
   voc2012          train → val, and result files for the server
   voc2012-action   the same for ten actions of persons
@@ -54,6 +56,9 @@ Benchmarks:
 Examples:
   verydeep evaluate folder --data photos --backbone vgg16.safetensors --train-per-class 30 --splits 3 --out runs/photos
   verydeep evaluate voc2007 --data VOCdevkit --backbone D.safetensors --backbone E.safetensors --out runs/voc2007
+
+  verydeep evaluate ilsvrc2012 --data ILSVRC2012 --backbone D.safetensors --backbone E.safetensors \\
+      --scales 256,384,512 --testing both --out runs/ilsvrc
 
 Nested folders (benchmark folder): by default photos/animals/cat/1.jpg has the class "animals/cat". With
 --class-level 1 its class is "animals", and with --keep-together 2 all images of "animals/cat" stand on the same
@@ -77,7 +82,11 @@ const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], un
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
 
-const run = async (name: string, options: Options): Promise<void> => {
+const run = async (name: string, options: Options & IlsvrcFlags): Promise<void> => {
+  if (name === 'ilsvrc2012') {
+    const { runIlsvrc } = await import('./evaluate-ilsvrc.js');
+    return runIlsvrc(options);
+  }
   const { benchmarkNamed } = await import('../../benchmarks/list.js');
   const benchmark = benchmarkNamed(name, options.protocol);
   const { out } = options;
@@ -158,7 +167,7 @@ const show = async (results: Results, out: string, options: Options): Promise<vo
 export const command = (): Command =>
   new Command('evaluate')
     .description('evaluate a benchmark: from images or descriptors to a table and a report')
-    .argument('<benchmark>', 'voc2007, voc2012, voc2012-action, caltech101, caltech256 or folder')
+    .argument('<benchmark>', 'ilsvrc2012, voc2007, voc2012, voc2012-action, caltech101, caltech256 or folder')
     .addOption(shared.data())
     .addOption(shared.backbone())
     .addOption(shared.features())
@@ -188,6 +197,26 @@ export const command = (): Command =>
         .default('paper'),
     )
     .addOption(new Option('--no-background', 'Caltech: leave out the background or clutter class'))
+    .addOption(
+      new Option('--split <name>', 'ilsvrc2012: val, or test (predictions only)')
+        .choices(['val', 'test'])
+        .default('val'),
+    )
+    .addOption(
+      new Option('--testing <how>', 'ilsvrc2012: the whole image, crops, or both averaged')
+        .choices(['dense', 'multi-crop', 'both'])
+        .default('dense'),
+    )
+    .addOption(
+      new Option('--crops <n>', 'ilsvrc2012: n x n crops a scale, each with its mirror')
+        .argParser((text: string) => integer(text, '--crops'))
+        .default(5),
+    )
+    .addOption(
+      new Option('--max-side <pixels>', 'ilsvrc2012: of scaled images longer than this the middle is used')
+        .argParser((text: string) => integer(text, '--max-side'))
+        .default(2048),
+    )
     .addOption(shared.scales())
     .addOption(shared.aggregate())
     .addOption(shared.noFlip())
