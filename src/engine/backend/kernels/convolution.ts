@@ -7,8 +7,10 @@ import {
   type ConvolutionShape,
   blockFilter,
   blockTurnedFilter,
+  blockTurnedPositions,
   blockedConvolution,
   fromBlocked,
+  isWhole,
   toBlocked,
 } from './blocked.js';
 
@@ -199,6 +201,30 @@ const inputGradient: NativeKernel = ({ backend, inputs, attrs }) => {
     );
     return dx;
   }
+  const { blockSize } = backend.capabilities;
+  if (!strided && isWhole(shape, blockSize)) {
+    const dx = backend.output(info.inShape);
+    const count = kh * kw;
+    backend.adopt(filter);
+    const { inChannels: channels, outChannels } = shape;
+    const positions = Array.from({ length: count }, (_, i) =>
+      backend.block(filter).value([1, outChannels, channels, 1], i * channels * outChannels),
+    );
+    backend.run(
+      keyOf('Conv2DBackpropInput', shape),
+      (g) => {
+        const input = g.input('dy', 'float32', ['n', 'h', 'w', channels]);
+        const names = positions.map((_, i) => g.input(`f${i}`, 'float32', [1, outChannels, channels, 1]));
+        const turned = blockTurnedPositions(g, names, shape, blockSize);
+        const blocked = toBlocked(g, input, channels, blockSize);
+        const result = blockedConvolution(g, blocked, turned, undefined, shape, blockSize, false);
+        g.output(fromBlocked(g, result, outChannels), 'float32', free('dx', 4));
+      },
+      [backend.native(dy), ...positions],
+      [backend.native(dx)],
+    );
+    return dx;
+  }
   if (!strided) {
     const dx = backend.output(info.inShape);
     backend.compute(
@@ -206,7 +232,6 @@ const inputGradient: NativeKernel = ({ backend, inputs, attrs }) => {
       (g) => {
         const input = g.input('dy', 'float32', ['n', 'h', 'w', info.outChannels]);
         const w = g.input('f', 'float32', filterDims);
-        const { blockSize } = backend.capabilities;
         g.output(convolve(g, input, w, undefined, shape, blockSize, true, false), 'float32', free('dx', 4));
       },
       [[dy], [filter]],

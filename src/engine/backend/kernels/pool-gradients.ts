@@ -24,9 +24,16 @@ const forEachWindow = (
   }
 };
 
+/** The bits of a float as an integer of the same order; both zeros are 0. */
+const ordered = (bits: number): number => {
+  const signed = bits ^ ((bits >> 31) >>> 1);
+  return signed + (signed >>> 31);
+};
+
 /**
  * dx for windows of 2 x 2 that tile the input: every element is written once. The first maximum takes it all. Which one
- * that is is as good as random, so there are no branches: a comparison becomes a mask over the bits of dy.
+ * that is is as good as random, so there are no branches: integers are compared, and a comparison becomes a mask over
+ * the bits of dy.
  */
 const tiledMaxPoolGradient = (
   x: Float32Array,
@@ -34,7 +41,8 @@ const tiledMaxPoolGradient = (
   dx: Float32Array,
   { batchSize, outHeight, outWidth, inWidth, inChannels: channels }: Pool2DInfo,
 ): void => {
-  const bits = new Int32Array(dy.buffer, dy.byteOffset, dy.length);
+  const input = new Int32Array(x.buffer, x.byteOffset, x.length);
+  const gradient = new Int32Array(dy.buffer, dy.byteOffset, dy.length);
   const result = new Int32Array(dx.buffer, dx.byteOffset, dx.length);
   const row = inWidth * channels;
   let o = 0;
@@ -42,19 +50,19 @@ const tiledMaxPoolGradient = (
     for (let j = 0; j < outWidth; j++) {
       const start = 2 * (r * row + j * channels);
       for (let p = start; p < start + channels; p++, o++) {
-        const a = x[p]!;
-        const b = x[p + channels]!;
-        const c = x[p + row]!;
-        const d = x[p + row + channels]!;
-        const isLeft = -Number(a >= b);
-        const isLowerLeft = -Number(c >= d);
-        const isUpper = -Number(Math.max(a, b) >= Math.max(c, d));
-        const upper = bits[o]! & isUpper;
-        const lower = bits[o]! & ~isUpper;
-        result[p] = upper & isLeft;
-        result[p + channels] = upper & ~isLeft;
-        result[p + row] = lower & isLowerLeft;
-        result[p + row + channels] = lower & ~isLowerLeft;
+        const a = ordered(input[p]!);
+        const b = ordered(input[p + channels]!);
+        const c = ordered(input[p + row]!);
+        const d = ordered(input[p + row + channels]!);
+        const isLeft = Number(a >= b);
+        const isLowerLeft = Number(c >= d);
+        const isUpper = Number(Math.max(a, b) >= Math.max(c, d));
+        const upper = gradient[o]! & -isUpper;
+        const lower = gradient[o]! & (isUpper - 1);
+        result[p] = upper & -isLeft;
+        result[p + channels] = upper & (isLeft - 1);
+        result[p + row] = lower & -isLowerLeft;
+        result[p + row + channels] = lower & (isLowerLeft - 1);
       }
     }
   }
