@@ -42,7 +42,8 @@ const findTensorFlow = () => {
     run(python, ['-m', 'pip', 'install', '--quiet', '--no-deps', 'tensorflow-cpu']);
   }
   // find_spec looks without importing: the wheel alone is enough.
-  const program = 'import importlib.util as u; print(u.find_spec("tensorflow").submodule_search_locations[0])';
+  const program =
+    'import importlib.util as u; print(u.find_spec("tensorflow").submodule_search_locations[0])';
   return run(python, ['-c', program], { capture: true });
 };
 

@@ -25,7 +25,8 @@ const load = async ({ backend, threads }: Question): Promise<string> => {
   if (backend === 'tensorflow') {
     const attempt = await loadTensorFlow('@tensorflow/tfjs-node', { threads });
     if (!attempt.loaded) throw new VerydeepError(attempt.reason);
-    return (tf.findBackend('tensorflow') as unknown as { binding: { TF_Version: string } }).binding.TF_Version;
+    return (tf.findBackend('tensorflow') as unknown as { binding: { TF_Version: string } }).binding
+      .TF_Version;
   }
   if (backend === 'wasm') {
     const wasm = (await import('@tensorflow/tfjs-backend-wasm')) as unknown as {
@@ -47,7 +48,9 @@ for (const which of question.nets) {
   const forward = await bestTime(question.repetitions, () => void net.forward());
   // tfjs-wasm has no gradient of a filter: its training is not a number.
   const canTrain = question.backend !== 'wasm';
-  const training = canTrain ? await bestTime(question.repetitions, () => void net.train(momentumUpdate)) : NaN;
+  const training = canTrain
+    ? await bestTime(question.repetitions, () => void net.train(momentumUpdate))
+    : NaN;
   times.push({ training, forward });
   net.dispose();
 }

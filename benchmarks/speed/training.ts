@@ -147,10 +147,12 @@ const askTfjs = (
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    child.on('error', (error) => resolve(`${backend}: ${messageOf(error)}`)).on('close', (code) => {
-      if (code === 0) resolve(JSON.parse(stdout.trim().split('\n').at(-1)!) as PeerTimes);
-      else resolve(`${backend} cannot be used: ${stderr.trim().split('\n').at(-1) ?? ''}`);
-    });
+    child
+      .on('error', (error) => resolve(`${backend}: ${messageOf(error)}`))
+      .on('close', (code) => {
+        if (code === 0) resolve(JSON.parse(stdout.trim().split('\n').at(-1)!) as PeerTimes);
+        else resolve(`${backend} cannot be used: ${stderr.trim().split('\n').at(-1) ?? ''}`);
+      });
     child.stdin.end(JSON.stringify({ backend, nets, threads, repetitions }));
   });
 
@@ -168,7 +170,16 @@ const against = (
     const why = typeof peer === 'string' ? peer : 'not measured';
     return missingRow({ case: what, unit: 'ms', target, better: 'higher' }, why);
   }
-  return row({ case: what, unit: 'ms', ours, peer: time, peerName: peerName(peer), figure: time / ours, target, better: 'higher' });
+  return row({
+    case: what,
+    unit: 'ms',
+    ours,
+    peer: time,
+    peerName: peerName(peer),
+    figure: time / ours,
+    target,
+    better: 'higher',
+  });
 };
 
 /** Peak in GFLOPS; where there is no loop for the processor, that of the fastest matrix product. */
@@ -227,13 +238,31 @@ export const run: SpeedBenchmark = async (options) => {
     ] as const) {
       const speed = (1e3 * flop) / time;
       const target = kind === 'forward' ? net.target.forward : net.target.training;
-      const shared = { case: `${net.name}, ${kind}, share of peak`, unit: 'GFLOPS', better: 'higher' } as const;
-      rows.push(row({ ...shared, ours: speed, peer: peak, peerName: `peak: ${peakBy}`, figure: speed / peak, target }));
+      const shared = {
+        case: `${net.name}, ${kind}, share of peak`,
+        unit: 'GFLOPS',
+        better: 'higher',
+      } as const;
+      rows.push(
+        row({
+          ...shared,
+          ours: speed,
+          peer: peak,
+          peerName: `peak: ${peakBy}`,
+          figure: speed / peak,
+          target,
+        }),
+      );
       const pick = (answer: PeerTimes) => answer.times[i]?.[kind === 'forward' ? 'forward' : 'training'];
-      const torchName = ({ version }: PeerTimes) => `PyTorch ${version}, ${threads} threads, ${torchSettings}`;
-      rows.push(against(`${net.name}, ${kind}, times PyTorch's speed`, time, torch, pick, torchName, TORCH_TARGET));
+      const torchName = ({ version }: PeerTimes) =>
+        `PyTorch ${version}, ${threads} threads, ${torchSettings}`;
+      rows.push(
+        against(`${net.name}, ${kind}, times PyTorch's speed`, time, torch, pick, torchName, TORCH_TARGET),
+      );
       const nodeName = ({ version }: PeerTimes) => `tfjs-node on TensorFlow ${version}`;
-      rows.push(against(`${net.name}, ${kind}, times tfjs-node's speed`, time, node, pick, nodeName, NODE_TARGET));
+      rows.push(
+        against(`${net.name}, ${kind}, times tfjs-node's speed`, time, node, pick, nodeName, NODE_TARGET),
+      );
     }
     rows.push(
       row({

@@ -86,7 +86,10 @@ export class VggStep {
     const random = new Random(1);
     const uniform = (shape: number[], bound: number): tfjs.Tensor => {
       const size = shape.reduce((a, b) => a * b, 1);
-      return tf.tensor(Float32Array.from({ length: size }, () => (random.uniform() * 2 - 1) * bound), shape);
+      return tf.tensor(
+        Float32Array.from({ length: size }, () => (random.uniform() * 2 - 1) * bound),
+        shape,
+      );
     };
     for (const layer of this.#layers) {
       if (layer.kind === 'pool') continue;
@@ -114,7 +117,9 @@ export class VggStep {
       }
       const [weight, bias] = [values[next++]!, values[next++]!];
       if (layer.kind === 'conv') {
-        map = tf.relu(tf.fused.conv2d({ x: map, filter: weight as tfjs.Tensor4D, bias, strides: 1, pad: 'same' }));
+        map = tf.relu(
+          tf.fused.conv2d({ x: map, filter: weight as tfjs.Tensor4D, bias, strides: 1, pad: 'same' }),
+        );
       } else {
         const a: tfjs.Tensor2D = units ?? tf.reshape(map, [map.shape[0], -1]);
         units = tf.fused.matMul({ a, b: weight as tfjs.Tensor2D, bias }) as tfjs.Tensor2D;

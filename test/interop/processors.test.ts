@@ -7,8 +7,11 @@ import { run } from './python.js';
 import type { StepReport } from './processors/step.js';
 
 const script = join(root, 'dist/test/interop/processors/step.js');
-const train = async (program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<StepReport> =>
-  JSON.parse(await run(program, [...args, script], { env })) as StepReport;
+const train = async (
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<StepReport> => JSON.parse(await run(program, [...args, script], { env })) as StepReport;
 
 const hasQemu = spawnSync('qemu-x86_64', ['--version']).status === 0;
 
@@ -22,7 +25,9 @@ describe('processors', function () {
 
   const agree = (other: StepReport): void => {
     for (const key of ['losses', 'weights'] as const)
-      other[key].forEach((value, i) => assert.ok(Math.abs(value - here[key][i]!) < 1e-4, `${key} ${i}: ${value}`));
+      other[key].forEach((value, i) =>
+        assert.ok(Math.abs(value - here[key][i]!) < 1e-4, `${key} ${i}: ${value}`),
+      );
   };
 
   it('learns the same by the general path, without blocked convolutions', async () => {

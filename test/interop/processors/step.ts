@@ -18,9 +18,17 @@ await tf.setBackend('onnxruntime');
 const random = new Random(1);
 const normal = (shape: number[], scale: number): tf.Tensor => {
   const size = shape.reduce((a, b) => a * b, 1);
-  return tf.tensor(Float32Array.from({ length: size }, () => scale * random.normal()), shape);
+  return tf.tensor(
+    Float32Array.from({ length: size }, () => scale * random.normal()),
+    shape,
+  );
 };
-let weights = [normal([3, 3, 3, 32], 0.3), normal([32], 0.1), normal([3, 3, 32, 32], 0.1), normal([512, 10], 0.1)];
+let weights = [
+  normal([3, 3, 3, 32], 0.3),
+  normal([32], 0.1),
+  normal([3, 3, 32, 32], 0.1),
+  normal([512, 10], 0.1),
+];
 let velocities: tf.Tensor[] = weights.map((weight) => tf.zerosLike(weight));
 const x = normal([2, 16, 16, 3], 1) as tf.Tensor4D;
 const labels = tf.oneHot([3, 7], 10);
