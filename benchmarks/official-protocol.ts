@@ -1,7 +1,6 @@
 // The VOC protocol (appendix B): official splits, one C for all classes by mean average precision, then a refit.
 import type { Metric } from '../src/classifiers/select.js';
 import type { Dataset, Item } from '../src/datasets/dataset.js';
-import { setAside } from '../src/datasets/splits.js';
 import { UsageError } from '../src/errors.js';
 import { meanApInterval } from '../src/evaluation/ap-interval.js';
 import { type ApForm, averagePrecision } from '../src/evaluation/average-precision.js';
@@ -64,10 +63,8 @@ const refuseWithoutPositives = (
 const heldOut = (dataset: Dataset, run: OfficialRun, train: readonly Item[], seed: number): Set<string> => {
   const { choose } = run;
   if ('validate' in choose) return new Set(dataset.splits[choose.validate]!.map(({ id }) => id));
-  const persons = train.some(({ box }) => box !== undefined);
-  const { aside } = persons
-    ? setGroupsAside(train, choose.share, imageOf, seed)
-    : setAside(train, choose.share, seed);
+  // Stratified by an image's first class: sets of classes are mostly unique. Persons of one image stay together.
+  const { aside } = setGroupsAside(train, choose.share, imageOf, seed);
   return new Set(aside.map(({ id }) => id));
 };
 
