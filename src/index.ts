@@ -68,3 +68,10 @@ export { exportWeights, type ExportFormat } from './backbone/exporters/export.js
 export { publishedWeights, type PublishedWeights } from './backbone/published.js';
 export { type CheckReport, checkDataset } from './datasets/check.js';
 export { archivesOf, type Fetched, fetchArchives } from './datasets/fetch.js';
+export { examplesOf, superclassesOf } from './backbone/examples.js';
+export { denseForward, forward } from './backbone/forward.js';
+export { Loader } from './backbone/loader.js';
+export { measurePixels } from './backbone/measure-pixels.js';
+export { type TrainingResult, type TrainingRun, train } from './backbone/trainer.js';
+export { type TrainingOptions, paperDefaults } from './backbone/training-options.js';
+export { type MatlabValue, readMatlab } from './matlab.js';
