@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import type { Benchmark, OfficialSplits } from '../../benchmarks/benchmark.js';
+import type { OfficialSplits } from '../../benchmarks/benchmark.js';
 import { type Descriptors, openDescriptors } from '../../benchmarks/descriptors.js';
 import { evaluate, itemsFor } from '../../benchmarks/evaluate.js';
 import { evaluateOfficial } from '../../benchmarks/official-protocol.js';
