@@ -54,14 +54,15 @@ export const tfjsRunner = async (spec: TfjsSpec): Promise<Runner> => {
   const { useEngine } = await import('../engine/engine.js');
   const { denseActivations, loadWeights } = await import('../backbone/dense-activations.js');
   const { engine, threads, gpu } = spec;
-  const { tf, close } = await useEngine({ engine, threads, ...(gpu === undefined ? {} : { gpu }) });
+  const used = await useEngine({ engine, threads, ...(gpu === undefined ? {} : { gpu }) });
+  const { tf } = used;
   const backbone = await openBackbone(spec.backbone);
   const weights = await loadWeights(tf, backbone);
   return {
     run: (image) => Promise.resolve(denseActivations(tf, backbone, weights, image, spec)),
     close: () => {
       for (const tensor of weights.values()) tensor.dispose();
-      close();
+      used.close();
     },
   };
 };

@@ -1,0 +1,53 @@
+// The files in deploy/: well-formed, and with options that the command line has.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { command } from '../src/cli/extract.js';
+import { parseShard } from '../src/cli/shard.js';
+import { root } from './support.js';
+
+const known = (flags: readonly string[]): void => {
+  const options = new Set(command().options.map((option) => option.long));
+  assert.ok(flags.length > 3);
+  for (const flag of flags) assert.ok(options.has(flag), `verydeep extract knows ${flag}`);
+};
+
+describe('deploy', () => {
+  it('has an Indexed Job whose completions are the shards', async () => {
+    const job = parse(await readFile(join(root, 'deploy/kubernetes-job.yaml'), 'utf8')) as {
+      kind: string;
+      spec: {
+        completionMode: string;
+        completions: number;
+        template: { spec: { containers: { args: string[] }[] } };
+      };
+    };
+    assert.deepEqual([job.kind, job.spec.completionMode], ['Job', 'Indexed']);
+    const args = job.spec.template.spec.containers[0]!.args;
+    const shard = args.find((arg) => arg.startsWith('--shard='))!.slice(8);
+    assert.deepEqual(parseShard(shard, { JOB_COMPLETION_INDEX: '7' }), { index: 7, count: job.spec.completions });
+    known(args.filter((arg) => arg.startsWith('--')).map((arg) => arg.split('=')[0]!));
+  });
+
+  it('has a Slurm script that bash reads, with as many jobs as shards', async () => {
+    const path = join(root, 'deploy/slurm-array.sh');
+    execFileSync('bash', ['-n', path]);
+    const text = await readFile(path, 'utf8');
+    const last = Number(/--array=0-(\d+)/.exec(text)![1]);
+    const shard = /--shard (\S+)/.exec(text)![1]!;
+    assert.equal(parseShard(shard, { SLURM_ARRAY_TASK_ID: '0' }).count, last + 1);
+    known([...text.matchAll(/^ {2}(--[a-z-]+)/gm)].map((match) => match[1]!));
+  });
+
+  it('takes the share from Kubernetes, Slurm (from its first index on) and AWS Batch, and says what does not fit', () => {
+    assert.deepEqual(parseShard('1/4', {}), { index: 1, count: 4 });
+    const slurm = { SLURM_ARRAY_TASK_ID: '4', SLURM_ARRAY_TASK_MIN: '1' };
+    assert.deepEqual(parseShard('auto/4', slurm), { index: 3, count: 4 });
+    assert.deepEqual(parseShard('auto/4', { AWS_BATCH_JOB_ARRAY_INDEX: '2' }), { index: 2, count: 4 });
+    assert.throws(() => parseShard('auto/4', {}), /JOB_COMPLETION_INDEX.*--shard auto\/4/);
+    assert.throws(() => parseShard('auto/2', { JOB_COMPLETION_INDEX: '2' }), /--shard/);
+    assert.throws(() => parseShard('4/4', {}), /0 <= i < n/);
+  });
+});
