@@ -27,7 +27,10 @@ describe('deploy', () => {
     assert.deepEqual([job.kind, job.spec.completionMode], ['Job', 'Indexed']);
     const args = job.spec.template.spec.containers[0]!.args;
     const shard = args.find((arg) => arg.startsWith('--shard='))!.slice(8);
-    assert.deepEqual(parseShard(shard, { JOB_COMPLETION_INDEX: '7' }), { index: 7, count: job.spec.completions });
+    assert.deepEqual(parseShard(shard, { JOB_COMPLETION_INDEX: '7' }), {
+      index: 7,
+      count: job.spec.completions,
+    });
     known(args.filter((arg) => arg.startsWith('--')).map((arg) => arg.split('=')[0]!));
   });
 

@@ -35,7 +35,9 @@ describe('interop/features', () => {
       await writeStore(folder, 40);
       const store = await openFeatures([folder]);
       const { data, columns, rows } = await store.read('fc7');
-      const wanted = Array.from({ length: rows }, (_, i) => [...data.subarray(i * columns, (i + 1) * columns)]);
+      const wanted = Array.from({ length: rows }, (_, i) => [
+        ...data.subarray(i * columns, (i + 1) * columns),
+      ]);
       const files = [(await partFiles(folder))[0]!, join(folder, 'x.npy'), join(folder, 'x.parquet')];
       await exportFeatures(store, 'npy', 'fc7', files[1]!);
       await exportFeatures(store, 'parquet', 'fc7', files[2]!);
