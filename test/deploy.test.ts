@@ -39,7 +39,7 @@ describe('deploy', () => {
     execFileSync('bash', ['-n', path]);
     const text = await readFile(path, 'utf8');
     const last = Number(/--array=0-(\d+)/.exec(text)![1]);
-    const shard = /--shard (\S+)/.exec(text)![1]!;
+    const shard = /^ *--shard (\S+)/m.exec(text)![1]!;
     assert.equal(parseShard(shard, { SLURM_ARRAY_TASK_ID: '0' }).count, last + 1);
     known([...text.matchAll(/^ {2}(--[a-z-]+)/gm)].map((match) => match[1]!));
   });
