@@ -10,7 +10,17 @@ const output = process.argv[2] ?? join(root, 'src/classifiers/solver.wasm');
 const { error, stdout, stderr, ...rest } = await asc.main(
   [
     join(root, 'src/classifiers/solver/assembly/index.ts'),
-    ...['--outFile', 'solver.wasm', '--runtime', 'stub', '--optimizeLevel', '3', '--shrinkLevel', '0', '--noAssert'],
+    ...[
+      '--outFile',
+      'solver.wasm',
+      '--runtime',
+      'stub',
+      '--optimizeLevel',
+      '3',
+      '--shrinkLevel',
+      '0',
+      '--noAssert',
+    ],
     ...['--enable', 'simd', '--enable', 'threads', '--importMemory', '--sharedMemory'],
     ...['--initialMemory', '1', '--maximumMemory', '65536', '--memoryBase', '1024', '--zeroFilledMemory'],
   ],

@@ -79,7 +79,7 @@ interface OurTimes {
 /** Counts the time inside ONNX Runtime while `use` runs. */
 const nativeTime = (use: () => void): number => {
   const prototype = NativeSession.prototype as { run: NativeSession['run'] };
-  const original = prototype.run; // eslint-disable-line @typescript-eslint/unbound-method
+  const original = prototype.run;
   let total = 0;
   prototype.run = function (this: NativeSession, ...args) {
     const start = performance.now();

@@ -122,7 +122,7 @@ export class VggStep {
         );
       } else {
         const a: tfjs.Tensor2D = units ?? tf.reshape(map, [map.shape[0], -1]);
-        units = tf.fused.matMul({ a, b: weight as tfjs.Tensor2D, bias }) as tfjs.Tensor2D;
+        units = tf.fused.matMul({ a, b: weight, bias }) as tfjs.Tensor2D;
         if (i < this.#layers.length - 1) units = tf.relu(units);
       }
     }

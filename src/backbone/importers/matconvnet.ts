@@ -3,8 +3,7 @@ import { UsageError, expected } from '../../errors.js';
 import { type MatArray, type MatFile, type MatValue, openMat } from './mat.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets, readAll } from './source.js';
 
-const isArray = (value: MatValue): value is MatArray =>
-  typeof value === 'object' && !Array.isArray(value);
+const isArray = (value: MatValue): value is MatArray => typeof value === 'object' && !Array.isArray(value);
 
 /** A field of a struct (or of the only element of a struct array). */
 const field = (value: MatValue, name: string): MatValue => {
@@ -16,7 +15,7 @@ const field = (value: MatValue, name: string): MatValue => {
 
 const texts = (value: MatValue): string[] | undefined =>
   Array.isArray(value) && value.length > 0 && value.every((text) => typeof text === 'string')
-    ? (value)
+    ? value
     : undefined;
 
 /** In C order the axes are reversed: [out, in, columns, rows]. Trailing axes of 1 are not written by MATLAB. */

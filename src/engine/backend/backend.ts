@@ -47,7 +47,7 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   }
 
   #entry(dataId: DataId): Entry {
-    return this.data.get(dataId) as Entry;
+    return this.data.get(dataId);
   }
 
   #safe<V extends BackendValues | undefined>(values: V): V {

@@ -10,7 +10,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { availableParallelism } from 'node:os';
 import { BACKEND_NAME, OnnxRuntimeBackend } from './backend.js';
-import type { Inputs, NativeKernel } from './kernel.js';
+import type { NativeKernel } from './kernel.js';
 import { convolutionKernels } from './kernels/convolution.js';
 import { elementwiseKernels } from './kernels/elementwise.js';
 import { filterGradientKernels } from './kernels/filter-gradient.js';
@@ -41,9 +41,7 @@ const withFallback =
   (call) => {
     const { backend, inputs, attrs = {} } = call;
     const result =
-      backend instanceof OnnxRuntimeBackend
-        ? native({ backend, inputs: inputs as Inputs, attrs })
-        : undefined;
+      backend instanceof OnnxRuntimeBackend ? native({ backend, inputs: inputs, attrs }) : undefined;
     return result ?? cpu(call);
   };
 

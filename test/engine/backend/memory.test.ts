@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { OnnxRuntimeBackend } from '../../../src/engine/backend/backend.js';
+import type { OnnxRuntimeBackend } from '../../../src/engine/backend/backend.js';
 import { Pool, capacityFor } from '../../../src/engine/backend/pool.js';
 import { momentumUpdate } from '../../../src/engine/momentum.js';
 import { normal, tf } from './support.js';

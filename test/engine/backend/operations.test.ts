@@ -122,10 +122,10 @@ describe('backend: operations', () => {
         fc.boolean(),
         async (m, k, n, [p, q], tA, tB) => {
           await agree(() => {
-            const a = normal([...p!, ...(tA ? [k, m] : [m, k])], 1);
-            const b = normal([...q!, ...(tB ? [n, k] : [k, n])], 2);
+            const a = normal([...p, ...(tA ? [k, m] : [m, k])], 1);
+            const b = normal([...q, ...(tB ? [n, k] : [k, n])], 2);
             const y = tf.matMul(a, b, tA, tB);
-            if (p!.join() !== q!.join()) return y; // tfjs has no gradient of a product with broadcasting.
+            if (p.join() !== q.join()) return y; // tfjs has no gradient of a product with broadcasting.
             const grads = tf.grads((x: tf.Tensor, z: tf.Tensor) => tf.matMul(x, z, tA, tB))(
               [a, b],
               normal(y.shape, 3),
@@ -160,7 +160,7 @@ describe('backend: operations', () => {
           });
         const [p, q] = [normal([9, 4], 4) as tf.Tensor2D, normal([4, 7], 5) as tf.Tensor2D];
         const multiply = (a: tf.Tensor, b: tf.Tensor, c: tf.Tensor) =>
-          tf.fused.matMul({ a: a as tf.Tensor2D, b: b as tf.Tensor2D, bias: c, ...fused });
+          tf.fused.matMul({ a: a, b: b, bias: c, ...fused });
         const results = [convolve(x, w, bias), multiply(p, q, bias)];
         if (['elu', 'leakyrelu', 'sigmoid', 'prelu'].includes(activation)) return results; // tfjs has no gradient.
         return [...results, ...tf.grads(convolve)([x, w, bias]), ...tf.grads(multiply)([p, q, bias])];
@@ -235,8 +235,8 @@ describe('backend: operations', () => {
           const x = normal([32, 64], 2) as tf.Tensor2D;
           const optimizer = make();
           for (let i = 0; i < 4; i++)
-            optimizer.minimize(
-              () => tf.mean(tf.square(tf.matMul(x, w as unknown as tf.Tensor2D))) as tf.Scalar,
+            optimizer.minimize(() =>
+              tf.mean<tf.Scalar>(tf.square(tf.matMul(x, w as unknown as tf.Tensor2D))),
             );
           const result = w.clone();
           w.dispose();
