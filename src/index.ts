@@ -75,3 +75,10 @@ export { measurePixels } from './backbone/measure-pixels.js';
 export { type TrainingResult, type TrainingRun, train } from './backbone/trainer.js';
 export { type TrainingOptions, paperDefaults } from './backbone/training-options.js';
 export { type MatlabValue, readMatlab } from './matlab.js';
+export {
+  type TrainingData,
+  type TrainOutcome,
+  type TrainRequest,
+  trainBackbone,
+} from './backbone/train-backbone.js';
+export { trainDefaults } from './backbone/train-defaults.js';

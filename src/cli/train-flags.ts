@@ -1,10 +1,10 @@
 // The flags of `verydeep train`: the net, the data, the recipe (the paper's values are defaults), the run.
-import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { configs } from '../backbone/architecture.js';
 import { initialisations } from '../backbone/initialisation.js';
 import { schedules } from '../backbone/schedule.js';
-import { normalisations, paperDefaults } from '../backbone/training-options.js';
+import { trainDefaults } from '../backbone/train-defaults.js';
+import { normalisations } from '../backbone/training-options.js';
 import { transfers } from '../backbone/transfer.js';
 import { expected } from '../errors.js';
 import { integer, number, shared } from './options.js';
@@ -57,20 +57,20 @@ const netFlags = (): Option[] => [
   ),
   new Option('--init <method>', 'random weights: normal (paper), Glorot, He')
     .choices(initialisations)
-    .default('paper'),
+    .default(trainDefaults.init),
   new Option('--init-std <x>', 'standard deviation of --init paper')
     .argParser(real('--init-std', 0, true))
-    .default(paperDefaults.initialStd),
+    .default(trainDefaults.initStd),
   new Option('--init-from <file>', 'start from the weights of another net (.safetensors)'),
   new Option(
     '--init-layers <which>',
     "with --init-from: all layers, or the paper's first four convolutional and fully-connected ones; auto: all from the same config",
   )
     .choices(transfers)
-    .default('auto'),
+    .default(trainDefaults.initLayers),
   new Option('--classes <which>', 'with --init-from: new replaces the last layer for other classes')
     .choices(['same', 'new'])
-    .default('same'),
+    .default(trainDefaults.classes),
   new Option('--freeze <layers>', 'layers that stay as they are, e.g. conv1-conv4 or conv1_1,fc6'),
   new Option(
     '--rate-factors <list>',
@@ -81,40 +81,40 @@ const netFlags = (): Option[] => [
 const recipeFlags = (): Option[] => [
   new Option('--epochs <n>', 'passes over the images at most; 0 writes the untrained net')
     .argParser(whole('--epochs', 0))
-    .default(paperDefaults.epochs),
-  new Option('--batch <n>', 'images a step').argParser(whole('--batch', 1)).default(paperDefaults.batch),
+    .default(trainDefaults.epochs),
+  new Option('--batch <n>', 'images a step').argParser(whole('--batch', 1)).default(trainDefaults.batch),
   new Option(
     '--micro-batch <n>',
     'images through the net at once; their gradients add up to those of --batch (default: --batch)',
   ).argParser(whole('--micro-batch', 1)),
   new Option('--learning-rate <x>', 'the first learning rate')
     .argParser(real('--learning-rate', 0, true))
-    .default(paperDefaults.learningRate),
+    .default(trainDefaults.learningRate),
   new Option(
     '--schedule <name>',
     'how the rate falls: by 10 when validation accuracy stops improving, or smoothly to 0',
   )
     .choices(schedules)
-    .default('plateau'),
+    .default(trainDefaults.schedule),
   new Option('--patience <epochs>', 'plateau: epochs without a new best accuracy')
     .argParser(whole('--patience', 1))
-    .default(paperDefaults.patience),
+    .default(trainDefaults.patience),
   new Option('--decreases <n>', 'plateau: how often the rate falls before training ends')
     .argParser(whole('--decreases', 0))
-    .default(paperDefaults.decreases),
-  new Option('--momentum <x>', 'momentum').argParser(real('--momentum', 0)).default(paperDefaults.momentum),
+    .default(trainDefaults.decreases),
+  new Option('--momentum <x>', 'momentum').argParser(real('--momentum', 0)).default(trainDefaults.momentum),
   new Option('--weight-decay <x>', 'L2 multiplier on weights (biases are not decayed)')
     .argParser(real('--weight-decay', 0))
-    .default(paperDefaults.decay),
+    .default(trainDefaults.weightDecay),
   new Option('--dropout <rate>', 'dropout after fc6 and fc7')
     .argParser(real('--dropout', 0))
-    .default(paperDefaults.dropout),
+    .default(trainDefaults.dropout),
   new Option(
     '--superclass-loss <weight>',
     'weight of a second cross-entropy, on the parent folder of nested classes',
   )
     .argParser(real('--superclass-loss', 0))
-    .default(paperDefaults.superclassWeight),
+    .default(trainDefaults.superclassLoss),
   new Option(
     '--train-side <s>',
     'smallest side S of scaled images, or a range S1-S2 to draw from (default: 256 for input 224, in proportion)',
@@ -122,7 +122,7 @@ const recipeFlags = (): Option[] => [
   new Option('--no-flip', 'no mirrored images'),
   new Option('--colour-shift <x>', 'standard deviation of the RGB shift along the colour axes; 0 for none')
     .argParser(real('--colour-shift', 0))
-    .default(paperDefaults.colourStrength),
+    .default(trainDefaults.colourShift),
   new Option(
     '--statistics <file>',
     'mean and colour axes from `verydeep datasets stats` instead of measuring them',
@@ -133,7 +133,7 @@ const recipeFlags = (): Option[] => [
   ).choices(normalisations),
   new Option('--kernel <name>', 'resampling kernel')
     .choices(['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3'])
-    .default('lanczos3'),
+    .default(trainDefaults.kernel),
   new Option('--validation <share>', 'share of each class set aside where the data set has no val split')
     .argParser(share)
     .default(0.1),
@@ -143,14 +143,14 @@ const recipeFlags = (): Option[] => [
 const runFlags = (): Option[] => [
   new Option('--checkpoint-every <steps>', "checkpoints within an epoch; 0 for one at each epoch's end only")
     .argParser(whole('--checkpoint-every', 0))
-    .default(1000),
+    .default(trainDefaults.checkpointEvery),
   new Option('--cache <MB>', 'memory for decoded images of small sets')
     .argParser(whole('--cache', 0))
-    .default(1024),
-  new Option('--prefetch <n>', 'batches prepared ahead').argParser(whole('--prefetch', 1)).default(3),
-  shared
-    .workers()
-    .default(Math.max(1, Math.min(8, availableParallelism() - 1)), 'one core less than there are'),
+    .default(trainDefaults.cache),
+  new Option('--prefetch <n>', 'batches prepared ahead')
+    .argParser(whole('--prefetch', 1))
+    .default(trainDefaults.prefetch),
+  shared.workers().default(trainDefaults.workers, 'one core less than there are'),
   shared.engine(),
   shared.gpu(),
   shared.threads(),

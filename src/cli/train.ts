@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
+import type { TrainOutcome } from '../backbone/train-backbone.js';
 import { UsageError } from '../errors.js';
 import { makeFolder } from '../files.js';
 import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { type TrainFlags, recipeOptions, trainOptions } from './train-flags.js';
 import { readRecipe } from './train-recipe.js';
-import type { TrainOutcome } from './train-run.js';
 
 const required = (value: string | undefined, flag: string): string => {
   if (value === undefined) throw new UsageError(`Expected ${flag} but it is missing.`);

@@ -1,10 +1,10 @@
 // ILSVRC's archives read in place: the training archive is a tar of a tar for each class. It is indexed once.
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { cacheFolder } from '../cache.js';
 import { expected } from '../errors.js';
-import { sha256, writeFileAtomically } from '../files.js';
+import { makeFolder, sha256, writeFileAtomically } from '../files.js';
 import type { OnProgress } from '../progress.js';
 import { indexTar } from './archives/tar.js';
 import type { ImageSource } from './dataset.js';
@@ -75,7 +75,7 @@ export const imagesInArchive = async (
   else {
     rows = await indexNested(path, onProgress);
     if (rows.length === 0) throw expected('an archive of images', path, 'no files');
-    await mkdir(cache, { recursive: true });
+    await makeFolder(cache, 'VERYDEEP_CACHE');
     await writeFileAtomically(indexPath, rows.map((row) => `${row.join('\t')}\n`).join(''));
   }
   return rows.map(([folder, name, offset, length]) => ({

@@ -1,6 +1,6 @@
 // Compressed archives have no random access: their files are copied once into a plain .tar in the cache, and read there.
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -8,7 +8,7 @@ import { extract, pack } from 'tar-stream';
 import { openPromise } from 'yauzl';
 import { cacheFolder } from '../../cache.js';
 import { VerydeepError, messageOf } from '../../errors.js';
-import { sha256, writeAtomically } from '../../files.js';
+import { makeFolder, sha256, writeAtomically } from '../../files.js';
 import type { OnProgress } from '../../progress.js';
 import { refuseName } from './names.js';
 
@@ -147,7 +147,7 @@ export const repack = async (archive: string, options: RepackOptions = {}): Prom
     `${name.replace(/\.(tar\.gz|tgz|zip)$/i, '')}-${key}.tar`,
   );
   if (existsSync(copyPath)) return copyPath;
-  await mkdir(dirname(copyPath), { recursive: true });
+  await makeFolder(dirname(copyPath), 'VERYDEEP_CACHE');
   const entries = TAR_GZ.test(path)
     ? entriesOfTar(createReadStream(path, { highWaterMark: MIB }), true)
     : entriesOfZip(path, inner);
