@@ -202,7 +202,7 @@ export const runDemo = async (options: DemoOptions): Promise<DemoResults> => {
   await watch.time('report', async () => {
     const data = join(root, protocols.concepts.folder);
     const features = join(out, 'features', protocols.concepts.folder, 'trained-multiscale');
-    const samples = await drawSamples(data, features, { count: 24, rightShare: 2 / 3, seed });
+    const samples = await drawSamples(data, features, { count: 24, seed });
     await writeFileAtomically(join(out, 'report.html'), await reportOf(results, samples));
     await writeFileAtomically(join(out, 'demo.png'), await sheetOf(results, samples));
   });

@@ -34,7 +34,7 @@ const best = (classes: readonly string[], scores: Float32Array): Score[] =>
     .slice(0, SHOWN_SCORES);
 
 /**
- * Classifies the test images of the first split and draws `count` of them, `share` of them classified rightly.
+ * Classifies the test images of the first split and draws `count` of them at random, those classified rightly first.
  *
  * @param data the image folder of the concepts
  * @param features descriptors of its images
@@ -42,7 +42,7 @@ const best = (classes: readonly string[], scores: Float32Array): Score[] =>
 export const drawSamples = async (
   data: string,
   features: string,
-  { count, rightShare, seed }: { count: number; rightShare: number; seed: number },
+  { count, seed }: { count: number; seed: number },
 ): Promise<Sample[]> => {
   const items = splitOf(await readFolder(data), 'all');
   const { splits, trainPerClass } = protocols.concepts;
@@ -64,8 +64,6 @@ export const drawSamples = async (
       right: ranked[0]?.name === truth,
     };
   });
-  const shuffled = new Random(seed, 'samples').shuffle(all);
-  const right = shuffled.filter((sample) => sample.right).slice(0, Math.round(count * rightShare));
-  const wrong = shuffled.filter((sample) => !sample.right).slice(0, count - right.length);
-  return [...right, ...wrong];
+  const drawn = new Random(seed, 'samples').shuffle(all).slice(0, count);
+  return [...drawn.filter(({ right }) => right), ...drawn.filter(({ right }) => !right)];
 };

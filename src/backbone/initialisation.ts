@@ -12,9 +12,12 @@ export type Initialisation = (typeof initialisations)[number];
  */
 export const PAPER_STD = 0.01;
 
-/** Standard deviation of a layer's initial weights (for Glorot's uniform distribution too). */
+/**
+ * Standard deviation of a layer's initial weights (for Glorot's uniform distribution too). He's is made for layers before
+ * a ReLU; fc8 has none after it, and large first scores would start training far above the loss of guessing: it takes 0.01.
+ */
 export const initialStd = (
-  { inputs, outputs, kernel }: WeightedLayer,
+  { name, inputs, outputs, kernel }: WeightedLayer,
   method: Initialisation,
   paperStd = PAPER_STD,
 ): number => {
@@ -25,7 +28,7 @@ export const initialStd = (
     case 'glorot':
       return Math.sqrt(2 / ((inputs + outputs) * area));
     case 'he':
-      return Math.sqrt(2 / (inputs * area));
+      return name === 'fc8' ? PAPER_STD : Math.sqrt(2 / (inputs * area));
   }
 };
 
