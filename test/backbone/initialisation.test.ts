@@ -25,7 +25,11 @@ describe('initialisation', () => {
     assert.equal(initialStd(layer, 'paper'), 0.01);
     assert.equal(initialStd(layer, 'paper', 0.1), 0.1);
     assert.equal(initialStd(layer, 'he'), Math.sqrt(2 / 576));
-    assert.equal(initialStd({ ...layer, name: 'fc8' }, 'he'), 0.01, 'no ReLU follows fc8: scores start small');
+    assert.equal(
+      initialStd({ ...layer, name: 'fc8' }, 'he'),
+      0.01,
+      'no ReLU follows fc8: scores start small',
+    );
     assert.equal(initialStd(layer, 'glorot'), Math.sqrt(2 / (576 + 1152)));
   });
 

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { architecture, weightShapes } from '../../src/backbone/architecture.js';
+import { saveBackbone } from '../../src/backbone/backbone.js';
+import { openFeatures } from '../../src/features/reader.js';
+import { verydeep, withFolder } from '../support.js';
+
+const net = architecture({
+  config: 'A',
+  width: 0.0625,
+  blocks: 2,
+  inputSize: 16,
+  fullyConnected: 8,
+  outputs: 2,
+});
+
+const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Two classes of three good images, and one of each kind of bad one. */
+const makeImages = async (folder: string): Promise<void> => {
+  for (const [name, background] of [
+    ['a', '#c02020'],
+    ['b', '#2020c0'],
+  ] as const) {
+    await mkdir(join(folder, name), { recursive: true });
+    for (let i = 0; i < 3; i++) {
+      await sharp({ create: { width: 20 + i, height: 24, channels: 3, background } })
+        .png()
+        .toFile(join(folder, name, `${i}.png`));
+    }
+  }
+  await writeFile(join(folder, 'a', 'cut.png'), (await readFile(join(folder, 'a', '0.png'))).subarray(0, 60));
+  await writeFile(join(folder, 'a', 'text.jpg'), 'no image at all\n');
+  await writeFile(join(folder, 'b', 'zero.png'), '');
+};
+
+describe('verydeep extract', () => {
+  it('skips bad images, lists each with its reason, and ends with exit code 3', async () => {
+    await withFolder(async (folder) => {
+      const [data, backbone, out] = ['images', 'net.safetensors', 'out'].map((name) =>
+        join(folder, name),
+      ) as [string, string, string];
+      await makeImages(data);
+      const metadata = {
+        format: 1,
+        architecture: net,
+        input: { order: 'rgb', scale: 1, mean: [120, 120, 120], std: [60, 60, 60] },
+        classes: ['a', 'b'],
+      } as const;
+      await saveBackbone(backbone, metadata, (name) =>
+        Promise.resolve(new Float32Array(size(weightShapes(net).get(name) ?? [])).fill(0.01)),
+      );
+      const extract = (...args: string[]) =>
+        verydeep(['extract', 'folder', '--data', data, '--scales', '16', ...args]);
+
+      const done = await extract('--backbone', backbone, '--out', out);
+      assert.equal(done.code, 3, done.stderr);
+      for (const line of [
+        'a/cut.png: the image data is cut short or damaged',
+        'a/text.jpg: it holds text, not an image',
+        'b/zero.png: the file is empty',
+      ]) {
+        assert.ok(done.stderr.includes(line), done.stderr);
+      }
+      assert.equal((await openFeatures([out])).rows, 6);
+
+      const cut = join(folder, 'cut.safetensors');
+      await writeFile(cut, (await readFile(backbone)).subarray(0, 4000));
+      const refusals: [string, string[], RegExp][] = [
+        ['a used folder', ['--backbone', backbone, '--out', out], /--out already holds .*--resume/],
+        ['a backbone cut short', ['--backbone', cut, '--out', `${out}2`], /cut\.safetensors.*cut short/],
+        [
+          'scale 0',
+          ['--backbone', backbone, '--out', `${out}3`, '--scales', '0'],
+          /--scales but received "0"/,
+        ],
+        ['no place to write', ['--backbone', backbone, '--out', '/proc/nowhere'], /\/proc\/nowhere .*--out/],
+      ];
+      for (const [what, args, message] of refusals) {
+        const { code, stderr } = await extract(...args);
+        assert.equal(code, 2, `${what}: ${stderr}`);
+        assert.match(stderr, message, what);
+        assert.equal(stderr.trim().split('\n').length, 1, `${what}: one line, not\n${stderr}`);
+      }
+    });
+  });
+});
