@@ -7,22 +7,25 @@ import { UsageError, expected } from '../src/errors.js';
 import type { BootstrapOptions } from '../src/evaluation/statistics.js';
 import type { OnProgress, Skipped } from '../src/progress.js';
 import type { Benchmark, OfficialRun, OfficialSplits, RandomSplits } from './benchmark.js';
-import { evaluateSplits } from './caltech-protocol.js';
+import { drawSplit, evaluateSplits } from './caltech-protocol.js';
 import { type Duplicate, duplicatesOf, refuseSharedIds } from './contamination.js';
 import { type Descriptors, describedOf } from './descriptors.js';
 import { evaluateOfficial, missingSplits } from './official-protocol.js';
 import { atClassLevel, groupAt } from './levels.js';
 import type { SplitOutcome } from './outcome.js';
 
-/** What a benchmark is run on and how. What is missing is as the benchmark says. */
-export interface EvaluateOptions {
-  /** Numbers of the random-split protocol. */
+/** How images are drawn by a random-split protocol. */
+export interface SplitChoice {
   readonly trainPerClass?: number;
   readonly testPerClass?: number;
   readonly splits?: number;
   readonly classLevel?: number;
   readonly keepTogether?: number;
   readonly seed: number;
+}
+
+/** What a benchmark is run on and how. What is missing is as the benchmark says. */
+export interface EvaluateOptions extends SplitChoice {
   readonly svm?: TrainOptions & { readonly grid?: readonly number[]; readonly C?: number };
   readonly bootstrap?: BootstrapOptions;
   readonly onProgress?: OnProgress;
@@ -85,30 +88,44 @@ export const allItems = (dataset: Dataset): Item[] => [
   ).values(),
 ];
 
+/** The numbers of a protocol with random splits: the benchmark's own, changed by the options. */
+const numbersOf = (
+  protocol: RandomSplits,
+  { splits, trainPerClass, testPerClass }: SplitChoice,
+): RandomSplits => ({
+  ...protocol,
+  ...(splits === undefined ? {} : { splits }),
+  ...(trainPerClass === undefined ? {} : { trainPerClass }),
+  ...(testPerClass === undefined ? {} : { testPerClass }),
+});
+
+const levelled = (items: readonly Item[], { classLevel }: SplitChoice): readonly Item[] =>
+  classLevel === undefined ? items : atClassLevel(items, classLevel);
+
+const drawnBy = (
+  numbers: ReturnType<typeof numbersOf>,
+  dataset: Dataset,
+  { seed, keepTogether }: SplitChoice,
+) => ({
+  ...numbers,
+  seed,
+  ...(keepTogether === undefined ? {} : { groupOf: groupAt(dataset, keepTogether) }),
+});
+
 const randomSplits = async (
   benchmark: Benchmark & { readonly protocol: RandomSplits },
   dataset: Dataset,
   descriptors: Descriptors,
   options: EvaluateOptions,
 ): Promise<Omit<Evaluation, 'duplicates'>> => {
-  const { classLevel, keepTogether, seed, svm, bootstrap, onProgress } = options;
-  const { kind, ...settings } = benchmark.protocol;
-  const given = {
-    ...(options.splits === undefined ? {} : { splits: options.splits }),
-    ...(options.trainPerClass === undefined ? {} : { trainPerClass: options.trainPerClass }),
-    ...(options.testPerClass === undefined ? {} : { testPerClass: options.testPerClass }),
-  };
-  const numbers = { ...settings, ...given };
+  const { classLevel, keepTogether, svm, bootstrap, onProgress } = options;
+  const numbers = numbersOf(benchmark.protocol, options);
   const items = allItems(dataset);
   const { described, skipped } = describedOf(items, descriptors);
   const outcomes = await evaluateSplits(
-    classLevel === undefined ? described : atClassLevel(described, classLevel),
+    levelled(described, options),
     descriptors,
-    {
-      ...numbers,
-      seed,
-      ...(keepTogether === undefined ? {} : { groupOf: groupAt(dataset, keepTogether) }),
-    },
+    drawnBy(numbers, dataset, options),
     { ...svm, ...(bootstrap ? { bootstrap } : {}), ...(onProgress ? { onProgress } : {}) },
   );
   return {
@@ -116,7 +133,6 @@ const randomSplits = async (
     dataset,
     descriptors,
     protocol: {
-      kind,
       ...numbers,
       ...(classLevel === undefined ? {} : { classLevel }),
       ...(keepTogether === undefined ? {} : { keepTogether }),
@@ -128,9 +144,14 @@ const randomSplits = async (
 };
 
 /** The items that a benchmark needs descriptors of. */
-export const itemsFor = (benchmark: Benchmark, dataset: Dataset): Item[] => {
+export const itemsFor = (benchmark: Benchmark, dataset: Dataset, options: SplitChoice): Item[] => {
   const { protocol } = benchmark;
-  if (protocol.kind === 'random splits') return allItems(dataset);
+  if (protocol.kind === 'random splits') {
+    const items = allItems(dataset);
+    // Too few images for the split are refused here, before hours of extraction.
+    drawSplit(levelled(items, options), drawnBy(numbersOf(protocol, options), dataset, options), 0);
+    return items;
+  }
   const missing = missingSplits(dataset, protocol.runs, true);
   if (missing.length > 0) {
     throw new UsageError(
@@ -157,7 +178,7 @@ const officialSplits = async (
 ): Promise<Omit<Evaluation, 'duplicates'>> => {
   const { protocol } = benchmark;
   const { seed, svm, bootstrap, onProgress } = options;
-  const items = itemsFor(benchmark, dataset);
+  const items = itemsFor(benchmark, dataset, options);
   const { skipped } = describedOf(items, descriptors);
   const runs = runsOf(protocol, dataset);
   const outcomes: SplitOutcome[] = [];

@@ -110,7 +110,7 @@ export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): P
   descriptors ??= await run('extract', async () => {
     const folder = join(out, 'features');
     await extractFeatures(
-      itemsFor(benchmark, dataset),
+      itemsFor(benchmark, dataset, options),
       backbones,
       { ...benchmark.recipe, ...recipe },
       { ...extract, out: folder, resume: true, ...(onProgress ? { onProgress } : {}) },

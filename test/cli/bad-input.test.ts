@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -36,8 +37,8 @@ const makeImages = async (folder: string): Promise<void> => {
   await writeFile(join(folder, 'b', 'zero.png'), '');
 };
 
-describe('verydeep extract', () => {
-  it('skips bad images, lists each with its reason, and ends with exit code 3', async () => {
+describe('bad input on the command line', () => {
+  it('skips and lists bad images, and refuses wrong usage in one line before any work', async () => {
     await withFolder(async (folder) => {
       const [data, backbone, out] = ['images', 'net.safetensors', 'out'].map((name) =>
         join(folder, name),
@@ -84,6 +85,19 @@ describe('verydeep extract', () => {
         assert.match(stderr, message, what);
         assert.equal(stderr.trim().split('\n').length, 1, `${what}: one line, not\n${stderr}`);
       }
+
+      const evaluation = join(folder, 'evaluation');
+      const few = await verydeep(
+        ['evaluate', 'folder', '--data', data, '--backbone', backbone, '--scales', '16'].concat([
+          '--train-per-class',
+          '30',
+          '--out',
+          evaluation,
+        ]),
+      );
+      assert.equal(few.code, 2);
+      assert.match(few.stderr, /--train-per-class 30 .* "a" \(5\), "b" \(4\)/);
+      assert.ok(!existsSync(join(evaluation, 'features')), 'nothing was extracted');
     });
   });
 });
