@@ -16,6 +16,9 @@ export interface Chart {
   readonly data?: Content;
 }
 
+/** Pixels after which a label is cut: widths are estimated here, a third too wide, and 180 cut names of 25 letters. */
+const LONGEST_LABEL = 360;
+
 /** Colours as variables of the page's style sheet: the chart follows light, dark and print. */
 const config = {
   background: 'transparent',
@@ -29,12 +32,14 @@ const config = {
     tickColor: 'var(--quiet)',
     labelFontSize: 12,
     titleFontSize: 12,
+    labelLimit: LONGEST_LABEL,
   },
   legend: {
     labelColor: 'var(--ink)',
     titleColor: 'var(--ink)',
     gradientStrokeColor: 'var(--line)',
     labelFontSize: 12,
+    labelLimit: LONGEST_LABEL,
     symbolLimit: 40,
   },
   title: { color: 'var(--ink)' },

@@ -52,6 +52,12 @@ describe('chart', () => {
     assert.ok(svg.indexOf('>long<') < svg.indexOf('>short<'));
   });
 
+  it('writes a label of a few words whole', async () => {
+    const name = 'trained net, three scales stacked';
+    const svg = await draw(bars([{ name, value: 22 }], { x: 'recall, %', xDomain: [0, 30] }));
+    assert.ok(svg.includes(`>${name}<`), svg);
+  });
+
   it('writes the share of each cell of a small heat map', async () => {
     const names = ['cat', 'dog & co'];
     const svg = await draw(
