@@ -1,4 +1,6 @@
 // The worker in which HDF5 files are read: the HDF5 library works on hostile bytes here and can be thrown away.
+import fs from 'node:fs';
+import { resolve } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import h5wasm from 'h5wasm/node';
 import { messageOf } from '../../errors.js';
@@ -32,8 +34,30 @@ const MOST_COMPRESSED = 1040;
 
 let file: InstanceType<typeof h5wasm.File> | undefined;
 
+/** The one file that may be opened, and another that was asked for since the last request. */
+let allowed: string | undefined;
+let trespass: string | undefined;
+
+/*
+ * An HDF5 file can point to others (external links, external storage, virtual datasets), and the library would open
+ * them. This thread's `fs`, which the library's file system calls, opens the one file only.
+ */
+const open = fs.openSync;
+fs.openSync = (path, ...rest) => {
+  if (resolve(String(path)) === allowed) return open(path, ...rest);
+  trespass ??= String(path);
+  throw Object.assign(new Error(`ENOENT: not opened, ${String(path)}`), { code: 'ENOENT' });
+};
+// The library prints its stack of errors past the worker's streams; what matters is in the errors that it throws.
+const write = fs.writeSync as (fd: number, data: Uint8Array, ...place: number[]) => number;
+const writeElsewhere = (fd: number, data: Uint8Array, ...place: number[]): number =>
+  fd > 2 ? write(fd, data, ...place) : (place[1] ?? data.length);
+fs.writeSync = writeElsewhere as typeof fs.writeSync;
+
 const describe = (dataset: InstanceType<typeof h5wasm.Dataset>, size: number): Hdf5Dataset | undefined => {
   const { shape, filters, metadata } = dataset;
+  const [source] = metadata.virtual_sources ?? [];
+  if (source) trespass ??= source.file_name;
   const isFloat = metadata.type === FLOAT && !metadata.vlen && [4, 8].includes(metadata.size);
   if (shape === null || !isFloat) return undefined;
   const bytes = shape.reduce((a, b) => a * b, 1) * metadata.size;
@@ -45,6 +69,8 @@ const describe = (dataset: InstanceType<typeof h5wasm.Dataset>, size: number): H
 
 const index = (path: string, size: number): Hdf5Index => {
   file?.close();
+  file = undefined;
+  allowed = resolve(path);
   file = new h5wasm.File(path, 'r');
   const datasets: Hdf5Dataset[] = [];
   const lists: Record<string, readonly string[]> = {};
@@ -89,10 +115,16 @@ parentPort!.on('message', (request: Hdf5Request) => {
   try {
     const result =
       'open' in request ? index(request.open, request.size) : rows(request.dataset, request.from, request.to);
+    if (trespass !== undefined) throw new Error('another file is missing');
     reply = { result };
   } catch (error) {
-    reply = { failure: messageOf(error) };
+    const failure =
+      trespass === undefined
+        ? messageOf(error)
+        : `it points to another file, ${trespass}, which is not opened`;
+    reply = { failure };
   }
+  trespass = undefined;
   const transfer =
     'result' in reply && reply.result instanceof Float32Array ? [reply.result.buffer as ArrayBuffer] : [];
   parentPort!.postMessage(reply, transfer);

@@ -1,5 +1,5 @@
 // Hostile and wrong files: each is refused with its name and the first wrong thing, and nothing in it is run.
-import { equal, ok, rejects } from 'node:assert/strict';
+import { equal, match, ok, rejects } from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -188,6 +188,24 @@ describe('hostile weight files', () => {
     await refused('a.h5', bytes.subarray(0, 8), 'a.h5');
     await refused('a.h5', Buffer.concat([bytes.subarray(0, 8), Buffer.alloc(2000, 0xff)]), 'HDF5 file');
   }).timeout(60_000);
+
+  for (const [name, other] of [
+    ['external-storage', 'numbers.bin'],
+    ['external-link', 'target.h5'],
+    ['virtual', 'target.h5'],
+  ] as const) {
+    it(`opens no other file for an HDF5 file with ${name}`, () =>
+      withFolder(async (folder) => {
+        // h5py follows all three: the files they point to are there.
+        ok(existsSync(weightFile(`hostile/${other}`)));
+        await rejects(importWeights(weightFile(`hostile/${name}.h5`), join(folder, 'x')), (error) => {
+          ok(error instanceof UsageError);
+          ok(error.message.includes(`${name}.h5`), error.message);
+          match(error.message, new RegExp(`points to another file, \\S*${other}, which is not opened`));
+          return true;
+        });
+      }));
+  }
 
   it('reads no file outside the folder of a model', () =>
     withFolder(async (folder) => {
