@@ -41,6 +41,7 @@ export const runInThreads = async (
   const waiting = tasks.map((task) => ({ task, deaths: 0 })).reverse();
   const workers = new Set<Worker>();
   let taking = Promise.resolve();
+  let over = false; // A thread that is ended in the middle of a task is not replaced any more.
 
   const serve = (place: Place): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -62,7 +63,7 @@ export const runInThreads = async (
       worker.on('error', (error) => (reason = messageOf(error)));
       worker.on('exit', () => {
         workers.delete(worker);
-        if (!current) {
+        if (!current || over) {
           resolve();
         } else if (current.deaths < RETRIES) {
           waiting.push({ task: current.task, deaths: current.deaths + 1 });
@@ -80,6 +81,7 @@ export const runInThreads = async (
   try {
     await Promise.all(places.slice(0, tasks.length).map(serve));
   } finally {
+    over = true;
     await Promise.all([...workers].map((worker) => worker.terminate()));
   }
 };

@@ -79,6 +79,21 @@ describe('threads of the solver', () => {
       }
     }));
 
+  it('are all gone after a failure, those in the middle of a task as well', () =>
+    withFolder(async (folder) => {
+      const ports = () => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+      const before = ports();
+      const pause = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)';
+      const script = await spoiled(
+        folder,
+        'busy',
+        `if (index === 3) process.exit(7); if (index === 4) ${pause}`,
+      );
+      await assert.rejects(solved(script), /died twice over class 3/);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      assert.equal(ports(), before);
+    }));
+
   it('end where what takes the results throws', async () => {
     await assert.rejects(
       runInThreads(places, common, tasks, () => {
