@@ -9,6 +9,10 @@ import { UsageError, VerydeepError, messageOf } from '../errors.js';
 import { elementTypes, type Dimension } from './onnx.js';
 import type { TensorData, TensorType } from './tensor.js';
 
+// ONNX Runtime's official builds report their use to Microsoft. A toolkit has no business to: switched off when this module is
+// loaded, since the library reads the variable when it starts. Whoever sets it keeps his own value.
+process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
+
 /** The version of the C API that is asked for: every function below exists since then. */
 const API_VERSION = 20;
 
