@@ -14,7 +14,7 @@ const program = `
 describe('telemetry of ONNX Runtime', () => {
   it('is off: a computation leaves nothing in the home folder', () =>
     withFolder(async (home) => {
-      const env = { ...process.env, HOME: home, XDG_CACHE_HOME: home };
+      const env: NodeJS.ProcessEnv = { ...process.env, HOME: home, XDG_CACHE_HOME: home };
       delete env['ORT_DISABLE_TELEMETRY'];
       const { stdout } = await promisify(execFile)(
         process.execPath,
