@@ -21,6 +21,25 @@ export const withFolder = async <T>(use: (folder: string) => Promise<T>): Promis
   }
 };
 
+const setVariable = (name: string, value: string | undefined): void => {
+  if (value === undefined) Reflect.deleteProperty(process.env, name);
+  else process.env[name] = value;
+};
+
+/** Runs `use` with variables of the environment set (undefined: removed), and puts them back. */
+export const withVariables = async <T>(
+  variables: Readonly<Record<string, string | undefined>>,
+  use: () => Promise<T>,
+): Promise<T> => {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  for (const [name, value] of Object.entries(variables)) setVariable(name, value);
+  try {
+    return await use();
+  } finally {
+    for (const [name, value] of before) setVariable(name, value);
+  }
+};
+
 export interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;

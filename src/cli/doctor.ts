@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { shared } from './options.js';
 import { type OutputOptions, exitCodes, say, sayJson } from './output.js';
 import type { EngineDescription, EnginesReport } from '../engine/describe.js';
+import type { Int8Support } from '../backbone/vnni.js';
 
 const engineText = ({ name, available, chosen, version, notes, fix }: EngineDescription): string => {
   const state = chosen ? 'chosen by --engine auto' : available ? 'available' : 'not available';
@@ -13,7 +14,7 @@ const engineText = ({ name, available, chosen, version, notes, fix }: EngineDesc
   ].join('\n');
 };
 
-const reportText = (report: EnginesReport, threads: number): string =>
+const reportText = (report: EnginesReport, int8: Int8Support, threads: number): string =>
   [
     `Node ${report.node} on ${report.platform}`,
     `${report.processor}, ${report.cores} cores, ${report.memoryGiB} GiB of memory; ${threads} threads compute`,
@@ -21,6 +22,8 @@ const reportText = (report: EnginesReport, threads: number): string =>
     '',
     'Engines:',
     ...report.engines.map(engineText),
+    '',
+    `Extraction with --precision int8: ${int8.reason}`,
   ].join('\n');
 
 /** The command. Exit code 1 when no engine can compute. */
@@ -32,9 +35,11 @@ export const command = (): Command =>
     .addHelpText('after', '\nExample:\n  $ verydeep doctor')
     .action(async (options: OutputOptions & { threads: number }) => {
       const { describeEngines } = await import('../engine/describe.js');
+      const { int8Support } = await import('../backbone/vnni.js');
       const report = await describeEngines();
+      const int8 = int8Support();
       const chosen = report.engines.find((engine) => engine.chosen)?.name ?? null;
-      if (options.json) sayJson({ ...report, threads: options.threads, chosen });
-      else say(options, reportText(report, options.threads));
+      if (options.json) sayJson({ ...report, int8, threads: options.threads, chosen });
+      else say(options, reportText(report, int8, options.threads));
       if (chosen === null) process.exitCode = exitCodes.failed;
     });
