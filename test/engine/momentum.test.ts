@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { registerOnnxRuntimeBackend } from '../../src/engine/backend/register.js';
 import { momentumUpdate } from '../../src/engine/momentum.js';
 import { difference, normal, tf } from './backend/support.js';
 
 describe('momentum', () => {
+  before(() => registerOnnxRuntimeBackend(2)); // Tests of the engine, which closes it, may have run before.
+
   for (const backend of ['cpu', 'onnxruntime']) {
     it(`follows Caffe's update over three steps with a rate that falls, on ${backend}`, async () => {
       await tf.setBackend(backend);
