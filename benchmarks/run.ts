@@ -75,7 +75,13 @@ const document = (
       config,
       ...(options.backbones[i] === undefined ? {} : { path: options.backbones[i] }),
     })),
-    svm: { loss: model?.loss, bias: model?.bias, solver: model?.solver },
+    svm: {
+      loss: model?.loss,
+      bias: model?.bias,
+      solver: model?.solver,
+      classWeights: options.svm?.classWeights ?? benchmark.svm?.classWeights,
+      ...(benchmark.norm === undefined ? {} : { descriptors: `divided by norm + ${benchmark.norm}` }),
+    },
     seed: options.seed,
     files,
     run: {

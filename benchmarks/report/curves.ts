@@ -50,8 +50,10 @@ export const precisionRecallSection = async (outcome: SplitOutcome): Promise<Con
   });
 };
 
+const rounded = (C: number): number => Number(C.toPrecision(3));
+
 const shownC = (C: number | readonly number[]): string =>
-  typeof C === 'number' ? String(C) : `${Math.min(...C)} to ${Math.max(...C)}, one a class`;
+  typeof C === 'number' ? String(C) : `${rounded(Math.min(...C))} to ${rounded(Math.max(...C))}, one a class`;
 
 /** The metric on held-out images for each C, a line a split. */
 export const choiceSection = async (results: Results): Promise<Content> => {

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import sharp from 'sharp';
 import type { Item } from '../../src/datasets/dataset.js';
-import { rank } from '../../src/evaluation/ranking.js';
+import { MISSING } from '../../src/evaluation/ranking.js';
 import { details } from '../../src/evaluation/report/facts.js';
 import type { Content, Html } from '../../src/evaluation/report/html.js';
 import { html } from '../../src/evaluation/report/html.js';
@@ -14,10 +14,11 @@ import { labelsOf } from '../fit.js';
 import { columnOf } from '../official-protocol.js';
 import type { SplitOutcome } from '../outcome.js';
 
-/** A test image with its score of a class. */
+/** A test image with its score of a class, and the split in which it has it. */
 export interface Example {
   readonly item: Item;
   readonly score: number;
+  readonly split: string;
 }
 
 /** The examples of one class. */
@@ -29,30 +30,65 @@ export interface ClassExamples {
   readonly confused: readonly Example[];
 }
 
+/** Each image once, as it comes first. */
+const distinct = (examples: readonly Example[]): Example[] => {
+  const seen = new Set<string>();
+  return examples.filter(({ item: { id } }) => !seen.has(id) && seen.add(id));
+};
+
+/** The test images of a split by what one class's SVM says of them: images of the class, and those it is confused with. */
+const sides = (
+  outcome: SplitOutcome,
+  c: number,
+  labels: Int8Array,
+  predicted: Int32Array | undefined,
+): { own: Example[]; others: Example[] } => {
+  const scores = columnOf(outcome.scores, c);
+  const rows = [...scores.keys()].filter((row) => scores[row]! > MISSING);
+  const example = (row: number): Example => ({
+    item: outcome.test[row]!,
+    score: scores[row]!,
+    split: outcome.name,
+  });
+  return {
+    own: rows.filter((row) => labels[row] === 1).map(example),
+    others: rows
+      .filter((row) => labels[row] === -1 && (predicted === undefined || predicted[row] === c))
+      .map(example),
+  };
+};
+
 /**
- * Picks examples of each class from a scored split. Confused are images without the class: with one label an image,
- * those predicted as this class; with several, those that score highest.
+ * Picks examples of each class from all scored splits together. Confused are images without the class: with one label
+ * an image, those predicted as this class; with several, those that score highest.
  */
-export const examplesOf = (outcome: SplitOutcome, count: number, singleLabel: boolean): ClassExamples[] => {
-  const labels = labelsOf(outcome.classes, outcome.test);
-  const predicted = singleLabel ? predictionsOf(outcome.scores) : undefined;
-  return outcome.classes.map((name, c) => {
-    const scores = columnOf(outcome.scores, c);
-    const ranked = [...rank(scores)].filter((row) => scores[row]! > -Infinity);
-    const own = ranked.filter((row) => labels[c]!.labels[row] === 1);
-    const others = ranked.filter(
-      (row) => labels[c]!.labels[row] === -1 && (predicted === undefined || predicted[row] === c),
+export const examplesOf = (
+  outcomes: readonly SplitOutcome[],
+  count: number,
+  singleLabel: boolean,
+): ClassExamples[] => {
+  const splits = outcomes.map((outcome) => ({
+    outcome,
+    labels: labelsOf(outcome.classes, outcome.test),
+    predicted: singleLabel ? predictionsOf(outcome.scores) : undefined,
+  }));
+  return (outcomes[0]?.classes ?? []).map((name, c) => {
+    const parts = splits.map(({ outcome, labels, predicted }) =>
+      sides(outcome, c, labels[c]!.labels, predicted),
     );
-    const examples = (rows: readonly number[]): Example[] =>
-      rows.slice(0, count).map((row) => ({ item: outcome.test[row]!, score: scores[row]! }));
-    const best = examples(own);
+    const falling = (a: Example, b: Example): number => b.score - a.score;
+    const own = parts.flatMap((part) => part.own).sort(falling);
+    const best = distinct(own).slice(0, count);
     const shown = new Set(best.map(({ item }) => item.id));
-    const worst = examples([...own].reverse()).filter(({ item }) => !shown.has(item.id));
-    return { name, best, worst, confused: examples(others) };
+    const worst = distinct([...own].reverse())
+      .slice(0, count)
+      .filter(({ item }) => !shown.has(item.id));
+    const confused = distinct(parts.flatMap((part) => part.others).sort(falling)).slice(0, count);
+    return { name, best, worst, confused };
   });
 };
 
-const SIDE = 136;
+const SIDE = 144;
 const QUALITY = 72;
 
 /** A small JPEG of an item: of its box where it has one. */
@@ -89,8 +125,9 @@ const rowOf = (
   examples: readonly Example[],
   pictures: ReadonlyMap<string, Uint8Array>,
   verdict: 'good' | 'bad' | undefined,
+  several: boolean,
 ): Html | undefined => {
-  const shown = examples.flatMap(({ item, score }): Thumbnail[] => {
+  const shown = examples.flatMap(({ item, score, split }): Thumbnail[] => {
     const image = pictures.get(item.id);
     const truth = item.labels.join(', ') || 'no class';
     return image
@@ -98,7 +135,7 @@ const rowOf = (
           {
             image,
             alt: `Test image ${item.path}: ${truth}`,
-            caption: html`${truth}<br />score ${score.toFixed(2)}`,
+            caption: html`${truth}<br />score ${score.toFixed(2)}${several ? `, ${split}` : ''}`,
             ...(verdict ? { verdict } : {}),
           },
         ]
@@ -115,23 +152,22 @@ const countFor = (classes: number): number => (classes <= 25 ? 4 : classes <= 11
 const MOST_OPEN = 25;
 
 /** The section; a remark where the image files are not at hand. */
-export const exampleSection = async (outcome: SplitOutcome, singleLabel: boolean): Promise<Content> => {
-  if (!outcome.test.some(({ source }) => existsSync(source.file))) {
+export const exampleSection = async (
+  outcomes: readonly SplitOutcome[],
+  singleLabel: boolean,
+): Promise<Content> => {
+  if (!outcomes.some(({ test }) => test.some(({ source }) => existsSync(source.file)))) {
     return html`<p>The image files are not at hand: give --data to see test images here.</p>`;
   }
-  const classes = examplesOf(outcome, countFor(outcome.classes.length), singleLabel);
+  const several = outcomes.length > 1;
+  const classes = examplesOf(outcomes, countFor(outcomes[0]!.classes.length), singleLabel);
   const pictures = await picturesOf(classes);
   return classes.map(({ name, best, worst, confused }) => {
+    const others = singleLabel ? `Others taken for ${name}` : `Highest scores without ${name}`;
     const body = [
-      rowOf('Highest scores', name, best, pictures, 'good'),
-      rowOf('Lowest scores of the class', name, worst, pictures, undefined),
-      rowOf(
-        singleLabel ? `Others taken for ${name}` : `Highest scores without ${name}`,
-        name,
-        confused,
-        pictures,
-        'bad',
-      ),
+      rowOf('Highest scores', name, best, pictures, 'good', several),
+      rowOf('Lowest scores of the class', name, worst, pictures, undefined, several),
+      rowOf(others, name, confused, pictures, 'bad', several),
     ];
     return classes.length <= MOST_OPEN ? [html`<h3>${name}</h3>`, body] : details(name, body);
   });

@@ -4,6 +4,7 @@ import { code, facts } from '../../src/evaluation/report/facts.js';
 import type { Content } from '../../src/evaluation/report/html.js';
 import { html } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
+import type { OfficialRun } from '../benchmark.js';
 import type { Results } from '../results.js';
 
 const listed = (values: Readonly<Record<string, unknown>>): string =>
@@ -69,6 +70,33 @@ export const checkSection = ({ images, skipped, strays, splits }: Results): Cont
   ];
 };
 
+interface Protocol {
+  readonly kind?: string;
+  readonly runs?: readonly OfficialRun[];
+  readonly missing?: readonly string[];
+}
+
+const runText = ({ train, test, choose, scored }: OfficialRun): string =>
+  `${train} → ${test}${scored ? '' : ' (result files)'}, C by ${
+    'validate' in choose ? `testing on ${choose.validate}` : `${100 * choose.share} % of ${train} held out`
+  }`;
+
+/** The protocol in words: its runs one by one, and then its other numbers. */
+const protocolText = (protocol: Results['protocol']): string => {
+  const { kind, runs, missing = [], ...others } = protocol as Protocol;
+  const { folds } = others as { folds?: number };
+  const byFolds = (run: OfficialRun): string =>
+    `${run.train} → ${run.test}, C of each class by ${folds} folds`;
+  return [
+    kind,
+    ...(runs ?? []).map(folds === undefined ? runText : byFolds),
+    listed(others),
+    ...(missing.length > 0 ? [`not on disk: ${missing.join(', ')}`] : []),
+  ]
+    .filter((part) => part)
+    .join('; ');
+};
+
 /** Command, machine, versions, seeds, times. */
 export const makingSection = ({ run, seed, protocol, svm }: Results): Content => [
   code(run.command),
@@ -76,7 +104,7 @@ export const makingSection = ({ run, seed, protocol, svm }: Results): Content =>
     Date: run.date,
     Machine: run.machine,
     Seed: seed,
-    Protocol: listed(protocol),
+    Protocol: protocolText(protocol),
     'Support vector machines': listed(svm),
     Versions: listed(run.versions),
     Seconds: Object.entries(run.seconds)

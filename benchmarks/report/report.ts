@@ -22,11 +22,15 @@ const results = (document: Results): Content => [
   splitTable(document),
 ];
 
+const testTitle = ([first, ...others]: Evaluation['outcomes']): string =>
+  first && others.length === 0 && first.name !== 'test' ? `Test images, ${first.name}` : 'Test images';
+
 /** The page's text. */
 export const reportOf = async (document: Results, evaluation: Evaluation): Promise<string> => {
   const single = evaluation.benchmark.metric === 'meanClassRecall';
   const scored = evaluation.outcomes.filter(({ figures }) => Object.keys(figures).length > 0);
   const [first] = scored;
+  const what = evaluation.dataset.name === 'voc2012-action' ? 'persons' : 'images';
   const sections: (Section | undefined)[] = [
     { title: 'Results', body: results(document) },
     { title: 'Classes', body: await classSection(document) },
@@ -35,7 +39,7 @@ export const reportOf = async (document: Results, evaluation: Evaluation): Promi
       : undefined,
     first && single ? { title: 'Confusion', body: await confusionSection(scored) } : undefined,
     { title: 'Choice of C', body: await choiceSection(document) },
-    first ? { title: `Test images, ${first.name}`, body: await exampleSection(first, single) } : undefined,
+    first ? { title: testTitle(scored), body: await exampleSection(scored, single) } : undefined,
     { title: 'Images left out, duplicates', body: checkSection(document) },
     { title: 'Descriptors', body: descriptorSection(document) },
     { title: 'How it was made', body: makingSection(document) },
@@ -46,7 +50,7 @@ export const reportOf = async (document: Results, evaluation: Evaluation): Promi
     summary: html`<p>
       ${capital(metric)}:
       <strong>${plusMinus(document.mean, document.std, scoredSplits(document) > 1)} %</strong>
-      on ${document.images} images of ${document.classes.length} classes.
+      on ${document.images} ${what} of ${document.classes.length} classes.
     </p>`,
     sections: sections.filter((section) => section !== undefined),
   });

@@ -15,6 +15,29 @@ import { makeCaltech } from '../fixtures/datasets/caltech.js';
 import { makeVoc } from '../fixtures/datasets/voc.js';
 import { randomBackbone, small } from '../features/nets.js';
 
+/** All-points average precision of a class, in percent, from the result file and the list of labels alone. */
+const apOfFile = async (data: string, out: string, name: string): Promise<number> => {
+  const list = await readFile(join(data, `VOCdevkit/VOC2007/ImageSets/Main/${name}_test.txt`), 'utf8');
+  const file = await readFile(join(out, `results/VOC2007/Main/comp2_cls_test_${name}.txt`), 'utf8');
+  const labels = new Map(
+    list
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/) as [string, string]),
+  );
+  const ranked = file
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ') as [string, string])
+    .sort(([, a], [, b]) => Number(b) - Number(a))
+    .map(([id]) => labels.get(id))
+    .filter((label) => label !== '0');
+  const right = ranked.flatMap((label, i) => (label === '1' ? [i] : []));
+  const precisions = right.map((at, i) => (i + 1) / (at + 1));
+  const best = precisions.map((_, i) => Math.max(...precisions.slice(i)));
+  return (100 * best.reduce((a, b) => a + b)) / best.length;
+};
+
 describe('benchmarks, start to end', function () {
   this.timeout(120_000);
   let folder: string;
@@ -92,6 +115,34 @@ describe('benchmarks, start to end', function () {
     assert.throws(() => benchmarkNamed('caltech101', 'vissl'), /--protocol of caltech101/);
   });
 
+  it('VOC 2007 by the protocol of VISSL, to the end: a C a class, difficult images as negatives, norms of one', async () => {
+    await makeVoc(2007, join(folder, 'larger'), { width: 48, perClass: 2 });
+    const out = join(folder, 'out-vissl-full');
+    const results = await run(benchmarkNamed('voc2007', 'vissl'), 'larger', {
+      recipe: {},
+      svm: { threads: 1 },
+      out,
+      saveModels: true,
+    });
+    const [split] = results.splits;
+    assert.deepEqual([split!.name, split!.train, split!.test], ['test', 84, 40]);
+    assert.deepEqual(Object.keys(split!.figures), ['mAP']);
+    // 0.01, 0.1 and the powers of one half from the 4th to the 19th; each class takes one of them.
+    const grid = split!.curve.map(({ C }) => C);
+    assert.deepEqual([grid.length, grid[0], grid.at(-1)], [18, 0.5 ** 19, 0.1]);
+    assert.ok((split!.C as number[]).every((C) => grid.includes(C)));
+    assert.equal((split!.C as number[]).length, 20);
+    // Descriptors in the store are as the net gives them; the model divides them by their norm.
+    const model = await loadModel(join(out, 'models/test.safetensors'));
+    assert.equal(model.extraction!.norm, 1e-5);
+    assert.equal(model.extraction!.stacks[0]!.recipe.normalize, 'none');
+    assert.equal(model.loss, 'squared-hinge');
+    // The mean over classes is the figure; scored again from the files for the server.
+    const aps = split!.perClass.map(({ figures }) => figures['ap']!);
+    assert.ok(Math.abs(aps.reduce((a, b) => a + b) / 20 - results.mean!) < 1e-9);
+    assert.ok(Math.abs((await apOfFile(join(folder, 'larger'), out, 'cat')) - aps[7]!) < 1e-9);
+  });
+
   it('VOC 2012: scored on val, result files for test packed for the server', async () => {
     const results = await run(benchmarkNamed('voc2012'), 'voc2012');
     assert.deepEqual(
@@ -148,6 +199,7 @@ describe('benchmarks, start to end', function () {
       );
       const html = await readFile(join(folder, `out-${name}`, 'report.html'), 'utf8');
       assert.match(html, /Confusion matrix/);
+      for (const split of [1, 2]) assert.match(html, new RegExp(`score -?\\d\\.\\d\\d, split ${split}`));
       assert.equal(html.match(/<img src="data:image\/jpeg;base64,/g)!.length > 10, true);
       const without = await run(benchmarkNamed(name), data, {
         trainPerClass: 4,

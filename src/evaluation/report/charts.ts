@@ -34,7 +34,14 @@ const dashes = [
 
 const scale = (domain: readonly [number, number] | undefined, type?: 'log') => ({
   ...(domain ? { domain: [...domain], nice: false } : {}),
-  ...(type ? { type } : { zero: domain === undefined ? false : domain[0] === 0 }),
+  ...(type ? { type, nice: false, padding: 12 } : { zero: domain === undefined ? false : domain[0] === 0 }),
+});
+
+/** Ticks of a logarithmic axis: at the values themselves, which are few. */
+const atValues = (points: readonly Point[]) => ({
+  values: [...new Set(points.map(({ x }) => x))],
+  format: '.3~g',
+  labelOverlap: 'greedy' as const,
 });
 
 /** A line a series, in the order given. */
@@ -56,6 +63,7 @@ export const lines = (points: readonly Point[], options: LinesOptions): TopLevel
         type: 'quantitative',
         title: options.x,
         scale: scale(options.xDomain, logarithmic ? 'log' : undefined),
+        ...(logarithmic ? { axis: atValues(points) } : {}),
       },
       y: { field: 'y', type: 'quantitative', title: options.y, scale: scale(options.yDomain) },
       order: { field: 'order' },
@@ -87,14 +95,15 @@ export const smallLines = (points: readonly Point[], options: LinesOptions): Top
       type: 'nominal',
       sort: [...new Set(points.map(({ series }) => series))],
       title: null,
-      header: { labelFontSize: 12, labelLimit: width, labelColor: 'var(--ink)', labelPadding: 3 },
+      header: { labelFontSize: 12, labelLimit: 2 * width, labelColor: 'var(--ink)', labelPadding: 3 },
     },
     columns: 5,
     spacing: 14,
     spec: {
       width,
       height,
-      mark: { type: 'line', strokeWidth: 1.5 },
+      // Clipped: a curve along the upper edge would lift its panel's title above the others'.
+      mark: { type: 'line', strokeWidth: 1.5, clip: true },
       encoding: {
         x: { field: 'x', type: 'quantitative', title: options.x, scale: scale(options.xDomain), axis },
         y: { field: 'y', type: 'quantitative', title: options.y, scale: scale(options.yDomain), axis },
@@ -157,7 +166,7 @@ export const heatMap = (
 ): TopLevelSpec => {
   const n = options.names.length;
   const step = Math.max(5, Math.min(36, Math.floor(640 / n)));
-  const axis = { labels: n <= 60, ticks: n <= 60, labelLimit: 140, labelFontSize: Math.min(12, step) };
+  const axis = { labels: n <= 60, ticks: n <= 60, labelFontSize: Math.min(12, step) };
   return {
     data: { values: [...cells] },
     width: n * step,

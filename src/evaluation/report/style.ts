@@ -57,10 +57,10 @@ th[aria-sort=descending] button::after{content:"\\2193";color:var(--ink)}
 figure{margin:1rem 0}figure.chart svg{max-width:100%;height:auto;color:var(--ink)}
 summary{cursor:pointer;color:var(--accent)}
 .thumbnails{list-style:none;padding:0;margin:.5rem 0;display:flex;flex-wrap:wrap;gap:.75rem}
-.thumbnails li{width:8.5rem}.thumbnails figure{margin:0}
-.thumbnails img{width:100%;height:8.5rem;object-fit:contain;background:var(--panel);border:2px solid var(--line);display:block}
+.thumbnails li{width:9rem}.thumbnails figure{margin:0}
+.thumbnails img{width:100%;height:9rem;object-fit:contain;background:var(--panel);border:2px solid var(--line);display:block}
 .thumbnails .good img{border-color:var(--good)}.thumbnails .bad img{border-color:var(--bad);border-style:dashed}
-.thumbnails figcaption{font-size:.8rem;overflow-wrap:anywhere;line-height:1.3}
+.thumbnails figcaption{font-size:.78rem;overflow-wrap:anywhere;line-height:1.3}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.25rem;margin:1rem 0}
 dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}
 code,pre{font:0.9em/1.45 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace}
@@ -68,5 +68,7 @@ pre{background:var(--panel);padding:.75rem 1rem;white-space:pre-wrap;overflow-wr
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (max-width:40rem){dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}}
 @media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10pt}nav,.skip,thead button::after{display:none}
- .scroll{overflow:visible}h2,h3{break-after:avoid}figure,tr,.thumbnails li{break-inside:avoid}thead{display:table-header-group}}
+ .scroll{overflow:visible}h2,h3,figcaption,p.quiet,summary{break-after:avoid}figure.chart>div,figcaption,tr,.thumbnails{break-inside:avoid}
+ .thumbnails{display:block}.thumbnails li{display:inline-block;vertical-align:top;margin:0 .5rem .5rem 0}
+ thead{display:table-header-group}@page{margin:1.5cm}}
 `.trim();
