@@ -11,7 +11,7 @@ import { topK } from '../src/evaluation/top-k.js';
 import { type Matrix, rowOf } from '../src/matrix.js';
 import type { OnProgress } from '../src/progress.js';
 import type { Descriptors } from './descriptors.js';
-import { type FitOptions, fit, scoresOf } from './fit.js';
+import { type FitOptions, fit, inPart, scoresOf } from './fit.js';
 import { groupedSplit, setGroupsAside } from './grouped-split.js';
 import type { SplitOutcome } from './outcome.js';
 
@@ -145,7 +145,8 @@ export const evaluateSplits = async (
 ): Promise<SplitOutcome[]> => {
   const outcomes: SplitOutcome[] = [];
   for (let index = 0; index < protocol.splits; index++) {
-    outcomes.push(await evaluateSplit(items, descriptors, protocol, index, options));
+    const own = inPart(options, `split-${index + 1}`);
+    outcomes.push(await evaluateSplit(items, descriptors, protocol, index, own));
   }
   return outcomes;
 };

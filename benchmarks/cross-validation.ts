@@ -7,7 +7,7 @@ import { averagePrecision } from '../src/evaluation/average-precision.js';
 import { mean } from '../src/evaluation/statistics.js';
 import type { Descriptors } from './descriptors.js';
 import type { FitOptions, Fitted } from './fit.js';
-import { gramFor, labelsOf } from './fit.js';
+import { gramFor, inPart, labelsOf } from './fit.js';
 
 /**
  * The fold of each row, with scikit-learn's unshuffled stratification: labels keep their shares in every fold, and the
@@ -68,7 +68,12 @@ export const crossValidated = async (
         matrix,
         [problem],
         (scores, [own]) => [averagePrecision(scores.data, own!, 'step')],
-        { ...settings, validation, widen: false, ...(grid ? { grid } : {}) },
+        {
+          ...inPart(settings, `${problem.name}-fold-${fold + 1}`),
+          validation,
+          widen: false,
+          ...(grid ? { grid } : {}),
+        },
       );
       perFold.push(curve);
     }

@@ -10,6 +10,7 @@ import type { Benchmark, OfficialRun, OfficialSplits, RandomSplits } from './ben
 import { drawSplit, evaluateSplits } from './caltech-protocol.js';
 import { type Duplicate, duplicatesOf, refuseSharedIds } from './contamination.js';
 import { type Descriptors, describedOf } from './descriptors.js';
+import { inPart } from './fit.js';
 import { evaluateOfficial, missingSplits } from './official-protocol.js';
 import { atClassLevel, groupAt } from './levels.js';
 import type { SplitOutcome } from './outcome.js';
@@ -186,7 +187,7 @@ const officialSplits = async (
     refuseSharedIds(dataset.splits[run.train]!, dataset.splits[run.test]!, run.test);
     outcomes.push(
       await evaluateOfficial(dataset, descriptors, protocol, run, {
-        svm: { ...svm, ...(onProgress ? { onProgress } : {}) },
+        svm: inPart({ ...svm, ...(onProgress ? { onProgress } : {}) }, run.test),
         seed,
         ...(bootstrap ? { bootstrap } : {}),
       }),

@@ -1,4 +1,5 @@
 // What every protocol does with descriptors: choose C on held-out images, refit on all, score the test images.
+import { join } from 'node:path';
 import type { Gram } from '../src/classifiers/gram.js';
 import { gramOf, whyNotDual } from '../src/classifiers/gram.js';
 import type { ClassLabels } from '../src/classifiers/problem.js';
@@ -22,6 +23,10 @@ export interface FitOptions extends TrainOptions {
   /** A C given beforehand: nothing is chosen. */
   readonly C?: number;
 }
+
+/** The options of one part of a run (a split, a fold): its solved classes are kept in a folder of their own. */
+export const inPart = <T extends FitOptions>(options: T, name: string): T =>
+  options.checkpoint === undefined ? options : { ...options, checkpoint: join(options.checkpoint, name) };
 
 /** The SVMs of one split, and how their C was found. */
 export interface Fitted {

@@ -29,7 +29,6 @@ export interface SplitResult {
     readonly figures: Figures;
   }[];
   readonly duplicates: readonly Duplicate[];
-  readonly seconds: number;
 }
 
 /** A weight file and what it is. */
@@ -97,7 +96,6 @@ export const splitResult = (outcome: SplitOutcome, duplicates: readonly Duplicat
     notes: [...(selection?.notes ?? []), ...model.notes],
     perClass: outcome.perClass,
     duplicates,
-    seconds: outcome.seconds,
   };
 };
 

@@ -46,6 +46,7 @@ export { extractFeatures, type ExtractOptions, type Extracted } from './features
 export { openFeatures, type FeatureStore } from './features/reader.js';
 export { describeRecipe, recipes, resolveRecipe, type Recipe, type RecipeChoice } from './features/recipe.js';
 export { datasetNames, openDataset, type OpenOptions, splitOf } from './datasets/open.js';
+export { readBoxes } from './datasets/boxes.js';
 export { type CsvOptions, readCsv } from './datasets/csv.js';
 export { readFolder } from './datasets/folder.js';
 export { readVoc, VOC_CLASSES } from './datasets/voc.js';

@@ -2,13 +2,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Box } from '../datasets/dataset.js';
 import { UsageError } from '../errors.js';
 import { extractFeatures } from '../features/extract.js';
 import type { ExtractOptions } from '../features/extract.js';
+import { readDescriptors } from '../features/part.js';
+import type { FeatureStore } from '../features/reader.js';
 import type { Matrix } from '../matrix.js';
 import { rowOf } from '../matrix.js';
 import type { Skipped } from '../progress.js';
-import { weightFiles } from './extraction.js';
+import { type Extraction, weightFiles } from './extraction.js';
 import { loadModel } from './model-file.js';
 import { type LinearModel, decisionValues } from './model.js';
 
@@ -17,12 +20,14 @@ export interface Photo {
   readonly id: string;
   readonly path: string;
   readonly source: { readonly file: string };
+  /** The person in it, for a model of boxes. */
+  readonly box?: Box;
 }
 
 /** Which nets, and what computes. */
 export interface PredictOptions extends Pick<
   ExtractOptions,
-  'threads' | 'workers' | 'provider' | 'gpu' | 'onProgress' | 'signal' | 'maxPixels'
+  'threads' | 'workers' | 'engine' | 'provider' | 'gpu' | 'onProgress' | 'signal' | 'maxPixels'
 > {
   /** Weight files, where they do not lie where the model says. */
   readonly backbones?: readonly string[];
@@ -46,14 +51,58 @@ export const divideByNorm = (matrix: Matrix, epsilon: number): void => {
   }
 };
 
-const BATCH = 256;
+/** Refuses images without boxes for a model of boxes, and boxes for a model of whole images. */
+const checkBoxes = (modelFile: string, { stacks }: Extraction, photos: readonly Photo[]): void => {
+  const wanted = stacks.some(({ recipe }) => recipe.region.includes('box'));
+  const without = photos.find(({ box }) => box === undefined);
+  if (wanted && without) {
+    throw new UsageError(
+      `${modelFile} describes persons in boxes, but ${without.path} has none. Give a table of boxes with --boxes, or ` +
+        'evaluate with --region image for a model of whole images.',
+    );
+  }
+  if (!wanted && photos.some(({ box }) => box !== undefined)) {
+    throw new UsageError(
+      `${modelFile} describes whole images and has no use for --boxes. Give the images themselves.`,
+    );
+  }
+};
+
+/** Descriptors of one part after the other, stacked: row i is of `ids[i]`, an image that every store describes. */
+const stackedParts = async function* (
+  stores: readonly FeatureStore[],
+  layers: readonly string[],
+): AsyncGenerator<{ ids: string[]; matrix: Matrix }> {
+  const columns = stores.reduce((sum, store, i) => sum + store.columns(layers[i]!), 0);
+  for (const [at, first] of stores[0]!.parts.entries()) {
+    // The same list of images makes the same parts in every store; images skipped in one of them are left out.
+    const parts = stores.map((store) => store.parts[at]!);
+    const ids = first.ids.filter((id) => parts.every((part) => part.ids.includes(id)));
+    const matrix = { rows: ids.length, columns, data: new Float32Array(ids.length * columns) };
+    let column = 0;
+    for (const [i, part] of parts.entries()) {
+      const width = stores[i]!.columns(layers[i]!);
+      const data = new Float32Array(part.rows * width);
+      await readDescriptors(part, layers[i]!, data);
+      ids.forEach((id, row) => {
+        const from = part.ids.indexOf(id) * width;
+        matrix.data.set(data.subarray(from, from + width), row * columns + column);
+      });
+      column += width;
+    }
+    yield { ids, matrix };
+  }
+};
 
 /**
- * Scores images.
+ * Scores images. Descriptors go through a temporary folder and are read from it 64 at a time: only scores are kept for
+ * all images. A model that was trained on int8 descriptors gets those of fp32, which the gate holds close to them: to
+ * quantise anew on other images would give others.
  *
  * @param modelFile a model saved by `verydeep evaluate --save-models`
  * @param photos images; ids must differ
- * @throws UsageError for a file that is no model, weights that are missing or others, or a model of boxes
+ * @throws UsageError for a file that is no model, weights that are missing or others, or boxes that the model wants
+ *   and images lack, or the other way round
  */
 export const predictImages = async (
   modelFile: string,
@@ -68,47 +117,35 @@ export const predictImages = async (
       `${modelFile} does not say how its descriptors were made. Save it with \`verydeep evaluate --save-models\`.`,
     );
   }
-  if (extraction.stacks.some(({ recipe }) => recipe.region.includes('box'))) {
-    throw new UsageError(
-      `${modelFile} describes persons in boxes, and a photo alone has none. Evaluate with --region image for a model of whole images.`,
-    );
-  }
+  checkBoxes(modelFile, extraction, photos);
   const files = await weightFiles(extraction, modelFile, backbones);
   const folder = await mkdtemp(join(tmpdir(), 'verydeep-predict-'));
   try {
-    const stores = [];
+    const stores: FeatureStore[] = [];
     for (const [i, { recipe }] of extraction.stacks.entries()) {
       const out = join(folder, String(i));
       const items = photos.map((photo) => ({ ...photo, labels: [] }));
-      stores.push((await extractFeatures(items, files[i]!, recipe, { ...machinery, out })).store);
+      const choice = { ...recipe, precision: 'fp32' } as const;
+      stores.push((await extractFeatures(items, files[i]!, choice, { ...machinery, out })).store);
     }
     const skipped = [
       ...new Map(stores.flatMap((store) => store.skipped.map((entry) => [entry.id, entry]))).values(),
     ];
     const ids = new Set(skipped.map(({ id }) => id));
     const scored = photos.filter(({ id }) => !ids.has(id));
-    const matrices: Matrix[] = [];
-    for (const [i, store] of stores.entries()) matrices.push(await store.read(extraction.stacks[i]!.layer));
-    const rows = stores.map((store) => new Map(store.ids.map((id, row) => [id, row])));
-    const columns = matrices.reduce((sum, matrix) => sum + matrix.columns, 0);
-    const data = new Float32Array(scored.length * model.classes.length);
-    for (let start = 0; start < scored.length; start += BATCH) {
-      const chunk = scored.slice(start, start + BATCH);
-      const batch = { rows: chunk.length, columns, data: new Float32Array(chunk.length * columns) };
-      chunk.forEach(({ id }, row) => {
-        let column = row * columns;
-        matrices.forEach((matrix, i) => {
-          batch.data.set(rowOf(matrix, rows[i]!.get(id)!), column);
-          column += matrix.columns;
-        });
-      });
-      if (extraction.norm !== undefined) divideByNorm(batch, extraction.norm);
-      data.set((await decisionValues(model, batch)).data, start * model.classes.length);
+    const columns = model.classes.length;
+    const rows = new Map(scored.map(({ id }, row) => [id, row]));
+    const data = new Float32Array(scored.length * columns);
+    const layers = extraction.stacks.map(({ layer }) => layer);
+    for await (const { ids: part, matrix } of stackedParts(stores, layers)) {
+      if (extraction.norm !== undefined) divideByNorm(matrix, extraction.norm);
+      const values = await decisionValues(model, matrix);
+      part.forEach((id, i) => data.set(rowOf(values, i), rows.get(id)! * columns));
     }
     return {
       model,
       photos: scored,
-      scores: { rows: scored.length, columns: model.classes.length, data },
+      scores: { rows: scored.length, columns, data },
       skipped,
     };
   } finally {

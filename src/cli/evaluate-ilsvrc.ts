@@ -19,6 +19,7 @@ export interface IlsvrcFlags {
   readonly maxSide: number;
   readonly threads?: number;
   readonly workers?: number;
+  readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
   readonly provider: 'cpu' | 'webgpu' | 'cuda';
   readonly gpu?: number;
   readonly resume?: boolean;
@@ -52,6 +53,7 @@ export const runIlsvrc = async (flags: IlsvrcFlags): Promise<void> => {
       flip: flags.flip,
       maxSide: flags.maxSide,
       extract: {
+        engine: flags.engine,
         provider: flags.provider,
         signal: interrupt.signal,
         ...(flags.threads !== undefined && { threads: flags.threads }),

@@ -27,6 +27,7 @@ interface Options {
   readonly region?: 'image' | 'box' | 'image+box';
   readonly protocol: 'paper' | 'vissl';
   readonly background: boolean;
+  readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
   readonly provider: 'cpu' | 'webgpu' | 'cuda';
   readonly gpu?: number;
   readonly loss?: 'hinge' | 'squared-hinge';
@@ -116,6 +117,7 @@ const run = async (name: string, options: Options & IlsvrcFlags): Promise<void> 
       recipe: recipeOf(options),
       extract: {
         ...given({ threads: options.threads, workers: options.workers, gpu: options.gpu }),
+        engine: options.engine,
         provider: options.provider,
         onNotice: (text) => note(options, text),
         signal: interrupt.signal,
@@ -229,6 +231,7 @@ export const command = (): Command =>
       ] as const),
     )
     .addOption(shared.precision())
+    .addOption(shared.engine())
     .addOption(shared.provider())
     .addOption(shared.gpu())
     .addOption(shared.threads())

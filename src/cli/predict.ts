@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import type { Prediction } from '../classifiers/predict.js';
+import type { Photo, Prediction } from '../classifiers/predict.js';
 import { UsageError, expected } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
 import { rowOf } from '../matrix.js';
@@ -15,7 +15,9 @@ interface Options {
   readonly model?: string;
   readonly backbone?: string[];
   readonly top: number;
+  readonly boxes?: string;
   readonly csv?: string;
+  readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
   readonly provider: 'cpu' | 'webgpu' | 'cuda';
   readonly gpu?: number;
   readonly threads: number;
@@ -49,14 +51,21 @@ const ranked = ({ model, scores }: Prediction, row: number): { name: string; sco
     .map((score, c) => ({ name: model.classes[c]!, score }))
     .sort((a, b) => b.score - a.score);
 
+/** What names a row: the path, and where it is of a box of the image, the box's corners as the user gave them. */
+const columnsOf = ({ path, box }: Photo): Record<string, string | number> => ({
+  path,
+  ...(box && { xmin: box.x + 1, ymin: box.y + 1, xmax: box.x + box.width, ymax: box.y + box.height }),
+});
+
 const csvOf = async (prediction: Prediction): Promise<string> => {
   const { csvField } = await import('../features/run-record.js');
-  const lines = prediction.photos.map(({ path }, row) => [
-    path,
+  const lines = prediction.photos.map((photo, row) => [
+    ...Object.values(columnsOf(photo)),
     ranked(prediction, row)[0]!.name,
     ...rowOf(prediction.scores, row),
   ]);
-  return [['path', 'class', ...prediction.model.classes], ...lines]
+  const names = Object.keys(prediction.photos[0] ? columnsOf(prediction.photos[0]) : { path: '' });
+  return [[...names, 'class', ...prediction.model.classes], ...lines]
     .map((fields) => `${fields.map((field) => csvField(String(field))).join(',')}\n`)
     .join('');
 };
@@ -68,8 +77,8 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
     sayJson({
       model: options.model,
       classes: model.classes,
-      images: photos.map(({ path }, row) => ({
-        path,
+      images: photos.map((photo, row) => ({
+        ...columnsOf(photo),
         class: ranked(prediction, row)[0]!.name,
         scores: Object.fromEntries(ranked(prediction, row).map(({ name, score }) => [name, score])),
       })),
@@ -85,7 +94,7 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
       options,
       textTable(
         ['Image', 'Classes by score (above 0: yes)'],
-        photos.map(({ path }, row) => [path, best(row)]),
+        photos.map(({ id }, row) => [id, best(row)]),
       ),
     );
   } else note(options, `Wrote the scores of ${photos.length} images to ${options.csv}`);
@@ -93,9 +102,19 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
 };
 
 const run = async (paths: string[], options: Options): Promise<void> => {
-  const { model, backbone = [], provider, threads, gpu, workers } = options;
+  const { model, backbone = [], engine, provider, threads, gpu, workers } = options;
   if (model === undefined) throw expected('a file of saved SVMs', '--model', undefined);
-  const photos = await photosOf(paths);
+  if ((paths.length === 0) === (options.boxes === undefined)) {
+    throw expected(
+      'images, or a table of boxes with --boxes',
+      'predict',
+      paths.length === 0 ? 'neither' : 'both',
+    );
+  }
+  const photos: readonly Photo[] =
+    options.boxes === undefined
+      ? await photosOf(paths)
+      : await (await import('../datasets/boxes.js')).readBoxes(options.boxes);
   const { predictImages } = await import('../classifiers/predict.js');
   const { InterruptedError } = await import('../features/extract.js');
   const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
@@ -105,6 +124,7 @@ const run = async (paths: string[], options: Options): Promise<void> => {
   try {
     const prediction = await predictImages(model, photos, {
       backbones: backbone,
+      engine,
       provider,
       threads,
       ...(gpu === undefined ? {} : { gpu }),
@@ -129,7 +149,7 @@ const run = async (paths: string[], options: Options): Promise<void> => {
 export const command = (): Command =>
   new Command('predict')
     .description('classes and scores of new images, from saved SVMs')
-    .argument('<image-or-dir...>', 'images, and folders of images')
+    .argument('[image-or-dir...]', 'images, and folders of images')
     .addOption(new Option('--model <file>', 'SVMs saved by `verydeep evaluate --save-models`'))
     .addOption(shared.backbone())
     .addOption(
@@ -138,6 +158,13 @@ export const command = (): Command =>
         .default(3),
     )
     .addOption(new Option('--csv <file>', 'write all scores to a table: path, class, one column a class'))
+    .addOption(
+      new Option(
+        '--boxes <file>',
+        'for a model of actions: a table of persons with the columns path, xmin, ymin, xmax, ymax',
+      ),
+    )
+    .addOption(shared.engine())
     .addOption(shared.provider())
     .addOption(shared.gpu())
     .addOption(shared.threads())
@@ -148,11 +175,13 @@ export const command = (): Command =>
       'after',
       `
 The images are described with the recipe and the weights that the model was trained with. Weights that moved since
-are given with --backbone and recognised by their checksum.
+are given with --backbone and recognised by their checksum. A model of voc2012-action describes persons in boxes: --boxes
+names a CSV table with a row a person, its corners in pixels as VOC writes them (counted from 1, inside the box).
 
 Examples:
   verydeep evaluate folder --data photos --backbone vgg16.safetensors --save-models --out runs/photos
   verydeep predict --model runs/photos/models/split-1.safetensors new-photos/ one-more.jpg
-  verydeep predict --model runs/photos/models/split-1.safetensors --csv scores.csv new-photos/`,
+  verydeep predict --model runs/photos/models/split-1.safetensors --csv scores.csv new-photos/
+  verydeep predict --model runs/action/models/test.safetensors --boxes persons.csv`,
     )
     .action(run);

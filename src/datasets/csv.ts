@@ -20,7 +20,8 @@ export interface CsvOptions {
   readonly delimiter?: string;
 }
 
-interface Row {
+/** One row of a table: its line, and its fields by column. */
+export interface Row {
   readonly line: number;
   readonly fields: Readonly<Record<string, string>>;
 }
@@ -42,7 +43,12 @@ const tableAt = async (path: string): Promise<string> => {
   throw expected('one CSV file', '--data', tables, `Give the path of the file itself, in ${path}.`);
 };
 
-const rowsOf = async function* (file: string, delimiter: string): AsyncGenerator<Row> {
+/**
+ * The rows of a table with a header, one by one, with their lines.
+ *
+ * @throws UsageError naming the table, when it is malformed
+ */
+export const rowsOf = async function* (file: string, delimiter: string): AsyncGenerator<Row> {
   const parser = createReadStream(file).pipe(
     parse({
       bom: true,

@@ -1,7 +1,7 @@
 // Every benchmark from images to files, on made-up data sets of the same shape, with a small net of random weights.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mkdtemp } from 'node:fs/promises';
@@ -210,6 +210,46 @@ describe('benchmarks, start to end', function () {
       assert.equal(without.classes.length, 5);
     });
   }
+
+  it('goes on after a crash with the classes that were solved, to the same results', async () => {
+    const out = join(folder, 'crashed');
+    const again = { trainPerClass: 4, splits: 2, svm: { threads: 1 }, command: '' };
+    const crash = (classes: number) =>
+      run(benchmarkNamed('caltech256'), 'c256', {
+        ...again,
+        out,
+        onProgress: ({ task }) => {
+          if (task === 'svm' && --classes < 0) throw new Error('crash');
+        },
+      });
+    const solved = async (): Promise<Map<string, number>> => {
+      const names = await readdir(join(out, 'svm'), { recursive: true });
+      const files = names.filter((name) => name.endsWith('.safetensors'));
+      return new Map(
+        await Promise.all(
+          files.map(async (name) => [name, (await stat(join(out, 'svm', name))).mtimeMs] as const),
+        ),
+      );
+    };
+    await assert.rejects(crash(9), /crash/);
+    const first = await solved();
+    assert.ok(first.size >= 9, `${first.size} classes were kept`);
+    await assert.rejects(crash(20), /crash/);
+    const second = await solved();
+    assert.ok(second.size > first.size);
+    for (const [name, time] of first) assert.equal(second.get(name), time, `${name} was not solved again`);
+    const { run: times, ...resumed } = await run(benchmarkNamed('caltech256'), 'c256', { ...again, out });
+    assert.ok(times.seconds['split 2']! > 0);
+    assert.ok(!existsSync(join(out, 'svm')), 'nothing is left of what was solved');
+    const { run: others, ...whole } = await run(benchmarkNamed('caltech256'), 'c256', {
+      ...again,
+      out: join(folder, 'whole'),
+    });
+    assert.ok(others.seconds['split 1']! > 0);
+    assert.deepEqual(resumed, whole);
+    const csv = (name: string) => readFile(join(folder, name, 'results.csv'), 'utf8');
+    assert.equal(await csv('crashed'), await csv('whole'));
+  });
 
   it('a folder: the same figures twice', async () => {
     const data = 'c101/101_ObjectCategories';
