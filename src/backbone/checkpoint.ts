@@ -6,7 +6,7 @@ import type { Skipped } from '../progress.js';
 import type { InputNormalisation } from './backbone.js';
 import type { Model } from './model.js';
 import { openSafetensors, writeSafetensors } from '../safetensors.js';
-import type { ScheduleState } from './schedule.js';
+import { type ScheduleState, initialScheduleState } from './schedule.js';
 
 /** Sums over the images of the running epoch. */
 export interface EpochSums {
@@ -45,6 +45,19 @@ export interface TrainingState {
   readonly history: readonly EpochRecord[];
   readonly skipped: readonly Skipped[];
 }
+
+export const noSums: EpochSums = { loss: 0, images: 0, top1: 0, top5: 0 };
+
+/** Before the first step. */
+export const startState: TrainingState = {
+  step: 0,
+  epoch: 0,
+  stepInEpoch: 0,
+  schedule: initialScheduleState,
+  sums: noSums,
+  history: [],
+  skipped: [],
+};
 
 /** A checkpoint's text part. */
 export interface CheckpointHeader {

@@ -10,13 +10,15 @@ import { type PixelStatistics, addImage, emptySums, statisticsOf } from './pixel
 /**
  * Measures images scaled to the smallest side S (the middle of a jittered range). Unreadable images are passed over.
  *
- * @throws VerydeepError when no image can be read
+ * @param signal stops it at the next image
+ * @throws VerydeepError when no image can be read; the signal's reason when it stops
  */
 export const measurePixels = async (
   loader: Loader,
   examples: readonly Example[],
   [low, high]: readonly [number, number],
   onProgress?: OnProgress,
+  signal?: AbortSignal,
 ): Promise<PixelStatistics> => {
   const draw = { side: Math.round((low + high) / 2), x: 0.5, y: 0.5, flip: false, shift: [0, 0, 0] as const };
   const presentations = examples.map((example) => ({
@@ -26,6 +28,7 @@ export const measurePixels = async (
   const sums = emptySums();
   let [images, done] = [0, 0];
   for await (const { image } of loader.images(presentations, low === high)) {
+    signal?.throwIfAborted();
     done++;
     if (image) {
       addImage(sums, image);
@@ -56,10 +59,12 @@ export const measuredStatistics = async (
     sides,
     out,
     onProgress,
+    signal,
   }: {
     readonly sides: readonly [number, number];
     readonly out: string;
     readonly onProgress?: OnProgress | undefined;
+    readonly signal?: AbortSignal | undefined;
   },
 ): Promise<PixelStatistics> => {
   const path = join(out, 'statistics.json');
@@ -69,7 +74,7 @@ export const measuredStatistics = async (
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
   }
-  const statistics = await measurePixels(loader, examples, sides, onProgress);
+  const statistics = await measurePixels(loader, examples, sides, onProgress, signal);
   await writeFileAtomically(path, `${JSON.stringify(statistics, null, 2)}\n`);
   return statistics;
 };

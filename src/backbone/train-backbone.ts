@@ -1,14 +1,13 @@
 // Training from items to a backbone file, with the paper's defaults: statistics, first weights, engine, training.
 import { architecture, type Architecture } from './architecture.js';
-import { type Backbone, type InputNormalisation, openBackbone } from './backbone.js';
+import { type Backbone, openBackbone } from './backbone.js';
 import { examplesOf, superclassesOf } from './examples.js';
 import type { Initialisation } from './initialisation.js';
-import { type Example, Loader } from './loader.js';
-import { measuredStatistics, readStatistics } from './measure-pixels.js';
-import type { PixelStatistics } from './pixel-statistics.js';
+import { Loader } from './loader.js';
 import type { ScheduleName } from './schedule.js';
 import { type Normalisation, type TrainingOptions, checkTraining, defaultSide } from './training-options.js';
 import { type TrainingResult, train } from './trainer.js';
+import { type Colours, coloursOf } from './training-colours.js';
 import { trainDefaults } from './train-defaults.js';
 import { type Transfer, frozen, rateFactors, transferredLayers } from './transfer.js';
 import type { Item } from '../datasets/dataset.js';
@@ -98,30 +97,15 @@ const netOf = (request: TrainRequest, source: Backbone | undefined, outputs: num
   });
 };
 
-const inputOf = (
-  { normalise, init }: TrainRequest,
-  source: Backbone | undefined,
-  statistics: PixelStatistics,
-): InputNormalisation => {
-  if (source && normalise === undefined) return source.metadata.input;
-  const how = normalise ?? (init === 'paper' ? 'mean' : 'mean-std');
-  return {
-    order: 'rgb',
-    scale: 1,
-    mean: statistics.mean,
-    std: how === 'mean' ? [1, 1, 1] : statistics.std,
-  };
-};
-
 const optionsOf = async (
   request: TrainRequest,
   net: Architecture,
   names: { classes: readonly string[]; superclasses: readonly string[] },
   source: Backbone | undefined,
-  statistics: PixelStatistics,
+  colours: Colours,
 ): Promise<TrainingOptions> => {
   const side = defaultSide(net.inputSize);
-  const { colourShift, rateFactors: factors, freeze } = request;
+  const { rateFactors: factors, freeze } = request;
   return {
     net,
     ...names,
@@ -142,12 +126,9 @@ const optionsOf = async (
     initialStd: request.initStd,
     sides: request.trainSide ?? [side, side],
     flip: request.flip,
-    colour:
-      colourShift > 0
-        ? { strength: colourShift, spread: statistics.spread, axes: statistics.axes }
-        : undefined,
+    colour: colours.colour,
     kernel: request.kernel,
-    input: inputOf(request, source, statistics),
+    input: colours.input,
     seed: request.seed,
     factors: {
       ...(factors === undefined ? {} : rateFactors(net, factors)),
@@ -173,16 +154,6 @@ const initialOf = (
   const taken = new Set(layers);
   return async (name) => (taken.has(name.split('.')[0]!) ? source.read(name) : undefined);
 };
-
-const statisticsFor = (
-  { statistics, out, onProgress }: TrainRequest,
-  loader: Loader,
-  examples: readonly Example[],
-  sides: readonly [number, number],
-): Promise<PixelStatistics> =>
-  statistics === undefined
-    ? measuredStatistics(loader, examples, { sides, out, onProgress })
-    : readStatistics(statistics);
 
 /**
  * Trains a net and writes `backbone.safetensors`, checkpoints, logs and a report into `out` (paper, sections 2 and 3.1).
@@ -218,8 +189,8 @@ export const trainBackbone = async (
   });
   let engine: Engine | undefined;
   try {
-    const statistics = await statisticsFor(request, loader, examples.train, sides);
-    const training = await optionsOf(request, net, { classes, superclasses }, source, statistics);
+    const colours = await coloursOf(request, source, loader, examples.train, sides);
+    const training = await optionsOf(request, net, { classes, superclasses }, source, colours);
     checkTraining(training);
     engine = await useEngine({
       engine: request.engine,

@@ -35,8 +35,11 @@ export const trainOn = async ({
   validation,
   ...request
 }: TrainRequest): Promise<TrainOutcome> => {
-  const { onProgress, seed } = request;
-  const opened = await openDataset(dataset, data, { ...(onProgress && { onProgress }) });
+  const { onProgress, seed, signal } = request;
+  const opened = await openDataset(dataset, data, {
+    ...(onProgress && { onProgress }),
+    ...(signal && { signal }),
+  });
   requireClasses(opened);
   return trainBackbone(partsOf(opened, validation, seed), request);
 };

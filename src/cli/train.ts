@@ -26,8 +26,16 @@ const summary = ({ result, out }: TrainOutcome): string => {
   return `${course}Wrote ${result.backbone ?? out}`;
 };
 
-/** Trains one net; the first SIGINT or SIGTERM asks it to stop after the running step. */
-const trainOne = async (dataset: string, flags: TrainFlags, out: string): Promise<TrainOutcome> => {
+/**
+ * Trains one net; the first SIGINT or SIGTERM asks it to stop after the running step.
+ *
+ * @returns undefined where it was stopped before the first step, while the data set was read or measured
+ */
+const trainOne = async (
+  dataset: string,
+  flags: TrainFlags,
+  out: string,
+): Promise<TrainOutcome | undefined> => {
   await refuseUsedFolder(out, flags.resume);
   const { trainOn } = await import('./train-run.js');
   const { onProgress, stop } = progressBar(flags);
@@ -44,6 +52,9 @@ const trainOne = async (dataset: string, flags: TrainFlags, out: string): Promis
       note: (text) => note(flags, text),
       signal: interrupt.signal,
     });
+  } catch (error) {
+    if (error !== interrupt.signal.reason) throw error;
+    return undefined;
   } finally {
     stop();
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
@@ -60,12 +71,15 @@ const overridesOf = (command: Command): string[] =>
     return [`--${option.name()}`, Array.isArray(value) ? value.join('-') : String(value)];
   });
 
-const finish = (flags: TrainFlags, outcomes: readonly TrainOutcome[]): void => {
+/** Prints what was trained; an outcome that is missing was interrupted before its first step. */
+const finish = (flags: TrainFlags, all: readonly (TrainOutcome | undefined)[]): void => {
+  const outcomes = all.filter((outcome) => outcome !== undefined);
+  if (outcomes.length < all.length) note({}, 'Interrupted before the first step. Continue with --resume.');
   const documents = outcomes.map(({ result, ...outcome }) => ({ ...outcome, ...result }));
-  if (flags.json) sayJson(flags.recipe === undefined ? documents[0] : { nets: documents });
+  if (flags.json) sayJson(flags.recipe === undefined ? (documents[0] ?? null) : { nets: documents });
   else for (const outcome of outcomes) say(flags, summary(outcome));
   reportSkipped(outcomes.flatMap(({ result }) => result.skipped));
-  if (outcomes.some(({ result }) => result.interrupted)) process.exitCode = exitCodes.interrupted;
+  if (all.some((outcome) => outcome?.result.interrupted ?? true)) process.exitCode = exitCodes.interrupted;
 };
 
 const runRecipe = async (dataset: string, flags: TrainFlags, command: Command): Promise<void> => {
@@ -73,7 +87,7 @@ const runRecipe = async (dataset: string, flags: TrainFlags, command: Command): 
   const nets = await readRecipe(required(flags.recipe, '--recipe'), out, overridesOf(command));
   await refuseUsedFolder(out, flags.resume);
   await makeFolder(out);
-  const outcomes: TrainOutcome[] = [];
+  const outcomes: (TrainOutcome | undefined)[] = [];
   for (const [i, { name, flags: own }] of nets.entries()) {
     const folder = join(out, name);
     if (flags.resume && existsSync(join(folder, 'backbone.safetensors'))) {
@@ -94,7 +108,7 @@ const runRecipe = async (dataset: string, flags: TrainFlags, command: Command): 
       folder,
     );
     outcomes.push(outcome);
-    if (outcome.result.interrupted) break;
+    if (outcome?.result.interrupted ?? true) break;
   }
   finish(flags, outcomes);
 };

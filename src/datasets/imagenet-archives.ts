@@ -13,6 +13,8 @@ export interface ArchiveOptions {
   /** Where indices are kept. Default the folder `archives` in the cache. */
   readonly cache?: string;
   readonly onProgress?: OnProgress;
+  /** Stops an index that is being made; what is asked for is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** An image in an archive: the folder it belongs to (its WNID; empty in a flat archive), its name and its place. */
@@ -26,10 +28,15 @@ const WINDOW = 4096; // Headers lie some 100 KB apart: a larger window would rea
 
 type Row = readonly [folder: string, name: string, offset: number, length: number];
 
-const indexNested = async (path: string, onProgress: OnProgress | undefined): Promise<Row[]> => {
+const indexNested = async (
+  path: string,
+  onProgress: OnProgress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Row[]> => {
   const outer = (await indexTar(path, { window: WINDOW })).entries;
   const rows: Row[] = [];
   for (const [i, entry] of outer.entries()) {
+    signal?.throwIfAborted();
     const file = basename(entry.path);
     if (file.endsWith('.tar')) {
       const inner = await indexTar(path, { slice: entry, window: WINDOW });
@@ -64,7 +71,7 @@ const parseRows = (text: string): Row[] =>
  */
 export const imagesInArchive = async (
   archive: string,
-  { cache = join(cacheFolder(), 'archives'), onProgress }: ArchiveOptions = {},
+  { cache = join(cacheFolder(), 'archives'), onProgress, signal }: ArchiveOptions = {},
 ): Promise<ArchivedImage[]> => {
   const path = resolve(archive);
   const { size, mtimeMs } = await stat(path);
@@ -73,7 +80,7 @@ export const imagesInArchive = async (
   let rows: Row[];
   if (existsSync(indexPath)) rows = parseRows(await readFile(indexPath, 'utf8'));
   else {
-    rows = await indexNested(path, onProgress);
+    rows = await indexNested(path, onProgress, signal);
     if (rows.length === 0) throw expected('an archive of images', path, 'no files');
     await makeFolder(cache, 'VERYDEEP_CACHE');
     await writeFileAtomically(indexPath, rows.map((row) => `${row.join('\t')}\n`).join(''));

@@ -19,6 +19,8 @@ export interface OpenOptions {
   readonly cache?: string;
   /** Told of long work, such as unpacking an archive. */
   readonly onProgress?: OnProgress;
+  /** Stops long work: the promise is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 const readers: Readonly<Record<string, (root: string, options: OpenOptions) => Promise<Dataset>>> = {
