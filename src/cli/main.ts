@@ -30,6 +30,12 @@ const main = async (): Promise<void> => {
   await program.parseAsync();
 };
 
+// Whoever reads the output may stop early, as `head` does: that ends the command without a word, as for other tools.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(exitCodes.done);
+});
+
 try {
   await main();
 } catch (error) {
