@@ -2,7 +2,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Box } from '../datasets/dataset.js';
 import { UsageError } from '../errors.js';
 import { extractFeatures } from '../features/extract.js';
 import type { ExtractOptions } from '../features/extract.js';
@@ -21,7 +20,12 @@ export interface Photo {
   readonly path: string;
   readonly source: { readonly file: string };
   /** The person in it, for a model of boxes. */
-  readonly box?: Box;
+  readonly box?: {
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+  };
 }
 
 /** Which nets, and what computes. */

@@ -2,10 +2,9 @@
 import { Command, Option } from 'commander';
 import { expected } from '../errors.js';
 import type { CheckReport, Count } from '../datasets/check.js';
-import type { CsvOptions } from '../datasets/csv.js';
 import type { Fetched } from '../datasets/fetch.js';
 import { statsCommand } from './datasets-stats.js';
-import { shared } from './options.js';
+import { type CsvFlags, csvFlags, csvOf, shared } from './options.js';
 import { type OutputOptions, exitCodes, progressBar, say, sayJson } from './output.js';
 import { textTable } from './text-table.js';
 
@@ -133,17 +132,14 @@ const verdictOf = ({ name, root, ok, problems, counts }: CheckReport): string =>
       problems.length > MAX_PROBLEMS ? `; the first ${MAX_PROBLEMS} are shown, --json lists all` : '';
     return `${where}: ${problems.length} difference${problems.length === 1 ? '' : 's'}${more}.`;
   }
-  return counts.some(({ published }) => published !== undefined)
-    ? `${where}: agrees with what is published.`
-    : `${where}: readable; nothing is published to compare it with.`;
+  const known = counts.filter(({ published }) => published !== undefined);
+  if (known.length === 0) return `${where}: readable; nothing is published to compare it with.`;
+  const classes = known.some(({ className }) => className !== undefined);
+  return `${where}: agrees with what is published${classes ? '' : ' (totals; counts of single classes are not known here)'}.`;
 };
 
-interface CheckFlags extends OutputOptions {
+interface CheckFlags extends OutputOptions, CsvFlags {
   readonly data?: string;
-  readonly pathColumn?: string;
-  readonly labelColumn?: string;
-  readonly splitColumn?: string;
-  readonly labelSeparator?: string;
 }
 
 const check = async (name: string, options: CheckFlags): Promise<void> => {
@@ -152,15 +148,8 @@ const check = async (name: string, options: CheckFlags): Promise<void> => {
   }
   const { checkDataset } = await import('../datasets/check.js');
   const { onProgress, stop } = progressBar(options);
-  const { pathColumn, labelColumn, splitColumn, labelSeparator } = options;
-  const csv: CsvOptions = {
-    ...(pathColumn !== undefined && { pathColumn }),
-    ...(labelColumn !== undefined && { labelColumn }),
-    ...(splitColumn !== undefined && { splitColumn }),
-    ...(labelSeparator !== undefined && { labelSeparator }),
-  };
   const report = await checkDataset(name, options.data, {
-    csv,
+    csv: csvOf(options),
     onProgress,
   }).finally(stop);
   if (options.json) sayJson(report);
@@ -201,19 +190,16 @@ export const command = (): Command => {
       '\nAn interrupted download goes on when the command is run again. HTTPS_PROXY is heeded.\n\nExample:\n  $ verydeep datasets download voc2007 --out data/voc2007',
     )
     .action(fetchAll);
-  program
+  const checking = program
     .command('check')
     .description('compare a copy on disk with the published sizes and checksums')
     .argument('<name>', 'kind of data set, see `verydeep datasets list`')
     .addOption(shared.data())
-    .addOption(new Option('--path-column <name>', 'csv: column of image paths [path]'))
-    .addOption(new Option('--label-column <name>', 'csv: column of labels [label]'))
-    .addOption(new Option('--split-column <name>', 'csv: column of splits [split, if there]'))
-    .addOption(new Option('--label-separator <text>', 'csv: separates several labels in a field'))
     .addOption(shared.json())
     .addOption(shared.quiet())
     .addHelpText('after', '\nExample:\n  $ verydeep datasets check voc2007 --data data/voc2007')
     .action(check);
+  for (const option of csvFlags()) checking.addOption(option);
   program.addCommand(statsCommand());
   return program;
 };

@@ -4,12 +4,12 @@ import { Command, Option } from 'commander';
 import { UsageError } from '../errors.js';
 import type { Extracted } from '../features/extract.js';
 import type { Kernel, RecipeChoice, RecipeName } from '../features/recipe.js';
-import { integer, shared } from './options.js';
+import { type CsvFlags, csvFlags, csvOf, integer, shared } from './options.js';
 import { exitCodes, note, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 
 /** The options as commander gives them. */
-interface ExtractFlags {
+interface ExtractFlags extends CsvFlags {
   data?: string;
   backbone?: string[];
   out?: string;
@@ -38,10 +38,6 @@ interface ExtractFlags {
   shard?: { index: number; count: number };
   resume?: boolean;
   dryRun?: boolean;
-  pathColumn?: string;
-  labelColumn?: string;
-  splitColumn?: string;
-  labelSeparator?: string;
   json?: boolean;
   quiet?: boolean;
 }
@@ -98,10 +94,7 @@ const options = (): Option[] => [
   new Option('--max-pixels <n>', 'skip images of more pixels (default: 100 million)').argParser(
     (text: string) => integer(text, '--max-pixels'),
   ),
-  new Option('--path-column <name>', 'csv: column of image paths'),
-  new Option('--label-column <name>', 'csv: column of labels'),
-  new Option('--split-column <name>', 'csv: column of splits'),
-  new Option('--label-separator <text>', 'csv: separates several labels in a field'),
+  ...csvFlags(),
   shared.engine(),
   shared.provider(),
   shared.gpu(),
@@ -173,13 +166,7 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
   }
   const out = resolve(required(flags.out, '--out'));
   const { openDataset, splitOf } = await import('../datasets/open.js');
-  const { pathColumn, labelColumn, splitColumn, labelSeparator } = flags;
-  const csv = Object.fromEntries(
-    Object.entries({ pathColumn, labelColumn, splitColumn, labelSeparator }).filter(
-      ([, v]) => v !== undefined,
-    ),
-  );
-  const dataset = await openDataset(name, data, { csv });
+  const dataset = await openDataset(name, data, { csv: csvOf(flags) });
   // Without --split all images, each once: official splits may overlap (VOC's trainval).
   const items =
     flags.split === undefined

@@ -1,6 +1,7 @@
 // The flags that several commands share: one table, so that a flag has the same name, meaning and check everywhere.
 import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
+import type { CsvOptions } from '../datasets/csv.js';
 import { expected } from '../errors.js';
 import { parseShard } from './shard.js';
 
@@ -96,3 +97,22 @@ export const shared = {
   json: () => new Option('--json', 'print one JSON document on standard output'),
   quiet: () => new Option('--quiet', 'no progress'),
 };
+
+/** Flags that describe the table of a `csv` data set. */
+export const csvFlags = (): Option[] => [
+  new Option('--path-column <name>', 'csv: column of image paths [path]'),
+  new Option('--label-column <name>', 'csv: column of labels [label]'),
+  new Option('--split-column <name>', 'csv: column of splits [split, if there]'),
+  new Option('--label-separator <text>', 'csv: separates several labels in a field'),
+];
+
+/** Those flags as commander gives them. */
+export type CsvFlags = Pick<CsvOptions, 'pathColumn' | 'labelColumn' | 'splitColumn' | 'labelSeparator'>;
+
+/** What of the flags describes the table; those that were not given are left out. */
+export const csvOf = ({ pathColumn, labelColumn, splitColumn, labelSeparator }: CsvFlags): CsvFlags => ({
+  ...(pathColumn !== undefined && { pathColumn }),
+  ...(labelColumn !== undefined && { labelColumn }),
+  ...(splitColumn !== undefined && { splitColumn }),
+  ...(labelSeparator !== undefined && { labelSeparator }),
+});

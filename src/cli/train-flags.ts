@@ -7,7 +7,7 @@ import { trainDefaults } from '../backbone/train-defaults.js';
 import { normalisations } from '../backbone/training-options.js';
 import { transfers } from '../backbone/transfer.js';
 import { expected } from '../errors.js';
-import { integer, number, shared } from './options.js';
+import { csvFlags, integer, number, shared } from './options.js';
 import type { TrainRequest } from './train-run.js';
 
 /** The flags as commander gives them. */
@@ -159,6 +159,7 @@ const runFlags = (): Option[] => [
 /** All flags, in the order of the help. */
 export const trainOptions = (): Option[] => [
   shared.data(),
+  ...csvFlags(),
   shared.out(),
   new Option(
     '--recipe <file>',

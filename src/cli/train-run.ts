@@ -9,9 +9,10 @@ import { requireClasses } from '../datasets/common.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { openDataset } from '../datasets/open.js';
 import { setAside } from '../datasets/splits.js';
+import { type CsvFlags, csvOf } from './options.js';
 
 /** Everything that `verydeep train` is told. */
-export interface TrainRequest extends BackboneRequest {
+export interface TrainRequest extends BackboneRequest, CsvFlags {
   readonly dataset: string;
   readonly data: string;
   /** Share of each class that is set aside to validate, where the data set has no split for it. */
@@ -37,6 +38,7 @@ export const trainOn = async ({
 }: TrainRequest): Promise<TrainOutcome> => {
   const { onProgress, seed, signal } = request;
   const opened = await openDataset(dataset, data, {
+    csv: csvOf(request),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });

@@ -6,6 +6,7 @@ import type { TrainOutcome } from '../backbone/train-backbone.js';
 import { UsageError } from '../errors.js';
 import { makeFolder } from '../files.js';
 import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
+import { csvOf } from './options.js';
 import { type TrainFlags, recipeOptions, trainOptions } from './train-flags.js';
 import { readRecipe } from './train-recipe.js';
 
@@ -100,6 +101,7 @@ const runRecipe = async (dataset: string, flags: TrainFlags, command: Command): 
       dataset,
       {
         ...own,
+        ...csvOf(flags),
         ...(data !== undefined && { data }),
         ...(resume !== undefined && { resume }),
         ...(json !== undefined && { json }),

@@ -45,6 +45,8 @@ const table = {
 export interface CaltechOptions {
   /** Whether the background or clutter class belongs to the classes, as in the paper. Default true. */
   readonly background?: boolean;
+  /** Whether class folders without an image are kept, for a check, instead of refused. */
+  readonly emptyClasses?: boolean;
   /** Where compressed archives are unpacked. */
   readonly cache?: string;
   readonly onProgress?: OnProgress;
@@ -70,7 +72,7 @@ const straysIn = async (tree: Tree, folder: string): Promise<{ path: string; rea
 export const readCaltech = async (
   name: keyof typeof table,
   root: string,
-  { background = true, ...options }: CaltechOptions = {},
+  { background = true, emptyClasses = false, ...options }: CaltechOptions = {},
 ): Promise<Dataset> => {
   const caltech = table[name];
   const tree = await openTree(root, caltech.plan, options);
@@ -95,7 +97,7 @@ export const readCaltech = async (
     }
     for (const inner of await tree.folders(label))
       strays.push(...(await straysIn(tree, `${label}/${inner}`)));
-    if (items.length === before) {
+    if (items.length === before && !emptyClasses) {
       throw expected(
         `images in the class folder ${tree.where(label)}`,
         '--data',

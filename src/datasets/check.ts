@@ -9,8 +9,10 @@ import { type PublishedArchive, publishedArchives } from './archives/published.j
 import { innerMismatchOf } from './archives/inner.js';
 import { byCode } from './common.js';
 import type { Dataset, Item } from './dataset.js';
+import { listed } from './listed.js';
 import { type OpenOptions, openDataset } from './open.js';
 import { type PublishedCounts, type SplitCounts, publishedCounts } from './published.js';
+import { type Audit, auditVoc } from './voc-audit.js';
 import { countObjects } from './voc-objects.js';
 
 /** A figure beside the published one; `published` is missing where none is known. */
@@ -37,12 +39,7 @@ export interface CheckReport {
   readonly archives: readonly string[];
 }
 
-const MAX_NAMED = 10;
 const COUNT = new Intl.NumberFormat('en');
-
-const listed = (names: readonly string[]): string =>
-  names.slice(0, MAX_NAMED).join(', ') +
-  (names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : '');
 
 /** Items that have a label, by class. */
 const perClass = (items: readonly Item[]): ReadonlyMap<string, number> => {
@@ -126,6 +123,23 @@ export const gapsIn = (items: readonly Item[], published?: PublishedCounts): str
   });
 };
 
+/** Images of classes that have more than are published, numbered above the published count. */
+export const beyond = (items: readonly Item[], published?: PublishedCounts): string[] => {
+  const found = perClass(items);
+  return items.flatMap(({ path, labels: [name = ''] }) => {
+    const whole = published?.images?.[name]?.['all'];
+    const number = Number(/_(\d{4})\.jpg$/.exec(path)?.[1] ?? NaN);
+    return whole !== undefined && found.get(name)! > whole && number > whole ? [path] : [];
+  });
+};
+
+/** VOC's data sets: their year and their task. */
+const vocTasks: Readonly<Record<string, readonly [2007 | 2012, 'main' | 'action']>> = {
+  voc2007: [2007, 'main'],
+  voc2012: [2012, 'main'],
+  'voc2012-action': [2012, 'action'],
+};
+
 /** Verifies the archives that are in `root`: size, checksum, and that of the archive inside. */
 const checkArchives = async (
   root: string,
@@ -158,7 +172,7 @@ const checkArchives = async (
  * Checks a data set on disk against what is published of it.
  *
  * @param name a name of `openDataset`; of `folder` and `csv` nothing is published and the figures are just listed
- * @returns the report; a data set that cannot be read at all is a problem in it
+ * @returns the report; what cannot be read is a problem in it, and what can be read is compared all the same
  * @throws UsageError for an unknown name or a root that does not exist
  */
 export const checkDataset = async (
@@ -169,9 +183,12 @@ export const checkDataset = async (
   const archives = await checkArchives(root, publishedArchives[name] ?? [], options.onProgress);
   const problems = [...archives.problems];
   const published = publishedCounts[name];
-  let dataset: Dataset;
+  const task = vocTasks[name];
+  let audit: Audit | undefined;
+  let dataset: Pick<Dataset, 'classes' | 'splits' | 'strays' | 'root'> & { readonly failed?: string };
   try {
-    dataset = await openDataset(name, root, options);
+    if (task) audit = await auditVoc(...task, root, options);
+    dataset = await openDataset(name, root, { ...options, emptyClasses: true });
   } catch (error) {
     if (!(error instanceof VerydeepError) || !existsSync(root) || !published) throw error;
     if (
@@ -181,15 +198,14 @@ export const checkDataset = async (
     ) {
       throw error;
     }
-    return {
-      name,
-      root,
-      ok: false,
-      counts: [],
-      problems: [...problems, error.message],
-      strays: [],
-      archives: archives.there,
-    };
+    // What can be read in spite of it is compared all the same.
+    dataset = { classes: [], splits: {}, ...audit?.dataset, root, strays: [], failed: error.message };
+  }
+  const { failed } = dataset;
+  problems.push(...(audit?.problems ?? []));
+  if (failed !== undefined && !problems.some((problem) => failed.startsWith(problem))) problems.push(failed);
+  if (failed !== undefined && !audit) {
+    return { name, root, ok: false, counts: [], problems, strays: [], archives: archives.there };
   }
   const isAction = name === 'voc2012-action';
   const { counts, problems: differences } = compareCounts(
@@ -198,8 +214,8 @@ export const checkDataset = async (
     isAction ? 'persons' : 'images',
   );
   problems.push(...differences);
-  if (name === 'voc2007' || name === 'voc2012') {
-    const objects = await countObjects(name === 'voc2007' ? 2007 : 2012, dataset, root, options);
+  if (task && !isAction && failed === undefined) {
+    const objects = await countObjects(task[0], dataset, root, options);
     problems.push(...objects.problems);
     for (const [className, found] of Object.entries(objects.counts)) {
       for (const [split, number] of Object.entries(found)) {
@@ -221,7 +237,11 @@ export const checkDataset = async (
   }
   if (name.startsWith('caltech')) {
     const gaps = gapsIn(dataset.splits['all']!, published).sort(byCode);
-    if (gaps.length > 0) problems.push(`missing images, by their numbers: ${listed(gaps)}`);
+    if (gaps.length > 0)
+      problems.push(`missing are ${gaps.length} images, by their numbers: ${listed(gaps)}`);
+    const more = beyond(dataset.splits['all']!, published).sort(byCode);
+    if (more.length > 0)
+      problems.push(`beyond the published ones are ${more.length} images: ${listed(more)}`);
   }
   return {
     name,

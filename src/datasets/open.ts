@@ -15,6 +15,8 @@ export interface OpenOptions {
   readonly csv?: CsvOptions;
   /** Whether the background or clutter class of Caltech belongs to the classes. Default true. */
   readonly background?: boolean;
+  /** Caltech: class folders without an image are classes too, instead of an error. */
+  readonly emptyClasses?: boolean;
   /** Where compressed archives are unpacked. Default the folder `archives` of the cache. */
   readonly cache?: string;
   /** Told of long work, such as unpacking an archive. */

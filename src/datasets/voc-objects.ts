@@ -15,7 +15,7 @@ const FILES_AT_ONCE = 32;
  */
 export const countObjects = async (
   year: VocYear,
-  dataset: Dataset,
+  dataset: Pick<Dataset, 'classes' | 'splits'>,
   root: string,
   options: { cache?: string; onProgress?: OnProgress } = {},
 ): Promise<{ counts: Record<string, Record<string, number>>; problems: string[] }> => {

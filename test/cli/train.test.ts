@@ -65,6 +65,31 @@ describe('verydeep train', () => {
       assert.equal(again.history[0]!.validationTop1Error, document.history[0]!.validationTop1Error);
     })).timeout(120_000);
 
+  it('takes the columns of a table', () =>
+    withFolder(async (root) => {
+      await colourImages(join(root, 'images'), 3, colours);
+      const rows = Object.keys(colours).flatMap((name) =>
+        [0, 1, 2].map((i) => `images/${name}/${i}.png;${name};a`),
+      );
+      const names = await readdir(join(root, 'images/n01440764'));
+      const table = rows.map((row, i) =>
+        row.replace(/[^/]+\.png/, names.sort()[i % 3]!).replaceAll(';', ','),
+      );
+      await writeFile(join(root, 'table.csv'), ['file,kind,part', ...table].join('\n'));
+      const columns = ['--path-column', 'file', '--label-column', 'kind'];
+      const train = (out: string, ...more: string[]) =>
+        verydeep(['train', 'csv', '--data', join(root, 'table.csv'), '--out', join(root, out), ...more]);
+      const done = await train('a', ...columns, '--epochs', '0', ...small);
+      assert.equal(done.code, 0, done.stderr);
+      assert.deepEqual(
+        (await openBackbone(backboneOf(join(root, 'a')))).metadata.classes,
+        Object.keys(colours).sort(),
+      );
+      const missing = await train('b', '--epochs', '0', ...small);
+      assert.equal(missing.code, 2);
+      assert.match(missing.stderr, /a column "path" for .*table.csv/);
+    }));
+
   it('stops at SIGINT with a checkpoint and exit code 130, and ends bit-identical when resumed', () =>
     withFolder(async (root) => {
       await colourImages(join(root, 'data'), 10, colours);

@@ -93,8 +93,9 @@ describe('readCaltech', () => {
         await copyFile(join(await archived('caltech101'), form), join(folder, 'data', form));
         const packed = await readCaltech('caltech101', join(folder, 'data'), { cache });
         assert.deepEqual(await contentOf(packed), whole, form);
-        const [copy, ...others] = await readdir(cache);
+        const [copy, index, ...others] = (await readdir(cache)).sort();
         assert.deepEqual(others, []);
+        assert.ok(index!.startsWith(copy!) && index!.endsWith('.index.json'));
         assert.ok(packed.splits['all']!.every(({ source }) => source.file === join(cache, copy!)));
         // Unpacked once: the second opening takes the copy as it is.
         await writeFile(join(cache, copy!), await readFile(join(cache, copy!)));
@@ -102,7 +103,7 @@ describe('readCaltech', () => {
           await contentOf(await readCaltech('caltech101', join(folder, 'data'), { cache })),
           whole,
         );
-        assert.deepEqual(await readdir(cache), [copy]);
+        assert.deepEqual((await readdir(cache)).sort(), [copy, index]);
         assert.deepEqual(
           await readdir(join(folder, 'data')),
           [form],

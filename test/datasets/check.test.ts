@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { innerMismatchOf } from '../../src/datasets/archives/inner.js';
-import { type CheckReport, checkDataset, compareCounts, gapsIn } from '../../src/datasets/check.js';
+import { type CheckReport, beyond, checkDataset, compareCounts, gapsIn } from '../../src/datasets/check.js';
 import type { Item } from '../../src/datasets/dataset.js';
 import { readVoc } from '../../src/datasets/voc.js';
 import { countObjects } from '../../src/datasets/voc-objects.js';
@@ -125,7 +125,7 @@ describe('checkDataset', () => {
     assert.ok(report.problems.includes('ant, all: 4 images, published are 42'));
     assert.ok(
       report.problems.some((line) =>
-        line.startsWith('missing images, by their numbers: BACKGROUND_Google/image_0005.jpg'),
+        /^missing are \d+ images, by their numbers: BACKGROUND_Google\/image_0005.jpg/.test(line),
       ),
     );
     assert.deepEqual(
@@ -152,15 +152,58 @@ describe('checkDataset', () => {
       assert.match(problems[1]!, /VOCtest_06-Nov-2007\.tar ends in the middle of|ends too early/);
     }));
 
-  it('names the image that is missing', () =>
-    withSpoilt('voc2007', { 'VOCdevkit/VOC2007/JPEGImages/000005.jpg': undefined }, async (root) => {
-      const { problems } = await checkDataset('voc2007', root);
-      assert.equal(problems.length, 1);
-      assert.match(
-        problems[0]!,
-        /JPEGImages\/000005\.jpg for .*train\.txt line 5 .*1 of 24 images are missing/,
+  it('goes on after a list that it cannot read, and names all that is missing or superfluous', () =>
+    withSpoilt(
+      'voc2007',
+      {
+        'VOCdevkit/VOC2007/JPEGImages/000005.jpg': undefined,
+        'VOCdevkit/VOC2007/JPEGImages/000030.jpg': undefined,
+        'VOCdevkit/VOC2007/ImageSets/Main/cat_val.txt': undefined,
+        'VOCdevkit/VOC2007/ImageSets/Main/dog_train.txt': (text) => `${text}000001  2\n`,
+        'VOCdevkit/VOC2007/ImageSets/Main/cow_train.txt': (text) =>
+          `${text.replace(/^000002.*\n/m, '')}000064 -1\n`,
+      },
+      async (root) => {
+        const base = join(root, 'VOCdevkit/VOC2007');
+        await writeFile(join(base, 'JPEGImages/009999.jpg'), 'x');
+        const { problems, counts, ok } = await checkDataset('voc2007', root);
+        await rm(join(base, 'JPEGImages/009999.jpg'));
+        assert.equal(ok, false);
+        const found = problems.filter((line) => !line.includes('published are'));
+        assert.deepEqual(found.slice(0, 6), [
+          `Expected a label 1, -1 or 0 for ${base}/ImageSets/Main/dog_train.txt line 25 but received "2".`,
+          `${base}/ImageSets/Main/cow_train.txt: not in train.txt are 1 of its ids: 000064`,
+          `${base}/ImageSets/Main/cow_train.txt: without a label are 1 images of train.txt: 000002`,
+          `${base}/ImageSets/Main: missing are 1 of the 20 lists of val: cat_val.txt`,
+          `missing are 2 of 64 images of ${base}/JPEGImages: 000005, 000030`,
+          `in no list are 1 of 63 files of ${base}/JPEGImages: 009999.jpg`,
+        ]);
+        // The splits whose lists are whole are counted all the same; a class has one main image and more by chance.
+        const whole = counts.find(({ split, className }) => split === 'test' && className === undefined);
+        assert.deepEqual([whole!.found, whole!.published], [20, 4952]);
+        assert.ok(counts.some(({ split, className }) => split === 'test' && className === 'cat'));
+        assert.ok(!counts.some(({ split, className }) => split === 'train' && className === 'cat'));
+      },
+    ));
+
+  it('names images of Caltech-101 beyond the published ones, and goes on after an empty class', () => {
+    const items = [1, 2, 3].map((n) => item(`ant/image_000${n}.jpg`, 'ant'));
+    const published = (all: number) => ({ splits: {}, classes: 1, images: { ant: { all } } });
+    assert.deepEqual(beyond(items, published(2)), ['ant/image_0003.jpg']);
+    assert.deepEqual(beyond(items, published(3)), []);
+    return withFolder(async (folder) => {
+      for (const name of ['ant', 'crab'])
+        await mkdir(join(folder, '101_ObjectCategories', name), { recursive: true });
+      await writeFile(join(folder, '101_ObjectCategories/crab/image_0001.jpg'), 'x');
+      const { counts, problems } = await checkDataset('caltech101', folder);
+      assert.equal(counts.find(({ className }) => className === 'ant')!.found, 0);
+      assert.ok(problems.includes('ant, all: 0 images, published are 42'));
+      assert.ok(
+        problems.some((line) => /^missing are 72 images, .*crab\/image_0002.jpg/.test(line)),
+        problems.join(),
       );
-    }));
+    });
+  });
 
   it('refuses a folder that is not there', async () => {
     await assert.rejects(checkDataset('voc2007', '/no/such'), UsageError);

@@ -7,7 +7,7 @@ import type { OnProgress } from '../../progress.js';
 import { byCode, entriesOf, requireFolder } from '../common.js';
 import type { ImageSource } from '../dataset.js';
 import { type RepackOptions, isCompressed, repack } from './repack.js';
-import { indexTar } from './tar.js';
+import { cachedIndex } from './tar-cache.js';
 
 /** Files below the data set's top folder ("VOC2007", "101_ObjectCategories"); paths have `/` between folders. */
 export interface Tree {
@@ -76,7 +76,7 @@ const archiveTree = async (
   const folders = new Map<string, Set<string>>();
   for (const { path, inner } of archives) {
     const tar = isCompressed(path) ? await repack(path, { ...options, ...(inner && { inner }) }) : path;
-    for (const entry of (await indexTar(tar)).entries) {
+    for (const entry of (await cachedIndex(tar, options.cache)).entries) {
       const parts = entry.path.split('/');
       const at = parts.indexOf(plan.top);
       if (at < 0) continue;
