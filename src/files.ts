@@ -25,16 +25,16 @@ export const writeError = (path: string, error: unknown): VerydeepError =>
  * Makes a folder and its parents, one by one: Node's own `recursive` never returns where the system answers "no such
  * file" for a folder whose parent is there, as in /proc.
  */
-const makeFolders = async (path: string): Promise<void> => {
+const makeFolders = async (path: string, again = false): Promise<void> => {
   try {
     await mkdir(path);
   } catch (error) {
     const code = codeOf(error);
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
     const parent = dirname(path);
-    if (code !== 'ENOENT' || parent === path || (await isFolder(parent))) throw error;
-    await makeFolders(parent);
-    await makeFolders(path);
+    if (code !== 'ENOENT' || parent === path || again) throw error;
+    if (!(await isFolder(parent))) await makeFolders(parent);
+    await makeFolders(path, true); // Once more also where another task has made the parent meanwhile.
   }
 };
 
@@ -51,7 +51,7 @@ export const makeFolder = async (path: string, option = '--out'): Promise<void> 
   try {
     await makeFolders(path);
     await (await open(join(path, `.probe-${process.pid}`), 'w')).close();
-    await rm(join(path, `.probe-${process.pid}`));
+    await rm(join(path, `.probe-${process.pid}`), { force: true });
   } catch (error) {
     throw new UsageError(
       `Cannot write to the folder ${path} given for ${option}: ${REASONS[codeOf(error) ?? ''] ?? messageOf(error)}.`,

@@ -15,6 +15,17 @@ describe('files', () => {
       assert.ok((await stat(deep)).isDirectory());
     }));
 
+  it('is not disturbed by others that make the same folder or its parents at the same time', () =>
+    withFolder(async (folder) => {
+      for (let round = 0; round < 20; round++) {
+        const deep = join(folder, `${round}`, 'b', 'c');
+        await Promise.all(
+          [deep, join(deep, 'd'), deep, join(folder, `${round}`, 'b')].map((path) => makeFolder(path)),
+        );
+        assert.ok((await stat(join(deep, 'd'))).isDirectory());
+      }
+    }));
+
   it('refuses what cannot be a folder, and names it', () =>
     withFolder(async (folder) => {
       const file = join(folder, 'file');

@@ -129,17 +129,13 @@ export class Loader {
         yield { example, ...(image && { image }), ...(reason !== undefined && { reason }) };
       }
     }.bind(this);
-    try {
-      for (let i = 0; i < presentations.length; i += block) {
-        const list = start(presentations.slice(i, i + block));
-        list.catch(() => undefined); // Reported when its turn comes.
-        ahead.push(list);
-        if (ahead.length > this.#options.prefetch) yield* take();
-      }
-      while (ahead.length > 0) yield* take();
-    } finally {
-      await Promise.allSettled(ahead);
+    for (let i = 0; i < presentations.length; i += block) {
+      const list = start(presentations.slice(i, i + block));
+      list.catch(() => undefined); // Reported when its turn comes, if it does.
+      ahead.push(list);
+      if (ahead.length > this.#options.prefetch) yield* take();
     }
+    while (ahead.length > 0) yield* take();
   }
 
   /** Whether an image needs no worker: it is in memory at the one scale, or known to be unreadable. */

@@ -10,7 +10,7 @@ import { type PixelStatistics, addImage, emptySums, statisticsOf } from './pixel
 /**
  * Measures images scaled to the smallest side S (the middle of a jittered range). Unreadable images are passed over.
  *
- * @param signal stops it at the next image
+ * @param signal stops it at once, and closes the loader
  * @throws VerydeepError when no image can be read; the signal's reason when it stops
  */
 export const measurePixels = async (
@@ -27,16 +27,25 @@ export const measurePixels = async (
   }));
   const sums = emptySums();
   let [images, done] = [0, 0];
-  for await (const { image } of loader.images(presentations, low === high)) {
+  const tell = () => onProgress?.({ task: 'measure', done, total: examples.length, unit: 'images' });
+  const stop = (): void => void loader.close(); // Images that are on their way are given up.
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
     signal?.throwIfAborted();
-    done++;
-    if (image) {
-      addImage(sums, image);
-      images++;
+    tell();
+    for await (const { image } of loader.images(presentations, low === high)) {
+      signal?.throwIfAborted();
+      done++;
+      if (image) {
+        addImage(sums, image);
+        images++;
+      }
+      if (done % 64 === 0 || done === examples.length) tell();
     }
-    if (done % 64 === 0 || done === examples.length) {
-      onProgress?.({ task: 'measure', done, total: examples.length, unit: 'images' });
-    }
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
   }
   if (images === 0) throw new VerydeepError('None of the training images can be read.');
   return statisticsOf(sums, images);

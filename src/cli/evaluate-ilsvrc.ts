@@ -17,6 +17,7 @@ export interface IlsvrcFlags {
   readonly crops: number;
   readonly flip: boolean;
   readonly maxSide: number;
+  readonly precision: 'fp32' | 'int8';
   readonly threads?: number;
   readonly workers?: number;
   readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
@@ -52,9 +53,11 @@ export const runIlsvrc = async (flags: IlsvrcFlags): Promise<void> => {
       crops: flags.crops,
       flip: flags.flip,
       maxSide: flags.maxSide,
+      precision: flags.precision,
       extract: {
         engine: flags.engine,
         provider: flags.provider,
+        onNotice: (text) => notices.push(text),
         signal: interrupt.signal,
         ...(flags.threads !== undefined && { threads: flags.threads }),
         ...(flags.workers !== undefined && { workers: flags.workers }),
@@ -81,7 +84,7 @@ export const runIlsvrc = async (flags: IlsvrcFlags): Promise<void> => {
         ]);
       say(flags, textTable(['Nets', 'top-1 error, %', 'top-5 error, %'], [...rows, ...theirs]));
     }
-    for (const text of notices) process.stderr.write(`Warning: ${text}\n`);
+    for (const text of notices) process.stderr.write(`${text}\n`);
     note(flags, `The report is ${resolve(out)}/report.html`);
     reportSkipped(results.skipped);
   } catch (error) {

@@ -43,13 +43,31 @@ const argsOf = (file: string, net: string, entries: Entries): string[] => {
   });
 };
 
+const INPUT_SIZE = 224;
+
+/**
+ * `train-side` of a net whose input size is another on the command line than in the file: in proportion, so that the
+ * paper's recipe runs at any size (256 of 224 is 37 of 32).
+ */
+const inProportion = (entries: Entries, overrides: readonly string[]): Entries => {
+  const given = overrides[overrides.indexOf('--input-size') + 1];
+  const { 'input-size': own = INPUT_SIZE, 'train-side': side } = entries;
+  if (!overrides.includes('--input-size') || (typeof side !== 'string' && typeof side !== 'number'))
+    return entries;
+  const factor = Number(given) / Number(own);
+  return {
+    ...entries,
+    'train-side': String(side).replace(/\d+/g, (pixels) => String(Math.round(Number(pixels) * factor))),
+  };
+};
+
 /**
  * Reads a recipe: `nets`, a list of nets with a `name` and flags without dashes, and `defaults` for all of them.
  * `init-from` names an earlier net of the recipe, or a file.
  *
  * @param file a YAML file; one of the package's own (`paper.yaml`) if there is none of that name
  * @param out where the nets' folders are
- * @param overrides flags of the command line, which win over the file's
+ * @param overrides flags of the command line, which win over the file's; another `--input-size` scales `train-side` too
  * @throws UsageError naming file, net and key
  */
 export const readRecipe = async (
@@ -88,7 +106,8 @@ export const readRecipe = async (
       return ['--init-from', other];
     };
     try {
-      const args = [...argsOf(path, name, { ...defaults, ...flags }), ...initial(), ...overrides];
+      const entries = inProportion({ ...defaults, ...flags }, overrides);
+      const args = [...argsOf(path, name, entries), ...initial(), ...overrides];
       return { name, flags: parseFlags(args) };
     } catch (error) {
       if (error instanceof CommanderError) {
