@@ -40,6 +40,8 @@ export interface Safetensors {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** A tensor of a floating-point type as float32. @throws UsageError for a name that the file does not hold */
   read(name: string): Promise<Float32Array>;
+  /** A tensor of type F64, nothing of it rounded. @throws UsageError for another type, or a name that the file does not hold */
+  readDoubles(name: string): Promise<Float64Array>;
   /** The same in pieces of at most `elements` numbers, so that a large tensor need not be in memory. */
   chunks(name: string, elements?: number): AsyncGenerator<Float32Array>;
   close(): Promise<void>;
@@ -201,7 +203,14 @@ export const openSafetensors = async (path: string): Promise<Safetensors> => {
       }
       return result;
     };
-    return { path, metadata, tensors, read, chunks, close: () => file.close() };
+    const readDoubles = async (name: string): Promise<Float64Array> => {
+      const info = tensors.get(name);
+      if (info?.dtype !== 'F64') throw expected('type F64', `the tensor ${name} of ${path}`, info?.dtype);
+      const result = new Float64Array(product(info.shape));
+      await file.read(new Uint8Array(result.buffer), 0, info.length, info.offset);
+      return result;
+    };
+    return { path, metadata, tensors, read, readDoubles, chunks, close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;

@@ -7,8 +7,8 @@ import { openSafetensors, writeSafetensors } from '../safetensors.js';
 import type { Gram } from './gram.js';
 import type { Common, Solution, Task } from './solver/task.js';
 
-/** Rows of the Gram matrix that stand for all of it: a change of any descriptor changes its products with them. */
-const ROWS_HASHED = 64;
+/** Bytes of the Gram matrix that are hashed at a time: what threads share has to be copied first. */
+const HASHED_BYTES = 2 ** 24;
 
 /** What names a class's problem: settings, grid, labels, and the descriptors by way of their inner products. */
 const fingerprint = (descriptors: string, common: Common, task: Task): string =>
@@ -18,11 +18,11 @@ const fingerprint = (descriptors: string, common: Common, task: Task): string =>
     .update(task.labels)
     .digest('hex');
 
+/** Of the whole Gram matrix: it is all that a solution depends on. */
 const descriptorsHash = (gram: Gram): string => {
   const hash = createHash('sha256').update(String(gram.rows));
-  const every = Math.max(1, Math.floor(gram.rows / ROWS_HASHED));
-  for (let row = 0; row < gram.rows; row += every) {
-    hash.update(gram.data.slice(row * gram.rows, (row + 1) * gram.rows));
+  for (let start = 0; start < gram.data.length; start += HASHED_BYTES / 4) {
+    hash.update(gram.data.slice(start, start + HASHED_BYTES / 4));
   }
   return hash.digest('hex');
 };
@@ -57,11 +57,13 @@ export const openCheckpoint = async (
       try {
         if (file.metadata['problem'] !== fingerprint(descriptors, common, tasks[index]!)) return undefined;
         const solutions = JSON.parse(file.metadata['solutions']!) as Kept[];
-        const numbers = await file.read(name);
+        const numbers = await file.readDoubles(name);
         const length = numbers.length / solutions.length;
         return solutions.map((solution, i): Solution => ({
           ...solution,
-          [name]: numbers.slice(i * length, (i + 1) * length),
+          ...(name === 'alpha'
+            ? { alpha: numbers.slice(i * length, (i + 1) * length) }
+            : { values: Float32Array.from(numbers.subarray(i * length, (i + 1) * length)) }),
         }));
       } finally {
         await file.close();
@@ -70,7 +72,7 @@ export const openCheckpoint = async (
     async write(index, solutions) {
       const numbers = solutions.map((solution) => solution[name]!);
       const length = numbers[0]?.length ?? 0;
-      const all = new Float32Array(length * solutions.length);
+      const all = new Float64Array(length * solutions.length);
       numbers.forEach((values, i) => all.set(values, i * length));
       const kept = solutions.map(({ C, certificate, bias }): Kept => ({ C, certificate, bias }));
       await writeSafetensors(

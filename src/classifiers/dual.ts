@@ -5,10 +5,13 @@ import type { Fit } from './model.js';
 import { type PathOptions, solvePaths } from './paths.js';
 import type { Certificate, ClassLabels, FullSettings } from './problem.js';
 import type { Solution } from './solver/task.js';
-import { certify, exactWeights, products, weightsOf } from './weights.js';
+import { certify, exactValues, exactWeights, products, weightsOf } from './weights.js';
 
-/** Times that a class is taken up again where float32 rounding left its weights short of the tolerance. */
-const REFINEMENTS = 4;
+/** Times that a class is taken up again where the rounding of float32 left its weights short of the tolerance. */
+const REFINEMENTS = 8;
+
+/** Below this tolerance, decision values from float32 products do not prove a gap. */
+const FLOAT32_TOLERANCE = 1e-5;
 
 /** How the dual is solved. */
 export interface DualOptions extends PathOptions {
@@ -17,8 +20,9 @@ export interface DualOptions extends PathOptions {
 }
 
 /**
- * Trains each class with its C. Where the gap of the weights themselves (not of their float32 Gram matrix) is above the
- * tolerance, the solver goes on from decision values that were computed afresh: iterative refinement.
+ * Trains each class with its C. The gap that counts is that of the weights themselves, not of their float32 Gram matrix.
+ * Where it is above the tolerance, weights and decision values are computed again in float64, and the solver goes on
+ * from there: iterative refinement, which float32 products do not limit.
  */
 export const fitDual = async (
   descriptors: Matrix,
@@ -39,59 +43,63 @@ export const fitDual = async (
     (c, [solution]) => (solutions[c] = solution!),
   );
   const alphas = solutions.map(({ alpha }) => alpha!);
+  const updates = solutions.map(({ certificate }) => certificate.updates);
   const weights = weightsOf(descriptors, classes, alphas, gram.slots);
-  const biases = Float32Array.from(solutions, ({ bias }) => bias);
-  const certificates: Certificate[] = [];
-  const prove = (indices: readonly number[], exact: Matrix): Float32Array[] => {
-    const values = products(descriptors, exact, gram.slots);
-    return indices.map((c, at) => {
-      const column = Float32Array.from(
-        { length: gram.rows },
-        (_, i) => values.data[i * indices.length + at]!,
-      );
-      const updates = solutions[c]!.certificate.updates + (certificates[c]?.updates ?? 0);
-      const row = exact.data.subarray(at * exact.columns, (at + 1) * exact.columns);
-      certificates[c] = certify(
-        classes[c]!.labels,
-        column,
-        biases[c]!,
-        row,
-        alphas[c]!,
-        Cs[c]!,
-        settings,
-        updates,
-      );
-      return column;
-    });
+  const biases = Float64Array.from(solutions, ({ bias }) => bias);
+  const rowOfClass = (c: number): Float32Array =>
+    weights.data.subarray(c * weights.columns, (c + 1) * weights.columns);
+  const prove = (c: number, own: Float32Array | Float64Array, values: Float32Array | Float64Array) =>
+    certify(
+      classes[c]!.labels,
+      values,
+      biases[c]!,
+      own,
+      alphas[c]!,
+      Cs[c]!,
+      settings,
+      updates[c]!,
+    );
+  const all = products(descriptors, weights, gram.slots);
+  const certificates = classes.map((_, c): Certificate => {
+    const values = Float32Array.from(
+      { length: gram.rows },
+      (__, i) => all.data[i * classes.length + c]!,
+    );
+    return prove(c, rowOfClass(c), values);
+  });
+
+  /** Computes a class's weights in float64, certifies them, and gives the decision values that go with them. */
+  const refresh = (c: number): Float64Array => {
+    const exact = exactWeights(descriptors, classes[c]!.labels, alphas[c]!);
+    rowOfClass(c).set(exact);
+    const values = exactValues(descriptors, exact);
+    certificates[c] = prove(c, exact, values);
+    return values;
   };
-  let values = prove([...classes.keys()], weights);
-  let open = [...classes.keys()];
-  for (let round = 0; round < REFINEMENTS; round++) {
-    const still = open.flatMap((c, at) => (certificates[c]!.converged ? [] : [{ c, values: values[at]! }]));
-    if (still.length === 0) break;
-    open = still.map(({ c }) => c);
-    const starts = still.map(({ c, values: f }) => ({ alpha: alphas[c]!, values: f }));
+
+  let open = [...classes.keys()].filter(
+    (c) => settings.tolerance < FLOAT32_TOLERANCE || !certificates[c]!.converged,
+  );
+  let starts = new Map(open.map((c) => [c, refresh(c)]));
+  open = open.filter((c) => !certificates[c]!.converged);
+  for (let round = 0; round < REFINEMENTS && open.length > 0; round++) {
+    const current = open;
     await solvePaths(
       gram,
-      open.map((c) => classes[c]!),
-      open.map((c) => [Cs[c]!]),
+      current.map((c) => classes[c]!),
+      current.map((c) => [Cs[c]!]),
       { ...common, settings: { ...settings, tolerance: settings.tolerance / 2 } },
       options.threads === undefined ? {} : { threads: options.threads },
       (at, [solution]) => {
-        const c = open[at]!;
-        solutions[c] = solution!;
+        const c = current[at]!;
+        updates[c]! += solution!.certificate.updates;
         alphas[c] = solution!.alpha!;
         biases[c] = solution!.bias;
-        weights.data.set(exactWeights(descriptors, classes[c]!.labels, alphas[c]), c * descriptors.columns);
       },
-      starts,
+      current.map((c) => ({ alpha: alphas[c]!, values: starts.get(c)! })),
     );
-    const data = new Float32Array(open.length * descriptors.columns);
-    open.forEach((c, at) => {
-      const from = c * descriptors.columns;
-      data.set(weights.data.subarray(from, from + descriptors.columns), at * descriptors.columns);
-    });
-    values = prove(open, { rows: open.length, columns: descriptors.columns, data });
+    starts = new Map(current.map((c) => [c, refresh(c)]));
+    open = current.filter((c) => !certificates[c]!.converged);
   }
-  return { solver: 'dual', weights, biases, certificates, notes: [] };
+  return { solver: 'dual', weights, biases: Float32Array.from(biases), certificates, notes: [] };
 };

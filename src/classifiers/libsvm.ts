@@ -7,7 +7,7 @@ import { type Gram, gramOf } from './gram.js';
 import type { Fit } from './model.js';
 import type { Certificate, ClassLabels, FullSettings } from './problem.js';
 import { sideWeights } from './solver/solve.js';
-import { certify, exactWeights, products } from './weights.js';
+import { certify, exactValues, exactWeights } from './weights.js';
 
 /** Rows beyond which libsvm-js overflows its 2 GB: 16 bytes for every pair of rows. */
 export const MOST_LIBSVM_ROWS = 10_500;
@@ -83,8 +83,8 @@ const libsvmThread = () => {
 /** The bias from the free support vectors, at full precision: the mean of y - f; else the middle of its bounds. */
 const biasOf = (
   labels: Int8Array,
-  values: Float32Array,
-  alpha: Float32Array,
+  values: Float64Array,
+  alpha: Float64Array,
   upper: (y: number) => number,
 ): number => {
   let [sum, free, highest, lowest] = [0, 0, -Infinity, Infinity];
@@ -129,13 +129,14 @@ export const fitLibsvm = async (
         negative,
         tolerance: settings.tolerance,
       });
-      const alpha = new Float32Array(descriptors.rows);
+      const alpha = new Float64Array(descriptors.rows);
       rows.forEach((row, i) => (alpha[row] = Math.abs(coefficients[i]!)));
-      const weights = Float32Array.from(exactWeights(descriptors, labels, alpha));
+      const weights = exactWeights(descriptors, labels, alpha);
       data.set(weights, c * columns);
-      const { data: values } = products(descriptors, { rows: 1, columns, data: weights });
-      biases[c] = biasOf(labels, values, alpha, (y) => C * (y > 0 ? positive : negative));
-      certificates[c] = certify(labels, values, biases[c], weights, alpha, C, settings, 0);
+      const values = exactValues(descriptors, weights);
+      const bias = biasOf(labels, values, alpha, (y) => C * (y > 0 ? positive : negative));
+      biases[c] = bias;
+      certificates[c] = certify(labels, values, bias, weights, alpha, C, settings, 0);
       options.onProgress?.({ task: 'svm', done: c + 1, total: classes.length, unit: 'classes' });
     }
   } finally {

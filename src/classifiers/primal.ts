@@ -37,7 +37,7 @@ export interface PrimalOptions {
 interface State {
   readonly labels: Int8Array;
   readonly C: number;
-  readonly alpha: Float32Array;
+  readonly alpha: Float64Array;
   readonly weights: Float64Array;
   bias: number;
   updates: number;
@@ -220,7 +220,7 @@ export const fitPrimal = async (
   const states = classes.map(({ labels }, c): State => ({
     labels,
     C: Cs[c]!,
-    alpha: new Float32Array(rows),
+    alpha: new Float64Array(rows),
     weights: new Float64Array(columns),
     bias: 0,
     updates: 0,

@@ -8,7 +8,7 @@ import { sideWeights } from './solver/solve.js';
 export const weightsOf = (
   descriptors: Matrix,
   classes: readonly ClassLabels[],
-  alphas: readonly Float32Array[],
+  alphas: readonly Float64Array[],
   threads: number,
 ): Matrix => {
   const { rows } = descriptors;
@@ -20,7 +20,7 @@ export const weightsOf = (
 };
 
 /** One class's weights, summed in float64: for coefficients so large that float32 sums are too coarse. */
-export const exactWeights = (descriptors: Matrix, labels: Int8Array, alpha: Float32Array): Float64Array => {
+export const exactWeights = (descriptors: Matrix, labels: Int8Array, alpha: Float64Array): Float64Array => {
   const sum = new Float64Array(descriptors.columns);
   for (let i = 0; i < descriptors.rows; i++) {
     const a = alpha[i]! * labels[i]!;
@@ -29,6 +29,21 @@ export const exactWeights = (descriptors: Matrix, labels: Int8Array, alpha: Floa
     for (let k = 0; k < sum.length; k++) sum[k]! += a * x[k]!;
   }
   return sum;
+};
+
+/** The inner product of each row with one class's weights, without the bias, summed in float64. */
+export const exactValues = (descriptors: Matrix, weights: Float64Array): Float64Array => {
+  const { rows, columns, data } = descriptors;
+  return Float64Array.from({ length: rows }, (_, i) => {
+    let [even, odd] = [0, 0];
+    let at = i * columns;
+    let k = 0;
+    for (; k + 1 < columns; k += 2, at += 2) {
+      even += data[at]! * weights[k]!;
+      odd += data[at + 1]! * weights[k + 1]!;
+    }
+    return even + odd + (k < columns ? data[at]! * weights[k]! : 0);
+  });
 };
 
 /** Inner products [rows, classes] of descriptors and weights, without the bias. */
@@ -43,10 +58,10 @@ export const products = (descriptors: Matrix, weights: Matrix, threads?: number)
  */
 export const certify = (
   labels: Int8Array,
-  values: Float32Array,
+  values: Float32Array | Float64Array,
   bias: number,
   weights: Float32Array | Float64Array,
-  alpha: Float32Array,
+  alpha: Float64Array,
   C: number,
   settings: FullSettings,
   updates: number,

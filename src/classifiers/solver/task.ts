@@ -11,7 +11,7 @@ export interface Task {
   /** Values of C, ascending: each starts from the solution before. */
   readonly grid: readonly number[];
   /** Where the first C starts, instead of at zero: coefficients and decision values without the bias. */
-  readonly start?: { readonly alpha: Float32Array; readonly values: Float32Array };
+  readonly start?: { readonly alpha: Float64Array; readonly values: Float64Array };
 }
 
 /** What all tasks have in common. */
@@ -31,7 +31,7 @@ export interface Solution {
   /** Decision values of the rows held out, in order (`keep: 'values'`). */
   readonly values?: Float32Array;
   /** alpha of every row (`keep: 'coefficients'`). */
-  readonly alpha?: Float32Array;
+  readonly alpha?: Float64Array;
 }
 
 const heldValues = (w: Workspace, held: Uint8Array | undefined, offset: number): Float32Array => {
@@ -56,7 +56,7 @@ export const solveTask = (w: Workspace, kernels: Kernels, common: Common, task: 
       C,
       certificate,
       bias,
-      ...(keep === 'values' ? { values: heldValues(w, held, bias) } : { alpha: Float32Array.from(w.alpha) }),
+      ...(keep === 'values' ? { values: heldValues(w, held, bias) } : { alpha: Float64Array.from(w.alpha) }),
     };
   });
 };
