@@ -49,6 +49,8 @@ describe('safetensors', () => {
         deepEqual(await opened.read('z'), Float32Array.of(1, -2, 3, 4, 5, 6));
         deepEqual(await opened.read('empty'), new Float32Array(0));
         deepEqual(await opened.read('doubles'), Float32Array.of(0.1));
+        deepEqual(await opened.readDoubles('doubles'), Float64Array.of(0.1));
+        await rejects(opened.readDoubles('z'), /type F64.*tensor z/);
         deepEqual(await opened.read('lazy'), Float32Array.of(7, 8, 9));
         const pieces = [];
         for await (const piece of opened.chunks('z', 4)) pieces.push([...piece]);

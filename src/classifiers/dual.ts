@@ -49,22 +49,10 @@ export const fitDual = async (
   const rowOfClass = (c: number): Float32Array =>
     weights.data.subarray(c * weights.columns, (c + 1) * weights.columns);
   const prove = (c: number, own: Float32Array | Float64Array, values: Float32Array | Float64Array) =>
-    certify(
-      classes[c]!.labels,
-      values,
-      biases[c]!,
-      own,
-      alphas[c]!,
-      Cs[c]!,
-      settings,
-      updates[c]!,
-    );
+    certify(classes[c]!.labels, values, biases[c]!, own, alphas[c]!, Cs[c]!, settings, updates[c]!);
   const all = products(descriptors, weights, gram.slots);
   const certificates = classes.map((_, c): Certificate => {
-    const values = Float32Array.from(
-      { length: gram.rows },
-      (__, i) => all.data[i * classes.length + c]!,
-    );
+    const values = Float32Array.from({ length: gram.rows }, (__, i) => all.data[i * classes.length + c]!);
     return prove(c, rowOfClass(c), values);
   });
 

@@ -193,7 +193,7 @@ const measure = async (
     });
     const primal = norm / 2 + losses[c]!;
     const dual = linear - (norm + penalty) / 2;
-    const gap = primal > 0 ? (primal - dual) / primal : 0;
+    const gap = primal > 0 ? Math.max(0, primal - dual) / primal : 0;
     const converged = gap <= settings.tolerance;
     state.certificate = { primal, dual, gap, converged, supportVectors, updates: state.updates };
   });

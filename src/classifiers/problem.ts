@@ -42,7 +42,7 @@ export interface Certificate {
   /** The primal objective at the solution, and the dual: the optimum lies between. */
   readonly primal: number;
   readonly dual: number;
-  /** (primal - dual) / primal; never negative up to rounding. */
+  /** (primal - dual) / primal, 0 where rounding would make it negative. */
   readonly gap: number;
   /** Whether `gap` came down to the tolerance. */
   readonly converged: boolean;

@@ -85,6 +85,6 @@ export const certify = (
   }
   const primal = norm / 2 + losses;
   const dual = linear - (norm + penalty) / 2;
-  const gap = primal > 0 ? (primal - dual) / primal : 0;
+  const gap = primal > 0 ? Math.max(0, primal - dual) / primal : 0;
   return { primal, dual, gap, converged: gap <= settings.tolerance, supportVectors, updates };
 };

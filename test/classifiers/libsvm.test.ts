@@ -18,7 +18,7 @@ describe('libsvm-js', () => {
         { positive: 1, negative: 1 },
         { positive: 3, negative: 0.5 },
       ]) {
-        const options = { bias: 'unregularised', classWeights, tolerance: 1e-6 } as const;
+        const options = { bias: 'unregularised', classWeights, tolerance: 1e-8 } as const;
         const own = await trainOneVsRest(matrix, classes, C, options);
         const oracle = await trainOneVsRest(matrix, classes, C, { ...options, solver: 'libsvm' });
         assert.equal(oracle.solver, 'libsvm');
@@ -27,9 +27,8 @@ describe('libsvm-js', () => {
           const other = oracle.certificates[c]!.primal;
           assert.ok(Math.abs(primal - other) <= 1e-4 * other, `${primal} ${other}`);
         });
-        // At C = 1e-3 all of the smaller side is at its bound and any bias within an interval is optimal.
-        if (C > 1e-3)
-          assert.ok(farthest(a.data, b.data) < 1e-3 * Math.max(1, C / 30), `${farthest(a.data, b.data)}`);
+        // At C = 1e3 libsvm-js stops at an objective 6e-5 above ours; test/interop has a problem on which it does not.
+        assert.ok(farthest(a.data, b.data) < (C < 1e3 ? 1e-3 : 5e-3), `${farthest(a.data, b.data)}`);
         classes.forEach(({ labels }, c) => {
           const [p, q] = [a, b].map(({ data }) =>
             averagePrecision(
@@ -37,7 +36,7 @@ describe('libsvm-js', () => {
               labels,
             ),
           );
-          assert.deepEqual(typeof p, typeof q);
+          assert.ok(Math.abs(p! - q!) < 1e-4, `${p} ${q}`);
         });
       }
     });

@@ -107,7 +107,8 @@ const stretch = (w: Workspace, biasSquared: number): void => {
     limit = Math.min(limit, w.upper[i]! / a);
   }
   if (linear === 0) return;
-  const factor = Math.min(linear / quadratic, limit);
+  // Where w is zero, rounding can leave its square negative.
+  const factor = Math.min(quadratic > 0 ? linear / quadratic : Infinity, limit);
   for (let i = 0; i < w.n; i++) {
     w.alpha[i] = Math.min(w.alpha[i]! * factor, w.upper[i]!);
     w.f[i]! *= factor;
@@ -179,7 +180,7 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
     kernels.scan(w, bias, squared);
     const primal = w.report[REPORT.primal]!;
     const dual = w.report[REPORT.dual]!;
-    const gap = primal > 0 ? (primal - dual) / primal : 0;
+    const gap = primal > 0 ? Math.max(0, primal - dual) / primal : 0;
     const converged = gap <= settings.tolerance;
     if (converged || rounds >= MOST_ROUNDS) {
       const supportVectors = w.report[REPORT.supportVectors]!;
