@@ -44,6 +44,8 @@ export { type TrainOptions, trainOneVsRest } from './classifiers/train.js';
 export { type Metric, type SelectOptions, type Selection, refit, selectC } from './classifiers/select.js';
 export { extractFeatures, type ExtractOptions, type Extracted } from './features/extract.js';
 export { openFeatures, type FeatureStore } from './features/reader.js';
+export { type Merged, mergeFeatures } from './features/merge.js';
+export { type Verification, verifyFeatures } from './features/verify.js';
 export { describeRecipe, recipes, resolveRecipe, type Recipe, type RecipeChoice } from './features/recipe.js';
 export { datasetNames, openDataset, type OpenOptions, splitOf } from './datasets/open.js';
 export { readBoxes } from './datasets/boxes.js';
