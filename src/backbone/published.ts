@@ -13,9 +13,10 @@ export interface PublishedWeights extends Remote {
   readonly file: string;
   readonly config: Config;
   readonly input: InputNormalisation;
-  /** How images were resized for its training and test, in our words. */
+  /** How images are resized for it, where its publisher says so. */
   readonly resize: string;
   readonly from: string;
+  /** A licence only where the publisher's own package names one; else where to look. */
   readonly licence: string;
   readonly note?: string;
 }
@@ -80,9 +81,9 @@ const zooRow = (name: string, config: Config, bytes: number, sha256: string): Ro
 const families: readonly Family[] = [
   {
     from: 'Oxford (Caffe): the nets of the paper',
-    licence: 'CC BY 4.0',
+    licence: 'see https://www.robots.ox.ac.uk/~vgg/research/very_deep/',
     input: inputPresets.oxford,
-    resize: 'bilinear (Caffe, OpenCV)',
+    resize: 'not stated',
     rows: [
       {
         name: 'vgg16-oxford',
@@ -102,9 +103,9 @@ const families: readonly Family[] = [
   },
   {
     from: 'Keras applications',
-    licence: 'CC BY 4.0 (weights of Oxford)',
+    licence: 'see source (weights of Oxford)',
     input: inputPresets.oxford,
-    resize: 'bilinear (Caffe, OpenCV)',
+    resize: 'not stated',
     rows: [
       kerasRow('vgg16', 'D', '64373286793e3c8b2b4e3219cbf3544b', true),
       kerasRow('vgg16', 'D', '6d6bbae143d832006294945121d1f1fc', false),
@@ -114,7 +115,7 @@ const families: readonly Family[] = [
   },
   {
     from: 'torchvision',
-    licence: 'BSD-3-Clause',
+    licence: 'see source',
     input: inputPresets.torchvision,
     resize: 'antialiased bilinear (torchvision, Pillow)',
     rows: [
@@ -130,7 +131,7 @@ const families: readonly Family[] = [
   },
   {
     from: 'timm (weights of torchvision)',
-    licence: 'BSD-3-Clause',
+    licence: 'see source',
     input: inputPresets.torchvision,
     resize: 'antialiased bilinear (torchvision, Pillow)',
     rows: [
@@ -146,9 +147,9 @@ const families: readonly Family[] = [
   },
   {
     from: 'ONNX model zoo (trained in MXNet)',
-    licence: 'Apache-2.0',
+    licence: 'see source',
     input: inputPresets.torchvision,
-    resize: 'bilinear (MXNet)',
+    resize: 'not stated',
     rows: [
       zooRow('vgg16-7', 'D', 553_437_328, 'f20805a3ecccaa88647bbab4ad011ff2412a9838485ea844de0fcbce349820b9'),
       zooRow(
@@ -174,9 +175,9 @@ const families: readonly Family[] = [
   },
   {
     from: 'MatConvNet',
-    licence: 'CC BY 4.0 (weights of Oxford)',
+    licence: 'see source (weights of Oxford)',
     input: { order: 'rgb', scale: 1, mean: [123.68, 116.779, 103.939], std: [1, 1, 1] },
-    resize: 'bicubic (MATLAB)',
+    resize: 'not stated here; the file names its interpolation',
     rows: [
       {
         name: 'vgg16-matconvnet',
