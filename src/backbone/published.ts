@@ -131,7 +131,7 @@ const families: readonly Family[] = [
   },
   {
     from: 'timm (weights of torchvision)',
-    licence: 'see source',
+    licence: 'BSD-3-Clause',
     input: inputPresets.torchvision,
     resize: 'antialiased bilinear (torchvision, Pillow)',
     rows: [
