@@ -8,6 +8,7 @@ import { writeFileAtomically } from '../../src/files.js';
 import type { OnProgress } from '../../src/progress.js';
 import { artists } from './artists.js';
 import { verydeep } from './command.js';
+import { fineTune } from './fine-tune.js';
 import { packageVersion } from './packages.js';
 import { writePixels } from './pixels.js';
 import { renderImages } from './render.js';
@@ -32,6 +33,8 @@ export interface DemoOptions {
   readonly seed: number;
   /** Passes over the training images; fewer for a quick look. */
   readonly epochs: number;
+  /** Also fine-tunes the net on the training drawings of each split: a further row. */
+  readonly fineTune: boolean;
   readonly onProgress: OnProgress;
 }
 
@@ -51,7 +54,7 @@ const readJson = async <T>(...path: readonly string[]): Promise<T> =>
   JSON.parse(await readFile(join(...path), 'utf8')) as T;
 
 /** Folders below `out` that a run makes; what an earlier run left there is removed first, all but the images. */
-const folders = ['untrained', 'trained', 'features', 'evaluation'] as const;
+const folders = ['untrained', 'trained', 'features', 'evaluation', 'fine-tuned'] as const;
 
 /** Times stages by name; a stage that is entered again adds to its time. */
 class Stopwatch {
@@ -179,8 +182,14 @@ export const runDemo = async (options: DemoOptions): Promise<DemoResults> => {
     }
     return rows;
   };
+  const concepts = await table(protocols.concepts);
+  if (options.fineTune) {
+    const place = join(out, 'fine-tuned');
+    await mkdir(place);
+    concepts.push(await watch.time('fine-tune', () => fineTune(root, backbones.trained, seed, place)));
+  }
   const tables = {
-    rows: await table(protocols.concepts),
+    rows: concepts,
     subgroups: { rows: await table(protocols.subgroups) },
   };
   const { descriptors } = await readJson<EvaluationFile>(

@@ -54,11 +54,11 @@ export const chanceRow = (classes: number): ResultRow => ({
 const figure = ({ name, meanClassRecall, std }: ResultRow): string =>
   name === 'chance' ? meanClassRecall.toFixed(1) : `${meanClassRecall.toFixed(1)} ± ${std.toFixed(1)}`;
 
-/** Both tables side by side, as lines of text. */
+/** Both tables side by side, as lines of text; a row of concepts that subgroups lack gets a dash there. */
 export const textTable = ({ rows, subgroups }: Pick<DemoResults, 'rows' | 'subgroups'>): string => {
   const lines = [
     ['Mean class recall, %', '100 unseen concepts', '16 unseen subgroups'],
-    ...rows.map((row, i) => [row.title, figure(row), figure(subgroups.rows[i]!)]),
+    ...rows.map((row, i) => [row.title, figure(row), subgroups.rows[i] ? figure(subgroups.rows[i]) : '–']),
   ];
   const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]!.length)));
   const text = lines.map(([first, ...others]) =>

@@ -71,3 +71,9 @@ export const methods: readonly Method[] = [
     scales: scales.multiple,
   },
 ];
+
+/** Flags of `verydeep train` that fine-tune: every layer learns, the new last one ten times as fast. */
+export const fineTuningFlags = [
+  ...['--rate-factors', 'fc8=10', '--learning-rate', '0.002', '--schedule', 'cosine', '--epochs', '60'],
+  ...['--batch', '32', '--dropout', '0', '--train-side', '38'],
+] as const;

@@ -74,18 +74,18 @@ export const trainingReport = async (
               title: 'Epochs',
               body: table({
                 caption:
-                  'Errors on training images are of augmented crops with dropout; on validation images of one centred crop.',
+                  'Errors in percent: on training images of augmented crops with dropout, on validation images of one centred crop. Waiting: the share of the time in which the net waited for images.',
                 rows: history,
                 columns: [
                   { title: 'Epoch', value: (r) => r.epoch },
                   { title: 'Steps', value: (r) => r.step },
                   { title: 'Rate', value: (r) => r.learningRate.toPrecision(3), numeric: true },
                   { title: 'Loss', value: (r) => r.loss, digits: 4 },
-                  { title: 'Top-1 error, training', value: (r) => r.trainTop1Error, digits: 2 },
-                  { title: 'Top-1 error, validation', value: (r) => r.validationTop1Error ?? '–', digits: 2 },
-                  { title: 'Top-5 error, validation', value: (r) => r.validationTop5Error ?? '–', digits: 2 },
+                  { title: 'Top-1, training', value: (r) => r.trainTop1Error, digits: 2 },
+                  { title: 'Top-1, validation', value: (r) => r.validationTop1Error ?? '–', digits: 2 },
+                  { title: 'Top-5, validation', value: (r) => r.validationTop5Error ?? '–', digits: 2 },
                   { title: 'Images/s', value: (r) => r.imagesPerSecond, digits: 0 },
-                  { title: 'Waiting for images, %', value: (r) => 100 * r.waiting, digits: 1 },
+                  { title: 'Waiting, %', value: (r) => 100 * r.waiting, digits: 1 },
                 ],
               }),
             },

@@ -18,7 +18,11 @@ describe('benchmarks/demo results', () => {
   it('prints both tables side by side', () => {
     assert.deepEqual(
       textTable({
-        rows: [chanceRow(100), row('trained', 'trained net', 31.26, 1.04)],
+        rows: [
+          chanceRow(100),
+          row('trained', 'trained net', 31.26, 1.04),
+          row('fine-tuned', 'fine-tuned', 20, 1),
+        ],
         subgroups: { rows: [chanceRow(16), row('trained', 'trained net', 24, 0)] },
       }).split('\n'),
       [
@@ -26,6 +30,7 @@ describe('benchmarks/demo results', () => {
         '----------------------------------------------------------------',
         'chance                                 1.0                   6.3',
         'trained net                     31.3 ± 1.0            24.0 ± 0.0',
+        'fine-tuned                      20.0 ± 1.0                     –',
       ],
     );
   });
