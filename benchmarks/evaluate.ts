@@ -11,7 +11,7 @@ import { drawSplit, evaluateSplits } from './caltech-protocol.js';
 import { type Duplicate, duplicatesOf, refuseSharedIds } from './contamination.js';
 import { type Descriptors, describedOf } from './descriptors.js';
 import { inPart } from './fit.js';
-import { evaluateOfficial, missingSplits } from './official-protocol.js';
+import { evaluateOfficial, missingSplits, refuseEmptyClasses } from './official-protocol.js';
 import { atClassLevel, groupAt } from './levels.js';
 import type { SplitOutcome } from './outcome.js';
 
@@ -160,7 +160,9 @@ export const itemsFor = (benchmark: Benchmark, dataset: Dataset, options: SplitC
         'Add the archives or lists that hold them; `verydeep datasets check` names what is missing.',
     );
   }
-  const names = runsOf(protocol, dataset).flatMap(({ train, test }) => [train, test]);
+  const runs = runsOf(protocol, dataset);
+  runs.forEach((run) => refuseEmptyClasses(dataset, run));
+  const names = runs.flatMap(({ train, test }) => [train, test]);
   return allItems({
     ...dataset,
     splits: Object.fromEntries(names.map((name) => [name, dataset.splits[name]!])),

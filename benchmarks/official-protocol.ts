@@ -47,17 +47,35 @@ export const missingSplits = (
   );
 };
 
+/** Refuses a part of a split that lacks a class, naming the lists that give it no image. */
 const refuseWithoutPositives = (
-  classes: readonly string[],
-  labels: readonly Int8Array[],
+  { classes, root }: Pick<Dataset, 'classes' | 'root'>,
+  items: readonly Item[],
   split: string,
 ): void => {
-  const empty = classes.filter((_, c) => !labels[c]!.includes(1));
+  const there = new Set(items.flatMap(({ labels }) => labels));
+  const empty = classes.filter((name) => !there.has(name));
   if (empty.length === 0) return;
+  const lists = empty.slice(0, 3).map((name) => `${name}_${split}.txt`);
   throw new UsageError(
-    `Expected images of every class in the split ${split} but there is none of ${empty.join(', ')}: ` +
-      'their average precision is not defined. Check the lists of images of the data set.',
+    `Expected images of every class in the split ${split} of ${root} but there is none of ${empty.join(', ')}, which has ` +
+      `no SVM and no average precision. Check ${lists.join(', ')}${empty.length > 3 ? ', …' : ''} in its ImageSets.`,
   );
+};
+
+/**
+ * Refuses what would fail after hours of extraction: a class without images to train on, to choose C with, or to test on.
+ *
+ * @throws UsageError naming the classes, the split and their lists
+ */
+export const refuseEmptyClasses = (
+  dataset: Pick<Dataset, 'classes' | 'root' | 'splits'>,
+  { train, test, choose, scored }: OfficialRun,
+): void => {
+  refuseWithoutPositives(dataset, dataset.splits[train]!, train);
+  if (scored) refuseWithoutPositives(dataset, dataset.splits[test]!, test);
+  if ('validate' in choose)
+    refuseWithoutPositives(dataset, dataset.splits[choose.validate]!, choose.validate);
 };
 
 const heldOut = (dataset: Dataset, run: OfficialRun, train: readonly Item[], seed: number): Set<string> => {
@@ -109,7 +127,7 @@ export const evaluateOfficial = async (
   const test = dataset.splits[run.test]!;
   const train = dataset.splits[run.train]!.filter(({ id }) => descriptors.has(id));
   const labels = labelsOf(classes, test).map((own) => own.labels);
-  if (run.scored) refuseWithoutPositives(classes, labels, run.test);
+  refuseEmptyClasses(dataset, run);
   const fitted = await fitOf(protocol, dataset, run, descriptors, classes, train, options);
   const scores = await scoresOf(descriptors, fitted.model, test);
   const count = (items: readonly Item[], name: string): number =>

@@ -99,7 +99,7 @@ describe('official splits', () => {
     const test = dataset.splits['test']!.filter(({ labels }) => !labels.includes('dog'));
     await assert.rejects(
       evaluateRows({ ...dataset, splits: { ...dataset.splits, test } }, rows),
-      /split test but there is none of dog/,
+      /split test of \/voc but there is none of dog/,
     );
   });
 
