@@ -52,10 +52,16 @@ const main = async (): Promise<void> => {
     .argument('<name>', `one of ${names.join(', ')}`)
     .option('--json', 'print one JSON document on standard output')
     .option('--quick', 'fewer repetitions and smaller cases, to see that it works')
+    .option('--size <name>', 'svm: only voc, caltech101, caltech256 or growth')
     .option('--threads <n>', 'threads that compute', String(availableParallelism()))
     .parse();
   const [name] = program.args as [string];
-  const { json, quick, threads } = program.opts<{ json?: boolean; quick?: boolean; threads: string }>();
+  const { json, quick, threads, size } = program.opts<{
+    json?: boolean;
+    quick?: boolean;
+    threads: string;
+    size?: string;
+  }>();
   if (!names.includes(name) || !existsSync(join(folder, `${name}.js`)))
     throw expected(names.join(' or '), 'the name of the benchmark', name);
   if (!(Number(threads) >= 1)) throw expected('a whole number of at least 1', '--threads', threads);
@@ -64,6 +70,7 @@ const main = async (): Promise<void> => {
   const { rows, facts = {} } = await run({
     threads: Number(threads),
     quick: quick ?? false,
+    ...(size === undefined ? {} : { size }),
     onNote: (text) => process.stderr.write(`${text}\n`),
   });
   const report: SpeedReport = { machine: { ...machine, ...facts }, rows };

@@ -49,6 +49,8 @@ export interface SpeedOptions {
   readonly threads: number;
   /** Fewer repetitions and smaller cases, to see that the benchmark works. */
   readonly quick: boolean;
+  /** One case of a benchmark that has several, by name. */
+  readonly size?: string;
   /** Tells what is being measured. */
   readonly onNote: (text: string) => void;
 }

@@ -1,0 +1,197 @@
+// The peers of the SVM benchmark: LIBLINEAR's C library, scikit-learn, libsvm-js; each at its loosest tolerance that is good enough.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Gram } from '../../../src/classifiers/gram.js';
+import type { Matrix } from '../../../src/matrix.js';
+import { askPython } from '../python.js';
+
+/** Tolerances that are tried, the loosest first. */
+export const tolerances = [1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4] as const;
+
+/** A primal objective is good enough within this of the best known one. */
+export const QUALITY = 1e-3;
+
+/** One binary problem, with the best primal objective that is known. */
+export interface Problem {
+  readonly labels: Int8Array;
+  readonly C: number;
+  readonly best: number;
+}
+
+/** The milliseconds of a problem's training at its tolerance; tolerance null where none was good enough. */
+export interface Timing {
+  readonly milliseconds: number;
+  readonly tolerance: number | null;
+}
+
+const program = `
+import ctypes as c, json, sys, time, warnings
+import numpy as np
+q = json.load(sys.stdin)
+X = np.fromfile(q['file'], np.float32).reshape(q['rows'], q['columns']).astype(np.float64)
+n, d = X.shape
+
+def primal(w, b, y, C):
+    return (w @ w + b * b) / 2 + C * np.maximum(0, 1 - y * (X @ w + b)).sum()
+
+def liblinear():
+    lib = c.CDLL('liblinear.so.4')
+    class Problem(c.Structure):
+        _fields_ = [('l', c.c_int), ('n', c.c_int), ('y', c.c_void_p), ('x', c.c_void_p), ('bias', c.c_double)]
+    class Parameter(c.Structure):
+        _fields_ = [('solver', c.c_int), ('eps', c.c_double), ('C', c.c_double), ('weights', c.c_int), ('label', c.c_void_p),
+                    ('weight', c.c_void_p), ('p', c.c_double), ('start', c.c_void_p)]
+    class Model(c.Structure):
+        _fields_ = [('parameter', Parameter), ('classes', c.c_int), ('features', c.c_int), ('w', c.POINTER(c.c_double)),
+                    ('label', c.POINTER(c.c_int)), ('bias', c.c_double)]
+    lib.train.restype = c.POINTER(Model)
+    quiet = c.CFUNCTYPE(None, c.c_char_p)(lambda text: None)
+    lib.set_print_string_function(quiet)
+    node = np.dtype([('index', np.int32), ('value', np.float64)], align=True)
+    rows = []
+    for x in X:
+        at = np.flatnonzero(x)
+        row = np.zeros(len(at) + 2, node)
+        row['index'][:-2], row['value'][:-2] = at + 1, x[at]
+        row['index'][-2], row['value'][-2] = d + 1, 1
+        row['index'][-1] = -1
+        rows.append(row)
+    pointers = np.array([row.ctypes.data for row in rows], np.uint64)
+    def fit(y, C, tolerance):
+        target = y.astype(np.float64)
+        problem = Problem(n, d + 1, target.ctypes.data, pointers.ctypes.data, 1.0)
+        parameter = Parameter(3, tolerance, C, 0, None, None, 0.1, None)
+        start = time.perf_counter()
+        model = lib.train(c.byref(problem), c.byref(parameter))
+        seconds = time.perf_counter() - start
+        w = np.ctypeslib.as_array(model.contents.w, (d + 1,)) * model.contents.label[0]
+        result = seconds, w[:-1].copy(), w[-1]
+        lib.free_and_destroy_model(c.byref(model))
+        return result
+    return fit, 'LIBLINEAR ' + '.'.join(str(c.c_int.in_dll(lib, 'liblinear_version').value)) + " (C library), -s 3 -B 1"
+
+def sklearn():
+    import sklearn
+    from sklearn.svm import LinearSVC
+    warnings.simplefilter('ignore')
+    def fit(y, C, tolerance):
+        model = LinearSVC(loss='hinge', C=C, tol=tolerance, max_iter=100_000, random_state=0)
+        start = time.perf_counter()
+        model.fit(X, y)
+        return time.perf_counter() - start, model.coef_[0], model.intercept_[0]
+    return fit, 'scikit-learn ' + sklearn.__version__ + ", LinearSVC(loss='hinge')"
+
+fit, name = {'liblinear': liblinear, 'sklearn': sklearn}[q['peer']]()
+timings = []
+for p in q['problems']:
+    y = np.array(p['labels'], np.int64)
+    for tolerance in q['tolerances']:
+        seconds, w, b = fit(y, p['C'], tolerance)
+        good = primal(w, b, y, p['C']) <= p['best'] * (1 + q['quality'])
+        if good: break
+    timings.append({'milliseconds': 1000 * seconds, 'tolerance': tolerance if good else None})
+    print(name, 'C', p['C'], timings[-1], file=sys.stderr)
+print(json.dumps({'name': name, 'timings': timings}))
+`;
+
+/** What a peer did with the problems; a text that says why where it is missing. */
+export type PeerTimings = { readonly name: string; readonly timings: readonly Timing[] } | string;
+
+/** LIBLINEAR's library by way of ctypes, or scikit-learn. Only the training itself is timed; one thread. */
+export const pythonPeer = async (
+  peer: 'liblinear' | 'sklearn',
+  matrix: Matrix,
+  problems: readonly Problem[],
+): Promise<PeerTimings> => {
+  const folder = await mkdtemp(join(tmpdir(), 'verydeep-bench-'));
+  try {
+    const file = join(folder, 'descriptors.f32');
+    await writeFile(file, matrix.data);
+    return await askPython<Exclude<PeerTimings, string>>(
+      ['scikit-learn', 'numpy'],
+      program,
+      {
+        peer,
+        file,
+        rows: matrix.rows,
+        columns: matrix.columns,
+        tolerances,
+        quality: QUALITY,
+        problems: problems.map((problem) => ({ ...problem, labels: Array.from(problem.labels) })),
+      },
+      { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+interface Svm {
+  train(samples: readonly Float64Array[], labels: readonly number[]): void;
+  serializeModel(): string;
+  free(): void;
+}
+type SvmClass = new (options: object) => Svm;
+
+/** The lowest primal objective over the bias, for decision values without it: the minimum lies at a kink. */
+const primalOf = ({ labels, C }: Problem, signed: Float64Array, values: Float64Array): number => {
+  let norm = 0;
+  signed.forEach((a, i) => (norm += a * values[i]!));
+  const lossAt = (b: number): number => {
+    let sum = 0;
+    labels.forEach((y, i) => (sum += Math.max(0, 1 - y * (values[i]! + b))));
+    return sum;
+  };
+  let [low, high] = [-1e3, 1e3];
+  for (let step = 0; step < 100; step++) {
+    const [a, b] = [low + (high - low) / 3, high - (high - low) / 3];
+    if (lossAt(a) < lossAt(b)) high = b;
+    else low = a;
+  }
+  return norm / 2 + C * lossAt((low + high) / 2);
+};
+
+/** libsvm-js on the precomputed kernel: `train` is timed, which copies the kernel into its memory; making it is not. */
+export const libsvmPeer = async (gram: Gram, problems: readonly Problem[]): Promise<PeerTimings> => {
+  const Svm = await (createRequire(import.meta.url)('libsvm-js') as Promise<SvmClass>);
+  const { rows, data } = gram;
+  const samples = Array.from({ length: rows }, (_, i) => {
+    const sample = new Float64Array(rows + 1);
+    sample[0] = i + 1;
+    sample.set(data.subarray(i * rows, (i + 1) * rows), 1);
+    return sample;
+  });
+  const timings = problems.map((problem): Timing => {
+    let milliseconds = 0;
+    for (const tolerance of tolerances) {
+      const svm = new Svm({
+        type: '0',
+        kernel: '4',
+        cost: problem.C,
+        tolerance,
+        quiet: true,
+        cacheSize: 500,
+      });
+      const start = performance.now();
+      svm.train(samples, [...problem.labels]);
+      milliseconds = performance.now() - start;
+      const model = svm.serializeModel();
+      svm.free();
+      const [head = '', vectors = ''] = model.split(/^SV$/m);
+      const sign = Number(/^label (\S+)/m.exec(head)?.[1]) > 0 ? 1 : -1;
+      const signed = new Float64Array(rows);
+      for (const [, value, serial] of vectors.matchAll(/^(\S+) 0:(\d+)/gm))
+        signed[Number(serial) - 1] = sign * Number(value);
+      const values = new Float64Array(rows);
+      signed.forEach((a, i) => {
+        if (a !== 0) for (let j = 0; j < rows; j++) values[j]! += a * data[i * rows + j]!;
+      });
+      if (primalOf(problem, signed, values) <= problem.best * (1 + QUALITY))
+        return { milliseconds, tolerance };
+    }
+    return { milliseconds, tolerance: null };
+  });
+  return { name: 'libsvm-js 0.2.1, C-SVC, precomputed kernel', timings };
+};
