@@ -100,7 +100,8 @@ export const scoresOf = async (
   const described = items.flatMap((item, row) => (descriptors.has(item.id) ? [{ item, row }] : []));
   for (let start = 0; start < described.length; start += CHUNK) {
     const chunk = described.slice(start, start + CHUNK);
-    const values = await decisionValues(model, await descriptors.read(chunk.map(({ item }) => item)));
+    const rows = await descriptors.read(chunk.map(({ item }) => item));
+    const values = await decisionValues(model, rows, descriptors.hash);
     chunk.forEach(({ row }, i) =>
       data.set(values.data.subarray(i * columns, (i + 1) * columns), row * columns),
     );

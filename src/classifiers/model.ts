@@ -38,12 +38,26 @@ export interface LinearModel extends Fit {
   readonly sigmoids?: readonly Sigmoid[];
 }
 
-/** Decision values [rows, classes] = descriptors · weightsᵀ + bias; throws UsageError on another number of columns. */
+/**
+ * Decision values [rows, classes] = descriptors · weightsᵀ + bias.
+ *
+ * @param recipe the hash of the descriptors' recipe, where it is known
+ * @throws UsageError on another number of columns, or descriptors of another recipe than the model's
+ */
 export const decisionValues = async (
-  model: Pick<Fit, 'weights' | 'biases'>,
+  model: Pick<Fit, 'weights' | 'biases'> & Pick<LinearModel, 'recipe'>,
   descriptors: Matrix,
+  recipe?: string,
 ): Promise<Matrix> => {
   const { weights, biases } = model;
+  if (recipe !== undefined && model.recipe !== undefined && recipe !== model.recipe) {
+    throw expected(
+      `descriptors of the recipe ${model.recipe}, which the model was trained on`,
+      'the model',
+      recipe,
+      'Extract them with the same recipe and weights.',
+    );
+  }
   if (descriptors.columns !== weights.columns) {
     throw expected(`descriptors of ${weights.columns} numbers`, 'the model', descriptors.columns);
   }

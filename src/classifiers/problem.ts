@@ -95,11 +95,16 @@ export const checkMatrix = (matrix: Matrix, where = 'the descriptors'): void => 
   if (data.length !== rows * columns) {
     throw expected(`${rows * columns} numbers (${rows} x ${columns})`, where, data.length);
   }
+  checkFinite(matrix, where);
+};
+
+/** Refuses numbers that are not finite, naming the row; `first` is what the matrix's first row is called. */
+export const checkFinite = ({ columns, data }: Matrix, where = 'the descriptors', first = 0): void => {
   for (let i = 0; i < data.length; i++) {
     if (!Number.isFinite(data[i])) {
       throw expected(
         'finite numbers',
-        `${where}, row ${Math.floor(i / columns)}, column ${i % columns}`,
+        `${where}, row ${first + Math.floor(i / columns)}, column ${i % columns}`,
         data[i],
         'Extract this image again, or leave it out.',
       );

@@ -1,5 +1,6 @@
 // Descriptors that need not be in memory: rows that come in batches, again and again.
 import type { Matrix } from '../matrix.js';
+import { checkFinite } from './problem.js';
 
 /** Rows on disk, as a feature store gives them. */
 export interface RowSource {
@@ -15,20 +16,25 @@ export type Descriptors = Matrix | RowSource;
 /** Whether the rows are in memory already. */
 export const isMatrix = (descriptors: Descriptors): descriptors is Matrix => 'data' in descriptors;
 
-/** All rows in memory. */
+/** All rows in memory. @throws UsageError naming a row on disk with a number that is not finite */
 export const readAll = async (descriptors: Descriptors): Promise<Matrix> => {
   if (isMatrix(descriptors)) return descriptors;
   const { rows, columns } = descriptors;
   const data = new Float32Array(rows * columns);
   let row = 0;
   for await (const { matrix: batch } of descriptors.batches()) {
+    checkFinite(batch, 'the descriptors', row);
     data.set(batch.data, row * columns);
     row += batch.rows;
   }
   return { rows, columns, data };
 };
 
-/** The rows in blocks of exactly `size` (the last may be smaller): `start` is the block's first row. */
+/**
+ * The rows in blocks of exactly `size` (the last may be smaller): `start` is the block's first row.
+ *
+ * @throws UsageError naming a row on disk with a number that is not finite
+ */
 export async function* blocksOf(
   descriptors: Descriptors,
   size: number,
@@ -45,6 +51,7 @@ export async function* blocksOf(
   let held = new Float32Array(Math.min(size, rows) * columns);
   let [start, filled] = [0, 0];
   for await (const { matrix: batch } of descriptors.batches()) {
+    checkFinite(batch, 'the descriptors', start + filled);
     for (let row = 0; row < batch.rows;) {
       const take = Math.min(batch.rows - row, size - filled);
       held.set(batch.data.subarray(row * columns, (row + take) * columns), filled * columns);

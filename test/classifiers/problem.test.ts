@@ -103,6 +103,29 @@ describe('bad input of the SVMs', () => {
     );
   });
 
+  it('is refused where descriptors of another recipe meet a model', async () => {
+    const model = await trainOneVsRest(matrix, classes, 1, { recipe: 'a1' });
+    await refused(decisionValues(model, matrix, 'b2'), /recipe a1.*received "b2"/);
+    assert.deepEqual(await decisionValues(model, matrix, 'a1'), await decisionValues(model, matrix));
+  });
+
+  it('is refused in rows that come from disk, by the number of the row, by every solver', async () => {
+    const spoiled = change(13, NaN);
+    const source = {
+      rows: 20,
+      columns: 4,
+      async *batches() {
+        for (let row = 0; row < 20; row += 6) {
+          await Promise.resolve();
+          const end = Math.min(20, row + 6);
+          yield { matrix: { rows: end - row, columns: 4, data: spoiled.data.slice(row * 4, end * 4) } };
+        }
+      },
+    };
+    for (const solver of ['dual', 'primal', 'libsvm'] as const)
+      await refused(trainOneVsRest(source, classes, 1, { solver }), /row 13, column 2.*NaN/);
+  });
+
   it('has its memory checked before anything is allocated', () => {
     const rows = 40_000;
     assert.match(whyNotDual(rows, { memory: 2 ** 40 })!, /4.0 GiB that WebAssembly can address/);
