@@ -99,7 +99,7 @@ describe("benchmarks' reports in Chromium", function () {
           assert.ok((await tab.locator('img').count()) >= images, name);
           for (const scheme of ['light', 'dark'] as const) {
             await tab.emulateMedia({ colorScheme: scheme });
-            const contrasts = (await tab.evaluate(CONTRAST)) as number[];
+            const contrasts = await tab.evaluate<number[]>(CONTRAST);
             assert.ok(contrasts.length > 100);
             // Figures inside the cells of a heat map stand on the cell, not on the page.
             const least = contrasts.sort((a, b) => a - b)[name === 'caltech101' ? 12 : 0]!;
@@ -131,7 +131,7 @@ describe("benchmarks' reports in Chromium", function () {
           assert.ok((await tab.pdf({ format: 'A4' })).length > 20_000);
           // The checks do find faults: a caption and a text taken away.
           await tab.evaluate("document.querySelector('caption').remove(); document.images[0].alt = ''");
-          assert.equal(((await tab.evaluate(FAULTS)) as string[]).length, 2);
+          assert.equal((await tab.evaluate<string[]>(FAULTS)).length, 2);
           assert.deepEqual(problems, [], name);
           await tab.close();
         }
