@@ -1,21 +1,13 @@
 // PASCAL VOC 2012 action classification: ten actions of persons in boxes, with "other" as distractors (table 12).
 import type { Benchmark } from './benchmark.js';
+import { VAL_NOTE, voc2012Splits } from './voc2012-splits.js';
 
 export const voc2012Action: Benchmark = {
   name: 'voc2012-action',
   title: 'PASCAL VOC 2012 action classification',
   dataset: 'voc2012-action',
   recipe: { name: 'action' },
-  protocol: {
-    kind: 'official splits',
-    runs: [
-      { train: 'train', test: 'val', choose: { share: 0.2 }, scored: true },
-      { train: 'trainval', test: 'test', choose: { validate: 'val' }, scored: false },
-    ],
-    form: 'all-points',
-    both: false,
-    server: { folder: 'results/VOC2012/Action', competition: 'comp10_action' },
-  },
+  protocol: voc2012Splits({ folder: 'results/VOC2012/Action', competition: 'comp10_action' }),
   metric: 'mAP',
   published: [
     { method: 'Oquab et al.', mean: 70.2, note: 'pre-trained on 1,512 classes' },
@@ -25,7 +17,7 @@ export const voc2012Action: Benchmark = {
     { method: 'VGG D & E', mean: 84.0, note: 'image and box' },
   ],
   notes: [
-    'Published figures are for the test images, whose labels only the evaluation server has. Ours are for val, trained on train: not the same images.',
+    VAL_NOTE,
     'Persons labelled "other" are negatives of every action and have no classifier of their own.',
     'By default the descriptor of the whole image and that of the person’s box are stacked; --region image leaves the box out.',
   ],

@@ -1,21 +1,13 @@
 // PASCAL VOC 2012 classification: train → val scored here, trainval → test as result files for the server (table 11).
 import type { Benchmark } from './benchmark.js';
+import { VAL_NOTE, voc2012Splits } from './voc2012-splits.js';
 
 export const voc2012: Benchmark = {
   name: 'voc2012',
   title: 'PASCAL VOC 2012 classification',
   dataset: 'voc2012',
   recipe: { name: 'voc' },
-  protocol: {
-    kind: 'official splits',
-    runs: [
-      { train: 'train', test: 'val', choose: { share: 0.2 }, scored: true },
-      { train: 'trainval', test: 'test', choose: { validate: 'val' }, scored: false },
-    ],
-    form: 'all-points',
-    both: false,
-    server: { folder: 'results/VOC2012/Main', competition: 'comp2_cls' },
-  },
+  protocol: voc2012Splits({ folder: 'results/VOC2012/Main', competition: 'comp2_cls' }),
   metric: 'mAP',
   published: [
     { method: 'Zeiler & Fergus', mean: 79.0 },
@@ -27,7 +19,7 @@ export const voc2012: Benchmark = {
     { method: 'VGG D & E', mean: 89.3 },
   ],
   notes: [
-    'Published figures are for the test images, whose labels only the evaluation server has. Ours are for val, trained on train: not the same images.',
+    VAL_NOTE,
     'C was chosen on a fifth of the training images for the figure on val, and by train → val for the result files.',
     'Images with only difficult objects of a class are on neither side, in training and in testing.',
   ],
