@@ -1,5 +1,4 @@
 // A benchmark from start to end: images or descriptors, splits, SVMs, figures.
-import type { TrainOptions } from '../src/classifiers/train.js';
 import type { Dataset, Item } from '../src/datasets/dataset.js';
 import type { OpenOptions } from '../src/datasets/open.js';
 import { openDataset } from '../src/datasets/open.js';
@@ -10,6 +9,7 @@ import type { Benchmark, OfficialRun, OfficialSplits, RandomSplits } from './ben
 import { drawSplit, evaluateSplits } from './caltech-protocol.js';
 import { type Duplicate, duplicatesOf, refuseSharedIds } from './contamination.js';
 import { type Descriptors, describedOf } from './descriptors.js';
+import type { FitOptions } from './fit.js';
 import { inPart } from './fit.js';
 import { evaluateOfficial, missingSplits, refuseEmptyClasses } from './official-protocol.js';
 import { atClassLevel, groupAt } from './levels.js';
@@ -27,7 +27,7 @@ export interface SplitChoice {
 
 /** What a benchmark is run on and how. What is missing is as the benchmark says. */
 export interface EvaluateOptions extends SplitChoice {
-  readonly svm?: TrainOptions & { readonly grid?: readonly number[]; readonly C?: number };
+  readonly svm?: FitOptions;
   readonly bootstrap?: BootstrapOptions;
   readonly onProgress?: OnProgress;
 }

@@ -6,6 +6,7 @@ import type { ClassLabels } from '../src/classifiers/problem.js';
 import type { LinearModel } from '../src/classifiers/model.js';
 import { decisionValues } from '../src/classifiers/model.js';
 import { oneVsRest } from '../src/classifiers/problem.js';
+import { calibrate } from '../src/classifiers/platt.js';
 import type { Metric, Selection } from '../src/classifiers/select.js';
 import { selectC } from '../src/classifiers/select.js';
 import type { TrainOptions } from '../src/classifiers/train.js';
@@ -22,6 +23,12 @@ export interface FitOptions extends TrainOptions {
   readonly grid?: readonly number[];
   /** A C given beforehand: nothing is chosen. */
   readonly C?: number;
+  /** One C for all classes by the mean metric (default), or one a class by its own. */
+  readonly choose?: 'shared' | 'per-class';
+  /** Choose C by so many stratified folds of the training images, instead of by the images that the protocol holds out. */
+  readonly folds?: number;
+  /** Fit Platt's sigmoids on held-out folds, for probabilities in `predict`. */
+  readonly calibrated?: boolean;
 }
 
 /** The options of one part of a run (a split, a fold): its solved classes are kept in a folder of their own. */
@@ -66,25 +73,30 @@ export const fit = async (
   train: readonly Item[],
   held: ReadonlySet<string>,
   metric: Metric,
-  { grid, C, ...options }: FitOptions,
+  { grid, C, choose = 'shared', folds, calibrated = false, ...options }: FitOptions,
 ): Promise<Fitted> => {
   const matrix = await descriptors.read(train);
   const labels = labelsOf(classes, train);
   const gram = gramFor(matrix, options);
   const settings = { ...options, recipe: descriptors.hash, ...(gram ? { gram } : {}) };
-  if (C !== undefined) return { model: await trainOneVsRest(matrix, labels, C, settings) };
+  const finish = async (chosen: number | readonly number[]): Promise<LinearModel> => {
+    const model = await trainOneVsRest(matrix, labels, chosen, settings);
+    return calibrated ? calibrate(model, matrix, labels, inPart(settings, 'calibration')) : model;
+  };
+  if (C !== undefined) return { model: await finish(C) };
   const validation = train.flatMap(({ id }, row) => (held.has(id) ? [row] : []));
-  if (validation.length === 0) {
+  if (folds === undefined && validation.length === 0) {
     throw new UsageError(
       'No training image is left to validate C with. Give at least two training images a class, or give C itself with --c.',
     );
   }
   const selection = await selectC(matrix, labels, metric, {
     ...settings,
-    validation,
+    ...(folds === undefined ? { validation } : { folds }),
+    choose,
     ...(grid ? { grid, widen: false } : {}),
   });
-  return { model: await trainOneVsRest(matrix, labels, selection.C, settings), selection };
+  return { model: await finish(selection.C), selection };
 };
 
 const CHUNK = 1024;

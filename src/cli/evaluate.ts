@@ -36,6 +36,10 @@ interface Options {
   readonly workers?: number;
   readonly c?: number;
   readonly cGrid?: number[];
+  readonly cPerClass?: boolean;
+  readonly cFolds?: number;
+  readonly bias?: 'augmented' | 'unregularised';
+  readonly calibrate?: boolean;
   readonly solver: 'auto' | 'dual' | 'primal' | 'libsvm';
   readonly seed: number;
   readonly saveModels?: boolean;
@@ -92,6 +96,17 @@ const run = async (name: string, options: Options & IlsvrcFlags): Promise<void> 
   const benchmark = benchmarkNamed(name, options.protocol);
   const { out } = options;
   if (out === undefined) throw expected('a folder', '--out', undefined, 'The results are written there.');
+  if (
+    options.protocol === 'vissl' &&
+    (options.cPerClass || options.cFolds !== undefined || options.calibrate)
+  ) {
+    throw expected(
+      'the protocol paper',
+      '--c-per-class, --c-folds and --calibrate',
+      'vissl',
+      "VISSL's protocol chooses one C a class by three folds.",
+    );
+  }
   await refuseUsedFolder(out, options.resume);
   const { runBenchmark } = await import('../../benchmarks/run.js');
   const { InterruptedError } = await import('../features/extract.js');
@@ -127,6 +142,8 @@ const run = async (name: string, options: Options & IlsvrcFlags): Promise<void> 
       svm: {
         solver: options.solver,
         ...given({ threads: options.threads, loss: options.loss, C: options.c, grid: options.cGrid }),
+        ...given({ bias: options.bias, folds: options.cFolds, calibrated: options.calibrate }),
+        ...(options.cPerClass ? { choose: 'per-class' as const } : {}),
       },
       seed: options.seed,
       saveModels: options.saveModels ?? false,
@@ -247,6 +264,24 @@ export const command = (): Command =>
       ),
     )
     .addOption(new Option('--loss <name>', 'loss of the SVMs').choices(['hinge', 'squared-hinge'] as const))
+    .addOption(
+      new Option('--c-per-class', 'choose a C for each class by its own figure; one for all by default'),
+    )
+    .addOption(
+      new Option(
+        '--c-folds <n>',
+        'choose C by n folds of the training images instead of one held-out part',
+      ).argParser((text: string) => integer(text, '--c-folds', 2)),
+    )
+    .addOption(
+      new Option('--bias <kind>', 'bias of the SVMs').choices(['augmented', 'unregularised'] as const),
+    )
+    .addOption(
+      new Option(
+        '--calibrate',
+        'fit probabilities on held-out folds, for `verydeep predict`; with --save-models',
+      ),
+    )
     .addOption(shared.solver())
     .addOption(
       new Option('--resamples <n>', 'draws of the bootstrap intervals (default: 1000)').argParser(

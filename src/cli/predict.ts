@@ -72,15 +72,21 @@ const csvOf = async (prediction: Prediction): Promise<string> => {
 
 const show = async (prediction: Prediction, options: Options): Promise<void> => {
   const { photos, model, skipped } = prediction;
+  const { probabilities } = await import('../classifiers/platt.js');
+  const probable = probabilities(model, prediction.scores);
   if (options.csv !== undefined) await writeFileAtomically(options.csv, await csvOf(prediction));
   if (options.json) {
     sayJson({
       model: options.model,
       classes: model.classes,
+      calibrated: probable !== undefined,
       images: photos.map((photo, row) => ({
         ...columnsOf(photo),
         class: ranked(prediction, row)[0]!.name,
         scores: Object.fromEntries(ranked(prediction, row).map(({ name, score }) => [name, score])),
+        ...(probable && {
+          probabilities: Object.fromEntries(model.classes.map((name, c) => [name, rowOf(probable, row)[c]!])),
+        }),
       })),
       skipped,
     });
@@ -88,12 +94,19 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
     const best = (row: number): string =>
       ranked(prediction, row)
         .slice(0, options.top)
-        .map(({ name, score }) => `${name} ${score.toFixed(3)}`)
+        .map(({ name, score }) =>
+          probable
+            ? `${name} ${score.toFixed(3)} (${(100 * rowOf(probable, row)[model.classes.indexOf(name)]!).toFixed(0)} %)`
+            : `${name} ${score.toFixed(3)}`,
+        )
         .join(', ');
     say(
       options,
       textTable(
-        ['Image', 'Classes by score (above 0: yes)'],
+        [
+          'Image',
+          `Classes by score (above 0: yes)${probable ? ', calibrated probability' : '; not calibrated'}`,
+        ],
         photos.map(({ id }, row) => [id, best(row)]),
       ),
     );

@@ -34,6 +34,57 @@ describe('verydeep predict', function () {
   this.timeout(60_000);
   const args = ['--threads', '1', '--quiet'];
 
+  it('gives probabilities where the SVMs were calibrated and says so; C chosen per class by folds; bad use is refused', () =>
+    withFolder(async (folder) => {
+      await makeCaltech(101, folder, { width: 48, perClass: 8 });
+      await randomBackbone(join(folder, 'net.safetensors'), small());
+      const data = join(folder, '101_ObjectCategories');
+      const [out, net] = [join(folder, 'out'), join(folder, 'net.safetensors')];
+      const evaluate = ['evaluate', 'folder', '--data', data, '--backbone', net, '--scales', '32', ...args];
+      const done = await verydeep([
+        ...[...evaluate, '--train-per-class', '6', '--splits', '1', '--save-models', '--out', out],
+        ...[
+          '--c-per-class',
+          '--c-folds',
+          '3',
+          '--c-grid',
+          '0.1,1,100',
+          '--bias',
+          'unregularised',
+          '--calibrate',
+        ],
+      ]);
+      assert.equal(done.code, 0, done.stderr);
+      const file = join(out, 'models/split-1.safetensors');
+      const model = await loadModel(file);
+      assert.equal(model.bias, 'unregularised');
+      assert.ok(model.C.every((C) => [0.1, 1, 100].includes(C)));
+      assert.equal(model.sigmoids!.length, model.classes.length);
+      const image = join(data, 'ant/image_0001.jpg');
+      const { stdout, stderr } = await verydeep(['predict', '--model', file, image, '--json', ...args]);
+      const { images, calibrated } = JSON.parse(stdout) as Document & { readonly calibrated: boolean };
+      assert.ok(calibrated, stderr);
+      const { scores, probabilities } = images[0] as Document['images'][0] & {
+        readonly probabilities: Readonly<Record<string, number>>;
+      };
+      model.classes.forEach((name, c) => {
+        const { a, b } = model.sigmoids![c]!;
+        const wanted = 1 / (1 + Math.exp(a * scores[name]! + b));
+        assert.ok(Math.abs(probabilities[name]! - wanted) < 1e-5);
+      });
+      const refused = await verydeep([
+        'evaluate',
+        'voc2007',
+        '--protocol',
+        'vissl',
+        '--calibrate',
+        '--out',
+        `${out}2`,
+      ]);
+      assert.equal(refused.code, 2);
+      assert.match(refused.stderr, /--calibrate/);
+    }));
+
   it('scores images with the recipe of an int8 model in fp32: table, JSON and CSV; bad images are skipped', () =>
     withFolder(async (folder) => {
       await makeCaltech(101, folder, { width: 48, perClass: 6 });
