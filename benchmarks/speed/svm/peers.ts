@@ -60,6 +60,7 @@ def liblinear():
         rows.append(row)
     pointers = np.array([row.ctypes.data for row in rows], np.uint64)
     def fit(y, C, tolerance):
+        assert len(rows) == n and quiet # Both are kept alive here: Python would free what only the library points to.
         target = y.astype(np.float64)
         problem = Problem(n, d + 1, target.ctypes.data, pointers.ctypes.data, 1.0)
         parameter = Parameter(3, tolerance, C, 0, None, None, 0.1, None)
