@@ -1,8 +1,8 @@
 // `npm run demo:ilsvrc`: the demo's pre-training drawings laid out as ILSVRC2012, to try the commands for ImageNet on.
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { UsageError, VerydeepError, expected } from '../../src/errors.js';
+import { expected } from '../../src/errors.js';
+import { flagsOf, runProgram } from './arguments.js';
 import { type Layout, type Picture, type Pictures, layOut, layouts } from './ilsvrc.js';
 import { chooseImages, png } from './render.js';
 import type { Placed } from './selection.js';
@@ -18,9 +18,12 @@ const help = `Renders the drawings on which the demo trains and lays them out as
   --out      default: runs/ilsvrc-<layout>
 `;
 
+/** The concept that a drawing shows: its path between the part and the file. */
+const concept = ({ path }: Placed): string => path.split('/').slice(2, -1).join('/');
+
 /** JPEG, as ILSVRC's images are; the class is the concept's folder. */
 const pictureOf = async (image: Placed, seed: number): Promise<Picture> => ({
-  name: image.path.split('/').slice(2, -1).join('/'),
+  name: concept(image),
   bytes: await sharp(await png(image, seed))
     .jpeg({ quality: 95 })
     .toBuffer(),
@@ -29,7 +32,6 @@ const pictureOf = async (image: Placed, seed: number): Promise<Picture> => ({
 const picturesOf = async (seed: number, classes: number): Promise<Pictures> => {
   const all = (await chooseImages(seed)).filter(({ path }) => path.startsWith('pretrain/'));
   const of = (part: string) => all.filter(({ path }) => path.startsWith(`pretrain/${part}/`));
-  const concept = ({ path }: Placed) => path.split('/').slice(2, -1).join('/');
   const validating = [...new Set(of('val').map(concept))];
   const others = [...new Set(of('train').map(concept))].filter((name) => !validating.includes(name));
   const kept = new Set([...validating, ...others].slice(0, classes));
@@ -49,12 +51,7 @@ const main = async (): Promise<void> => {
     out: { type: 'string' },
     help: { type: 'boolean', default: false },
   } as const;
-  let values;
-  try {
-    ({ values } = parseArgs({ options }));
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message} Add --help for the options.`);
-  }
+  const values = flagsOf({ options });
   if (values.help) {
     process.stdout.write(help);
     return;
@@ -71,10 +68,4 @@ const main = async (): Promise<void> => {
   );
 };
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof VerydeepError)) throw error;
-  process.stderr.write(`demo: ${error.message}\n`);
-  process.exitCode = error.exitCode;
-}
+await runProgram(main);

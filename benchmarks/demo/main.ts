@@ -1,9 +1,9 @@
 // `npm run demo`: the whole way on emoji drawings, from images to a table of results and a report.
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import cliProgress from 'cli-progress';
-import { UsageError, VerydeepError, expected } from '../../src/errors.js';
+import { expected } from '../../src/errors.js';
 import type { OnProgress } from '../../src/progress.js';
+import { flagsOf, runProgram } from './arguments.js';
 import { runDemo } from './demo.js';
 import { textTable } from './results.js';
 import { EPOCHS } from './settings.js';
@@ -55,12 +55,7 @@ const main = async (): Promise<void> => {
     'fine-tune': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   } as const;
-  let values;
-  try {
-    ({ values } = parseArgs({ options }));
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message} Add --help for the options.`);
-  }
+  const values = flagsOf({ options });
   if (values.help) {
     process.stdout.write(help);
     return;
@@ -81,10 +76,4 @@ const main = async (): Promise<void> => {
   }
 };
 
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof VerydeepError)) throw error;
-  process.stderr.write(`demo: ${error.message}\n`);
-  process.exitCode = error.exitCode;
-}
+await runProgram(main);
