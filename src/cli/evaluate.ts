@@ -107,6 +107,14 @@ const run = async (name: string, options: Options & IlsvrcFlags): Promise<void> 
       "VISSL's protocol chooses one C a class by three folds.",
     );
   }
+  if (options.calibrate && !options.saveModels) {
+    throw expected(
+      '--save-models',
+      '--calibrate',
+      undefined,
+      'Probabilities are kept in the saved SVMs only.',
+    );
+  }
   await refuseUsedFolder(out, options.resume);
   const { runBenchmark } = await import('../../benchmarks/run.js');
   const { InterruptedError } = await import('../features/extract.js');

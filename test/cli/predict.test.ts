@@ -83,6 +83,9 @@ describe('verydeep predict', function () {
       ]);
       assert.equal(refused.code, 2);
       assert.match(refused.stderr, /--calibrate/);
+      const useless = await verydeep(['evaluate', 'voc2007', '--calibrate', '--out', `${out}3`]);
+      assert.equal(useless.code, 2);
+      assert.match(useless.stderr, /--save-models for --calibrate/);
     }));
 
   it('scores images with the recipe of an int8 model in fp32: table, JSON and CSV; bad images are skipped', () =>
