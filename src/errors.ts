@@ -13,6 +13,11 @@ export class UsageError extends VerydeepError {
   override readonly name = 'UsageError';
 }
 
+/** A run was asked to stop and did so cleanly; the message says how to go on. Exit code 130. */
+export class InterruptedError extends VerydeepError {
+  override readonly name = 'InterruptedError';
+}
+
 const MAX_SHOWN = 80;
 
 /** A value as it appears in a message: strings quoted, long ones cut, arrays and objects as JSON. */

@@ -1,5 +1,5 @@
 // The public library: what `import … from 'verydeep'` gives.
-export { UsageError, VerydeepError } from './errors.js';
+export { InterruptedError, UsageError, VerydeepError } from './errors.js';
 export type { OnProgress, ProgressEvent, Skipped } from './progress.js';
 export type { Box, Dataset, ImageSource, Item } from './datasets/dataset.js';
 export type { ApForm, PrecisionRecall } from './evaluation/average-precision.js';

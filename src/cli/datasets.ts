@@ -5,6 +5,7 @@ import type { CheckReport, Count } from '../datasets/check.js';
 import type { Fetched } from '../datasets/fetch.js';
 import { statsCommand } from './datasets-stats.js';
 import { type CsvFlags, csvFlags, csvOf, shared } from './options.js';
+import { interruptible } from './interruptible.js';
 import { type OutputOptions, exitCodes, progressBar, say, sayJson } from './output.js';
 import { textTable } from './text-table.js';
 
@@ -68,33 +69,21 @@ const fetchAll = async (
   name: string,
   options: OutputOptions & { out?: string; mirror?: string },
 ): Promise<void> => {
-  if (options.out === undefined)
-    throw expected('a folder', '--out', undefined, 'The archives are put there.');
+  const { out, mirror } = options;
+  if (out === undefined) throw expected('a folder', '--out', undefined, 'The archives are put there.');
   const { archivesOf, fetchArchives } = await import('../datasets/fetch.js');
   const archives = archivesOf(name);
   const { onProgress, stop } = progressBar(options);
-  const interrupt = new AbortController();
-  const abort = (): void => {
-    interrupt.abort();
-  };
-  process.once('SIGINT', abort);
-  let results: Fetched[];
-  try {
-    results = await fetchArchives(archives, options.out, {
-      onProgress,
-      signal: interrupt.signal,
-      ...(options.mirror !== undefined && { mirror: options.mirror }),
-    });
-  } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
-    stop();
-    process.stderr.write('Interrupted. Run the same command again to go on where it stopped.\n');
-    process.exitCode = exitCodes.interrupted;
-    return;
-  } finally {
-    process.removeListener('SIGINT', abort);
-    stop();
-  }
+  const results = await interruptible(
+    (signal) =>
+      fetchArchives(archives, out, {
+        onProgress,
+        signal,
+        ...(mirror !== undefined && { mirror }),
+      }),
+    { stop },
+  );
+  if (!results) return;
   if (options.json) sayJson({ dataset: name, archives: results });
   else for (const result of results) say(options, fetchedText(result));
   if (results.some(({ state, use }) => state === 'login' && use === undefined)) {

@@ -1,7 +1,8 @@
 // `verydeep evaluate ilsvrc2012`: classification errors of nets as the paper tests them.
 import { resolve } from 'node:path';
 import { expected } from '../errors.js';
-import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
+import { interruptible } from './interruptible.js';
+import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 import { textTable } from './text-table.js';
 
@@ -35,65 +36,56 @@ export const runIlsvrc = async (flags: IlsvrcFlags): Promise<void> => {
   if (out === undefined) throw expected('a folder', '--out', out, 'The results are written there.');
   await refuseUsedFolder(out, flags.resume);
   const { evaluateIlsvrc } = await import('../../benchmarks/ilsvrc2012.js');
-  const { InterruptedError } = await import('../features/extract.js');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   const notices: string[] = [];
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  try {
-    const results = await evaluateIlsvrc({
-      data,
-      out,
-      backbones: flags.backbone ?? [],
-      features: flags.features ?? [],
-      split: flags.split,
-      ...(flags.scales && { scales: flags.scales }),
-      testing: flags.testing === 'both' ? ['dense', 'multi-crop'] : [flags.testing],
-      crops: flags.crops,
-      flip: flags.flip,
-      maxSide: flags.maxSide,
-      precision: flags.precision,
-      extract: {
-        engine: flags.engine,
-        provider: flags.provider,
+  await interruptible(
+    async (signal) => {
+      const results = await evaluateIlsvrc({
+        data,
+        out,
+        backbones: flags.backbone ?? [],
+        features: flags.features ?? [],
+        split: flags.split,
+        ...(flags.scales && { scales: flags.scales }),
+        testing: flags.testing === 'both' ? ['dense', 'multi-crop'] : [flags.testing],
+        crops: flags.crops,
+        flip: flags.flip,
+        maxSide: flags.maxSide,
+        precision: flags.precision,
+        extract: {
+          engine: flags.engine,
+          provider: flags.provider,
+          onNotice: (text) => notices.push(text),
+          signal,
+          ...(flags.threads !== undefined && { threads: flags.threads }),
+          ...(flags.workers !== undefined && { workers: flags.workers }),
+          ...(flags.gpu !== undefined && { gpu: flags.gpu }),
+        },
+        onProgress,
         onNotice: (text) => notices.push(text),
-        signal: interrupt.signal,
-        ...(flags.threads !== undefined && { threads: flags.threads }),
-        ...(flags.workers !== undefined && { workers: flags.workers }),
-        ...(flags.gpu !== undefined && { gpu: flags.gpu }),
-      },
-      onProgress,
-      onNotice: (text) => notices.push(text),
-    });
-    stop();
-    if (flags.json) sayJson(results);
-    else if (results.rows.length > 0) {
-      const rows = results.rows.map(({ name, top1Error, top5Error }) => [
-        name,
-        top1Error.toFixed(1),
-        top5Error.toFixed(1),
-      ]);
-      const used = new Set(results.nets.map(({ config }) => config));
-      const theirs = results.published
-        .filter(({ table, method }) => table <= 5 && used.has(method.split(',')[0]!))
-        .map(({ table, method, train = '', test = '', top1 = NaN, top5 = NaN }) => [
-          `paper, table ${table}: ${method}, S ${train}, Q ${test}`,
-          top1.toFixed(1),
-          top5.toFixed(1),
+      });
+      stop();
+      if (flags.json) sayJson(results);
+      else if (results.rows.length > 0) {
+        const rows = results.rows.map(({ name, top1Error, top5Error }) => [
+          name,
+          top1Error.toFixed(1),
+          top5Error.toFixed(1),
         ]);
-      say(flags, textTable(['Nets', 'top-1 error, %', 'top-5 error, %'], [...rows, ...theirs]));
-    }
-    for (const text of notices) process.stderr.write(`${text}\n`);
-    note(flags, `The report is ${resolve(out)}/report.html`);
-    reportSkipped(results.skipped);
-  } catch (error) {
-    if (!(error instanceof InterruptedError)) throw error;
-    stop();
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = exitCodes.interrupted;
-  } finally {
-    stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
+        const used = new Set(results.nets.map(({ config }) => config));
+        const theirs = results.published
+          .filter(({ table, method }) => table <= 5 && used.has(method.split(',')[0]!))
+          .map(({ table, method, train = '', test = '', top1 = NaN, top5 = NaN }) => [
+            `paper, table ${table}: ${method}, S ${train}, Q ${test}`,
+            top1.toFixed(1),
+            top5.toFixed(1),
+          ]);
+        say(flags, textTable(['Nets', 'top-1 error, %', 'top-5 error, %'], [...rows, ...theirs]));
+      }
+      for (const text of notices) process.stderr.write(`${text}\n`);
+      note(flags, `The report is ${resolve(out)}/report.html`);
+      reportSkipped(results.skipped);
+    },
+    { stop },
+  );
 };

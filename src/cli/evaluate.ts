@@ -5,7 +5,8 @@ import { expected } from '../errors.js';
 import type { Results } from '../../benchmarks/results.js';
 import type { IlsvrcFlags } from './evaluate-ilsvrc.js';
 import { integer, number, shared } from './options.js';
-import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
+import { interruptible } from './interruptible.js';
+import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 import { textTable } from './text-table.js';
 
@@ -117,58 +118,46 @@ const run = async (name: string, options: Options & IlsvrcFlags): Promise<void> 
   }
   await refuseUsedFolder(out, options.resume);
   const { runBenchmark } = await import('../../benchmarks/run.js');
-  const { InterruptedError } = await import('../features/extract.js');
   const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  let results: Results;
-  try {
-    results = await runBenchmark(benchmark, {
-      ...given({
-        data: options.data,
-        layer: options.layer,
-        trainPerClass: options.trainPerClass,
-        testPerClass: options.testPerClass,
-        splits: options.splits,
-        classLevel: options.classLevel,
-        keepTogether: options.keepTogether,
+  const results = await interruptible(
+    (signal) =>
+      runBenchmark(benchmark, {
+        ...given({
+          data: options.data,
+          layer: options.layer,
+          trainPerClass: options.trainPerClass,
+          testPerClass: options.testPerClass,
+          splits: options.splits,
+          classLevel: options.classLevel,
+          keepTogether: options.keepTogether,
+        }),
+        backbones: options.backbone ?? [],
+        features: options.features ?? [],
+        out,
+        recipe: recipeOf(options),
+        extract: {
+          ...given({ threads: options.threads, workers: options.workers, gpu: options.gpu }),
+          engine: options.engine,
+          provider: options.provider,
+          onNotice: (text) => note(options, text),
+          signal,
+        },
+        open: { background: options.background },
+        ...(options.resamples === undefined ? {} : { bootstrap: { resamples: options.resamples } }),
+        svm: {
+          solver: options.solver,
+          ...given({ threads: options.threads, loss: options.loss, C: options.c, grid: options.cGrid }),
+          ...given({ bias: options.bias, folds: options.cFolds, calibrated: options.calibrate }),
+          ...(options.cPerClass ? { choose: 'per-class' as const } : {}),
+        },
+        seed: options.seed,
+        saveModels: options.saveModels ?? false,
+        command: ['verydeep', ...process.argv.slice(2)].join(' '),
+        onProgress,
       }),
-      backbones: options.backbone ?? [],
-      features: options.features ?? [],
-      out,
-      recipe: recipeOf(options),
-      extract: {
-        ...given({ threads: options.threads, workers: options.workers, gpu: options.gpu }),
-        engine: options.engine,
-        provider: options.provider,
-        onNotice: (text) => note(options, text),
-        signal: interrupt.signal,
-      },
-      open: { background: options.background },
-      ...(options.resamples === undefined ? {} : { bootstrap: { resamples: options.resamples } }),
-      svm: {
-        solver: options.solver,
-        ...given({ threads: options.threads, loss: options.loss, C: options.c, grid: options.cGrid }),
-        ...given({ bias: options.bias, folds: options.cFolds, calibrated: options.calibrate }),
-        ...(options.cPerClass ? { choose: 'per-class' as const } : {}),
-      },
-      seed: options.seed,
-      saveModels: options.saveModels ?? false,
-      command: ['verydeep', ...process.argv.slice(2)].join(' '),
-      onProgress,
-    });
-  } catch (error) {
-    if (!(error instanceof InterruptedError)) throw error;
-    stop();
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = exitCodes.interrupted;
-    return;
-  } finally {
-    stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
-  await show(results, resolve(out), options);
+    { stop },
+  );
+  if (results) await show(results, resolve(out), options);
 };
 
 const show = async (results: Results, out: string, options: Options): Promise<void> => {

@@ -5,7 +5,8 @@ import { UsageError } from '../errors.js';
 import type { Extracted } from '../features/extract.js';
 import type { Kernel, RecipeChoice, RecipeName } from '../features/recipe.js';
 import { type CsvFlags, csvFlags, csvOf, integer, shared } from './options.js';
-import { exitCodes, note, progressBar, reportSkipped, say, sayJson } from './output.js';
+import { interruptible } from './interruptible.js';
+import { note, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 
 /** The options as commander gives them. */
@@ -148,7 +149,7 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
   const data = resolve(required(flags.data, '--data'));
   const backbones = required(flags.backbone, '--backbone');
   const choice = choiceOf(flags);
-  const { extractFeatures, InterruptedError } = await import('../features/extract.js');
+  const { extractFeatures } = await import('../features/extract.js');
   const { describeRecipe } = await import('../features/recipe.js');
   const { openNets, planExtraction } = await import('../features/plan.js');
   if (flags.dryRun) {
@@ -182,42 +183,34 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
       ? undefined
       : Object.values((await openDataset('folder', resolve(flags.calibration))).splits).flat();
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  try {
-    const extracted = await extractFeatures(items, backbones, choice, {
-      ...flags,
-      out,
-      int8: {
-        calibrationImages: flags.calibrationImages,
-        force: flags.force ?? false,
-        ...(calibration ? { calibration } : {}),
-      },
-      onProgress,
-      onNotice: (text) => {
-        stop();
-        note(flags, text);
-      },
-      signal: interrupt.signal,
-      command: process.argv.slice(2),
-    });
-    stop();
-    const { store, skipped, run: record } = extracted;
-    if (flags.json) {
-      const columns = Object.fromEntries(store.layers.map((layer) => [layer, store.columns(layer)]));
-      sayJson({ out, rows: store.rows, columns, recipe: store.recipe, ...record, skipped });
-    } else say(flags, summary(extracted, out));
-    reportSkipped(skipped);
-  } catch (error) {
-    if (!(error instanceof InterruptedError)) throw error;
-    stop();
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = exitCodes.interrupted;
-  } finally {
-    stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
+  await interruptible(
+    async (signal) => {
+      const extracted = await extractFeatures(items, backbones, choice, {
+        ...flags,
+        out,
+        int8: {
+          calibrationImages: flags.calibrationImages,
+          force: flags.force ?? false,
+          ...(calibration ? { calibration } : {}),
+        },
+        onProgress,
+        onNotice: (text) => {
+          stop();
+          note(flags, text);
+        },
+        signal,
+        command: process.argv.slice(2),
+      });
+      stop();
+      const { store, skipped, run: record } = extracted;
+      if (flags.json) {
+        const columns = Object.fromEntries(store.layers.map((layer) => [layer, store.columns(layer)]));
+        sayJson({ out, rows: store.rows, columns, recipe: store.recipe, ...record, skipped });
+      } else say(flags, summary(extracted, out));
+      reportSkipped(skipped);
+    },
+    { stop },
+  );
 };
 
 export const command = (): Command => {

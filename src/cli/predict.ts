@@ -7,7 +7,8 @@ import { UsageError, expected } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
 import { rowOf } from '../matrix.js';
 import { integer, shared } from './options.js';
-import { exitCodes, note, progressBar, reportSkipped, say, sayJson } from './output.js';
+import { interruptible } from './interruptible.js';
+import { note, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 import { textTable } from './text-table.js';
 
@@ -129,33 +130,24 @@ const run = async (paths: string[], options: Options): Promise<void> => {
       ? await photosOf(paths)
       : await (await import('../datasets/boxes.js')).readBoxes(options.boxes);
   const { predictImages } = await import('../classifiers/predict.js');
-  const { InterruptedError } = await import('../features/extract.js');
   const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  try {
-    const prediction = await predictImages(model, photos, {
-      backbones: backbone,
-      engine,
-      provider,
-      threads,
-      ...(gpu === undefined ? {} : { gpu }),
-      ...(workers === undefined ? {} : { workers }),
-      onProgress,
-      signal: interrupt.signal,
-    });
-    stop();
-    await show(prediction, options);
-  } catch (error) {
-    if (!(error instanceof InterruptedError)) throw error;
-    stop();
-    process.stderr.write('Interrupted: no scores were written.\n');
-    process.exitCode = exitCodes.interrupted;
-  } finally {
-    stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
+  await interruptible(
+    async (signal) => {
+      const prediction = await predictImages(model, photos, {
+        backbones: backbone,
+        engine,
+        provider,
+        threads,
+        ...(gpu === undefined ? {} : { gpu }),
+        ...(workers === undefined ? {} : { workers }),
+        onProgress,
+        signal,
+      });
+      stop();
+      await show(prediction, options);
+    },
+    { stop, told: 'Interrupted: no scores were written.' },
+  );
 };
 
 /** The command. */

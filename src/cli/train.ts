@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import type { TrainOutcome } from '../backbone/train-backbone.js';
 import { UsageError } from '../errors.js';
 import { makeFolder } from '../files.js';
+import { interruptible } from './interruptible.js';
 import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { csvOf } from './options.js';
 import { type TrainFlags, recipeOptions, trainOptions } from './train-flags.js';
@@ -40,26 +41,19 @@ const trainOne = async (
   await refuseUsedFolder(out, flags.resume);
   const { trainOn } = await import('./train-run.js');
   const { onProgress, stop } = progressBar(flags);
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort();
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-  try {
-    return await trainOn({
-      ...flags,
-      dataset,
-      data: resolve(required(flags.data, '--data')),
-      out,
-      onProgress,
-      note: (text) => note(flags, text),
-      signal: interrupt.signal,
-    });
-  } catch (error) {
-    if (error !== interrupt.signal.reason) throw error;
-    return undefined;
-  } finally {
-    stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
+  return interruptible(
+    (signal) =>
+      trainOn({
+        ...flags,
+        dataset,
+        data: resolve(required(flags.data, '--data')),
+        out,
+        onProgress,
+        note: (text) => note(flags, text),
+        signal,
+      }),
+    { stop, told: 'Interrupted before the first step: nothing was trained.' },
+  );
 };
 
 /** The flags that were given on the command line and that a recipe may set too, as arguments. */

@@ -8,7 +8,8 @@ import type { PublishedWeights } from '../backbone/published.js';
 import { cacheFolder } from '../cache.js';
 import { UsageError, expected, messageOf } from '../errors.js';
 import { shared } from './options.js';
-import { type OutputOptions, exitCodes, note, progressBar, say, sayJson } from './output.js';
+import { interruptible } from './interruptible.js';
+import { type OutputOptions, note, progressBar, say, sayJson } from './output.js';
 
 const EXPORT_FORMATS: readonly ExportFormat[] = ['onnx', 'onnx-external', 'torchvision', 'tfjs'];
 
@@ -24,22 +25,6 @@ const classesText = ({ classes, superclasses = [] }: BackboneMetadata): string =
     ? 'names unknown'
     : `${classes.length} (${classes.slice(0, 3).join(', ')}${classes.length > 3 ? ', …' : ''})` +
       (superclasses.length > 0 ? ` and ${superclasses.length} superclasses` : '');
-
-/** Runs `work` with a signal that Ctrl-C sets off, so that it ends cleanly and can be gone on with. */
-const interruptible = async (work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
-  const abort = new AbortController();
-  const stop = (): void => abort.abort();
-  process.once('SIGINT', stop);
-  try {
-    await work(abort.signal);
-  } catch (error) {
-    if (!abort.signal.aborted) throw error;
-    process.stderr.write('Interrupted; run the same command again to go on.\n');
-    process.exitCode = exitCodes.interrupted;
-  } finally {
-    process.off('SIGINT', stop);
-  }
-};
 
 /** `--input oxford`, `--input torchvision`, or a JSON object. */
 const inputOf = async (text: string | undefined): Promise<InputNormalisation | undefined> => {

@@ -1,7 +1,7 @@
 // Extraction: a list of images, a recipe and backbones become a feature store on disk.
 import { availableParallelism } from 'node:os';
 import type { Item } from '../datasets/dataset.js';
-import { UsageError, VerydeepError } from '../errors.js';
+import { InterruptedError, UsageError } from '../errors.js';
 import { makeFolder } from '../files.js';
 import type { OnProgress, Skipped } from '../progress.js';
 import { assemblePart, partMetadata } from './assemble.js';
@@ -48,11 +48,6 @@ export interface Extracted {
   /** The images of this shard that have no descriptor, whether this run or an earlier one tried them. */
   readonly skipped: readonly Skipped[];
   readonly run: RunRecord;
-}
-
-/** The run was asked to stop, and did so cleanly. */
-export class InterruptedError extends VerydeepError {
-  override readonly name = 'InterruptedError';
 }
 
 /** Images under way besides those that workers compute or have waiting. */

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { cp, mkdir, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UsageError } from '../../src/errors.js';
-import { type ExtractOptions, InterruptedError, extractFeatures } from '../../src/features/extract.js';
+import { InterruptedError, UsageError } from '../../src/errors.js';
+import { type ExtractOptions, extractFeatures } from '../../src/features/extract.js';
 import { openFeatures } from '../../src/features/reader.js';
 import type { RecipeChoice } from '../../src/features/recipe.js';
 import { rowOf } from '../../src/matrix.js';
