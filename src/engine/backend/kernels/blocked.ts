@@ -1,7 +1,8 @@
 // The blocked layout (NCHWc) that ONNX Runtime's fastest convolution works on, written into graphs explicitly.
 import type { GraphBuilder } from '../../onnx.js';
 
-const DOMAIN = 'com.microsoft.nchwc';
+/** Operators of the blocked layout. */
+export const DOMAIN = 'com.microsoft.nchwc';
 
 /** What a convolution needs besides its tensors; pads are top, left, bottom, right as ONNX orders them. */
 export interface ConvolutionShape {

@@ -1,7 +1,9 @@
 // The gradient of a convolution's filter: matrix products over all positions of a batch.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
+import type { Value } from '../../ort.js';
 import { type NativeKernel, areFloat, free } from '../kernel.js';
+import { DOMAIN, blockedConvolution, fromBlocked } from './blocked.js';
 import { type Conv2DInfo, geometry, isProduct, keyOf, shapeOf } from './convolution.js';
 
 /** Shifted products compute on the padding too; above this excess the columns are copied out instead. */
@@ -115,6 +117,108 @@ const byShifts = (
   });
 };
 
+/**
+ * Strides of one, where the library has the blocked layout: dW at (i, j) is a 1 x 1 convolution whose "channels" are the
+ * positions of the batch, its "image" x's channels and its filter dy. dy in the blocked layout is such a filter as it lies,
+ * and a shift by rows and columns is an offset into it, so that both tensors are brought into order once for all products.
+ *
+ * x and dy share a pitch with as many zero columns and rows between rows and images as the padding is wide: what is shifted
+ * beyond an edge meets them. `lead` and the zeros at the end do that for the first and the last block of dy's channels.
+ */
+const byBlocks = (
+  backend: OnnxRuntimeBackend,
+  x: TensorInfo,
+  dy: TensorInfo,
+  dw: TensorInfo,
+  info: Conv2DInfo,
+): void => {
+  const block = backend.capabilities.blockSize;
+  const shape = shapeOf(info);
+  const { kernel, dilations, pads, inChannels, outChannels } = shape;
+  const { batchSize, inHeight, inWidth, outHeight, outWidth } = info;
+  const height = Math.max(inHeight + Math.max(pads[0], pads[2]), outHeight);
+  const width = Math.max(inWidth + Math.max(pads[1], pads[3]), outWidth);
+  const positions = Math.ceil((batchSize * height * width) / block) * block;
+  const shifts = Array.from(
+    { length: kernel[0] * kernel[1] },
+    (_, k) =>
+      (Math.floor(k / kernel[1]) * dilations[0] - pads[0]) * width + (k % kernel[1]) * dilations[1] - pads[1],
+  );
+  const lead = Math.max(0, ...shifts) * block;
+  const tail = Math.max(0, -Math.min(...shifts)) * block;
+  /** Zero rows and columns are put between those of a tensor, and the result is reordered. */
+  const arrange = (
+    tensor: TensorInfo,
+    channelsLast: number,
+    dims: readonly number[],
+    target: Value,
+    key: string,
+  ): void => {
+    const [, rows, columns, channels] = tensor.shape as [number, number, number, number];
+    backend.withScratch(positions * channels, (padded) => {
+      const length = batchSize * height * width * channels;
+      padded.memory.fill(0, length, positions * channels);
+      backend.run(
+        `FilterGradient:pad:${height - rows}:${width - columns}`,
+        (g) => {
+          const input = g.input('x', 'float32', free('x', 4));
+          const ends = g.ints(0, 0, 0, 0, 0, height - rows, width - columns, 0);
+          g.output(g.node('Pad', [input, ends]), 'float32', free('y', 4));
+        },
+        [backend.native(tensor)],
+        [padded.value([batchSize, height, width, channels])],
+      );
+      backend.run(
+        `FilterGradient:${key}:${dims.join()}`,
+        (g) => {
+          const input = g.input('x', 'float32', dims);
+          g.output(
+            g.node('ReorderInput', [input], { channels_last: channelsLast }, { domain: DOMAIN }),
+            'float32',
+            free('y', 4),
+          );
+        },
+        [padded.value(dims)],
+        [target],
+      );
+    });
+  };
+  backend.withScratch(positions * inChannels, (image) => {
+    backend.withScratch(lead + positions * outChannels + tail, (filters) => {
+      const image4D = image.value([1, positions, inChannels, 1]);
+      arrange(x, 0, [1, positions, inChannels, 1], image4D, 'image');
+      filters.memory.fill(0, 0, lead);
+      filters.memory.fill(0, lead + positions * outChannels, lead + positions * outChannels + tail);
+      const filter = filters.value([1, outChannels, positions / block, block], lead);
+      arrange(dy, 1, [1, positions / block, block, outChannels], filter, 'filter');
+      const target = backend.block(dw);
+      backend.run(
+        `FilterGradient:blocks:${shifts.length}:${positions}:${inChannels}:${outChannels}`,
+        (g) => {
+          const input = g.input('x', 'float32', [1, positions, inChannels, 1]);
+          const pointwise = {
+            kernel: [1, 1],
+            strides: [1, 1],
+            dilations: [1, 1],
+            pads: [0, 0, 0, 0],
+          } as const;
+          const product = { ...pointwise, inChannels: positions, outChannels };
+          shifts.forEach((_, k) => {
+            const weights = g.input(`f${k}`, 'float32', [outChannels, positions, 1, 1]);
+            const result = blockedConvolution(g, input, weights, undefined, product, block, false);
+            g.output(fromBlocked(g, result, outChannels), 'float32', [1, inChannels, 1, outChannels]);
+          });
+        },
+        [
+          image4D,
+          ...shifts.map((shift) => filters.value([outChannels, positions, 1, 1], lead - shift * block)),
+        ],
+        shifts.map((_, k) => target.value([1, inChannels, 1, outChannels], k * inChannels * outChannels)),
+      );
+    });
+  });
+};
+
 const byProduct = (
   backend: OnnxRuntimeBackend,
   x: TensorInfo,
@@ -153,11 +257,17 @@ const filterGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   const fits = height >= padInfo.top + info.inHeight && width >= padInfo.left + info.inWidth;
   const unstrided = shape.strides.every((n) => n === 1);
   const dw = backend.output(filterShape);
+  const { blockSize } = backend.capabilities;
+  const isBlocked = blockSize > 0 && info.outChannels % blockSize === 0;
   const way = isProduct(shape)
     ? byProduct
-    : unstrided && fits && waste <= MAX_WASTE && info.inChannels >= MIN_ROWS
-      ? byShifts
-      : byColumns;
+    : !unstrided || info.inChannels < MIN_ROWS
+      ? byColumns
+      : isBlocked
+        ? byBlocks
+        : fits && waste <= MAX_WASTE
+          ? byShifts
+          : byColumns;
   way(backend, x, dy, dw, info);
   return dw;
 };
