@@ -44,7 +44,17 @@ const roomRule = (room) => {
 };
 
 export default tseslint.config(
-  { ignores: ['dist', 'coverage', 'runs', 'node_modules', '.cache', 'src/classifiers/solver/assembly'] },
+  {
+    ignores: [
+      'dist',
+      'coverage',
+      'runs',
+      'node_modules',
+      '.cache',
+      'src/classifiers/solver/assembly',
+      'src/engine/backend/loops/assembly',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -19,6 +19,27 @@ interface Entry {
   refCount: number;
   complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
   block?: Block;
+  /** How to compute what nobody has asked for yet. */
+  deferred?: Deferred | undefined;
+  /** Known facts about the numbers; gone when they are overwritten. */
+  facts?: Facts | undefined;
+}
+
+/** A tensor that is computed when somebody reads it: a kernel that comes before may know a quicker way to what it wants. */
+export interface Deferred {
+  /** Which kernel put it off; others look for it by this name. */
+  readonly kind: 'Step' | 'MaxPoolGrad' | 'Conv2DBackpropInput';
+  /** Stay until it is computed or disposed. */
+  readonly inputs: Readonly<Record<string, TensorInfo>>;
+  readonly compute: () => TensorInfo;
+}
+
+/** What a kernel noted about a tensor's numbers. */
+export interface Facts {
+  /** The facts of another tensor: these numbers are its positive ones, with zero for the others. */
+  positivePartOf?: Facts;
+  /** Sums over all axes but the last. */
+  columnSums?: Float64Array;
 }
 
 /** What the processor and the library offer; see probe.ts. */
@@ -44,10 +65,68 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   ) {
     super();
     this.sessions = new Sessions(threads);
+    // tfjs's CPU kernels read tensors through this: they see no deferred ones.
+    const get = this.data.get.bind(this.data);
+    this.#peek = get;
+    this.data.get = (dataId) => {
+      const entry: Entry = get(dataId);
+      if (entry.deferred) this.#settle(entry);
+      return entry;
+    };
   }
+
+  /** An entry as it is, deferred or not. */
+  readonly #peek: (dataId: DataId) => Entry;
 
   #entry(dataId: DataId): Entry {
     return this.data.get(dataId);
+  }
+
+  /** Computes a deferred tensor. */
+  #settle(entry: Entry): void {
+    const { inputs, compute } = entry.deferred!;
+    const { dataId } = compute();
+    const { values, block, facts } = this.#peek(dataId);
+    this.data.delete(dataId);
+    Object.assign(entry, { values, block, facts, deferred: undefined });
+    for (const input of Object.values(inputs)) this.disposeData(input.dataId);
+  }
+
+  /** A float32 tensor whose numbers are computed when they are read. */
+  defer(shape: readonly number[], deferred: Deferred): TensorInfo {
+    for (const input of Object.values(deferred.inputs)) this.incRef(input.dataId);
+    const dataId = {};
+    const entry: Entry = { dtype: 'float32', refCount: 1, deferred };
+    this.data.set(dataId, entry);
+    return { dataId, shape: [...shape], dtype: 'float32' };
+  }
+
+  /** How a tensor is to be computed, if `kind` put it off and it has not been read. */
+  deferred(tensor: TensorInfo, kind: Deferred['kind']): Deferred | undefined {
+    const { deferred } = this.#peek(tensor.dataId);
+    return deferred?.kind === kind ? deferred : undefined;
+  }
+
+  /** What is known about a tensor's numbers; kernels add to it. */
+  facts(tensor: TensorInfo): Facts {
+    return (this.#peek(tensor.dataId).facts ??= {});
+  }
+
+  /** To be called before a tensor's numbers are overwritten. */
+  forget(tensor: TensorInfo): void {
+    this.#peek(tensor.dataId).facts = undefined;
+  }
+
+  override refCount(dataId: DataId): number {
+    return this.data.has(dataId) ? this.#peek(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: DataId): void {
+    this.#peek(dataId).refCount++;
+  }
+
+  override decRef(dataId: DataId): void {
+    if (this.data.has(dataId)) this.#peek(dataId).refCount--;
   }
 
   #safe<V extends BackendValues | undefined>(values: V): V {
@@ -82,9 +161,17 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   }
 
   override disposeData(dataId: DataId, force = false): boolean {
-    const block = this.data.has(dataId) ? this.#entry(dataId).block : undefined;
+    if (!this.data.has(dataId)) return true;
+    const entry = this.#peek(dataId);
+    const { block, deferred } = entry;
+    if (deferred && !force && entry.refCount > 1) {
+      entry.refCount--;
+      return false;
+    }
+    entry.deferred = undefined;
     const gone = super.disposeData(dataId, force);
     if (gone && block) this.pool.recycle(block);
+    if (deferred) for (const input of Object.values(deferred.inputs)) this.disposeData(input.dataId);
     return gone;
   }
 

@@ -1,6 +1,7 @@
 // Convolution and its two gradients.
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
+import type { OnnxRuntimeBackend } from '../backend.js';
 import { type Attributes, type KernelCall, type NativeKernel, areFloat, free, sizeOf } from '../kernel.js';
 import { type Epilogue, epilogueOf } from './activation.js';
 import {
@@ -173,11 +174,12 @@ const inputGradientShape = (info: Conv2DInfo): ConvolutionShape => {
   };
 };
 
-const inputGradient: NativeKernel = ({ backend, inputs, attrs }) => {
-  const [dy, filter] = [inputs['dy']!, inputs['filter']!];
-  if (!areFloat([dy, filter])) return undefined;
-  const info = geometry(attrs['inputShape'] as number[], filter.shape, attrs);
-  if (!info || info.outShape.join() !== dy.shape.join()) return undefined;
+const inputGradient = (
+  backend: OnnxRuntimeBackend,
+  dy: TensorInfo,
+  filter: TensorInfo,
+  info: Conv2DInfo,
+): TensorInfo | undefined => {
   const strided = info.strideHeight > 1 || info.strideWidth > 1;
   const shape = strided ? shapeOf(info) : inputGradientShape(info);
   if (hasNegativePad(shape)) return undefined;
@@ -281,10 +283,28 @@ const inputGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   return dx;
 };
 
+/**
+ * tfjs computes the gradients of all inputs of a fused convolution, also that of a net's pixels. It is computed when it is read, so
+ * that one is not.
+ */
+const deferInputGradient: NativeKernel = ({ backend, inputs, attrs }) => {
+  const [dy, filter] = [inputs['dy']!, inputs['filter']!];
+  if (!areFloat([dy, filter])) return undefined;
+  const info = geometry(attrs['inputShape'] as number[], filter.shape, attrs);
+  if (!info || info.outShape.join() !== dy.shape.join()) return undefined;
+  const isPlain = info.strideHeight === 1 && info.strideWidth === 1;
+  if (!isPlain || hasNegativePad(inputGradientShape(info))) return inputGradient(backend, dy, filter, info);
+  return backend.defer(info.inShape, {
+    kind: 'Conv2DBackpropInput',
+    inputs: { dy, filter },
+    compute: () => inputGradient(backend, dy, filter, info)!,
+  });
+};
+
 export const convolutionKernels: Readonly<Record<string, NativeKernel>> = {
   Conv2D: (call) => forward(call, undefined),
   FusedConv2D: fusedConv2d,
-  Conv2DBackpropInput: inputGradient,
+  Conv2DBackpropInput: deferInputGradient,
 };
 
 export { endPads, geometry, shapeOf, keyOf, isProduct, type Conv2DInfo };

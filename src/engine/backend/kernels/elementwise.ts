@@ -1,6 +1,8 @@
 // Functions of each element, and arithmetic of two tensors with broadcasting.
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
+import { canLoop } from '../loops/loops.js';
+import { reluGradientOf } from './gradients.js';
 import { type Attributes, type NativeKernel, areFloat, free, sizeOf, limits } from '../kernel.js';
 
 type Unary = (g: GraphBuilder, x: string, attrs: Attributes) => string;
@@ -43,14 +45,22 @@ const unary =
   ({ backend, inputs, attrs }) => {
     const x = inputs['x']!;
     if (!areFloat([x], limits.small) || (name === 'Step' && attrs['alpha'])) return undefined;
-    const y = backend.output(x.shape);
-    const flat = [sizeOf(x)];
-    backend.compute(
-      `${name}:${JSON.stringify(attrs)}`,
-      (g) => g.output(build(g, g.input('x', 'float32', ['n']), attrs), 'float32', ['n']),
-      [[x, flat]],
-      [[y, flat]],
-    );
+    const compute = (): TensorInfo => {
+      const y = backend.output(x.shape);
+      const flat = [sizeOf(x)];
+      backend.compute(
+        `${name}:${JSON.stringify(attrs)}`,
+        (g) => g.output(build(g, g.input('x', 'float32', ['n']), attrs), 'float32', ['n']),
+        [[x, flat]],
+        [[y, flat]],
+      );
+      return y;
+    };
+    // ReLU's gradient multiplies with it: see gradients.ts.
+    if (name === 'Step' && canLoop(x.shape.at(-1)!))
+      return backend.defer(x.shape, { kind: 'Step', inputs: { x }, compute });
+    const y = compute();
+    if (name === 'Relu') backend.facts(y).positivePartOf = backend.facts(x);
     return y;
   };
 
@@ -117,6 +127,10 @@ const binary =
     const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const y: TensorInfo = { dataId: {}, shape, dtype: 'float32' };
     if (sizeOf(y) < limits.small) return undefined;
+    if (name === 'Multiply') {
+      const gradient = reluGradientOf(backend, a, b) ?? reluGradientOf(backend, b, a);
+      if (gradient) return gradient;
+    }
     const result = backend.output(shape);
     const [dimsA, dimsB] = collapseBroadcast(a.shape, b.shape);
     const repeat = repeats(dimsA, dimsB);

@@ -28,6 +28,7 @@ export const momentumStep = (
   { learningRate, momentum, decay }: MomentumStep,
 ): void => {
   for (const tensor of [weight, velocity, gradient]) backend.adopt(tensor);
+  for (const tensor of [weight, velocity]) backend.forget(tensor);
   const [w, v, d] = [weight, velocity, gradient].map((tensor) => backend.block(tensor));
   const length = sizeOf(weight);
   backend.withScratch(16, (factors) => {

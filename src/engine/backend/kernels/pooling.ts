@@ -2,6 +2,8 @@
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { type Attributes, type NativeKernel, areFloat, free, limits } from '../kernel.js';
+import { canLoop } from '../loops/loops.js';
+import { deferPoolGradient } from './gradients.js';
 import { endPads } from './convolution.js';
 import { averagePoolGradient, maxPoolGradient } from './pool-gradients.js';
 
@@ -104,6 +106,9 @@ const maxPoolGrad: NativeKernel = ({ backend, inputs, attrs }) => {
   if (!areFloat([dy, x])) return undefined;
   const info = geometry(x.shape, attrs);
   if (!info) return undefined;
+  const isTwo = info.filterHeight === 2 && info.filterWidth === 2 && isTiling(info);
+  if (isTwo && info.outShape.join() === dy.shape.join() && canLoop(info.inChannels))
+    return deferPoolGradient(backend, x, dy);
   const dx = backend.output(x.shape);
   maxPoolGradient(backend.values(x), backend.values(dy), backend.values(dx), info);
   return dx;

@@ -1,0 +1,76 @@
+// Gradients of max pooling and ReLU with SIMD, each in one pass that also sums up every channel. Built by
+// scripts/build-loops.mjs. All addresses are in bytes; channels are a multiple of four.
+
+/** The bits of floats as integers of the same order; both zeros are 0. */
+function ordered(bits: v128): v128 {
+  const signed = v128.xor(bits, i32x4.shr_u(i32x4.shr_s(bits, 31), 1));
+  return i32x4.add(signed, i32x4.shr_u(signed, 31));
+}
+
+/**
+ * Windows of 2 x 2 that tile `pairs` pairs of rows at `x`, which is overwritten: the first maximum of a window takes the window's
+ * dy, the others get zero. Adds dy to `sums`, a number for each channel. `positive`: only a maximum above zero takes it.
+ */
+export function poolGradient(
+  x: usize,
+  dy: usize,
+  sums: usize,
+  pairs: i32,
+  windows: i32,
+  channels: i32,
+  positive: bool,
+): void {
+  const pixel = (<usize>channels) << 2;
+  const row = (<usize>windows * pixel) << 1;
+  const zero = i32x4.splat(0);
+  const infinity = i32x4.splat(0x7f800000);
+  let o = dy;
+  for (let r: i32 = 0; r < pairs; r++) {
+    let p = x + <usize>r * (row << 1);
+    for (let j: i32 = 0; j < windows; j++) {
+      for (let c: usize = 0; c < pixel; c += 16) {
+        const q = p + c;
+        const a = ordered(v128.load(q));
+        const b = ordered(v128.load(q + pixel));
+        const d = ordered(v128.load(q + row));
+        const e = ordered(v128.load(q + row + pixel));
+        const above = i32x4.max_s(a, b);
+        const below = i32x4.max_s(d, e);
+        let g = v128.load(o + c);
+        if (positive) {
+          const best = i32x4.max_s(above, below);
+          // What is not a number has gradients that are none.
+          g = v128.or(v128.and(g, i32x4.gt_s(best, zero)), i32x4.gt_s(best, infinity));
+        }
+        v128.store(sums + c, f32x4.add(v128.load(sums + c), g));
+        const isAbove = i32x4.ge_s(above, below);
+        const isLeft = i32x4.ge_s(a, b);
+        const isLowerLeft = i32x4.ge_s(d, e);
+        const upper = v128.and(g, isAbove);
+        const lower = v128.andnot(g, isAbove);
+        v128.store(q, v128.and(upper, isLeft));
+        v128.store(q + pixel, v128.andnot(upper, isLeft));
+        v128.store(q + row, v128.and(lower, isLowerLeft));
+        v128.store(q + row + pixel, v128.andnot(lower, isLowerLeft));
+      }
+      p += pixel << 1;
+      o += pixel;
+    }
+  }
+}
+
+/** dy where z is above zero, and zero elsewhere: `dy` is overwritten. Adds the result to `sums`, a number for each channel. */
+export function reluGradient(dy: usize, z: usize, sums: usize, rows: i32, channels: i32): void {
+  const pixel = (<usize>channels) << 2;
+  const zero = f32x4.splat(0);
+  for (let r: i32 = 0; r < rows; r++) {
+    for (let c: usize = 0; c < pixel; c += 16) {
+      const v = v128.load(z + c);
+      const g = v128.or(v128.and(v128.load(dy + c), f32x4.gt(v, zero)), f32x4.ne(v, v));
+      v128.store(dy + c, g);
+      v128.store(sums + c, f32x4.add(v128.load(sums + c), g));
+    }
+    dy += pixel;
+    z += pixel;
+  }
+}

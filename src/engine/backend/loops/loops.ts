@@ -1,0 +1,169 @@
+// Loops over whole tensors that ONNX Runtime has no operator for, in WebAssembly with SIMD. They work on pieces that stay in the
+// second-level cache: a piece is copied into WebAssembly's memory, changed there and copied to where it belongs.
+import { readFileSync } from 'node:fs';
+
+/** Floats of a piece; a pair of rows that is longer is a piece of its own. */
+const PIECE = 2 ** 15;
+const PAGE = 65_536;
+/** Where the pieces begin: what lies below is the module's own. */
+const START = 4096;
+
+interface Exports {
+  poolGradient(
+    x: number,
+    dy: number,
+    sums: number,
+    pairs: number,
+    windows: number,
+    channels: number,
+    positive: number,
+  ): void;
+  reluGradient(dy: number, z: number, sums: number, rows: number, channels: number): void;
+}
+
+interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+
+// The compiler's library for Node has no types of WebAssembly; these are what is used here.
+const { WebAssembly } = globalThis as unknown as {
+  readonly WebAssembly?: {
+    Module: new (bytes: Uint8Array) => object;
+    Instance: new (module: object, imports: object) => { readonly exports: unknown };
+    Memory: new (limits: { initial: number }) => Memory;
+  };
+};
+
+interface Loops {
+  readonly memory: Memory;
+  readonly exports: Exports;
+}
+
+let loaded: Loops | undefined | null;
+
+const loops = (): Loops | undefined => {
+  if (loaded === undefined) {
+    try {
+      const memory = new WebAssembly!.Memory({ initial: 8 });
+      const module = new WebAssembly!.Module(readFileSync(new URL('../loops.wasm', import.meta.url)));
+      const { exports } = new WebAssembly!.Instance(module, { env: { memory } });
+      loaded = { memory, exports: exports as Exports };
+    } catch {
+      loaded = null;
+    }
+  }
+  return loaded ?? undefined;
+};
+
+/** Whether these loops can be used for this many channels: WebAssembly with SIMD is there, and vectors fit. */
+export const canLoop = (channels: number): boolean =>
+  channels > 0 && channels % 4 === 0 && loops() !== undefined;
+
+/** Arrays of these lengths in WebAssembly's memory, one after the other. */
+const arrays = (lengths: readonly number[]): Float32Array[] => {
+  const { memory } = loops()!;
+  const bytes = START + 4 * lengths.reduce((sum, n) => sum + n, 0);
+  const missing = bytes - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  let offset = START;
+  return lengths.map((length) => {
+    const array = new Float32Array(memory.buffer, offset, length);
+    offset += 4 * length;
+    return array;
+  });
+};
+
+/** Adds the sums of a piece to those of the whole, which have more digits, and clears them. */
+const collect = (sums: Float32Array, totals: Float64Array): void => {
+  for (let c = 0; c < sums.length; c++) totals[c]! += sums[c]!;
+  sums.fill(0);
+};
+
+/** Rows, windows of a row and channels of a pooling's output, over the whole batch. */
+export interface Windows {
+  readonly rows: number;
+  readonly columns: number;
+  readonly channels: number;
+}
+
+/**
+ * Gradient of max pooling by windows of 2 x 2 that tile the input: the first maximum in reading order takes dy.
+ *
+ * @param x the input, [2 rows, 2 columns, channels]
+ * @param dy the output's gradient
+ * @param dx receives the input's gradient
+ * @param positive whether only a maximum above zero takes it: the gradient of ReLU is applied as well
+ * @returns the sums of dx over all positions, one for each channel
+ */
+export const poolGradient = (
+  x: Float32Array,
+  dy: Float32Array,
+  dx: Float32Array,
+  { rows, columns, channels }: Windows,
+  positive: boolean,
+): Float64Array => {
+  const { exports } = loops()!;
+  const pair = 4 * columns * channels;
+  const pairs = Math.max(1, Math.min(rows, Math.floor(PIECE / pair)));
+  const [piece, gradient, sums] = arrays([pairs * pair, (pairs * pair) / 4, channels]) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  sums.fill(0);
+  const totals = new Float64Array(channels);
+  for (let row = 0; row < rows; row += pairs) {
+    const count = Math.min(pairs, rows - row);
+    const [start, end] = [row * pair, (row + count) * pair];
+    piece.set(x.subarray(start, end));
+    gradient.set(dy.subarray(start / 4, end / 4));
+    exports.poolGradient(
+      piece.byteOffset,
+      gradient.byteOffset,
+      sums.byteOffset,
+      count,
+      columns,
+      channels,
+      Number(positive),
+    );
+    dx.set(count === pairs ? piece : piece.subarray(0, end - start), start);
+    collect(sums, totals);
+  }
+  return totals;
+};
+
+/**
+ * Gradient of ReLU: dy where z is above zero.
+ *
+ * @param dx receives the result
+ * @returns its sums over all positions, one for each channel
+ */
+export const reluGradient = (
+  dy: Float32Array,
+  z: Float32Array,
+  dx: Float32Array,
+  channels: number,
+): Float64Array => {
+  const { exports } = loops()!;
+  const rows = dy.length / channels;
+  const rowsOfPiece = Math.max(1, Math.min(rows, Math.floor(PIECE / channels)));
+  const length = rowsOfPiece * channels;
+  const [gradient, input, sums] = arrays([length, length, channels]) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  sums.fill(0);
+  const totals = new Float64Array(channels);
+  for (let row = 0; row < rows; row += rowsOfPiece) {
+    const count = Math.min(rowsOfPiece, rows - row);
+    const [start, end] = [row * channels, (row + count) * channels];
+    gradient.set(dy.subarray(start, end));
+    input.set(z.subarray(start, end));
+    exports.reluGradient(gradient.byteOffset, input.byteOffset, sums.byteOffset, count, channels);
+    dx.set(count === rowsOfPiece ? gradient : gradient.subarray(0, end - start), start);
+    collect(sums, totals);
+  }
+  return totals;
+};
