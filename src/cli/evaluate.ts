@@ -1,10 +1,11 @@
 // `verydeep evaluate`: a benchmark of the paper from images or descriptors to a table and a report.
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import type { ClassWeights } from '../classifiers/problem.js';
 import { expected } from '../errors.js';
 import type { Results } from '../../benchmarks/results.js';
 import type { IlsvrcFlags } from './evaluate-ilsvrc.js';
-import { integer, number, shared } from './options.js';
+import { classWeights, integer, number, shared } from './options.js';
 import { interruptible } from './interruptible.js';
 import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
@@ -40,6 +41,7 @@ interface Options {
   readonly cPerClass?: boolean;
   readonly cFolds?: number;
   readonly bias?: 'augmented' | 'unregularised';
+  readonly classWeight?: ClassWeights;
   readonly calibrate?: boolean;
   readonly solver: 'auto' | 'dual' | 'primal' | 'libsvm';
   readonly seed: number;
@@ -147,7 +149,8 @@ const run = async (name: string, options: Options & IlsvrcFlags): Promise<void> 
         svm: {
           solver: options.solver,
           ...given({ threads: options.threads, loss: options.loss, C: options.c, grid: options.cGrid }),
-          ...given({ bias: options.bias, folds: options.cFolds, calibrated: options.calibrate }),
+          ...given({ bias: options.bias, classWeights: options.classWeight }),
+          ...given({ folds: options.cFolds, calibrated: options.calibrate }),
           ...(options.cPerClass ? { choose: 'per-class' as const } : {}),
         },
         seed: options.seed,
@@ -272,6 +275,12 @@ export const command = (): Command =>
     )
     .addOption(
       new Option('--bias <kind>', 'bias of the SVMs').choices(['augmented', 'unregularised'] as const),
+    )
+    .addOption(
+      new Option(
+        '--class-weight <weights>',
+        "factors of C: of the positives (LIBLINEAR's -w1), of both as 3:0.5, or balanced (default: 1)",
+      ).argParser(classWeights),
     )
     .addOption(
       new Option(

@@ -1,6 +1,7 @@
 // The flags that several commands share: one table, so that a flag has the same name, meaning and check everywhere.
 import { availableParallelism } from 'node:os';
 import { Option } from 'commander';
+import type { ClassWeights } from '../classifiers/problem.js';
 import type { CsvOptions } from '../datasets/csv.js';
 import { expected } from '../errors.js';
 import { parseShard } from './shard.js';
@@ -26,6 +27,21 @@ export const number = (text: string, flag: string, least = -Infinity, open = fal
     throw expected(`a number ${open ? 'above' : 'of at least'} ${least}`, flag, text);
   }
   return value;
+};
+
+/**
+ * Parses factors of C: `balanced`, that of the positives (`3`, LIBLINEAR's -w1), or of positives and negatives (`3:0.5`).
+ *
+ * @throws UsageError that names --class-weight
+ */
+export const classWeights = (text: string): ClassWeights => {
+  if (text === 'balanced') return text;
+  const parts = text.split(':');
+  if (parts.length > 2) {
+    throw expected('balanced, a number, or two as in 3:0.5', '--class-weight', text);
+  }
+  const [positive, negative = 1] = parts.map((part) => number(part, '--class-weight', 0, true));
+  return { positive: positive!, negative };
 };
 
 /** Collects a flag that may be given several times, or once with several values. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Results } from '../../benchmarks/results.js';
+import { classWeights } from '../../src/cli/options.js';
 import { clusters, makeStore } from '../benchmarks/stores.js';
 import { verydeep, withFolder } from '../support.js';
 
@@ -39,16 +40,25 @@ describe('verydeep evaluate', () => {
       assert.match(again.stderr, /already holds files. Add --resume/);
     }));
 
+  it('takes weights of the sides as one number, two, or balanced', () => {
+    assert.deepEqual(classWeights('4'), { positive: 4, negative: 1 });
+    assert.deepEqual(classWeights('4:0.5'), { positive: 4, negative: 0.5 });
+    assert.equal(classWeights('balanced'), 'balanced');
+    for (const text of ['0', '-1', 'NaN', '', '3:', 'even', '1:2:3'])
+      assert.throws(() => classWeights(text), /for --class-weight but received/);
+  });
+
   it('splits subfolders of a class as wholes', () =>
     withStore(async (store, folder) => {
       const { code, stdout, stderr } = await verydeep(
-        `evaluate folder --features ${store} --class-level 1 --keep-together 2 --train-per-class 12 --splits 1 --c 1 --threads 1 --json --quiet --out ${join(folder, 'out')}`.split(
+        `evaluate folder --features ${store} --class-level 1 --keep-together 2 --train-per-class 12 --splits 1 --c 1 --class-weight 4:0.5 --threads 1 --json --quiet --out ${join(folder, 'out')}`.split(
           ' ',
         ),
       );
       assert.equal(code, 3, stderr);
       const results = JSON.parse(stdout) as Results;
       assert.deepEqual(results.classes, ['animals', 'food']);
+      assert.deepEqual(results.svm['classWeights'], { positive: 4, negative: 0.5 });
       // One concept of twelve images trains, the other twelve test.
       assert.deepEqual([results.splits[0]!.train, results.splits[0]!.test], [24, 24]);
     }));
