@@ -94,11 +94,15 @@ print(json.dumps({'fp32': min(times[1:]), 'version': onnxruntime.__version__}))
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** Growth of resident memory: the last tenth of the images against those from image 50 on (or from a tenth on). */
-const growth = ({ resident }: Measured): number => {
-  const from = Math.min(50, Math.floor(resident.length / 3));
-  const tenth = Math.max(1, Math.floor(resident.length / 10));
-  return mean(resident.slice(-tenth)) / mean(resident.slice(from, from + tenth)) - 1;
+const tenth = ({ resident }: Measured): number => Math.max(1, Math.floor(resident.length / 10));
+
+/** Resident memory over the last tenth of the images, MiB. */
+const lastResident = (measured: Measured): number => mean(measured.resident.slice(-tenth(measured)));
+
+/** Growth of resident memory: the last tenth of the images against as many from image 50 on (or from a third on). */
+const growth = (measured: Measured): number => {
+  const from = Math.min(50, Math.floor(measured.resident.length / 3));
+  return lastResident(measured) / mean(measured.resident.slice(from, from + tenth(measured))) - 1;
 };
 
 export const run: SpeedBenchmark = async ({ threads, quick, onNote }) => {
@@ -269,12 +273,11 @@ export const run: SpeedBenchmark = async ({ threads, quick, onNote }) => {
     ['fp32', fp32Memory],
     ['int8', int8Memory],
   ] as const) {
-    const last = measured.resident.at(-1)!;
     rows.push(
       row({
         case: `${many} images of mixed sizes, growth of resident memory from image ${Math.min(50, Math.floor(many / 3))} on, ${name}`,
         unit: 'MiB',
-        ours: last,
+        ours: lastResident(measured),
         peer: null,
         peerName: '–',
         figure: growth(measured),
@@ -287,10 +290,10 @@ export const run: SpeedBenchmark = async ({ threads, quick, onNote }) => {
     row({
       case: 'resident memory, int8 against fp32',
       unit: 'MiB',
-      ours: int8Memory.resident.at(-1)!,
-      peer: fp32Memory.resident.at(-1)!,
+      ours: lastResident(int8Memory),
+      peer: lastResident(fp32Memory),
       peerName: 'our fp32',
-      figure: int8Memory.resident.at(-1)! / fp32Memory.resident.at(-1)!,
+      figure: lastResident(int8Memory) / lastResident(fp32Memory),
       target: 0.4,
       better: 'lower',
     }),

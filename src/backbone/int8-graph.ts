@@ -1,9 +1,10 @@
 // Compiles a quantised net to a dense ONNX graph: 8-bit pixels and activations, 32-bit sums, float32 from fc7 on.
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { GraphBuilder } from '../engine/onnx.js';
+import type { Tensor } from '../engine/tensor.js';
 import { UsageError } from '../errors.js';
-import type { ConvLayer, DenseLayer } from './architecture.js';
+import { type ConvLayer, type DenseLayer, type WeightedLayer, weightedLayersOf } from './architecture.js';
 import type { Backbone } from './backbone.js';
 import { quantisedLayers } from './calibration.js';
 import {
@@ -45,7 +46,28 @@ const embedding = async (graph: GraphBuilder, path: string, { tensors }: Quantis
   };
 };
 
-/** uint8 [1, h, w, 3] to [batch, 3, h + 2, w + 2], with a border of the mean colour. */
+/** Channels of the first convolution's input, the last without weight: the quick kernels take fours. */
+const FIRST_CHANNELS = 4;
+
+/** The first convolution's kernels [outputs, 3, k, k] with a fourth channel of zeros. */
+const widened = async (path: string, { tensors }: Quantised, layer: WeightedLayer): Promise<Tensor> => {
+  const { name, inputs, outputs, kernel } = layer;
+  const { offset, length } = tensors.get(`${name}.weight`)!;
+  const stored = new Int8Array(length);
+  const file = await open(path, 'r');
+  try {
+    await file.read(stored, 0, length, offset);
+  } finally {
+    await file.close();
+  }
+  const area = kernel * kernel;
+  const data = new Int8Array(outputs * FIRST_CHANNELS * area);
+  for (let o = 0; o < outputs; o++)
+    data.set(stored.subarray(o * inputs * area, (o + 1) * inputs * area), o * FIRST_CHANNELS * area);
+  return { type: 'int8', dims: [outputs, FIRST_CHANNELS, kernel, kernel], data };
+};
+
+/** uint8 [1, h, w, 3] to [batch, 4, h + 2, w + 2], with a border of the mean colour; the fourth channel repeats the first. */
 const borderedPlanes = (
   graph: GraphBuilder,
   pixels: string,
@@ -60,7 +82,7 @@ const borderedPlanes = (
     const value = graph.constant(`border_${c}`, { type: 'uint8', dims: [], data: Uint8Array.of(colour[c]!) });
     return graph.node('Pad', [channel, pads, value]);
   });
-  return graph.node('Concat', padded, { axis: 1 });
+  return graph.node('Concat', [...padded, padded[0]!], { axis: 1 });
 };
 
 /**
@@ -90,6 +112,8 @@ export const compileInt8Graph = async (
   const constant = embed ? await embedding(graph, path, quantised) : pointing(graph, path, quantised);
   const byteZero = graph.constant('zero_uint8', { type: 'uint8', dims: [], data: Uint8Array.of(0) });
   const int8Zero = graph.constant('zero_int8', { type: 'int8', dims: [], data: Int8Array.of(0) });
+  const [firstLayer] = weightedLayersOf(backbone.metadata.architecture);
+  const firstKernels = await widened(path, quantised, firstLayer!);
   const levels = new Map<string, string>();
   /** The level of a stored activation as a constant; pixels have level 1. */
   const level = (point: string | undefined): string => {
@@ -113,7 +137,9 @@ export const compileInt8Graph = async (
         x,
         level(before),
         byteZero,
-        constant(`${name}.weight`, [outputs, inputs, kernel, kernel]),
+        before === undefined
+          ? graph.constant(`${name}.weight`, firstKernels)
+          : constant(`${name}.weight`, [outputs, inputs, kernel, kernel]),
         constant(`${name}.scale`, [outputs]),
         int8Zero,
         level(name),

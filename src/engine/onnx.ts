@@ -1,7 +1,7 @@
 // Writes ONNX models: a graph is built node by node and encoded with protobufjs.
 import protobuf from 'protobufjs';
 import { expected } from '../errors.js';
-import type { Tensor, TensorType } from './tensor.js';
+import { type Tensor, type TensorType, elementTypes } from './tensor.js';
 
 const field = (type: string, id: number, rule?: 'repeated'): protobuf.IField => ({
   type,
@@ -82,16 +82,6 @@ const opsets: Readonly<Record<string, number>> = {
   '': 21,
   'com.microsoft': 1,
   'com.microsoft.nchwc': 1,
-};
-
-/** ONNX's numbers of the element types. */
-export const elementTypes: Readonly<Record<TensorType, number>> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  int32: 6,
-  int64: 7,
-  float16: 10,
 };
 
 /** Attributes that hold floating-point numbers; every other number is an integer. An operator a row. */

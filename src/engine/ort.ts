@@ -1,4 +1,4 @@
-// The one module that calls ONNX Runtime's C API (through koffi). No pointer leaves it.
+// The one module that calls ONNX Runtime's C API (through koffi). No pointer leaves it, but for the table of shared sessions.
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -6,8 +6,9 @@ import { dirname, join } from 'node:path';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 import koffi from 'koffi';
 import { UsageError, VerydeepError, messageOf } from '../errors.js';
-import { elementTypes, type Dimension } from './onnx.js';
-import type { TensorData, TensorType } from './tensor.js';
+import type { Dimension } from './onnx.js';
+import { type SharedSession, enter, leave, publish } from './shared-slots.js';
+import { type TensorData, type TensorType, elementTypes } from './tensor.js';
 
 // ONNX Runtime's official builds report their use to Microsoft. A toolkit has no business to: switched off when this module is
 // loaded, since the library reads the variable when it starts. Whoever sets it keeps his own value.
@@ -374,23 +375,17 @@ export class NativeSession {
   readonly #inputHandles: BigUint64Array;
   readonly #outputHandles: BigUint64Array;
   #session: Pointer | undefined;
+  #shared: SharedSession | undefined;
 
   /**
-   * @param model an encoded ONNX model; it is copied
+   * @param model an encoded ONNX model, which is copied; or a session that another thread shares (`options` are then its own)
    * @throws VerydeepError with ONNX Runtime's reason when it refuses the model or the provider
    */
-  constructor(model: Uint8Array, options: NativeSessionOptions = {}) {
+  constructor(model: Uint8Array | SharedSession, options: NativeSessionOptions = {}) {
     const threads = options.threads ?? availableParallelism();
     this.#environment = environment(threads);
-    const { library, env } = this.#environment;
-    const settings = this.#settings(options, threads);
-    try {
-      this.#session = receive(library, (out) =>
-        library.api.createSessionFromArray(env, model, model.byteLength, settings, out),
-      );
-    } finally {
-      library.api.release.sessionOptions(settings);
-    }
+    if (model instanceof Uint8Array) this.#session = this.#create(model, options, threads);
+    else [this.#shared, this.#session] = [model, enter(model)];
     try {
       this.inputs = this.#describe('Input');
       this.outputs = this.#describe('Output');
@@ -402,6 +397,27 @@ export class NativeSession {
     this.#outputNames = stringTable(this.outputs.map(({ name }) => name));
     this.#inputHandles = new BigUint64Array(new ArrayBuffer(8 * Math.max(1, this.inputs.length)));
     this.#outputHandles = new BigUint64Array(new ArrayBuffer(8 * Math.max(1, this.outputs.length)));
+  }
+
+  #create(model: Uint8Array, options: NativeSessionOptions, threads: number): Pointer {
+    const { library, env } = this.#environment;
+    const settings = this.#settings(options, threads);
+    try {
+      return receive(library, (out) =>
+        library.api.createSessionFromArray(env, model, model.byteLength, settings, out),
+      );
+    } finally {
+      library.api.release.sessionOptions(settings);
+    }
+  }
+
+  /**
+   * Lets other threads of this process run this session at the same time, on the same weights. The last one to close it
+   * frees it.
+   */
+  share(): SharedSession {
+    if (this.#session === undefined) throw new VerydeepError('A session was used after it was closed.');
+    return (this.#shared ??= publish(this.#session));
   }
 
   #settings(options: NativeSessionOptions, threads: number): Pointer {
@@ -505,9 +521,10 @@ export class NativeSession {
     );
   }
 
-  /** Frees the session. A second call does nothing. */
+  /** Frees the session, if no other thread uses it. A second call does nothing. */
   close(): void {
-    if (this.#session !== undefined) this.#environment.library.api.release.session(this.#session);
+    if (this.#session !== undefined && (!this.#shared || leave(this.#shared)))
+      this.#environment.library.api.release.session(this.#session);
     this.#session = undefined;
   }
 }

@@ -1,6 +1,7 @@
 // A compiled ONNX model that runs on tensors in ordinary memory; synchronous, usable in every thread.
 import { UsageError, expected } from '../errors.js';
 import { NativeSession, type NativeSessionOptions, Value, type ValueInfo } from './ort.js';
+import type { SharedSession } from './shared-slots.js';
 import type { Tensor } from './tensor.js';
 
 export type { Provider, ValueInfo } from './ort.js';
@@ -27,7 +28,8 @@ const checked = (inputs: Readonly<Record<string, Tensor>>, info: ValueInfo): Ten
 /**
  * A model ready to run. Whoever creates it closes it.
  *
- * A session belongs to the thread that made it; sessions of several threads do not disturb each other.
+ * A session belongs to the thread that made it; sessions of several threads do not disturb each other. `share` lets other
+ * threads have sessions on the same weights.
  */
 export class Session {
   readonly #native: NativeSession;
@@ -49,6 +51,16 @@ export class Session {
     if (gpu !== undefined && !(Number.isInteger(gpu) && gpu >= 0))
       throw expected('a whole number of at least 0', 'gpu', gpu);
     return new Session(new NativeSession(model, options));
+  }
+
+  /** A session on the weights of one that another thread shares. @throws VerydeepError when that has been closed */
+  static attach(shared: SharedSession): Session {
+    return new Session(new NativeSession(shared));
+  }
+
+  /** What a worker thread needs to attach to this session; it can be posted. The last thread to close it frees it. */
+  share(): SharedSession {
+    return this.#native.share();
   }
 
   /** Names, types and shapes of the inputs. */

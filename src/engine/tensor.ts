@@ -18,3 +18,13 @@ export interface Tensor<T extends TensorType = TensorType> {
   readonly dims: readonly number[];
   readonly data: TensorData[T];
 }
+
+/** ONNX's numbers of the element types. */
+export const elementTypes: Readonly<Record<TensorType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  float16: 10,
+};

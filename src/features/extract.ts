@@ -1,6 +1,7 @@
 // Extraction: a list of images, a recipe and backbones become a feature store on disk.
 import { availableParallelism } from 'node:os';
 import type { Item } from '../datasets/dataset.js';
+import { returnFreedMemory, withMemoryReturned } from '../engine/malloc.js';
 import { InterruptedError, UsageError } from '../errors.js';
 import { makeFolder } from '../files.js';
 import type { OnProgress, Skipped } from '../progress.js';
@@ -97,6 +98,7 @@ const computeParts = async (
   { out, maxPixels, signal }: ExtractOptions,
 ): Promise<number> => {
   const parts = todo.map((number) => ({ number, items: itemsOfPart(list, number) }));
+  returnFreedMemory(); // Of an int8 recipe's calibration.
   const pool = await Pool.start({ specs: plan.specs, recipe: plan.recipe }, plan.workers);
   try {
     const describer = new ImageDescriber(plan, pool, previous, maxPixels);
@@ -117,6 +119,7 @@ const computeParts = async (
         const folder = whole ? out : await previous.asideFolder();
         const path = await writePart(folder, metadata, rows, plan.lengths);
         if (whole) describer.written(await openPart(path));
+        returnFreedMemory();
       },
       signal,
     });
@@ -128,19 +131,7 @@ const computeParts = async (
   }
 };
 
-/**
- * Describes images and writes the descriptors to `options.out`, at most 64 images a file. Stopped at any moment and
- * called again with `resume`, it ends with the same bytes as an undisturbed run.
- *
- * @param items images of a split; ids must differ
- * @param backbones paths of weight files; several are stacked, each net's descriptor normalised by itself
- * @param choice the recipe, or a name of one, or single options; the rest takes its default
- * @returns the store, and the images that were left out with the reason
- * @throws UsageError for a recipe, backbone or list that does not fit, or a folder in use
- * @throws VerydeepError when the disk is full or the computation fails; what is written stays good
- * @throws InterruptedError after `options.signal`
- */
-export const extractFeatures = async (
+const extract = async (
   items: readonly Item[],
   backbones: readonly string[],
   choice: RecipeChoice,
@@ -188,3 +179,22 @@ export const extractFeatures = async (
   await writeRunRecord(out, shard, run, skipped);
   return { store, skipped, run };
 };
+
+/**
+ * Describes images and writes the descriptors to `options.out`, at most 64 images a file. Stopped at any moment and
+ * called again with `resume`, it ends with the same bytes as an undisturbed run.
+ *
+ * @param items images of a split; ids must differ
+ * @param backbones paths of weight files; several are stacked, each net's descriptor normalised by itself
+ * @param choice the recipe, or a name of one, or single options; the rest takes its default
+ * @returns the store, and the images that were left out with the reason
+ * @throws UsageError for a recipe, backbone or list that does not fit, or a folder in use
+ * @throws VerydeepError when the disk is full or the computation fails; what is written stays good
+ * @throws InterruptedError after `options.signal`
+ */
+export const extractFeatures = (
+  items: readonly Item[],
+  backbones: readonly string[],
+  choice: RecipeChoice,
+  options: ExtractOptions,
+): Promise<Extracted> => withMemoryReturned(() => extract(items, backbones, choice, options));

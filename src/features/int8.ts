@@ -103,9 +103,6 @@ const cosine = (a: Float32Array, b: Float32Array): number => {
   return aa === 0 && bb === 0 ? 1 : dot / Math.sqrt(aa * bb || 1);
 };
 
-/** Private memory for a session: given back when it closes, unlike the arena that sessions share. */
-const PRIVATE = { 'session.use_env_allocators': '0' };
-
 const withRunners = async <T>(
   make: () => Promise<Runner[]>,
   use: (runners: Runner[]) => Promise<T>,
@@ -131,7 +128,7 @@ const measure = async (
   held: readonly Sample[],
   { recipe, threads }: Int8Context,
 ): Promise<Fidelity> => {
-  const options = { threads, config: PRIVATE };
+  const options = { threads };
   const floats = await withRunners(
     () =>
       Promise.resolve(

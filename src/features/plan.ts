@@ -17,7 +17,7 @@ import {
 } from './recipe.js';
 import type { RunnerSpec } from './runner.js';
 
-/** Weights above this many bytes are held once, by one worker with all threads; below, every thread has its own. */
+/** Nets of more bytes compute an image with several threads; with smaller ones every thread has an image of its own. */
 const LARGE_WEIGHTS = 64 * 2 ** 20;
 
 /** What computes. */
@@ -67,15 +67,19 @@ const chosenEngine = async ({
   return used.name;
 };
 
-/** How many workers there are, and threads each: measured to be fastest (docs/performance.md). */
+/**
+ * How many workers there are, each with an image of its own, and the threads of the session that they share: a worker counts
+ * as one of them. More images at once are a little faster in int8, and take that many times the memory of activations.
+ */
 const shareThreads = (
   backbones: readonly Backbone[],
   { threads = availableParallelism(), workers, provider = 'cpu' }: Machinery,
   int8: boolean,
 ): { threads: number; workers: number; each: number } => {
   const large = backbones.some((backbone) => weightBytes(backbone) > LARGE_WEIGHTS);
-  const count = workers ?? ((large && !int8) || provider !== 'cpu' ? 1 : threads);
-  return { threads, workers: count, each: Math.max(1, Math.floor(threads / count)) };
+  const usual = provider !== 'cpu' ? 1 : !large ? threads : int8 ? Math.ceil(threads / 2) : 1;
+  const count = workers ?? usual;
+  return { threads, workers: count, each: Math.max(1, threads - count + 1) };
 };
 
 /** The nets of an extraction, opened, and the recipe completed for them. */

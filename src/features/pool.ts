@@ -1,5 +1,6 @@
 // The worker threads of an extraction: jobs go to the least busy one, answers come back as promises.
 import { Worker } from 'node:worker_threads';
+import { type SharedSession, prepareSharing } from '../engine/shared-slots.js';
 import { VerydeepError, messageOf } from '../errors.js';
 import type { Recipe } from './recipe.js';
 import type { RunnerSpec } from './runner.js';
@@ -9,7 +10,12 @@ import type { View } from './views.js';
 export interface WorkerData {
   readonly specs: readonly RunnerSpec[];
   readonly recipe: Recipe;
+  /** Whether other workers will use this one's weights, where they can. */
+  readonly sharing?: boolean;
 }
+
+/** For each net the session that others may use. */
+type Shared = readonly (SharedSession | undefined)[];
 
 export interface WorkerRequest {
   readonly job: number;
@@ -17,7 +23,7 @@ export interface WorkerRequest {
 }
 
 export type WorkerAnswer =
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready'; readonly shared: Shared }
   | { readonly kind: 'broken'; readonly reason: string }
   | {
       readonly kind: 'done';
@@ -39,7 +45,14 @@ interface Member {
   readonly ended: Promise<void>;
 }
 
-/** Worker threads with sessions of their own. Whoever starts a pool closes it. */
+/** The nets as a further worker runs them. */
+const onShared = (specs: readonly RunnerSpec[], shared: Shared): RunnerSpec[] =>
+  specs.map((spec, i) => {
+    const session = shared[i];
+    return session && spec.kind !== 'tfjs' ? { ...spec, model: new Uint8Array(0), shared: session } : spec;
+  });
+
+/** Worker threads that compute on the same weights. Whoever starts a pool closes it. */
 export class Pool {
   readonly #members: Member[] = [];
   #serial = 0;
@@ -51,14 +64,17 @@ export class Pool {
   }
 
   /**
-   * Starts the threads and waits until every net is loaded.
+   * Starts the threads and waits until every net is loaded. The first loads the weights; the others share them.
    *
    * @throws VerydeepError when a net cannot be loaded
    */
   static async start(data: WorkerData, workers: number): Promise<Pool> {
     const pool = new Pool();
+    prepareSharing();
     try {
-      await Promise.all(Array.from({ length: workers }, () => pool.#add(data)));
+      const shared = await pool.#add({ ...data, sharing: workers > 1 });
+      const further = { ...data, specs: onShared(data.specs, shared) };
+      await Promise.all(Array.from({ length: workers - 1 }, () => pool.#add(further)));
     } catch (error) {
       await pool.close();
       throw error;
@@ -71,7 +87,7 @@ export class Pool {
     return this.#busySeconds;
   }
 
-  #add(data: WorkerData): Promise<void> {
+  #add(data: WorkerData): Promise<Shared> {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: data });
     const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     const member: Member = { worker, jobs: new Map(), ended };
@@ -84,7 +100,7 @@ export class Pool {
         member.jobs.clear();
       };
       worker.on('message', (answer: WorkerAnswer) => {
-        if (answer.kind === 'ready') ready();
+        if (answer.kind === 'ready') ready(answer.shared);
         else if (answer.kind === 'broken') fail(new VerydeepError(answer.reason));
         else {
           const job = member.jobs.get(answer.job);

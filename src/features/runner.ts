@@ -1,13 +1,15 @@
 // What computes activations: one net on one image, whatever the machinery behind it.
-import { openBackbone } from '../backbone/backbone.js';
 import type { EngineName } from '../engine/engine.js';
 import { Session, type SessionOptions } from '../engine/session.js';
+import type { SharedSession } from '../engine/shared-slots.js';
 import type { RgbImage } from '../images/image.js';
 
 /** A net ready to run. Whoever creates it closes it. */
 export interface Runner {
   /** Activations of an image, a vector for each layer of the recipe, averaged over positions (and the mirror image). */
   run(image: RgbImage): Promise<Float32Array[]>;
+  /** Lets runners of other threads use the same weights; undefined where each thread must have its own. */
+  share?(): SharedSession;
   close(): void;
 }
 
@@ -18,16 +20,28 @@ export interface OnnxSpec {
   readonly externalDataFolder?: string;
   /** Names of the graph's outputs, in the order of the recipe's layers. */
   readonly outputs: readonly string[];
-  readonly options: Pick<SessionOptions, 'threads' | 'provider' | 'gpu' | 'config'>;
+  readonly options: Pick<SessionOptions, 'threads' | 'provider' | 'gpu'>;
+  /** The session of another thread to run instead. */
+  readonly shared?: SharedSession;
 }
 
+/**
+ * Memory of a session's own: it levels off with images of mixed sizes and is given back when the session closes, unlike the
+ * arena that the sessions of a training share.
+ */
+const PRIVATE = { 'session.use_env_allocators': '0' };
+
 /** A net on ONNX Runtime. */
-export const onnxRunner = ({ model, externalDataFolder, outputs, options }: OnnxSpec): Runner => {
-  const session = Session.create(model, {
-    ...options,
-    ...(externalDataFolder === undefined ? {} : { externalDataFolder }),
-  });
+export const onnxRunner = ({ model, externalDataFolder, outputs, options, shared }: OnnxSpec): Runner => {
+  const session = shared
+    ? Session.attach(shared)
+    : Session.create(model, {
+        ...options,
+        config: PRIVATE,
+        ...(externalDataFolder === undefined ? {} : { externalDataFolder }),
+      });
   return {
+    ...((options.provider ?? 'cpu') === 'cpu' && { share: () => session.share() }),
     run: ({ width, height, data }) => {
       const result = session.run({ pixels: { type: 'uint8', dims: [1, height, width, 3], data } });
       return Promise.resolve(outputs.map((name) => result[name]!.data as Float32Array));
@@ -52,6 +66,7 @@ export type RunnerSpec = OnnxSpec | TfjsSpec;
 /** A net on an engine of tfjs, such as TensorFlow; its modules are loaded only here. */
 export const tfjsRunner = async (spec: TfjsSpec): Promise<Runner> => {
   const { useEngine } = await import('../engine/engine.js');
+  const { openBackbone } = await import('../backbone/backbone.js');
   const { denseActivations, loadWeights } = await import('../backbone/dense-activations.js');
   const { engine, threads, gpu } = spec;
   const used = await useEngine({ engine, threads, ...(gpu === undefined ? {} : { gpu }) });

@@ -1,4 +1,4 @@
-// A worker thread of the extraction: its own sessions, one for each net; takes views, gives descriptors.
+// A worker thread of the extraction: a session for each net, its own or shared; takes views, gives descriptors.
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.js';
 import { describeViews } from './describe.js';
@@ -6,7 +6,7 @@ import type { WorkerAnswer, WorkerData, WorkerRequest } from './pool.js';
 import { type Runner, makeRunner } from './runner.js';
 
 const port = parentPort!;
-const { specs, recipe } = workerData as WorkerData;
+const { specs, recipe, sharing } = workerData as WorkerData;
 const runners: Runner[] = [];
 
 const answer = (message: WorkerAnswer, transfer: ArrayBuffer[] = []): void =>
@@ -38,7 +38,7 @@ try {
       return undefined;
     });
   });
-  answer({ kind: 'ready' });
+  answer({ kind: 'ready', shared: runners.map((runner) => (sharing ? runner.share?.() : undefined)) });
 } catch (error) {
   answer({ kind: 'broken', reason: messageOf(error) });
 }

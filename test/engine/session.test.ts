@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { GraphBuilder } from '../../src/engine/onnx.js';
 import { Session } from '../../src/engine/session.js';
+import { prepareSharing } from '../../src/engine/shared-slots.js';
 import type { Tensor } from '../../src/engine/tensor.js';
 import { UsageError, VerydeepError } from '../../src/errors.js';
 import { withFolder } from '../support.js';
@@ -151,5 +152,48 @@ describe('session', () => {
       await Promise.all([1, 2, 3].map(start)),
       [1, 2, 3].map(() => [0, expectedSum]),
     );
+  });
+
+  it('is shared: threads run it at once, each its own input, and it lives until the last of them closes it', async () => {
+    prepareSharing();
+    const session = Session.create(reluModel(), { threads: 1 });
+    const shared = session.share();
+    const source = `
+      import { workerData, parentPort } from 'node:worker_threads';
+      const { Session } = await import(workerData.session);
+      const session = Session.attach(workerData.shared);
+      parentPort.postMessage('attached');
+      await new Promise((resolve) => parentPort.once('message', resolve)); // until the first thread has closed it
+      const data = new Float32Array(20000).map((_, i) => (i % 7 - 3) * workerData.factor);
+      let sum = 0;
+      for (let i = 0; i < 50; i++) sum = session.run({ x: { type: 'float32', dims: [10000, 2], data } }).y.data.reduce((a, b) => a + b);
+      session.close();
+      parentPort.postMessage(sum);
+    `;
+    const factors = [1, -1, 2];
+    const workers = factors.map(
+      (factor) =>
+        new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), {
+          workerData: {
+            session: new URL('../../src/engine/session.js', import.meta.url).href,
+            shared,
+            factor,
+          },
+        }),
+    );
+    const next = (worker: Worker) =>
+      new Promise<unknown>((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    assert.deepEqual(
+      await Promise.all(workers.map(next)),
+      factors.map(() => 'attached'),
+    );
+    session.close();
+    assert.throws(() => session.run({ x: f32([1, 2], 1, 2) }), VerydeepError);
+    const sums = workers.map(next);
+    for (const worker of workers) worker.postMessage('go');
+    const sumOf = (factor: number): number =>
+      new Float32Array(20000).map((_, i) => Math.max(0, ((i % 7) - 3) * factor)).reduce((a, b) => a + b);
+    assert.deepEqual(await Promise.all(sums), factors.map(sumOf));
+    assert.throws(() => Session.attach(shared), /after it was closed/);
   });
 });
