@@ -1,10 +1,11 @@
 // The solver "libsvm": libsvm-js with a precomputed kernel, in a thread of its own, whose noise nobody hears.
-import { Worker } from 'node:worker_threads';
-import { UsageError, VerydeepError, expected, messageOf } from '../errors.js';
+import { UsageError, expected } from '../errors.js';
 import type { Matrix } from '../matrix.js';
-import type { OnProgress } from '../progress.js';
+import { openCheckpoint } from './checkpoint.js';
 import { type Gram, gramOf } from './gram.js';
+import { libsvmThread } from './libsvm-thread.js';
 import type { Fit } from './model.js';
+import type { PathOptions } from './paths.js';
 import type { Certificate, ClassLabels, FullSettings } from './problem.js';
 import { sideWeights } from './solver/solve.js';
 import { certify, exactValues, exactWeights } from './weights.js';
@@ -52,34 +53,6 @@ const kernelOf = (gram: Gram, rows: readonly number[]): Float32Array => {
   return kernel;
 };
 
-/** Gives tasks to one thread and takes coefficients y alpha back, in order. */
-const libsvmThread = () => {
-  // What the module prints as it loads ends in these streams, which nobody reads.
-  const worker = new Worker(new URL('./solver/libsvm-worker.js', import.meta.url), {
-    execArgv: [],
-    stdout: true,
-    stderr: true,
-  });
-  const solve = (task: LibsvmTask): Promise<Float64Array> =>
-    new Promise((resolve, reject) => {
-      const settle = (): void => {
-        worker.removeAllListeners('message').removeAllListeners('error').removeAllListeners('exit');
-      };
-      const fail = (reason: string) => () => {
-        settle();
-        reject(new VerydeepError(`libsvm-js failed: ${reason}. Choose --solver dual.`));
-      };
-      worker.on('message', (coefficients: Float64Array) => {
-        settle();
-        resolve(coefficients);
-      });
-      worker.on('error', (error) => fail(messageOf(error))());
-      worker.on('exit', fail('its thread ended'));
-      worker.postMessage(task, [task.kernel.buffer as ArrayBuffer]);
-    });
-  return { solve, close: () => worker.terminate() };
-};
-
 /** The bias from the free support vectors, at full precision: the mean of y - f; else the middle of its bounds. */
 const biasOf = (
   labels: Int8Array,
@@ -101,13 +74,23 @@ const biasOf = (
   return free > 0 ? sum / free : (highest + lowest) / 2;
 };
 
-/** Trains each class by libsvm-js. Decision values are rebuilt from its coefficients, not asked of it: it gives none. */
+/**
+ * Trains each class by libsvm-js. Decision values are rebuilt from its coefficients, not asked of it: it gives none. It
+ * keeps its kernel in float32 whatever it is given, so that at a large C its optimum is that of a slightly other problem.
+ *
+ * @param options.checkpoint a folder in which each class's coefficients are kept once it is solved
+ * @param options.script the thread's module (tests replace it)
+ * @throws VerydeepError naming the class over which its thread died twice
+ */
 export const fitLibsvm = async (
   descriptors: Matrix,
   classes: readonly ClassLabels[],
   Cs: readonly number[],
   settings: FullSettings,
-  options: { readonly gram?: Gram; readonly onProgress?: OnProgress },
+  options: Pick<PathOptions, 'checkpoint' | 'part' | 'onProgress'> & {
+    readonly gram?: Gram;
+    readonly script?: URL;
+  },
 ): Promise<Fit> => {
   checkLibsvm(descriptors.rows, settings);
   const gram = options.gram ?? gramOf(descriptors);
@@ -115,28 +98,44 @@ export const fitLibsvm = async (
   const data = new Float32Array(classes.length * columns);
   const biases = new Float32Array(classes.length);
   const certificates: Certificate[] = [];
-  const thread = libsvmThread();
+  const kept = options.checkpoint
+    ? await openCheckpoint(
+        options.checkpoint,
+        `libsvm-${options.part ?? 'fit'}`,
+        gram,
+        { settings, keep: 'coefficients' },
+        classes.map(({ labels }, index) => ({ index, labels, grid: [Cs[index]!] })),
+      )
+    : undefined;
+  const thread = libsvmThread(options.script);
+  const solve = async (c: number): Promise<Float64Array> => {
+    const { name, labels } = classes[c]!;
+    const rows = [...labels.keys()].filter((row) => labels[row] !== 0);
+    const coefficients = await thread.solve(name, () => ({
+      kernel: kernelOf(gram, rows),
+      labels: Int8Array.from(rows, (row) => labels[row]!),
+      C: Cs[c]!,
+      ...sideWeights(labels, settings.classWeights),
+      tolerance: settings.tolerance,
+    }));
+    const alpha = new Float64Array(descriptors.rows);
+    rows.forEach((row, i) => (alpha[row] = Math.abs(coefficients[i]!)));
+    return alpha;
+  };
   try {
     for (const [c, { labels }] of classes.entries()) {
-      const rows = [...labels.keys()].filter((row) => labels[row] !== 0);
-      const { positive, negative } = sideWeights(labels, settings.classWeights);
       const C = Cs[c]!;
-      const coefficients = await thread.solve({
-        kernel: kernelOf(gram, rows),
-        labels: Int8Array.from(rows, (row) => labels[row]!),
-        C,
-        positive,
-        negative,
-        tolerance: settings.tolerance,
-      });
-      const alpha = new Float64Array(descriptors.rows);
-      rows.forEach((row, i) => (alpha[row] = Math.abs(coefficients[i]!)));
+      const before = (await kept?.read(c))?.[0]?.alpha;
+      const alpha = before ?? (await solve(c));
       const weights = exactWeights(descriptors, labels, alpha);
       data.set(weights, c * columns);
       const values = exactValues(descriptors, weights);
-      const bias = biasOf(labels, values, alpha, (y) => C * (y > 0 ? positive : negative));
+      const sides = sideWeights(labels, settings.classWeights);
+      const bias = biasOf(labels, values, alpha, (y) => C * (y > 0 ? sides.positive : sides.negative));
       biases[c] = bias;
-      certificates[c] = certify(labels, values, bias, weights, alpha, C, settings, 0);
+      const certificate = certify(labels, values, bias, weights, alpha, C, settings, 0);
+      certificates[c] = certificate;
+      if (!before) await kept?.write(c, [{ C, certificate, bias, alpha }]);
       options.onProgress?.({ task: 'svm', done: c + 1, total: classes.length, unit: 'classes' });
     }
   } finally {
