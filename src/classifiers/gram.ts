@@ -1,5 +1,6 @@
 // The Gram matrix of all rows, made once in memory that threads share, for every class and every C.
 import { availableParallelism } from 'node:os';
+import { adviseHugePages } from '../engine/pages.js';
 import { UsageError } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import { gramInto } from './product.js';
@@ -68,6 +69,7 @@ export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
     );
   }
   const memory = options.plain || !hasWasm() ? undefined : sharedMemory(dualBytes(rows, slots));
+  if (memory) adviseHugePages(memory.buffer);
   const data = new Float32Array(
     memory?.buffer ?? new SharedArrayBuffer(RESERVED + rows * rows * 4),
     RESERVED,

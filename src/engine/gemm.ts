@@ -11,7 +11,7 @@ export interface GemmOptions {
 }
 
 /** Rows of a block of a Gram matrix: large enough for full speed, small enough that little is computed twice. */
-const BLOCK = 1024;
+const BLOCK = 512;
 
 const productModel = (transposeA: boolean, transposeB: boolean): Uint8Array => {
   const g = new GraphBuilder();
@@ -77,6 +77,17 @@ export const matmul = (
   return c;
 };
 
+/** A·Bᵀ and, as the second output, its transpose B·Aᵀ. */
+const mirroredModel = (): Uint8Array => {
+  const g = new GraphBuilder();
+  const a = g.input('a', 'float32', ['i', 'j']);
+  const b = g.input('b', 'float32', ['k', 'j']);
+  const product = g.node('FusedMatMul', [a, b], { transB: 1 }, { domain: 'com.microsoft', name: 'c' });
+  g.output(product, 'float32', ['i', 'k']);
+  g.output(g.node('Transpose', [product], { perm: [1, 0] }, { name: 'd' }), 'float32', ['k', 'i']);
+  return g.model();
+};
+
 /**
  * The Gram matrix X·Xᵀ in float32: blocks above the diagonal are computed, those below are their mirror images, so the
  * result is exactly symmetric.
@@ -95,11 +106,12 @@ export const gram = (
   checkMatrix('X', x, rows, columns);
   if (options.into) checkMatrix('into', options.into, rows, rows);
   const result = options.into ?? allocate('float32', rows * rows);
-  const session = new NativeSession(productModel(false, true), {
-    threads: options.threads ?? availableParallelism(),
-  });
+  const session = new NativeSession(mirroredModel(), { threads: options.threads ?? availableParallelism() });
   const strips: Value[] = [];
-  const scratch = allocate('float32', Math.min(rows, BLOCK) ** 2);
+  const [block, mirror] = [1, 2].map(() => allocate('float32', Math.min(rows, BLOCK) ** 2)) as [
+    Float32Array,
+    Float32Array,
+  ];
   try {
     for (let i = 0; i < rows; i += BLOCK) {
       const height = Math.min(BLOCK, rows - i);
@@ -109,8 +121,18 @@ export const gram = (
       for (let q = p; q < strips.length; q++) {
         const right = strips[q]!;
         const [m, n] = [left.dims[0]!, right.dims[0]!];
-        run(session, [left, right], new Value(scratch.subarray(0, m * n), 'float32', [m, n]));
-        placeBlock(result, rows, scratch, p * BLOCK, q * BLOCK, m, n);
+        const outputs = [
+          new Value(block.subarray(0, m * n), 'float32', [m, n]),
+          new Value(mirror.subarray(0, m * n), 'float32', [n, m]),
+        ];
+        try {
+          session.run([left, right], outputs);
+        } finally {
+          for (const output of outputs) output.release();
+        }
+        if (p === q) symmetrise(block, m);
+        else placeBlock(result, rows, mirror, q * BLOCK, p * BLOCK, n, m);
+        placeBlock(result, rows, block, p * BLOCK, q * BLOCK, m, n);
       }
     });
   } finally {
@@ -120,9 +142,12 @@ export const gram = (
   return result;
 };
 
-const TILE = 32; // A tile of both orientations stays in the first-level cache.
+/** Makes a block on the diagonal, which is symmetric up to rounding, exactly so: its upper half counts. */
+const symmetrise = (block: Float32Array, size: number): void => {
+  for (let r = 1; r < size; r++) for (let c = 0; c < r; c++) block[r * size + c] = block[c * size + r]!;
+};
 
-/** Copies an m x n block to (top, left) of the square matrix and, transposed, to (left, top). */
+/** Copies an m x n block to (top, left) of the square matrix. */
 const placeBlock = (
   matrix: Float32Array,
   size: number,
@@ -133,14 +158,4 @@ const placeBlock = (
   n: number,
 ): void => {
   for (let r = 0; r < m; r++) matrix.set(block.subarray(r * n, (r + 1) * n), (top + r) * size + left);
-  for (let r0 = 0; r0 < m; r0 += TILE) {
-    for (let c0 = 0; c0 < n; c0 += TILE) {
-      const [r1, c1] = [Math.min(m, r0 + TILE), Math.min(n, c0 + TILE)];
-      for (let c = c0; c < c1; c++) {
-        // A block on the diagonal is symmetric up to rounding; mirroring its upper half makes it so exactly.
-        const end = top === left ? Math.min(r1, c) : r1;
-        for (let r = r0; r < end; r++) matrix[(left + c) * size + top + r] = block[r * n + c]!;
-      }
-    }
-  }
 };
