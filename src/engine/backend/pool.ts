@@ -47,6 +47,9 @@ export class Block {
 
 const MAX_VALUES = 256;
 
+/** A free block this many times too large is taken rather than fresh memory. */
+const EXCESS = 1.5;
+
 /**
  * Rounds a length up so that few sizes occur: to a multiple of a sixteenth of its power of two, and of a cache line.
  */
@@ -76,7 +79,8 @@ export class Pool {
 
   /** A block for at least `length` numbers, with any content. */
   acquire(length: number): Block {
-    const capacity = capacityFor(length);
+    const wanted = capacityFor(length);
+    const capacity = this.#free.has(wanted) ? wanted : this.#roomier(wanted);
     const list = this.#free.get(capacity);
     let block = list?.pop();
     if (block) {
@@ -90,6 +94,13 @@ export class Pool {
     this.#inUse += capacity;
     this.#peak = Math.max(this.#peak, this.#inUse);
     return block;
+  }
+
+  /** The least capacity above `wanted` that lies free and is not much larger; `wanted` itself where there is none. */
+  #roomier(wanted: number): number {
+    let best = Infinity;
+    for (const capacity of this.#free.keys()) if (capacity > wanted && capacity < best) best = capacity;
+    return best <= EXCESS * wanted ? best : wanted;
   }
 
   /** Takes a block back. Nobody may use it or a view of it afterwards. */

@@ -47,6 +47,19 @@ describe('backend: memory', () => {
     tf.dispose([...current, ...velocities]);
   }).timeout(120_000);
 
+  it('takes a free block that is somewhat too large rather than fresh memory', () => {
+    const pool = new Pool();
+    const [large, small] = [pool.acquire(150_000), pool.acquire(16)];
+    pool.recycle(large);
+    assert.equal(pool.acquire(90_000) === large, false); // It would leave too much unused.
+    const block = pool.acquire(110_000);
+    assert.equal(block, large);
+    assert.equal(block.view(110_000).length, 110_000);
+    pool.recycle(block);
+    assert.equal(pool.acquire(150_000), large); // It is still as large as it was.
+    pool.recycle(small);
+  });
+
   it('keeps no more free memory than was once in use, whatever shapes come', () => {
     const pool = new Pool();
     let peak = 0;
