@@ -6,17 +6,13 @@
 // hear of each other once a round (selective block minimisation, Chang and Roth, 2011). Every round ends with a pass that
 // only measures: both objectives at the weights as they are, so that the gap is exact.
 import { availableParallelism } from 'node:os';
-import { type Matrix, rowOf } from '../matrix.js';
 import type { OnProgress } from '../progress.js';
-import { gramOf, workspaceStart } from './gram.js';
 import type { Fit } from './model.js';
-import { times, timesTransposed } from './product.js';
-import type { Certificate, ClassLabels, FullSettings } from './problem.js';
-import { type Descriptors, blocksOf } from './rows.js';
-import type { Kernels } from './solver/kernels.js';
-import { placeOf } from './solver/place.js';
-import { relaxFrom, setCosts, setLabels, sideWeights } from './solver/solve.js';
-import { REPORT, type Workspace } from './solver/workspace.js';
+import { openPrimalCheckpoint } from './primal-checkpoint.js';
+import { type Part, type State, fetchRows, improve, measure, stack } from './primal-passes.js';
+import type { ClassLabels, FullSettings } from './problem.js';
+import type { Descriptors } from './rows.js';
+import { sideWeights } from './solver/solve.js';
 
 /** Rows of a block, and of the companions that go with it, at most. */
 const BLOCK = 2048;
@@ -25,226 +21,119 @@ const BLOCK_BYTES = 256 * 2 ** 20;
 /** Rounds over all rows after which a class is given up as not converging. */
 const MOST_ROUNDS = 200;
 
+/** Where a class stands: coefficients, and the weights and bias that they make. */
+export type Standing = Pick<State, 'alpha' | 'weights' | 'bias'>;
+
 /** How the streaming is done. */
 export interface PrimalOptions {
   readonly threads?: number;
   /** Rows of a block; default 2,048, fewer where descriptors are long. */
   readonly blockRows?: number;
+  /** A folder in which the state is kept after every round; a later call with the same problem goes on from there. */
+  readonly checkpoint?: string;
+  /** Tells the parts of one run apart in the checkpoint folder; default `fit`. */
+  readonly part?: string;
   readonly onProgress?: OnProgress;
 }
 
-/** One class on its way. */
-interface State {
-  readonly labels: Int8Array;
-  readonly C: number;
-  readonly alpha: Float64Array;
-  readonly weights: Float64Array;
-  bias: number;
-  updates: number;
-  certificate: Certificate | undefined;
-}
+/** Rows of a block. */
+export const blockRowsOf = (
+  { rows, columns }: Pick<Descriptors, 'rows' | 'columns'>,
+  { blockRows }: Pick<PrimalOptions, 'blockRows'>,
+): number =>
+  Math.min(rows, blockRows ?? Math.max(64, Math.min(BLOCK, Math.floor(BLOCK_BYTES / 4 / columns))));
 
-/** [count, columns] float32 weights of some classes. */
-const stack = (states: readonly State[], columns: number): Matrix => {
-  const data = new Float32Array(states.length * columns);
-  states.forEach(({ weights }, c) => data.set(weights, c * columns));
-  return { rows: states.length, columns, data };
-};
-
-/** Some rows of the problem, with their descriptors. */
-interface Part {
-  readonly indices: readonly number[];
-  readonly matrix: Matrix;
-}
-
-/** The block that begins at `start`, and the companions that are not in it. */
-const withCompanions = (start: number, block: Matrix, companions: Part): Part => {
-  const { columns } = block;
-  const others = [...companions.indices.keys()].filter((at) => {
-    const row = companions.indices[at]!;
-    return row < start || row >= start + block.rows;
+/** A class at the solution for another C, stretched by the factor that is best for its own among those that keep it in the box. */
+const stretched = (
+  { alpha, weights, bias }: Standing,
+  labels: Int8Array,
+  C: number,
+  settings: FullSettings,
+): Standing => {
+  const squared = settings.loss === 'squared-hinge';
+  const sides = sideWeights(labels, settings.classWeights);
+  const costOf = (row: number): number => C * (labels[row]! > 0 ? sides.positive : sides.negative);
+  let [linear, quadratic, limit] = [0, (bias / settings.biasScale) ** 2, Infinity];
+  for (const w of weights) quadratic += w * w;
+  alpha.forEach((a, row) => {
+    if (a === 0) return;
+    linear += a;
+    if (squared) quadratic += (a * a) / (2 * costOf(row));
+    else limit = Math.min(limit, costOf(row) / a);
   });
-  const rows = block.rows + others.length;
-  const data = new Float32Array(rows * columns);
-  data.set(block.data);
-  others.forEach((at, i) => data.set(rowOf(companions.matrix, at), (block.rows + i) * columns));
-  const own = Array.from({ length: block.rows }, (_, i) => start + i);
+  const factor = quadratic > 0 ? Math.min(limit, linear / quadratic) : 0;
   return {
-    indices: [...own, ...others.map((at) => companions.indices[at]!)],
-    matrix: { rows, columns, data },
+    alpha: alpha.map((a, row) => (squared ? factor * a : Math.min(factor * a, costOf(row)))),
+    weights: weights.map((w) => factor * w),
+    bias: factor * bias,
   };
 };
 
-/** Rows whose coefficient is between its bounds for the most classes that are still open, ascending; `most` at most. */
-const companionRows = (states: readonly State[], settings: FullSettings, most: number): number[] => {
-  const counts = new Map<number, number>();
-  for (const { labels, alpha, C } of states) {
-    const sides = sideWeights(labels, settings.classWeights);
-    alpha.forEach((a, row) => {
-      const upper = C * (labels[row]! > 0 ? sides.positive : sides.negative);
-      if (a > 0 && (settings.loss === 'squared-hinge' || a < upper * (1 - 1e-6))) {
-        counts.set(row, (counts.get(row) ?? 0) + 1);
-      }
-    });
-  }
-  const ranked = [...counts].sort(([r, a], [s, b]) => b - a || r - s).slice(0, most);
-  return ranked.map(([row]) => row).sort((a, b) => a - b);
-};
-
-/** Solves one class on some rows, all others staying; returns the change of y alpha. */
-const solveRows = (
-  w: Workspace,
-  kernels: Kernels,
-  state: State,
-  rows: readonly number[],
-  value: (at: number) => number,
-  settings: FullSettings,
-): Float32Array => {
-  const labels = Int8Array.from(rows, (row) => state.labels[row]!);
-  setLabels(w, labels);
-  rows.forEach((row, i) => {
-    w.alpha[i] = state.alpha[row]!;
-    w.f[i] = value(i);
-  });
-  setCosts(w, state.C, settings, sideWeights(state.labels, settings.classWeights));
-  state.bias = relaxFrom(w, kernels, state.bias, settings);
-  state.updates += w.report[REPORT.updates]!;
-  return Float32Array.from(rows, (row, i) => {
-    const change = labels[i]! * (w.alpha[i]! - state.alpha[row]!);
-    state.alpha[row] = w.alpha[i]!;
-    return change;
-  });
-};
-
-/** One pass that solves: every block with the companions, every class that is still open. */
-const improve = async (
-  descriptors: Descriptors,
-  states: readonly State[],
-  companions: Part,
-  settings: FullSettings,
-  blockRows: number,
-  threads: number,
-): Promise<void> => {
-  const { columns } = descriptors;
-  for await (const { start, block } of blocksOf(descriptors, blockRows)) {
-    const { indices, matrix } = withCompanions(start, block, companions);
-    const gram = gramOf(matrix, { threads });
-    const { workspace, kernels } = placeOf({
-      rows: matrix.rows,
-      gram: gram.data,
-      start: workspaceStart(matrix.rows, 0),
-      ...(gram.memory && { memory: gram.memory }),
-    });
-    const values = timesTransposed(matrix, stack(states, columns), threads).data;
-    const changes = new Float32Array(states.length * matrix.rows);
-    states.forEach((state, c) => {
-      const value = (at: number): number => values[at * states.length + c]!;
-      changes.set(solveRows(workspace, kernels, state, indices, value, settings), c * matrix.rows);
-    });
-    const changed = { rows: states.length, columns: matrix.rows, data: changes };
-    const steps = times(changed, matrix, threads).data;
-    states.forEach(({ weights }, c) => {
-      for (let k = 0; k < columns; k++) weights[k]! += steps[c * columns + k]!;
-    });
-  }
-};
-
-/** One pass that measures: the certificates of the float32 weights as they are. On the way it picks companions up. */
-const measure = async (
-  descriptors: Descriptors,
-  states: readonly State[],
-  settings: FullSettings,
-  blockRows: number,
-  threads: number,
-): Promise<Part> => {
-  const squared = settings.loss === 'squared-hinge';
-  const weights = stack(states, descriptors.columns);
-  const losses = states.map(() => 0);
-  const sides = states.map(({ labels }) => sideWeights(labels, settings.classWeights));
-  const costOf = (c: number, y: number): number =>
-    states[c]!.C * (y > 0 ? sides[c]!.positive : sides[c]!.negative);
-  const { columns } = descriptors;
-  const indices = companionRows(states, settings, blockRows);
-  const data = new Float32Array(indices.length * columns);
-  let picked = 0;
-  for await (const { start, block } of blocksOf(descriptors, blockRows)) {
-    for (; picked < indices.length && indices[picked]! < start + block.rows; picked++) {
-      data.set(rowOf(block, indices[picked]! - start), picked * columns);
-    }
-    const values = timesTransposed(block, weights, threads).data;
-    states.forEach(({ labels, bias }, c) => {
-      for (let i = 0; i < block.rows; i++) {
-        const y = labels[start + i]!;
-        if (y === 0) continue;
-        const slack = Math.max(0, 1 - y * (values[i * states.length + c]! + bias));
-        losses[c]! += costOf(c, y) * (squared ? slack * slack : slack);
-      }
-    });
-  }
-  states.forEach((state, c) => {
-    let norm = (state.bias / settings.biasScale) ** 2;
-    for (const value of state.weights) norm += value * value;
-    let [linear, penalty, supportVectors] = [0, 0, 0];
-    state.alpha.forEach((a, i) => {
-      if (a === 0) return;
-      linear += a;
-      if (squared) penalty += (a * a) / (2 * costOf(c, state.labels[i]!));
-      supportVectors++;
-    });
-    const primal = norm / 2 + losses[c]!;
-    const dual = linear - (norm + penalty) / 2;
-    const gap = primal > 0 ? Math.max(0, primal - dual) / primal : 0;
-    const converged = gap <= settings.tolerance;
-    state.certificate = { primal, dual, gap, converged, supportVectors, updates: state.updates };
-  });
-  return { indices, matrix: { rows: indices.length, columns, data } };
-};
-
 /**
- * Trains every class with its C on rows that are streamed, several times, until each gap is proved. Memory: the weights,
- * one coefficient a row and class, two blocks.
+ * Solves every class for its C on rows that are streamed, several times, until each gap is proved. Memory: the weights,
+ * one coefficient a row and class, a few blocks.
+ *
+ * @param starts where each class starts: its solution for another C; default at zero
+ * @returns the fit, and where each class stands, for another C to start from
  */
-export const fitPrimal = async (
+export const solvePrimal = async (
   descriptors: Descriptors,
   classes: readonly ClassLabels[],
   Cs: readonly number[],
   settings: FullSettings,
   options: PrimalOptions,
-): Promise<Fit> => {
+  starts?: readonly Standing[],
+): Promise<{ readonly fit: Fit; readonly standings: readonly Standing[] }> => {
   const { rows, columns } = descriptors;
   const threads = options.threads ?? availableParallelism();
-  const blockRows = Math.min(
-    rows,
-    options.blockRows ?? Math.max(64, Math.min(BLOCK, Math.floor(BLOCK_BYTES / 4 / columns))),
-  );
-  const states = classes.map(({ labels }, c): State => ({
-    labels,
-    C: Cs[c]!,
-    alpha: new Float64Array(rows),
-    weights: new Float64Array(columns),
-    bias: 0,
-    updates: 0,
-    certificate: undefined,
-  }));
-  let companions: Part = { indices: [], matrix: { rows: 0, columns, data: new Float32Array() } };
-  for (let round = 0; round < MOST_ROUNDS; round++) {
-    const open = states.filter(({ certificate }) => !certificate?.converged);
+  const blockRows = blockRowsOf(descriptors, options);
+  const kept = options.checkpoint
+    ? await openPrimalCheckpoint(options.checkpoint, options.part ?? 'fit', {
+        ...{ descriptors, classes, Cs, settings, blockRows },
+        ...(starts && { starts: starts.map(({ alpha }) => alpha) }),
+      })
+    : undefined;
+  const before = await kept?.read();
+  const states = classes.map(({ labels }, c): State => {
+    const start = starts && stretched(starts[c]!, labels, Cs[c]!, settings);
+    const zero = { alpha: new Float64Array(rows), weights: new Float64Array(columns), bias: 0 };
+    return {
+      ...{ labels, C: Cs[c]!, ...(start ?? zero), updates: 0, certificate: undefined },
+      ...before?.standings[c],
+    };
+  });
+  const open = (): State[] => states.filter(({ certificate }) => !certificate?.converged);
+  let companions: Part = await fetchRows(descriptors, before?.companions ?? [], blockRows);
+  if (starts && !before) companions = await measure(descriptors, states, settings, blockRows, threads);
+  for (let round = before?.round ?? 0; ; round++) {
+    const left = open();
     options.onProgress?.({
       task: 'svm',
-      done: states.length - open.length,
+      done: states.length - left.length,
       total: states.length,
       unit: 'classes',
       figures: { round },
     });
-    if (open.length === 0) break;
-    await improve(descriptors, open, companions, settings, blockRows, threads);
-    companions = await measure(descriptors, open, settings, blockRows, threads);
+    if (left.length === 0 || round === MOST_ROUNDS) break;
+    await improve(descriptors, left, companions, settings, blockRows, threads);
+    companions = await measure(descriptors, left, settings, blockRows, threads);
+    await kept?.write({ round: round + 1, standings: states, companions: companions.indices });
   }
-  return {
+  const fit = {
     solver: 'primal',
     weights: stack(states, columns),
     biases: Float32Array.from(states, ({ bias }) => bias),
     certificates: states.map(({ certificate }) => certificate!),
     notes: [],
   };
+  return { fit, standings: states };
 };
+
+/** Trains every class with its C on rows that are streamed; see {@link solvePrimal}. */
+export const fitPrimal = async (
+  descriptors: Descriptors,
+  classes: readonly ClassLabels[],
+  Cs: readonly number[],
+  settings: FullSettings,
+  options: PrimalOptions,
+): Promise<Fit> => (await solvePrimal(descriptors, classes, Cs, settings, options)).fit;

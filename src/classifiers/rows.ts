@@ -1,4 +1,5 @@
 // Descriptors that need not be in memory: rows that come in batches, again and again.
+import { createHash } from 'node:crypto';
 import type { Matrix } from '../matrix.js';
 import { checkFinite } from './problem.js';
 
@@ -64,3 +65,20 @@ export async function* blocksOf(
   }
   if (filled > 0) yield { start, block: { rows: filled, columns, data: held.subarray(0, filled * columns) } };
 }
+
+const HASHED_ROWS = 1024;
+const hashes = new WeakMap<RowSource, Promise<string>>();
+
+const computeHash = async (descriptors: Descriptors): Promise<string> => {
+  const hash = createHash('sha256').update(`${descriptors.rows} x ${descriptors.columns}`);
+  for await (const { block } of blocksOf(descriptors, HASHED_ROWS)) hash.update(block.data);
+  return hash.digest('hex');
+};
+
+/** A hash of all rows, by one pass over them; of rows on disk only once in a process. */
+export const hashOfRows = (descriptors: Descriptors): Promise<string> => {
+  if (isMatrix(descriptors)) return computeHash(descriptors);
+  const known = hashes.get(descriptors) ?? computeHash(descriptors);
+  hashes.set(descriptors, known);
+  return known;
+};

@@ -1,21 +1,12 @@
 // Chooses C on rows held out of training, by a metric that the caller gives.
 import { UsageError, expected } from '../errors.js';
 import type { Matrix } from '../matrix.js';
-import { type Held, heldOut, rowsOf, stratifiedFolds, withoutHeld } from './folds.js';
-import { type Gram, gramOf } from './gram.js';
-import { type LinearModel, decisionValues } from './model.js';
-import { solvePaths } from './paths.js';
-import {
-  type ClassLabels,
-  type FullSettings,
-  checkC,
-  checkClasses,
-  checkMatrix,
-  checkSides,
-  fullSettings,
-} from './problem.js';
-import { type Descriptors, blocksOf, isMatrix, readAll } from './rows.js';
-import { type Choice, chooseSolver, fitBy } from './solvers.js';
+import { heldOut, rowsOf, stratifiedFolds, withoutHeld } from './folds.js';
+import type { LinearModel } from './model.js';
+import { type ClassLabels, checkC, checkClasses, checkMatrix, checkSides, fullSettings } from './problem.js';
+import { type Descriptors, isMatrix } from './rows.js';
+import { scorerOf } from './score.js';
+import { chooseSolver } from './solvers.js';
 import { type TrainOptions, trainOneVsRest } from './train.js';
 
 /** Eight values of C from 0.01 to 30, for descriptors of length one. */
@@ -66,12 +57,6 @@ export interface SelectOptions extends TrainOptions {
   readonly widen?: boolean;
 }
 
-/** Scores [held rows, classes] and the worst gap, for one C. */
-interface Scored {
-  readonly scores: Matrix;
-  readonly worstGap: number;
-}
-
 const meanOf = (values: readonly number[]): number => {
   const known = values.filter((value) => !Number.isNaN(value));
   return known.length === 0 ? NaN : known.reduce((a, b) => a + b) / known.length;
@@ -80,73 +65,6 @@ const meanOf = (values: readonly number[]): number => {
 /** Index of the highest value, the first on a tie; NaN counts as lowest. */
 const bestOf = (values: readonly number[]): number =>
   values.reduce((best, value, i) => (value > values[best]! || Number.isNaN(values[best]) ? i : best), 0);
-
-/** All C on one Gram matrix: held-out rows have decision values without ever being trained on. */
-const scoreDual = async (
-  gram: Gram,
-  classes: readonly ClassLabels[],
-  grid: readonly number[],
-  held: Held,
-  settings: FullSettings,
-  options: SelectOptions,
-  part: string,
-): Promise<Scored[]> => {
-  const rows = rowsOf(held).length;
-  const columns = classes.length;
-  const scores = grid.map(() => new Float32Array(rows * columns));
-  const worst = grid.map(() => 0);
-  await solvePaths(
-    gram,
-    classes,
-    classes.map(() => grid),
-    { settings, held, keep: 'values' },
-    { ...options, part },
-    (index, solutions) => {
-      solutions.forEach(({ values, certificate }, at) => {
-        values!.forEach((value, i) => (scores[at]![i * columns + index] = value));
-        worst[at] = Math.max(worst[at]!, certificate.gap);
-      });
-    },
-  );
-  return scores.map((data, at) => ({ scores: { rows, columns, data }, worstGap: worst[at]! }));
-};
-
-/** Any other solver: each C trained for itself, then the held-out rows scored. */
-const scoreOther = async (
-  choice: Choice,
-  descriptors: Descriptors,
-  classes: readonly ClassLabels[],
-  grid: readonly number[],
-  held: Held,
-  settings: FullSettings,
-  options: SelectOptions,
-): Promise<Scored[]> => {
-  const rows = rowsOf(held).length;
-  const columns = classes.length;
-  const result: Scored[] = [];
-  for (const C of grid) {
-    const training = withoutHeld(classes, held);
-    const fit = await fitBy(
-      choice,
-      descriptors,
-      training,
-      classes.map(() => C),
-      settings,
-      options,
-    );
-    const data = new Float32Array(rows * columns);
-    let at = 0;
-    for await (const { start, block } of blocksOf(descriptors, 4096)) {
-      const values = await decisionValues(fit, block);
-      for (let i = 0; i < block.rows; i++) {
-        if (held[start + i]) data.set(values.data.subarray(i * columns, (i + 1) * columns), at++ * columns);
-      }
-    }
-    const worstGap = Math.max(...fit.certificates.map(({ gap }) => gap));
-    result.push({ scores: { rows, columns, data }, worstGap });
-  }
-  return result;
-};
 
 const checkGrid = (grid: readonly number[]): number[] => {
   if (grid.length === 0) throw expected('at least one value', 'the grid of C', []);
@@ -197,17 +115,14 @@ export const selectC = async (
     for (const { name, labels } of withoutHeld(classes, held)) checkSides(name, labels);
   }
   const perClass = options.choose === 'per-class';
-  const choice = chooseSolver(descriptors, settings, options);
-  const matrix = choice.name === 'dual' ? await readAll(descriptors) : undefined;
-  const gram = matrix && (options.gram ?? gramOf(matrix, options));
+  const choice = chooseSolver(descriptors, settings, options, classes.length);
+  const score = await scorerOf(choice, descriptors, classes, settings, options);
 
   /** The metric for each C of `grid`, on every part. */
   const measure = async (grid: readonly number[], name: string): Promise<CurvePoint[]> => {
     const figures = grid.map(() => ({ folds: [] as (readonly number[])[], worstGap: 0 }));
     for (const [i, held] of parts.entries()) {
-      const scored = gram
-        ? await scoreDual(gram, classes, grid, held, settings, options, `${name}-part${i}`)
-        : await scoreOther(choice, descriptors, classes, grid, held, settings, options);
+      const scored = await score(grid, held, `${name}-part${i}`);
       const rows = rowsOf(held);
       const labels = classes.map((c) => Int8Array.from(rows, (row) => c.labels[row]!));
       scored.forEach(({ scores, worstGap }, at) => {

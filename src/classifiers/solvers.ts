@@ -1,8 +1,8 @@
 // The solvers by name, and which one `auto` takes.
 import { UsageError, expected } from '../errors.js';
 import { fitDual, type DualOptions } from './dual.js';
-import { whyNotDual } from './gram.js';
 import { checkLibsvm, fitLibsvm } from './libsvm.js';
+import { checkMemory, whyNotBy } from './memory.js';
 import type { Fit } from './model.js';
 import { type PrimalOptions, fitPrimal } from './primal.js';
 import type { ClassLabels, FullSettings, SolverName } from './problem.js';
@@ -22,40 +22,40 @@ export interface SolverOptions extends DualOptions, PrimalOptions {
   readonly memory?: number;
 }
 
-/** Bytes of the descriptors themselves, where they are not in memory yet. */
-const bytesToRead = (descriptors: Descriptors): number =>
-  isMatrix(descriptors) ? 0 : descriptors.rows * descriptors.columns * 4;
-
 /**
- * Chooses the solver: the one that is named; for `auto` the dual one where its Gram matrix (and the descriptors) fit in
- * memory, else the primal one.
+ * Chooses the solver: the one that is named; for `auto` the dual one where all that it needs fits in memory, else the
+ * primal one. What the solver needs is checked here, before anything is allocated or read.
+ *
+ * @param descriptors their size, and whether they are in memory
+ * @param classes how many there are
+ * @throws UsageError where the solver cannot do what the settings ask, or has too little memory
  */
 export const chooseSolver = (
   descriptors: Descriptors,
   settings: FullSettings,
   options: SolverOptions,
+  classes: number,
 ): Choice => {
   const solver = options.solver ?? 'auto';
   if (!['auto', 'dual', 'primal', 'libsvm'].includes(solver)) {
     throw expected('auto, dual, primal or libsvm', '--solver', solver);
   }
-  if (solver === 'libsvm') checkLibsvm(descriptors.rows, settings);
-  if (solver !== 'auto' && solver !== 'primal') return { name: solver };
-  if (solver === 'auto') {
-    if (options.gram) return { name: 'dual' };
-    const needed = bytesToRead(descriptors);
-    const reason = whyNotDual(descriptors.rows, options, needed);
-    if (!reason) return { name: 'dual' };
-    if (settings.bias !== 'unregularised')
-      return { name: 'primal', note: `primal solver, because ${reason}` };
+  const { rows, columns } = descriptors;
+  const size = { rows, columns, classes, inMemory: isMatrix(descriptors) };
+  if (solver === 'auto' && options.gram) return { name: 'dual' };
+  const reason = solver === 'auto' ? whyNotBy('dual', size, options) : undefined;
+  if (reason && settings.bias === 'unregularised') {
     throw new UsageError(
       `The unregularised bias needs the dual solver, but ${reason}. Choose the augmented bias, or train on fewer images.`,
     );
   }
-  if (settings.bias === 'unregularised') {
+  if (solver === 'primal' && settings.bias === 'unregularised') {
     throw expected('the augmented bias', '--solver primal', settings.bias, 'Choose --solver dual for it.');
   }
-  return { name: 'primal' };
+  if (solver === 'libsvm') checkLibsvm(rows, settings);
+  const name = solver === 'auto' ? (reason ? 'primal' : 'dual') : solver;
+  checkMemory(name, size, options);
+  return reason ? { name, note: `primal solver, because ${reason}` } : { name };
 };
 
 /** Trains with the solver that was chosen. */

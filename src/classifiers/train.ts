@@ -34,7 +34,7 @@ export const trainOneVsRest = async (
   options: TrainOptions = {},
 ): Promise<LinearModel> => {
   const settings = fullSettings(options);
-  const choice = chooseSolver(descriptors, settings, options);
+  const choice = chooseSolver(descriptors, settings, options, classes.length);
   if (isMatrix(descriptors)) checkMatrix(descriptors);
   checkClasses(classes, descriptors.rows);
   for (const { name, labels } of classes) checkSides(name, labels);

@@ -1,5 +1,6 @@
 // Small problems for tests of the SVMs.
 import { type ClassLabels, oneVsRest } from '../../src/classifiers/problem.js';
+import type { RowSource } from '../../src/classifiers/rows.js';
 import type { Matrix } from '../../src/matrix.js';
 import { Random } from '../../src/random.js';
 
@@ -37,3 +38,22 @@ export const accuracy = (scores: Matrix, labels: readonly Int8Array[]): number[]
 /** The largest difference of two vectors. */
 export const farthest = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Math.max(...Array.from(a, (x, i) => Math.abs(x - b[i]!)));
+
+/** The matrix as a store gives it: batches of seven rows; `read` counts them. */
+export const streamed = (matrix: Matrix): RowSource & { read: number } => {
+  const { rows, columns, data } = matrix;
+  const source = {
+    rows,
+    columns,
+    read: 0,
+    async *batches() {
+      for (let row = 0; row < rows; row += 7) {
+        source.read++;
+        await Promise.resolve();
+        const end = Math.min(row + 7, rows);
+        yield { matrix: { rows: end - row, columns, data: data.slice(row * columns, end * columns) } };
+      }
+    },
+  };
+  return source;
+};

@@ -1,28 +1,11 @@
 import assert from 'node:assert/strict';
-import type { RowSource } from '../../src/classifiers/rows.js';
 import { blocksOf, readAll } from '../../src/classifiers/rows.js';
+import { type Standing, solvePrimal } from '../../src/classifiers/primal.js';
+import { fullSettings } from '../../src/classifiers/problem.js';
 import { trainOneVsRest } from '../../src/classifiers/train.js';
-import type { Matrix } from '../../src/matrix.js';
-import { clusters, farthest } from './data.js';
-
-/** The matrix as a store gives it: batches of seven rows; `read` counts them. */
-const streamed = (matrix: Matrix): RowSource & { read: number } => {
-  const { rows, columns, data } = matrix;
-  const source = {
-    rows,
-    columns,
-    read: 0,
-    async *batches() {
-      for (let row = 0; row < rows; row += 7) {
-        source.read++;
-        await Promise.resolve();
-        const end = Math.min(row + 7, rows);
-        yield { matrix: { rows: end - row, columns, data: data.slice(row * columns, end * columns) } };
-      }
-    },
-  };
-  return source;
-};
+import type { OnProgress } from '../../src/progress.js';
+import { withFolder } from '../support.js';
+import { clusters, farthest, streamed } from './data.js';
 
 describe('the primal solver', () => {
   const { matrix, classes } = clusters(3, 50, 64);
@@ -47,6 +30,67 @@ describe('the primal solver', () => {
         assert.ok(farthest(primal.weights.data, dual.weights.data) < 0.1);
       }
     });
+
+  it('starts from the solution for another C, and needs fewer passes for it', async () => {
+    for (const loss of ['hinge', 'squared-hinge'] as const) {
+      const settings = fullSettings({ loss, tolerance: 1e-4 });
+      const passes = async (C: number, starts?: readonly Standing[]) => {
+        const source = streamed(matrix);
+        const Cs = classes.map(() => C);
+        const { fit, standings } = await solvePrimal(
+          source,
+          classes,
+          Cs,
+          settings,
+          { blockRows: 60 },
+          starts,
+        );
+        assert.ok(fit.certificates.every(({ converged }) => converged));
+        return { fit, standings, read: source.read };
+      };
+      const cold = await passes(1);
+      const warm = await passes(1, (await passes(0.9)).standings);
+      assert.ok(warm.read < cold.read, `${warm.read} ${cold.read}`);
+      cold.fit.certificates.forEach(({ primal }, c) =>
+        assert.ok(Math.abs(warm.fit.certificates[c]!.primal - primal) <= 1e-4 * primal),
+      );
+    }
+  });
+
+  it('goes on after the round at which it was interrupted, to the same bits', () =>
+    withFolder(async (checkpoint) => {
+      const options = { solver: 'primal', blockRows: 40, tolerance: 1e-6 } as const;
+      const whole = await trainOneVsRest(streamed(matrix), classes, 3, options);
+      const rounds: number[] = [];
+      const stopAt =
+        (last: number): OnProgress =>
+        ({ figures }) => {
+          rounds.push(Number(figures!['round']));
+          if (figures!['round'] === last) throw new Error('interrupted');
+        };
+      for (const last of [2, 3]) {
+        const stopped = { ...options, checkpoint, onProgress: stopAt(last) };
+        await assert.rejects(trainOneVsRest(streamed(matrix), classes, 3, stopped), /interrupted/);
+      }
+      assert.deepEqual(rounds, [0, 1, 2, 2, 3]);
+      assert.deepEqual(await trainOneVsRest(streamed(matrix), classes, 3, { ...options, checkpoint }), whole);
+      const source = streamed(matrix);
+      assert.deepEqual(await trainOneVsRest(source, classes, 3, { ...options, checkpoint }), whole);
+      assert.ok(source.read <= 2 * Math.ceil(150 / 7)); // Read to be recognised and to fetch rows, not to be solved again.
+      const others = [
+        { C: 2 },
+        { loss: 'squared-hinge' as const },
+        { blockRows: 41 },
+        { matrix: { ...matrix, data: matrix.data.map((x, i) => (i === 77 ? x + 0.5 : x)) } },
+      ];
+      for (const { C = 3, matrix: rows = matrix, ...change } of others) {
+        const own = { ...options, ...change };
+        assert.deepEqual(
+          await trainOneVsRest(streamed(rows), classes, C, { ...own, checkpoint }),
+          await trainOneVsRest(streamed(rows), classes, C, own),
+        );
+      }
+    }));
 
   it('reads blocks of one size from batches of another, every row once', async () => {
     for (const size of [1, 5, 7, 64, 149, 150, 500]) {

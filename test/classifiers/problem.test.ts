@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { UsageError } from '../../src/errors.js';
-import { gramOf, whyNotDual } from '../../src/classifiers/gram.js';
 import { decisionValues } from '../../src/classifiers/model.js';
 import { oneVsRest } from '../../src/classifiers/problem.js';
 import { selectC } from '../../src/classifiers/select.js';
@@ -70,8 +69,14 @@ describe('bad input of the SVMs', () => {
     [{ solver: 'libsvm', loss: 'squared-hinge' }, /--solver libsvm/],
     [{ solver: 'libsvm', bias: 'augmented' }, /--solver libsvm/],
     [{ solver: 'primal', bias: 'unregularised' }, /--solver primal/],
-    [{ solver: 'dual', memory: 1000 }, /Gram matrix of 20 rows needs .* are free.*--solver primal/],
-    [{ memory: 1000, bias: 'unregularised' }, /unregularised bias needs the dual solver/],
+    [
+      { solver: 'dual', memory: 1e6 },
+      /the dual solver needs 0.1 GiB .*, but 0.0 GiB are free. Choose --solver primal/,
+    ],
+    [{ solver: 'primal', memory: 1e6 }, /the primal solver needs .* are free. Train on fewer images/],
+    [{ solver: 'libsvm', memory: 1e6 }, /libsvm-js needs .* are free. Choose --solver dual/],
+    [{ memory: 1e6 }, /the primal solver needs .* are free/],
+    [{ memory: 1e6, bias: 'unregularised' }, /unregularised bias needs the dual solver/],
   ] as const)
     it(`is refused: ${JSON.stringify(options)}`, () =>
       refused(trainOneVsRest(matrix, classes, 1, options as object), pattern));
@@ -126,17 +131,12 @@ describe('bad input of the SVMs', () => {
       await refused(trainOneVsRest(source, classes, 1, { solver }), /row 13, column 2.*NaN/);
   });
 
-  it('has its memory checked before anything is allocated', () => {
-    const rows = 40_000;
-    assert.match(whyNotDual(rows, { memory: 2 ** 40 })!, /4.0 GiB that WebAssembly can address/);
-    assert.equal(whyNotDual(30_000, { memory: 2 ** 40 }), undefined);
-    assert.throws(() => gramOf({ rows, columns: 1, data: new Float32Array(rows) }), UsageError);
-  });
-
-  it('is led to the primal solver by auto where the Gram matrix does not fit, and the model says so', async () => {
-    const model = await trainOneVsRest(matrix, classes, 1, { memory: 1000 });
+  it('is led to the primal solver by auto where the dual one does not fit, and the model says so', async () => {
+    const many = clusters(2, 1500, 4);
+    const options = { memory: 85e6, blockRows: 512, threads: 1, tolerance: 1e-2 };
+    const model = await trainOneVsRest(many.matrix, many.classes, 1, options);
     assert.equal(model.solver, 'primal');
-    assert.match(model.notes[0]!, /primal solver, because the Gram matrix of 20 rows needs/);
+    assert.match(model.notes[0]!, /primal solver, because the dual solver needs .* are free/);
   });
 
   it('labels a row without classes -1 everywhere, an ignored class 0', () => {

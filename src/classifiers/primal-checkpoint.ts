@@ -1,0 +1,90 @@
+// Where the primal solver stood after its last round, on disk, so that an interrupted run goes on from there.
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeFolder } from '../files.js';
+import { openSafetensors, writeSafetensors } from '../safetensors.js';
+import type { State } from './primal-passes.js';
+import type { ClassLabels, FullSettings } from './problem.js';
+import { type Descriptors, hashOfRows } from './rows.js';
+
+type Kept = Pick<State, 'alpha' | 'weights' | 'bias' | 'updates' | 'certificate'>;
+
+/** After a round: every class, and the rows that go with each block of the next. */
+export interface Snapshot {
+  readonly round: number;
+  readonly standings: readonly Kept[];
+  readonly companions: readonly number[];
+}
+
+/** All that the course of the solver depends on. */
+export interface PrimalProblem {
+  readonly descriptors: Descriptors;
+  readonly classes: readonly ClassLabels[];
+  readonly Cs: readonly number[];
+  readonly settings: FullSettings;
+  readonly blockRows: number;
+  /** Coefficients that each class starts from. */
+  readonly starts?: readonly Float64Array[];
+}
+
+const fingerprint = async (problem: PrimalProblem): Promise<string> => {
+  const { descriptors, classes, Cs, settings, blockRows, starts } = problem;
+  const hash = createHash('sha256').update(
+    JSON.stringify([await hashOfRows(descriptors), Cs, settings, blockRows, starts !== undefined]),
+  );
+  for (const { labels } of classes) hash.update(labels);
+  for (const alpha of starts ?? []) hash.update(alpha);
+  return hash.digest('hex');
+};
+
+/** A file of one problem's state. */
+export interface PrimalCheckpoint {
+  /** What was kept, if it is of this very problem. */
+  read(): Promise<Snapshot | undefined>;
+  write(snapshot: Snapshot): Promise<void>;
+}
+
+/** Opens or makes the folder. A file of another problem is passed over and overwritten. */
+export const openPrimalCheckpoint = async (
+  folder: string,
+  part: string,
+  problem: PrimalProblem,
+): Promise<PrimalCheckpoint> => {
+  await makeFolder(folder, 'checkpoint');
+  const path = join(folder, `primal-${part}.safetensors`);
+  const own = await fingerprint(problem);
+  const { rows, columns } = problem.descriptors;
+  return {
+    async read() {
+      if (!existsSync(path)) return undefined;
+      const file = await openSafetensors(path);
+      try {
+        if (file.metadata['problem'] !== own) return undefined;
+        const { numbers, ...state } = JSON.parse(file.metadata['state']!) as Omit<Snapshot, 'standings'> & {
+          numbers: readonly Pick<Kept, 'bias' | 'updates' | 'certificate'>[];
+        };
+        const standings: Kept[] = [];
+        for (const [c, rest] of numbers.entries()) {
+          standings.push({
+            ...rest,
+            alpha: await file.readDoubles(`alpha.${c}`),
+            weights: await file.readDoubles(`weights.${c}`),
+          });
+        }
+        return { ...state, standings };
+      } finally {
+        await file.close();
+      }
+    },
+    async write({ round, standings, companions }) {
+      const numbers = standings.map(({ bias, updates, certificate }) => ({ bias, updates, certificate }));
+      const tensors = standings.flatMap(({ alpha, weights }, c) => [
+        { name: `alpha.${c}`, shape: [rows], data: alpha },
+        { name: `weights.${c}`, shape: [columns], data: weights },
+      ]);
+      const state = JSON.stringify({ round, companions, numbers });
+      await writeSafetensors(path, { problem: own, state }, tensors);
+    },
+  };
+};

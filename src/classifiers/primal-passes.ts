@@ -1,0 +1,198 @@
+// The passes of the primal solver over its rows: one that solves block by block, one that measures, one that fetches rows.
+import { type Matrix, rowOf } from '../matrix.js';
+import { gramOf, workspaceStart } from './gram.js';
+import { times, timesTransposed } from './product.js';
+import type { Certificate, FullSettings } from './problem.js';
+import { type Descriptors, blocksOf } from './rows.js';
+import type { Kernels } from './solver/kernels.js';
+import { placeOf } from './solver/place.js';
+import { relaxFrom, setCosts, setLabels, sideWeights } from './solver/solve.js';
+import { REPORT, type Workspace } from './solver/workspace.js';
+
+/** One class on its way. */
+export interface State {
+  readonly labels: Int8Array;
+  readonly C: number;
+  readonly alpha: Float64Array;
+  /** w, without the bias: the sum of y alpha x. */
+  readonly weights: Float64Array;
+  bias: number;
+  updates: number;
+  certificate: Certificate | undefined;
+}
+
+/** [count, columns] float32 weights of some classes. */
+export const stack = (states: readonly State[], columns: number): Matrix => {
+  const data = new Float32Array(states.length * columns);
+  states.forEach(({ weights }, c) => data.set(weights, c * columns));
+  return { rows: states.length, columns, data };
+};
+
+/** Some rows of the problem, with their descriptors. */
+export interface Part {
+  readonly indices: readonly number[];
+  readonly matrix: Matrix;
+}
+
+/** The block that begins at `start`, and the companions that are not in it. */
+const withCompanions = (start: number, block: Matrix, companions: Part): Part => {
+  const { columns } = block;
+  const others = [...companions.indices.keys()].filter((at) => {
+    const row = companions.indices[at]!;
+    return row < start || row >= start + block.rows;
+  });
+  const rows = block.rows + others.length;
+  const data = new Float32Array(rows * columns);
+  data.set(block.data);
+  others.forEach((at, i) => data.set(rowOf(companions.matrix, at), (block.rows + i) * columns));
+  const own = Array.from({ length: block.rows }, (_, i) => start + i);
+  return {
+    indices: [...own, ...others.map((at) => companions.indices[at]!)],
+    matrix: { rows, columns, data },
+  };
+};
+
+/** Rows whose coefficient is between its bounds for the most classes that are still open, ascending; `most` at most. */
+export const companionRows = (states: readonly State[], settings: FullSettings, most: number): number[] => {
+  const counts = new Map<number, number>();
+  for (const { labels, alpha, C } of states) {
+    const sides = sideWeights(labels, settings.classWeights);
+    alpha.forEach((a, row) => {
+      const upper = C * (labels[row]! > 0 ? sides.positive : sides.negative);
+      if (a > 0 && (settings.loss === 'squared-hinge' || a < upper * (1 - 1e-6))) {
+        counts.set(row, (counts.get(row) ?? 0) + 1);
+      }
+    });
+  }
+  const ranked = [...counts].sort(([r, a], [s, b]) => b - a || r - s).slice(0, most);
+  return ranked.map(([row]) => row).sort((a, b) => a - b);
+};
+
+/** Solves one class on some rows, all others staying; returns the change of y alpha. */
+const solveRows = (
+  w: Workspace,
+  kernels: Kernels,
+  state: State,
+  rows: readonly number[],
+  value: (at: number) => number,
+  settings: FullSettings,
+): Float32Array => {
+  const labels = Int8Array.from(rows, (row) => state.labels[row]!);
+  setLabels(w, labels);
+  rows.forEach((row, i) => {
+    w.alpha[i] = state.alpha[row]!;
+    w.f[i] = value(i);
+  });
+  setCosts(w, state.C, settings, sideWeights(state.labels, settings.classWeights));
+  state.bias = relaxFrom(w, kernels, state.bias, settings);
+  state.updates += w.report[REPORT.updates]!;
+  return Float32Array.from(rows, (row, i) => {
+    const change = labels[i]! * (w.alpha[i]! - state.alpha[row]!);
+    state.alpha[row] = w.alpha[i]!;
+    return change;
+  });
+};
+
+/** One pass that solves: every block with the companions, every class that is still open. */
+export const improve = async (
+  descriptors: Descriptors,
+  states: readonly State[],
+  companions: Part,
+  settings: FullSettings,
+  blockRows: number,
+  threads: number,
+): Promise<void> => {
+  const { columns } = descriptors;
+  for await (const { start, block } of blocksOf(descriptors, blockRows)) {
+    const { indices, matrix } = withCompanions(start, block, companions);
+    const gram = gramOf(matrix, { threads });
+    const { workspace, kernels } = placeOf({
+      rows: matrix.rows,
+      gram: gram.data,
+      start: workspaceStart(matrix.rows, 0),
+      ...(gram.memory && { memory: gram.memory }),
+    });
+    const values = timesTransposed(matrix, stack(states, columns), threads).data;
+    const changes = new Float32Array(states.length * matrix.rows);
+    states.forEach((state, c) => {
+      const value = (at: number): number => values[at * states.length + c]!;
+      changes.set(solveRows(workspace, kernels, state, indices, value, settings), c * matrix.rows);
+    });
+    const changed = { rows: states.length, columns: matrix.rows, data: changes };
+    const steps = times(changed, matrix, threads).data;
+    states.forEach(({ weights }, c) => {
+      for (let k = 0; k < columns; k++) weights[k]! += steps[c * columns + k]!;
+    });
+  }
+};
+
+/** One pass that measures: the certificates of the float32 weights as they are. On the way it picks companions up. */
+export const measure = async (
+  descriptors: Descriptors,
+  states: readonly State[],
+  settings: FullSettings,
+  blockRows: number,
+  threads: number,
+): Promise<Part> => {
+  const squared = settings.loss === 'squared-hinge';
+  const weights = stack(states, descriptors.columns);
+  const losses = states.map(() => 0);
+  const sides = states.map(({ labels }) => sideWeights(labels, settings.classWeights));
+  const costOf = (c: number, y: number): number =>
+    states[c]!.C * (y > 0 ? sides[c]!.positive : sides[c]!.negative);
+  const { columns } = descriptors;
+  const indices = companionRows(states, settings, blockRows);
+  const data = new Float32Array(indices.length * columns);
+  let picked = 0;
+  for await (const { start, block } of blocksOf(descriptors, blockRows)) {
+    for (; picked < indices.length && indices[picked]! < start + block.rows; picked++) {
+      data.set(rowOf(block, indices[picked]! - start), picked * columns);
+    }
+    const values = timesTransposed(block, weights, threads).data;
+    states.forEach(({ labels, bias }, c) => {
+      for (let i = 0; i < block.rows; i++) {
+        const y = labels[start + i]!;
+        if (y === 0) continue;
+        const slack = Math.max(0, 1 - y * (values[i * states.length + c]! + bias));
+        losses[c]! += costOf(c, y) * (squared ? slack * slack : slack);
+      }
+    });
+  }
+  states.forEach((state, c) => {
+    let norm = (state.bias / settings.biasScale) ** 2;
+    for (const value of state.weights) norm += value * value;
+    let [linear, penalty, supportVectors] = [0, 0, 0];
+    state.alpha.forEach((a, i) => {
+      if (a === 0) return;
+      linear += a;
+      if (squared) penalty += (a * a) / (2 * costOf(c, state.labels[i]!));
+      supportVectors++;
+    });
+    const primal = norm / 2 + losses[c]!;
+    const dual = linear - (norm + penalty) / 2;
+    const gap = primal > 0 ? Math.max(0, primal - dual) / primal : 0;
+    const converged = gap <= settings.tolerance;
+    state.certificate = { primal, dual, gap, converged, supportVectors, updates: state.updates };
+  });
+  return { indices, matrix: { rows: indices.length, columns, data } };
+};
+
+/** One pass that fetches some rows, ascending. */
+export const fetchRows = async (
+  descriptors: Descriptors,
+  indices: readonly number[],
+  blockRows: number,
+): Promise<Part> => {
+  const { columns } = descriptors;
+  const data = new Float32Array(indices.length * columns);
+  const fetched = { indices, matrix: { rows: indices.length, columns, data } };
+  if (indices.length === 0) return fetched;
+  let picked = 0;
+  for await (const { start, block } of blocksOf(descriptors, blockRows)) {
+    for (; picked < indices.length && indices[picked]! < start + block.rows; picked++) {
+      data.set(rowOf(block, indices[picked]! - start), picked * columns);
+    }
+    if (picked === indices.length) break;
+  }
+  return fetched;
+};

@@ -1,0 +1,118 @@
+// Decision values of held-out rows for every C of a grid, by each of the solvers.
+import type { Matrix } from '../matrix.js';
+import { type Held, rowsOf, withoutHeld } from './folds.js';
+import { type Gram, gramOf } from './gram.js';
+import { fitLibsvm } from './libsvm.js';
+import { type Fit, decisionValues } from './model.js';
+import { solvePaths } from './paths.js';
+import { type Standing, solvePrimal } from './primal.js';
+import type { ClassLabels, FullSettings } from './problem.js';
+import { type Descriptors, blocksOf, readAll } from './rows.js';
+import type { Choice, SolverOptions } from './solvers.js';
+
+/** Scores [held rows, classes] and the worst gap, for one C. */
+export interface Scored {
+  readonly scores: Matrix;
+  readonly worstGap: number;
+}
+
+/** Scores the held rows for each C of the grid (ascending); `part` names what is kept in the checkpoint folder. */
+export type Scorer = (grid: readonly number[], held: Held, part: string) => Promise<Scored[]>;
+
+/** All C on one Gram matrix: held-out rows have decision values without ever being trained on. */
+const dualScorer =
+  (gram: Gram, classes: readonly ClassLabels[], settings: FullSettings, options: SolverOptions): Scorer =>
+  async (grid, held, part) => {
+    const rows = rowsOf(held).length;
+    const columns = classes.length;
+    const scores = grid.map(() => new Float32Array(rows * columns));
+    const worst = grid.map(() => 0);
+    await solvePaths(
+      gram,
+      classes,
+      classes.map(() => grid),
+      { settings, held, keep: 'values' },
+      { ...options, part },
+      (index, solutions) => {
+        solutions.forEach(({ values, certificate }, at) => {
+          values!.forEach((value, i) => (scores[at]![i * columns + index] = value));
+          worst[at] = Math.max(worst[at]!, certificate.gap);
+        });
+      },
+    );
+    return scores.map((data, at) => ({ scores: { rows, columns, data }, worstGap: worst[at]! }));
+  };
+
+/** The held-out rows scored by what was trained without them, in one pass. */
+const scoreHeld = async (fit: Fit, descriptors: Descriptors, held: Held): Promise<Scored> => {
+  const rows = rowsOf(held).length;
+  const columns = fit.weights.rows;
+  const data = new Float32Array(rows * columns);
+  let at = 0;
+  for await (const { start, block } of blocksOf(descriptors, 4096)) {
+    const values = await decisionValues(fit, block);
+    for (let i = 0; i < block.rows; i++) {
+      if (held[start + i]) data.set(values.data.subarray(i * columns, (i + 1) * columns), at++ * columns);
+    }
+  }
+  const worstGap = Math.max(...fit.certificates.map(({ gap }) => gap));
+  return { scores: { rows, columns, data }, worstGap };
+};
+
+/** Each C trained from the solution of the one before, over streamed rows. */
+const primalScorer =
+  (
+    descriptors: Descriptors,
+    classes: readonly ClassLabels[],
+    settings: FullSettings,
+    options: SolverOptions,
+  ): Scorer =>
+  async (grid, held, part) => {
+    const training = withoutHeld(classes, held);
+    const result: Scored[] = [];
+    let before: readonly Standing[] | undefined;
+    for (const C of grid) {
+      const Cs = classes.map(() => C);
+      const own = { ...options, part: `${part}-C${C}` };
+      const { fit, standings } = await solvePrimal(descriptors, training, Cs, settings, own, before);
+      before = standings;
+      result.push(await scoreHeld(fit, descriptors, held));
+    }
+    return result;
+  };
+
+const libsvmScorer =
+  (
+    matrix: Matrix,
+    gram: Gram,
+    classes: readonly ClassLabels[],
+    settings: FullSettings,
+    options: SolverOptions,
+  ): Scorer =>
+  async (grid, held, part) => {
+    const training = withoutHeld(classes, held);
+    const result: Scored[] = [];
+    for (const C of grid) {
+      const Cs = classes.map(() => C);
+      const own = { ...options, gram, part: `${part}-C${C}` };
+      result.push(await scoreHeld(await fitLibsvm(matrix, training, Cs, settings, own), matrix, held));
+    }
+    return result;
+  };
+
+/** What scores held-out rows with the solver that was chosen. */
+export const scorerOf = async (
+  { name }: Choice,
+  descriptors: Descriptors,
+  classes: readonly ClassLabels[],
+  settings: FullSettings,
+  options: SolverOptions,
+): Promise<Scorer> => {
+  if (name === 'primal') return primalScorer(descriptors, classes, settings, options);
+  if (name === 'dual' && options.gram) return dualScorer(options.gram, classes, settings, options);
+  const matrix = await readAll(descriptors);
+  const gram = options.gram ?? gramOf(matrix, options);
+  return name === 'dual'
+    ? dualScorer(gram, classes, settings, options)
+    : libsvmScorer(matrix, gram, classes, settings, options);
+};
