@@ -43,6 +43,7 @@ export type { Descriptors, RowSource } from './classifiers/rows.js';
 export { type TrainOptions, trainOneVsRest } from './classifiers/train.js';
 export { type Metric, type SelectOptions, type Selection, refit, selectC } from './classifiers/select.js';
 export { extractFeatures, type ExtractOptions, type Extracted } from './features/extract.js';
+export { exportInt8, type Int8Export, type Int8ExportOptions } from './features/export-int8.js';
 export { openFeatures, type FeatureStore } from './features/reader.js';
 export { type Merged, mergeFeatures } from './features/merge.js';
 export { type Verification, verifyFeatures } from './features/verify.js';
@@ -50,6 +51,7 @@ export { describeRecipe, recipes, resolveRecipe, type Recipe, type RecipeChoice 
 export { datasetNames, openDataset, type OpenOptions, splitOf } from './datasets/open.js';
 export { readBoxes } from './datasets/boxes.js';
 export { type CsvOptions, readCsv } from './datasets/csv.js';
+export { photosIn } from './datasets/photos.js';
 export { readFolder } from './datasets/folder.js';
 export { readVoc, VOC_CLASSES } from './datasets/voc.js';
 export { readVocAction, VOC_ACTIONS } from './datasets/voc-action.js';

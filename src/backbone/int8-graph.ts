@@ -26,8 +26,7 @@ type Constant = (name: string, dims: readonly number[]) => string;
 
 const types = { F32: 'float32', I32: 'int32', I8: 'int8' } as const;
 
-const pointing = (graph: GraphBuilder, path: string, { tensors }: Quantised): Constant => {
-  const location = basename(path);
+const pointing = (graph: GraphBuilder, location: string, { tensors }: Quantised): Constant => {
   return (name, dims) => {
     const { dtype, offset, length } = tensors.get(name)!;
     return graph.constant(name, { type: types[dtype as keyof typeof types], dims, location, offset, length });
@@ -85,18 +84,50 @@ const borderedPlanes = (
   return graph.node('Concat', [...padded, padded[0]!], { axis: 1 });
 };
 
+/** Where the weights of a graph in 8 bits lie, and which operators it may use. */
+export interface Int8GraphOptions extends GraphOptions {
+  /** Puts the weights into the model, so that it stands alone (not for a net of more than 2 GB). */
+  readonly embed?: boolean;
+  /** Name of a copy of the quantised file that the model points to; default: the file itself. */
+  readonly location?: string;
+  /** Operators of ONNX's own set only, for other runtimes. */
+  readonly standard?: boolean;
+}
+
+/** A graph before its outputs are declared: the value of each layer asked for, a vector [channels]. */
+export interface Int8Parts {
+  readonly graph: GraphBuilder;
+  readonly values: readonly (readonly [layer: NamedLayer, value: string])[];
+}
+
+/** fc7 before ReLU of rows of bytes, as float32: the sums in 32 bits times both levels, and the bias. */
+const matrixProduct = (
+  graph: GraphBuilder,
+  rows: string,
+  { weight, scale, bias }: { weight: string; scale: string; bias: string },
+  level: string,
+  [byteZero, int8Zero]: readonly [string, string],
+  standard: boolean,
+): string => {
+  if (!standard) {
+    const inputs = [rows, weight, level, scale, byteZero, int8Zero, bias];
+    return graph.node('MatMulIntegerToFloat', inputs, {}, { domain: 'com.microsoft' });
+  }
+  const sums = graph.node('MatMulInteger', [rows, weight, byteZero, int8Zero]);
+  const factor = graph.node('Mul', [level, scale]);
+  return graph.node('Add', [graph.node('Mul', [graph.node('Cast', [sums], { to: 1 }), factor]), bias]);
+};
+
 /**
- * The dense net in 8-bit arithmetic. Layers are available after ReLU; fc7 before it as well, fc8 in all forms.
+ * The dense net in 8-bit arithmetic, before outputs are declared: see {@link compileInt8Graph}.
  *
- * @param path the quantised file that `writeQuantised` made from this backbone
- * @param options `embed` puts the weights into the model, so that it stands alone (not for a net of more than 2 GB)
  * @throws UsageError for a layer that 8-bit arithmetic does not give, or a file of another backbone
  */
-export const compileInt8Graph = async (
+export const buildInt8Graph = async (
   path: string,
   backbone: Backbone,
-  { layers, flip, embed = false }: GraphOptions & { readonly embed?: boolean },
-): Promise<CompiledGraph> => {
+  { layers, flip, embed = false, location = basename(path), standard = false }: Int8GraphOptions,
+): Promise<Int8Parts> => {
   const quantised = await readQuantised(path);
   const { ranges, source } = quantised.metadata;
   if (source !== (await backbone.sha256()))
@@ -109,7 +140,7 @@ export const compileInt8Graph = async (
     );
   }
   const graph = new GraphBuilder();
-  const constant = embed ? await embedding(graph, path, quantised) : pointing(graph, path, quantised);
+  const constant = embed ? await embedding(graph, path, quantised) : pointing(graph, location, quantised);
   const byteZero = graph.constant('zero_uint8', { type: 'uint8', dims: [], data: Uint8Array.of(0) });
   const int8Zero = graph.constant('zero_int8', { type: 'int8', dims: [], data: Int8Array.of(0) });
   const [firstLayer] = weightedLayersOf(backbone.metadata.architecture);
@@ -182,20 +213,12 @@ export const compileInt8Graph = async (
       graph.node('Transpose', [x], { perm: [0, 2, 3, 1] }),
       graph.ints(-1, fc7.inputs),
     ]);
-    const before = graph.node(
-      'MatMulIntegerToFloat',
-      [
-        rows,
-        constant('fc7.weight', [fc7.inputs, fc7.outputs]),
-        level(point),
-        constant('fc7.scale', [fc7.outputs]),
-        byteZero,
-        int8Zero,
-        constant('fc7.bias', [fc7.outputs]),
-      ],
-      {},
-      { domain: 'com.microsoft' },
-    );
+    const tensors = {
+      weight: constant('fc7.weight', [fc7.inputs, fc7.outputs]),
+      scale: constant('fc7.scale', [fc7.outputs]),
+      bias: constant('fc7.bias', [fc7.outputs]),
+    };
+    const before = matrixProduct(graph, rows, tensors, level(point), [byteZero, int8Zero], standard);
     const after = graph.node('Relu', [before]);
     const mean = (value: string): string => graph.node('ReduceMean', [value, graph.ints(0)], { keepdims: 0 });
     for (const wanted of wantedOf('fc7'))
@@ -220,11 +243,26 @@ export const compileInt8Graph = async (
       }
     }
   }
-  const names = named.map((wanted) => graph.output(outputs.get(wanted)!, 'float32', [wanted.channels]));
+  return { graph, values: named.map((wanted) => [wanted, outputs.get(wanted)!]) };
+};
+
+/**
+ * The dense net in 8-bit arithmetic. Layers are available after ReLU; fc7 before it as well, fc8 in all forms.
+ *
+ * @param path the quantised file that `writeQuantised` made from this backbone
+ * @throws UsageError for a layer that 8-bit arithmetic does not give, or a file of another backbone
+ */
+export const compileInt8Graph = async (
+  path: string,
+  backbone: Backbone,
+  options: Int8GraphOptions,
+): Promise<CompiledGraph> => {
+  const { graph, values } = await buildInt8Graph(path, backbone, options);
+  const outputs = values.map(([{ channels }, value]) => graph.output(value, 'float32', [channels]));
   return {
     model: graph.model(),
     externalDataFolder: resolve(dirname(path)),
-    layers: named,
-    outputs: names,
+    layers: values.map(([layer]) => layer),
+    outputs,
   };
 };

@@ -83,14 +83,9 @@ const options = (): Option[] => [
   ]),
   new Option('--orient', 'turn images as their EXIF orientation says'),
   shared.precision(),
-  new Option(
-    '--calibration <dir>',
-    'int8: folder of images to calibrate on (default: images of the data set)',
-  ),
-  new Option('--calibration-images <n>', 'int8: how many images calibrate')
-    .argParser((text: string) => integer(text, '--calibration-images', 2))
-    .default(24),
-  new Option('--force', 'int8: even where its descriptors are too far from those in fp32'),
+  shared.calibration('images of the data set'),
+  shared.calibrationImages(),
+  shared.forceInt8(),
   new Option('--store <type>', 'numbers of the store').choices(['float32', 'float16']),
   new Option('--max-pixels <n>', 'skip images of more pixels (default: 100 million)').argParser(
     (text: string) => integer(text, '--max-pixels'),
@@ -178,10 +173,9 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
         ]
       : splitOf(dataset, flags.split);
   for (const { path, reason } of dataset.strays.slice(0, 20)) note(flags, `Passed over ${path}: ${reason}`);
+  const { photosIn } = await import('../datasets/photos.js');
   const calibration =
-    flags.calibration === undefined
-      ? undefined
-      : Object.values((await openDataset('folder', resolve(flags.calibration))).splits).flat();
+    flags.calibration === undefined ? undefined : await photosIn([flags.calibration], '--calibration');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   await interruptible(
     async (signal) => {

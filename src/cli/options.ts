@@ -72,6 +72,16 @@ export const shared = {
     new Option('--precision <type>', 'arithmetic of extraction')
       .choices(['fp32', 'int8'] as const)
       .default('fp32'),
+  calibration: (otherwise?: string) =>
+    new Option(
+      '--calibration <dir>',
+      `int8: folder of images to calibrate on, flat or nested${otherwise ? ` (default: ${otherwise})` : ''}`,
+    ),
+  calibrationImages: () =>
+    new Option('--calibration-images <n>', 'int8: how many images calibrate')
+      .argParser((text: string) => integer(text, '--calibration-images', 2))
+      .default(24),
+  forceInt8: () => new Option('--force', 'int8: even where its descriptors are too far from those in fp32'),
   engine: () =>
     new Option('--engine <name>', 'what computes')
       .choices(['auto', 'onnxruntime', 'tensorflow'] as const)

@@ -1,9 +1,7 @@
 // `verydeep predict`: classes and scores of new images from saved SVMs.
-import { readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Photo, Prediction } from '../classifiers/predict.js';
-import { UsageError, expected } from '../errors.js';
+import { expected } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
 import { rowOf } from '../matrix.js';
 import { integer, shared } from './options.js';
@@ -26,25 +24,6 @@ interface Options {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
-
-/** The images named, and those in the folders named, each once, in order. */
-const photosOf = async (paths: readonly string[]) => {
-  const { isImageName } = await import('../datasets/common.js');
-  const found = new Map<string, string>();
-  for (const path of paths) {
-    const kind = await stat(path).catch(() => undefined);
-    if (!kind)
-      throw expected('an image or a folder of images', 'the argument', path, 'There is no such file.');
-    if (!kind.isDirectory()) {
-      found.set(resolve(path), path);
-      continue;
-    }
-    const names = (await readdir(path, { recursive: true })).filter(isImageName).sort();
-    if (names.length === 0) throw new UsageError(`Expected images in the folder ${path} but found none.`);
-    for (const name of names) found.set(resolve(path, name), join(path, name));
-  }
-  return [...found].map(([file, path]) => ({ id: path, path, source: { file } }));
-};
 
 /** Classes by score, best first. */
 const ranked = ({ model, scores }: Prediction, row: number): { name: string; score: number }[] =>
@@ -127,7 +106,7 @@ const run = async (paths: string[], options: Options): Promise<void> => {
   }
   const photos: readonly Photo[] =
     options.boxes === undefined
-      ? await photosOf(paths)
+      ? await (await import('../datasets/photos.js')).photosIn(paths)
       : await (await import('../datasets/boxes.js')).readBoxes(options.boxes);
   const { predictImages } = await import('../classifiers/predict.js');
   const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);

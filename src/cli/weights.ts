@@ -1,17 +1,15 @@
 // `verydeep weights`: import, export, list, download and look at weight files.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { BackboneMetadata, InputNormalisation } from '../backbone/backbone.js';
-import type { ExportFormat } from '../backbone/exporters/export.js';
 import type { PublishedWeights } from '../backbone/published.js';
 import { cacheFolder } from '../cache.js';
 import { UsageError, expected, messageOf } from '../errors.js';
 import { shared } from './options.js';
 import { interruptible } from './interruptible.js';
 import { type OutputOptions, note, progressBar, say, sayJson } from './output.js';
-
-const EXPORT_FORMATS: readonly ExportFormat[] = ['onnx', 'onnx-external', 'torchvision', 'tfjs'];
+import { exportCommand } from './weights-export.js';
 
 const inputText = ({ order, scale, mean, std }: InputNormalisation): string => {
   const numbers = (values: readonly number[]) =>
@@ -102,30 +100,6 @@ const importCommand = (): Command =>
       '\nExample:\n  $ verydeep weights import VGG_ILSVRC_16_layers.caffemodel --out vgg16.safetensors',
     )
     .action(importAction);
-
-interface ExportFlags extends OutputOptions {
-  readonly format: ExportFormat;
-  readonly out: string;
-}
-
-const exportCommand = (): Command =>
-  new Command('export')
-    .description('write a backbone for other programs')
-    .argument('<backbone>', 'backbone file')
-    .addOption(new Option('--format <name>', 'what to write').choices(EXPORT_FORMATS).makeOptionMandatory())
-    .requiredOption('--out <path>', 'file to write; a folder for tfjs')
-    .addOption(shared.json())
-    .addOption(shared.quiet())
-    .addHelpText(
-      'after',
-      '\nExample:\n  $ verydeep weights export vgg16.safetensors --format onnx --out vgg16.onnx',
-    )
-    .action(async (path: string, flags: ExportFlags) => {
-      const { exportWeights } = await import('../backbone/exporters/export.js');
-      const written = await exportWeights(path, flags.format, flags.out);
-      if (flags.json) sayJson({ format: flags.format, written });
-      else say(flags, `Wrote ${written.join(' and ')}`);
-    });
 
 const infoCommand = (): Command =>
   new Command('info')

@@ -69,6 +69,7 @@ const schema: protobuf.INamespace = {
         producerName: field('string', 2),
         graph: field('Graph', 7),
         opsetImport: field('Opset', 8, 'repeated'),
+        metadataProps: field('Entry', 14, 'repeated'),
       },
     },
   },
@@ -116,6 +117,16 @@ export interface ExternalTensor {
   readonly location: string;
   readonly offset: number;
   readonly length: number;
+}
+
+/** What a model says of itself, where it is not only for this process. */
+export interface ModelOptions {
+  /** Version of the file format; default 10. Lower ones are read by older runtimes too. */
+  readonly irVersion?: number;
+  /** Version of ONNX's own operators; default 21. The graph must have been built for it. */
+  readonly opset?: number;
+  /** Texts that travel along. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** A dimension: a fixed size, or a name where the size is free. */
@@ -273,10 +284,10 @@ export class GraphBuilder {
   }
 
   /** The encoded model. */
-  model(): Uint8Array {
+  model({ irVersion = IR_VERSION, opset = opsets['']!, metadata = {} }: ModelOptions = {}): Uint8Array {
     return Model.encode(
       Model.fromObject({
-        irVersion: IR_VERSION,
+        irVersion,
         producerName: 'verydeep',
         graph: {
           name: 'graph',
@@ -285,7 +296,11 @@ export class GraphBuilder {
           input: this.#inputs,
           output: this.#outputs,
         },
-        opsetImport: [...this.#domains].map((domain) => ({ domain, version: opsets[domain] })),
+        opsetImport: [...this.#domains].map((domain) => ({
+          domain,
+          version: domain === '' ? opset : opsets[domain],
+        })),
+        metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
       }),
     ).finish();
   }

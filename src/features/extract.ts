@@ -10,7 +10,7 @@ import { conveyor } from './conveyor.js';
 import { ImageDescriber } from './image.js';
 import { type ImageList, type Shard, imageList, inShard, itemsOfPart, partsOfShard } from './list.js';
 import { openPart } from './part.js';
-import { type Int8Options, type PreparedInt8, gate, prepareInt8 } from './int8.js';
+import { type Int8Options, fidelityText, gateText, prepareInt8 } from './int8.js';
 import { type Machinery, type OpenedNets, type Plan, openNets, planExtraction } from './plan.js';
 import { Pool } from './pool.js';
 import { Previous } from './previous.js';
@@ -65,9 +65,6 @@ const refuseUsed = ({ inPlace }: Previous, out: string, shard: Shard): void => {
   );
 };
 
-const cosines = ({ fidelity: { meanCosine, leastCosine, images } }: PreparedInt8): string =>
-  `cosine to fp32 ${meanCosine.toFixed(5)} on average, ${leastCosine.toFixed(5)} at least, over ${images} images`;
-
 /** Quantises the nets of an int8 recipe; below the gate the plan is one in float32, and a remark says so. */
 const planFor = async (
   nets: OpenedNets,
@@ -78,12 +75,11 @@ const planFor = async (
   const threads = machinery.threads ?? availableParallelism();
   const prepared = await prepareInt8(nets.backbones, items, out, { ...nets, threads, onProgress }, int8);
   if (prepared.accepted || int8.force) {
-    onNotice?.(`int8: ${prepared.bits}-bit weights, ${cosines(prepared)}.`);
+    onNotice?.(`int8: ${prepared.bits}-bit weights, ${fidelityText(prepared.fidelity)}.`);
     return planExtraction(nets, machinery, prepared);
   }
   onNotice?.(
-    `int8 does not pass the gate (${gate.meanCosine} on average, ${gate.leastCosine} at least): ${cosines(prepared)}. ` +
-      'Going on in fp32; --force takes int8 all the same.',
+    `int8 does not pass ${gateText}: ${fidelityText(prepared.fidelity)}. Going on in fp32; --force takes int8 all the same.`,
   );
   return planExtraction({ ...nets, recipe: { ...nets.recipe, precision: 'fp32' } }, machinery);
 };

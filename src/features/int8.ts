@@ -43,6 +43,13 @@ export interface Fidelity {
 /** The fidelity that is asked for. */
 export const gate = { meanCosine: 0.999, leastCosine: 0.995 } as const;
 
+/** The gate in words. */
+export const gateText = `the gate (${gate.meanCosine} on average, ${gate.leastCosine} at least)`;
+
+/** The fidelity in words. */
+export const fidelityText = ({ meanCosine, leastCosine, images }: Fidelity): string =>
+  `cosine to fp32 ${meanCosine.toFixed(5)} on average, ${leastCosine.toFixed(5)} at least, over ${images} images`;
+
 /** What is made: a quantised file for each net. */
 export interface PreparedInt8 {
   readonly files: readonly string[];

@@ -5,6 +5,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { publishedWeightsNamed } from '../../src/backbone/published.js';
 import { sha256 } from '../../src/files.js';
+import { randomBackbone, small } from '../features/nets.js';
 import { fixture, verydeep, withFolder } from '../support.js';
 
 const caffe = fixture('weights', 'caffe-v1-vgg16.caffemodel');
@@ -48,11 +49,40 @@ describe('verydeep weights', () => {
       ok((await stat(onnx)).size > 50_000);
     }));
 
+  it('exports a net in 8 bits, calibrated on a folder of images', () =>
+    withFolder(async (folder) => {
+      const [net, out] = [join(folder, 'net.safetensors'), join(folder, 'int8.onnx')];
+      await randomBackbone(net, small({ width: 1 / 8 }), 5);
+      const images = fixture('weights', 'images');
+      const { code, stdout, stderr } = await verydeep([
+        ...['weights', 'export', net, '--format', 'onnx-external', '--out', out],
+        ...['--precision', 'int8', '--calibration', images, '--bits', '7', '--threads', '1', '--json'],
+      ]);
+      equal(code, 0, stderr);
+      const document = JSON.parse(stdout) as {
+        written: string[];
+        precision: string;
+        bits: number;
+        accepted: boolean;
+        fidelity: { images: number; leastCosine: number };
+      };
+      deepEqual(document.written, [out, `${out}.data`]);
+      deepEqual([document.precision, document.bits, document.accepted], ['int8', 7, true]);
+      equal(document.fidelity.images, 1);
+      ok(document.fidelity.leastCosine > 0.995);
+      // A quarter of the float32 file, and the model beside it.
+      ok((await stat(`${out}.data`)).size < 0.3 * (await stat(net)).size);
+      const again = await verydeep(['weights', 'import', out, '--out', join(folder, 'x')]);
+      equal(again.code, 2);
+      match(again.stderr, /int8\.onnx.*QLinearConv/);
+    })).timeout(60_000);
+
   it('names file and fault, with exit code 2', () =>
     withFolder(async (folder) => {
       const bad = join(folder, 'notes.pth');
       await writeFile(bad, 'these are notes');
       const out = ['--out', join(folder, 'x')];
+      const int8 = ['export', caffe, '--precision', 'int8'];
       const cases: [string[], RegExp][] = [
         [['import', bad, ...out], /notes\.pth.*first bytes/],
         [['import', join(folder, 'none'), ...out], /Cannot open the weight file .*none/],
@@ -61,6 +91,11 @@ describe('verydeep weights', () => {
         [['info', caffe], /caffe-v1-vgg16\.caffemodel/],
         [['export', caffe, '--format', 'onnx', ...out], /caffe-v1-vgg16\.caffemodel/],
         [['export', caffe, '--format', 'gif', ...out], /gif/],
+        [[...int8, '--format', 'onnx', ...out], /--calibration but received nothing/],
+        [[...int8, '--format', 'tfjs', ...out], /onnx or onnx-external.*"tfjs"/],
+        [[...int8, '--format', 'onnx', '--calibration', bad, ...out], /caffe-v1-vgg16\.caffemodel/],
+        [[...int8, '--format', 'onnx', '--calibration', `${bad}s`, ...out], /--calibration.*notes\.pths/],
+        [['export', caffe, '--format', 'onnx', '--force', ...out], /--precision int8 for --force/],
         [['download', 'vgg99'], /vgg99.*vgg16-oxford/],
       ];
       for (const [args, words] of cases) {

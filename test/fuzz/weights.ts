@@ -1,10 +1,11 @@
 // Fuzzing of the readers of weight files: real files are damaged, and every input must give numbers or a plain refusal.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { VerydeepError } from '../../src/errors.js';
 import { openCaffe } from '../../src/backbone/importers/caffe.js';
 import { Hdf5Worker } from '../../src/backbone/importers/hdf5.js';
+import type { Hdf5Index, Hdf5Request } from '../../src/backbone/importers/hdf5-worker.js';
 import { metadataOf, tensorsOf } from '../../src/backbone/importers/import.js';
 import { openKeras } from '../../src/backbone/importers/keras.js';
 import { openMatConvNet } from '../../src/backbone/importers/matconvnet.js';
@@ -24,12 +25,24 @@ import { mutate } from './mutate.js';
 interface Target {
   readonly files: readonly string[];
   readonly beside?: readonly string[];
-  readonly open: (path: string, worker: () => Hdf5Worker) => Promise<WeightSource>;
+  readonly open: (path: string, worker: () => Promise<Hdf5Worker>) => Promise<WeightSource>;
 }
+
+/** How long the HDF5 library may be busy with one question here; users wait for a minute. */
+const ANSWER_SECONDS = 1;
 
 /** A worker that stays for the next input; it is replaced only when it ended. */
 class LastingWorker extends Hdf5Worker {
   ended = false;
+
+  override ask(request: Hdf5Request, seconds = ANSWER_SECONDS): Promise<Hdf5Index | Float32Array> {
+    return super.ask(request, seconds);
+  }
+
+  /** Waits until the library is there, which is no part of an answer's time: it is asked for an undamaged file. */
+  async ready(path: string): Promise<void> {
+    await super.ask({ open: path, size: statSync(path).size });
+  }
 
   override close(): Promise<void> {
     return Promise.resolve();
@@ -65,7 +78,7 @@ export const targets: Readonly<Record<string, Target>> = {
   },
   keras: {
     files: ['keras-vgg16.h5', 'keras-vgg13.weights.h5'],
-    open: (path, worker) => openKeras(path, worker()),
+    open: async (path, worker) => openKeras(path, await worker()),
   },
   recognise: {
     files: [
@@ -83,6 +96,8 @@ export interface FuzzReport {
   readonly inputs: number;
   readonly accepted: number;
   readonly refused: number;
+  /** Of those refused: the HDF5 library was busy for longer than it may, and was thrown away. */
+  readonly silent: number;
   /** Numbers of the inputs that ended otherwise than in numbers or a refusal, with what was thrown. */
   readonly faults: readonly string[];
   readonly slowestMs: number;
@@ -112,12 +127,14 @@ const INPUTS_A_WORKER = 100;
  * Damages real files `inputs` times and reads each to the end.
  *
  * @param seed the same seed gives the same inputs
+ * @param minutes ends earlier after so long; the report says how many inputs were run
  */
 export const fuzz = async (
   parser: string,
   inputs: number,
   seed: number,
   onProgress: (done: number) => void = () => undefined,
+  minutes = Infinity,
 ): Promise<FuzzReport> => {
   const target = targets[parser]!;
   const folder = mkdtempSync(join(tmpdir(), 'verydeep-fuzz-'));
@@ -128,12 +145,17 @@ export const fuzz = async (
     writeFileSync(join(dirname(path), basename(name)), readFileSync(fixture('weights', name)));
   }
   let worker: LastingWorker | undefined;
-  const freshWorker = (): Hdf5Worker => (worker = worker && !worker.ended ? worker : new LastingWorker());
+  const freshWorker = async (): Promise<Hdf5Worker> => {
+    if (worker && !worker.ended) return worker;
+    worker = new LastingWorker();
+    await worker.ready(fixture('weights', target.files[0]!));
+    return worker;
+  };
   const faults: string[] = [];
-  let [accepted, refused, slowest, base, peak] = [0, 0, 0, 0, 0];
+  let [accepted, refused, silent, slowest, base, peak] = [0, 0, 0, 0, 0, 0];
   const began = performance.now();
   try {
-    for (let i = 0; i < inputs; i++) {
+    for (let i = 0; i < inputs && performance.now() - began < minutes * 60_000; i++) {
       const random = new Random('fuzz', parser, seed, i);
       // A new file each time: HDF5 knows files by their inode, and would go on with one whose objects are still open.
       rmSync(path, { force: true });
@@ -150,6 +172,7 @@ export const fuzz = async (
             `input ${i}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
           );
         const message = error instanceof Error ? error.message : '';
+        if (message.includes('no answer')) silent++;
         // After a crash or silence of the HDF5 library the next input gets a fresh worker.
         if (
           /reader ended|no answer|memory access|unreachable|table index|out of bounds|Aborted/.test(message)
@@ -170,9 +193,10 @@ export const fuzz = async (
   }
   return {
     parser,
-    inputs,
+    inputs: accepted + refused + faults.length,
     accepted,
     refused,
+    silent,
     faults,
     slowestMs: Math.round(slowest),
     memoryGrowthMB: Math.round((peak - base) / 2 ** 20),

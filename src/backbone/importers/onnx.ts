@@ -125,6 +125,10 @@ const tensorOf = (file: FileBytes, folder: Folder, message: Message, given = '')
   };
 };
 
+/** Operators of nets in 8 bits. */
+const isQuantised = ({ op }: Node): boolean =>
+  /^(QLinear|QGemm|(Dynamic)?Quantize|Dequantize|ConvInteger|MatMulInteger)/.test(op);
+
 interface Graph {
   readonly nodes: readonly Node[];
   readonly tensors: ReadonlyMap<string, SourceTensor>;
@@ -205,6 +209,13 @@ export const openOnnx = (path: string): Promise<WeightSource> => {
       throw new UsageError(
         `Expected a graph in the ONNX model ${basename(path)} (${path}) but received none.`,
       );
+    const quantised = graph.nodes.find(isQuantised);
+    if (quantised) {
+      throw new UsageError(
+        `Expected weights in floating point in the ONNX model ${basename(path)} (${path}) but received a quantised net ` +
+          `(operator ${quantised.op}): its weights are rounded to 8 bits. Import the float32 file that it was made from.`,
+      );
+    }
     return Promise.resolve({
       format: 'onnx',
       layers: layersOf(path, graph),
