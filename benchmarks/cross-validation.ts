@@ -1,4 +1,5 @@
 // The choice of C of FAIR and VISSL: for each class the C with the best mean average precision over stratified folds.
+import type { LinearModel } from '../src/classifiers/model.js';
 import { trainOneVsRest } from '../src/classifiers/train.js';
 import { type CurvePoint, selectC } from '../src/classifiers/select.js';
 import type { Item } from '../src/datasets/dataset.js';
@@ -7,7 +8,7 @@ import { averagePrecision } from '../src/evaluation/average-precision.js';
 import { mean } from '../src/evaluation/statistics.js';
 import type { Descriptors } from './descriptors.js';
 import type { FitOptions, Fitted } from './fit.js';
-import { gramFor, inPart, labelsOf } from './fit.js';
+import { inPart, labelsOf, prepare, withNotes } from './fit.js';
 
 /**
  * The fold of each row, with scikit-learn's unshuffled stratification: labels keep their shares in every fold, and the
@@ -46,26 +47,38 @@ export const crossValidated = async (
   folds: number,
   { grid, C, ...options }: FitOptions,
 ): Promise<Fitted> => {
-  const matrix = await descriptors.read(train);
+  const { items, rows, settings, notes } = await prepare(descriptors, classes, train, options);
   const problems = labelsOf(
     classes,
-    train.map(({ id, path, source, labels }) => ({ id, path, source, labels })),
+    items.map(({ id, path, source, labels }) => ({ id, path, source, labels })),
   );
-  const gram = gramFor(matrix, options);
-  const settings = { ...options, recipe: descriptors.hash, ...(gram ? { gram } : {}) };
-  if (C !== undefined) return { model: await trainOneVsRest(matrix, problems, C, settings) };
+  // Folds go by the order of the training list, whatever order the rows are streamed in.
+  const at = new Map(items.map(({ id }, row) => [id, row]));
+  const inList = train.map(({ id }) => at.get(id)!);
+  const foldsOfRows = (labels: Int8Array): Int32Array => {
+    const listed = stratifiedFolds(
+      Int8Array.from(inList, (row) => labels[row]!),
+      folds,
+    );
+    const foldOf = new Int32Array(listed.length);
+    inList.forEach((row, i) => (foldOf[row] = listed[i]!));
+    return foldOf;
+  };
+  const finish = async (chosen: number | readonly number[]): Promise<LinearModel> =>
+    withNotes(await trainOneVsRest(rows, problems, chosen, settings), notes);
+  if (C !== undefined) return { model: await finish(C) };
   const curves: CurvePoint[][] = [];
   for (const problem of problems) {
     const positives = problem.labels.filter((label) => label === 1).length;
     if (positives < folds) {
       throw expected(`at least ${folds} training images of every class`, `class ${problem.name}`, positives);
     }
-    const foldOf = stratifiedFolds(problem.labels, folds);
+    const foldOf = foldsOfRows(problem.labels);
     const perFold: (readonly CurvePoint[])[] = [];
     for (let fold = 0; fold < folds; fold++) {
       const validation = [...foldOf.keys()].filter((row) => foldOf[row] === fold);
       const { curve } = await selectC(
-        matrix,
+        rows,
         [problem],
         (scores, [own]) => [averagePrecision(scores.data, own!, 'step')],
         {
@@ -78,8 +91,8 @@ export const crossValidated = async (
       perFold.push(curve);
     }
     curves.push(
-      perFold[0]!.map((point, at): CurvePoint => {
-        const value = mean(perFold.map((curve) => curve[at]!.mean));
+      perFold[0]!.map((point, i): CurvePoint => {
+        const value = mean(perFold.map((curve) => curve[i]!.mean));
         return { ...point, mean: value, perClass: [value] };
       }),
     );
@@ -92,7 +105,7 @@ export const crossValidated = async (
     worstGap: Math.max(...curves.map((own) => own[at]!.worstGap)),
   }));
   return {
-    model: await trainOneVsRest(matrix, problems, chosen, settings),
+    model: await finish(chosen),
     selection: { C: chosen, curve, notes: [] },
   };
 };

@@ -1,14 +1,15 @@
 // What every protocol does with descriptors: choose C on held-out images, refit on all, score the test images.
 import { join } from 'node:path';
-import type { Gram } from '../src/classifiers/gram.js';
-import { gramOf, whyNotDual } from '../src/classifiers/gram.js';
+import { gramOf } from '../src/classifiers/gram.js';
 import type { ClassLabels } from '../src/classifiers/problem.js';
 import type { LinearModel } from '../src/classifiers/model.js';
 import { decisionValues } from '../src/classifiers/model.js';
-import { oneVsRest } from '../src/classifiers/problem.js';
+import { fullSettings, oneVsRest } from '../src/classifiers/problem.js';
 import { calibrate } from '../src/classifiers/platt.js';
+import type { Descriptors as Rows } from '../src/classifiers/rows.js';
 import type { Metric, Selection } from '../src/classifiers/select.js';
 import { selectC } from '../src/classifiers/select.js';
+import { chooseSolver } from '../src/classifiers/solvers.js';
 import type { TrainOptions } from '../src/classifiers/train.js';
 import { trainOneVsRest } from '../src/classifiers/train.js';
 import type { Item } from '../src/datasets/dataset.js';
@@ -16,6 +17,7 @@ import { UsageError } from '../src/errors.js';
 import { MISSING } from '../src/evaluation/ranking.js';
 import type { Matrix } from '../src/matrix.js';
 import type { Descriptors } from './descriptors.js';
+import { streamed } from './streamed.js';
 
 /** How the SVMs are made. */
 export interface FitOptions extends TrainOptions {
@@ -42,15 +44,6 @@ export interface Fitted {
   readonly selection?: Selection;
 }
 
-/** The Gram matrix of the training rows, made once for the choice of C and the refit; undefined where the solver has no use for it. */
-export const gramFor = (
-  matrix: Matrix,
-  { solver = 'auto', threads }: Pick<FitOptions, 'solver' | 'threads'>,
-): Gram | undefined => {
-  const options = threads === undefined ? {} : { threads };
-  return solver === 'primal' || whyNotDual(matrix.rows, options) ? undefined : gramOf(matrix, options);
-};
-
 /** Labels of each class for the items, one against the rest; ignored classes count for neither side. */
 export const labelsOf = (classes: readonly string[], items: readonly Item[]): ClassLabels[] =>
   oneVsRest(
@@ -58,6 +51,43 @@ export const labelsOf = (classes: readonly string[], items: readonly Item[]): Cl
     items.map(({ labels }) => labels),
     items.map(({ ignored }) => ignored ?? []),
   );
+
+/** Training rows, in memory or on disk, in the order of `items`, and the options to train on them with. */
+export interface Prepared {
+  readonly items: readonly Item[];
+  readonly rows: Rows;
+  readonly settings: TrainOptions;
+  /** Why the rows are streamed, where that was not asked for. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Chooses the solver for the training rows of a split. The primal one streams them from the feature store; for the
+ * others they are read, and their Gram matrix is made once for the choice of C and the refit.
+ *
+ * @throws UsageError where memory is too small, before anything is read
+ */
+export const prepare = async (
+  descriptors: Descriptors,
+  classes: readonly string[],
+  train: readonly Item[],
+  options: TrainOptions,
+): Promise<Prepared> => {
+  const own = { ...options, recipe: descriptors.hash };
+  const { items, source } = streamed(descriptors, train);
+  const { name, note } = chooseSolver(source, fullSettings(options), options, classes.length);
+  if (name === 'primal') {
+    return { items, rows: source, settings: { ...own, solver: name }, notes: note ? [note] : [] };
+  }
+  const rows = await descriptors.read(train);
+  return { items: train, rows, settings: { ...own, solver: name, gram: gramOf(rows, options) }, notes: [] };
+};
+
+/** The model with remarks before its own. */
+export const withNotes = (model: LinearModel, notes: readonly string[]): LinearModel => ({
+  ...model,
+  notes: [...notes, ...model.notes],
+});
 
 /**
  * Chooses one C for all classes by the metric on the held-out items, training on the others; then trains on all of
@@ -75,22 +105,20 @@ export const fit = async (
   metric: Metric,
   { grid, C, choose = 'shared', folds, calibrated = false, ...options }: FitOptions,
 ): Promise<Fitted> => {
-  const matrix = await descriptors.read(train);
-  const labels = labelsOf(classes, train);
-  const gram = gramFor(matrix, options);
-  const settings = { ...options, recipe: descriptors.hash, ...(gram ? { gram } : {}) };
+  const { items, rows, settings, notes } = await prepare(descriptors, classes, train, options);
+  const labels = labelsOf(classes, items);
   const finish = async (chosen: number | readonly number[]): Promise<LinearModel> => {
-    const model = await trainOneVsRest(matrix, labels, chosen, settings);
-    return calibrated ? calibrate(model, matrix, labels, inPart(settings, 'calibration')) : model;
+    const model = withNotes(await trainOneVsRest(rows, labels, chosen, settings), notes);
+    return calibrated ? calibrate(model, rows, labels, inPart(settings, 'calibration')) : model;
   };
   if (C !== undefined) return { model: await finish(C) };
-  const validation = train.flatMap(({ id }, row) => (held.has(id) ? [row] : []));
+  const validation = items.flatMap(({ id }, row) => (held.has(id) ? [row] : []));
   if (folds === undefined && validation.length === 0) {
     throw new UsageError(
       'No training image is left to validate C with. Give at least two training images a class, or give C itself with --c.',
     );
   }
-  const selection = await selectC(matrix, labels, metric, {
+  const selection = await selectC(rows, labels, metric, {
     ...settings,
     ...(folds === undefined ? { validation } : { folds }),
     choose,

@@ -1,11 +1,14 @@
 // Platt scaling: decision values become probabilities by a sigmoid that is fitted on rows the SVMs were not trained on.
 import type { Matrix } from '../matrix.js';
-import { rowsOf, stratifiedFolds, withoutHeld } from './folds.js';
+import { stratifiedFolds, withoutHeld } from './folds.js';
 import { type LinearModel, type Sigmoid, decisionValues } from './model.js';
 import type { ClassLabels } from './problem.js';
+import { type Descriptors, blocksOf } from './rows.js';
 import { type TrainOptions, trainOneVsRest } from './train.js';
 
 const MOST_STEPS = 100;
+/** Rows that are scored at a time. */
+const BLOCK = 4096;
 
 /** ln(1 + eˣ) without overflow. */
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
@@ -74,21 +77,25 @@ export const fitSigmoid = (values: ArrayLike<number>, labels: Int8Array): Sigmoi
  */
 export const calibrate = async (
   model: LinearModel,
-  descriptors: Matrix,
+  descriptors: Descriptors,
   classes: readonly ClassLabels[],
   options: TrainOptions & { readonly folds?: number; readonly seed?: number } = {},
 ): Promise<LinearModel> => {
   const { folds = 3, seed = 1, ...training } = options;
   const values = classes.map(() => new Float32Array(descriptors.rows));
-  for (const held of stratifiedFolds(classes, folds, seed)) {
+  for (const [i, held] of stratifiedFolds(classes, folds, seed).entries()) {
     const fold = await trainOneVsRest(descriptors, withoutHeld(classes, held), model.C, {
       ...training,
       loss: model.loss,
       bias: model.bias,
+      part: `fold-${i + 1}`,
     });
-    const scores = await decisionValues(fold, descriptors);
-    for (const row of rowsOf(held)) {
-      values.forEach((column, c) => (column[row] = scores.data[row * classes.length + c]!));
+    for await (const { start, block } of blocksOf(descriptors, BLOCK)) {
+      const scores = await decisionValues(fold, block);
+      for (let row = 0; row < block.rows; row++) {
+        if (!held[start + row]) continue;
+        values.forEach((column, c) => (column[start + row] = scores.data[row * classes.length + c]!));
+      }
     }
   }
   return { ...model, sigmoids: classes.map(({ labels }, c) => fitSigmoid(values[c]!, labels)) };
