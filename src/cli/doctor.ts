@@ -37,7 +37,8 @@ export const command = (): Command =>
       const { describeEngines } = await import('../engine/describe.js');
       const { int8Support } = await import('../backbone/vnni.js');
       const report = await describeEngines();
-      const int8 = int8Support();
+      const hasRuntime = report.engines.some(({ name, available }) => name === 'onnxruntime' && available);
+      const int8: Int8Support = hasRuntime ? int8Support() : { bits: 7, reason: 'needs ONNX Runtime' };
       const chosen = report.engines.find((engine) => engine.chosen)?.name ?? null;
       if (options.json) sayJson({ ...report, int8, threads: options.threads, chosen });
       else say(options, reportText(report, int8, options.threads));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Histogram } from '../../src/backbone/histogram.js';
 import { foldInput, meanPixel, quantiseRows } from '../../src/backbone/quantise.js';
-import { int8Support } from '../../src/backbone/vnni.js';
+import { supportOf } from '../../src/backbone/vnni.js';
 import { Random } from '../../src/random.js';
 
 /** Squared error of coding `values` in 256 levels up to `range`. */
@@ -77,10 +77,13 @@ describe('backbone/quantise', () => {
     assert.deepEqual(meanPixel(input), [128, 115, 102]);
   });
 
-  it('knows processors whose byte products overflow', () => {
-    assert.equal(int8Support('x64', new Set(['avx2', 'avx512_vnni'])).bits, 8);
-    assert.equal(int8Support('x64', new Set(['avx_vnni'])).bits, 8);
-    assert.equal(int8Support('x64', new Set(['avx2', 'avx512f'])).bits, 7);
-    assert.equal(int8Support('arm64', new Set()).bits, 8);
+  it('takes 7 bits where sums of byte products are cut, whatever the flags say, and names VNNI where they are not', () => {
+    assert.equal(supportOf(false, new Set(['avx2', 'avx512_vnni'])).bits, 7);
+    for (const flag of ['avx512_vnni', 'avx_vnni']) {
+      const { bits, reason } = supportOf(true, new Set(['avx2', flag]));
+      assert.equal(bits, 8);
+      assert.ok(reason.includes(flag));
+    }
+    assert.equal(supportOf(true, new Set()).bits, 8);
   });
 });

@@ -4,9 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../support.js';
 import { run } from './python.js';
+import type { Int8Report } from './processors/int8.js';
 import type { StepReport } from './processors/step.js';
 
 const script = join(root, 'dist/test/interop/processors/step.js');
+const int8Script = join(root, 'dist/test/interop/processors/int8.js');
 const train = async (
   program: string,
   args: readonly string[],
@@ -14,6 +16,25 @@ const train = async (
 ): Promise<StepReport> => JSON.parse(await run(program, [...args, script], { env })) as StepReport;
 
 const hasQemu = spawnSync('qemu-x86_64', ['--version']).status === 0;
+
+/** Skips the test where there is no emulator, but in CI. */
+const needQemu = (test: Mocha.Context): void => {
+  if (!hasQemu) {
+    assert.ok(!process.env['CI'], 'qemu-x86_64 is missing: .ci/run must install qemu-user');
+    process.stdout.write('      skipped: qemu-x86_64 is missing (Debian: apt-get install qemu-user)\n');
+    test.skip();
+  }
+  if (process.arch !== 'x64') test.skip();
+};
+
+const emulate = (processor: string, ...args: readonly string[]): Promise<string> =>
+  run('qemu-x86_64', ['-cpu', processor, process.execPath, '--jitless', ...args]);
+
+const cosine = (a: readonly number[], b: readonly number[]): number => {
+  const dot = (x: readonly number[], y: readonly number[]) =>
+    x.reduce((sum, value, i) => sum + value * y[i]!, 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+};
 
 describe('processors', function () {
   this.timeout(600_000);
@@ -43,15 +64,29 @@ describe('processors', function () {
   ];
   for (const [processor, instructions, blockSize] of emulated) {
     it(`learns the same on ${processor} (${instructions}), emulated`, async function () {
-      if (!hasQemu) {
-        assert.ok(!process.env['CI'], 'qemu-x86_64 is missing: .ci/run must install qemu-user');
-        process.stdout.write('      skipped: qemu-x86_64 is missing (Debian: apt-get install qemu-user)\n');
-        this.skip();
-      }
-      if (process.arch !== 'x64') this.skip();
-      const other = await train('qemu-x86_64', ['-cpu', processor, process.execPath, '--jitless']);
+      needQemu(this);
+      const other = JSON.parse(await emulate(processor, script)) as StepReport;
       agree(other);
       assert.equal(other.blockSize, blockSize);
     });
   }
+
+  it('extracts in int8 without VNNI on Haswell, emulated: 7-bit weights, none of whose sums are cut', async function () {
+    needQemu(this);
+    const native = JSON.parse(await run(process.execPath, [int8Script])) as Int8Report;
+    const haswell = JSON.parse(await emulate('Haswell', int8Script)) as Int8Report;
+    assert.equal(haswell.support.bits, 7);
+    assert.equal(haswell.precision, 'int8');
+    assert.match(haswell.notices.join(), /^int8: 7-bit weights, cosine to fp32 0\.99/);
+    // By another instruction set the very same numbers: nothing overflowed. With 8 bits it does.
+    assert.deepEqual(haswell.descriptors['default'], haswell.descriptors['7']);
+    assert.deepEqual(haswell.descriptors['7'], native.descriptors['7']);
+    assert.notDeepEqual(haswell.descriptors['8'], native.descriptors['8']);
+    const fidelity = cosine(haswell.descriptors['7']!, native.descriptors['fp32']!);
+    assert.ok(fidelity > 0.999, `cosine to fp32 ${fidelity}`);
+    assert.match(
+      await emulate('Haswell', join(root, 'dist/src/cli/main.js'), 'doctor'),
+      /--precision int8: no VNNI: 7-bit weights/,
+    );
+  });
 });
