@@ -1,12 +1,11 @@
 // Calibration: the net runs in float32 over a few images, and the ranges of its activations are found for 8-bit codes.
-import { resolve, dirname } from 'node:path';
 import { GraphBuilder } from '../engine/onnx.js';
 import { Session } from '../engine/session.js';
 import type { RgbImage } from '../images/image.js';
 import type { OnProgress } from '../progress.js';
 import { type Layer, layersOf } from './architecture.js';
 import type { Backbone } from './backbone.js';
-import { addLayer, normalise, planes } from './graph.js';
+import { addLayer, normalise, placeOf, planes } from './graph.js';
 import { Histogram } from './histogram.js';
 
 /** A place where activations are stored in 8 bits: after a layer and the pooling that follows it, if one does. */
@@ -69,7 +68,7 @@ export const calibrate = (
   const histograms = new Map(points.map(({ layer }) => [layer, new Histogram()]));
   const session = Session.create(observer(backbone, points), {
     threads,
-    externalDataFolder: resolve(dirname(backbone.path)),
+    externalDataFolder: placeOf(backbone.path).folder,
     config: { 'session.use_env_allocators': '0' }, // Its memory is given back when it closes.
   });
   try {

@@ -1,5 +1,6 @@
 // Compiles a backbone to a dense ONNX graph: pixels in, averaged activations of the chosen layers out (sec. 3.2).
-import { basename, dirname, resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { type ExternalTensor, GraphBuilder } from '../engine/onnx.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Architecture, type Layer, type WeightedLayer, lrn } from './architecture.js';
@@ -64,6 +65,15 @@ export const withMirror = (graph: GraphBuilder, x: string): string => {
   return graph.node('Concat', [x, mirrored], { axis: 0 });
 };
 
+/**
+ * Folder and name under which ONNX Runtime opens a file of weights. Links are followed: it refuses a file that lies outside
+ * the folder.
+ */
+export const placeOf = (path: string): { folder: string; name: string } => {
+  const real = realpathSync(path);
+  return { folder: dirname(real), name: basename(real) };
+};
+
 /** A layer's weights as constants that lie in the backbone file itself; a matrix becomes a kernel of a convolution. */
 export const weightConstants = (
   graph: GraphBuilder,
@@ -75,7 +85,7 @@ export const weightConstants = (
     const place: ExternalTensor = {
       type: 'float32',
       dims,
-      location: basename(backbone.path),
+      location: placeOf(backbone.path).name,
       offset,
       length,
     };
@@ -161,7 +171,7 @@ export const compileGraph = (backbone: Backbone, { layers, flip }: GraphOptions)
   const names = named.map((wanted) => graph.output(outputs.get(wanted)!, 'float32', [wanted.channels]));
   return {
     model: graph.model(),
-    externalDataFolder: resolve(dirname(backbone.path)),
+    externalDataFolder: placeOf(backbone.path).folder,
     layers: named,
     outputs: names,
   };

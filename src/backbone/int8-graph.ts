@@ -1,6 +1,5 @@
 // Compiles a quantised net to a dense ONNX graph: 8-bit pixels and activations, 32-bit sums, float32 from fc7 on.
 import { open, readFile } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
 import { GraphBuilder } from '../engine/onnx.js';
 import type { Tensor } from '../engine/tensor.js';
 import { UsageError } from '../errors.js';
@@ -14,6 +13,7 @@ import {
   classCount,
   classScores,
   lrnAttributes,
+  placeOf,
   withMirror,
 } from './graph.js';
 import { type NamedLayer, namedLayers } from './layer-names.js';
@@ -126,7 +126,7 @@ const matrixProduct = (
 export const buildInt8Graph = async (
   path: string,
   backbone: Backbone,
-  { layers, flip, embed = false, location = basename(path), standard = false }: Int8GraphOptions,
+  { layers, flip, embed = false, location = placeOf(path).name, standard = false }: Int8GraphOptions,
 ): Promise<Int8Parts> => {
   const quantised = await readQuantised(path);
   const { ranges, source } = quantised.metadata;
@@ -261,7 +261,7 @@ export const compileInt8Graph = async (
   const outputs = values.map(([{ channels }, value]) => graph.output(value, 'float32', [channels]));
   return {
     model: graph.model(),
-    externalDataFolder: resolve(dirname(path)),
+    externalDataFolder: placeOf(path).folder,
     layers: values.map(([layer]) => layer),
     outputs,
   };

@@ -2,9 +2,10 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
+import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Architecture, configs } from '../../src/backbone/architecture.js';
-import type { Backbone } from '../../src/backbone/backbone.js';
+import { type Backbone, openBackbone } from '../../src/backbone/backbone.js';
 import { denseActivations, loadWeights } from '../../src/backbone/dense-activations.js';
 import { denseForward, forward } from '../../src/backbone/forward.js';
 import { compileGraph } from '../../src/backbone/graph.js';
@@ -67,6 +68,17 @@ const meanOverPositions = (...maps: tf.Tensor4D[]): Float32Array =>
   tf.tidy(() => tf.mean(tf.concat(maps.map((map) => tf.mean(map, [1, 2]))), 0).dataSync() as Float32Array);
 
 describe('backbone/graph', () => {
+  it('reads weights through a link to a file in another folder', () =>
+    withFolder(async (folder) => {
+      const file = await randomBackbone(join(folder, 'net.safetensors'));
+      const path = join(folder, 'links', 'net.safetensors');
+      await mkdir(join(folder, 'links'));
+      await symlink(file.path, path);
+      const run = (backbone: Backbone) =>
+        runGraph(backbone, ['fc7'], true, randomPixels(40, 33), 40, 33)['fc7']!;
+      assert.deepEqual(run(await openBackbone(path)), run(file));
+    }));
+
   for (const config of configs) {
     it(`gives the dense descriptor of tfjs for ${config}, to 1e-4`, () =>
       withBackbone(

@@ -1,6 +1,6 @@
 // The export in 8 bits: what extraction in int8 computes, close to fp32, gated, and not to be imported again.
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '../../src/backbone/architecture.js';
 import type { Backbone } from '../../src/backbone/backbone.js';
@@ -132,6 +132,21 @@ describe('features/export-int8', () => {
         ok(/quantised\.onnx.*QLinearConv.*float32 file/.test(error.message), error.message);
         return true;
       });
+    }));
+
+  it('follows links: to the backbone, and to its folder', () =>
+    withNet({}, async (folder, backbone, calibration) => {
+      const [links, linked] = [join(folder, 'links'), join(folder, 'folder')];
+      await mkdir(links);
+      await symlink(backbone.path, join(links, 'net.safetensors'));
+      await symlink(folder, linked);
+      const made: Buffer[] = [];
+      for (const path of [backbone.path, join(links, 'net.safetensors'), join(linked, 'net.safetensors')]) {
+        await exportInt8(path, join(folder, 'x.onnx'), { calibration, threads: 1 });
+        made.push(await readFile(join(folder, 'x.onnx')));
+      }
+      deepEqual(made[1], made[0]);
+      deepEqual(made[2], made[0]);
     }));
 
   it('needs images that can be read', () =>
