@@ -24,7 +24,8 @@ export * from './backbone/architecture.js';
 export { ImageError, type RgbImage } from './images/image.js';
 export { readImageBytes } from './images/source.js';
 export { type DecodeOptions, decode, loadImage } from './images/decode.js';
-export { KERNELS, type Kernel, resizeSmallestSide, resizeTo } from './images/resize.js';
+export { KERNELS, type Kernel } from './images/kernels.js';
+export { resizeSmallestSide, resizeTo } from './images/resize.js';
 export { centreCrop, clipToImage, crop, flip, randomCrop } from './images/crop.js';
 export type {
   Bias,

@@ -2,6 +2,7 @@
 import { UsageError, expected, messageOf } from '../errors.js';
 import { sha256OfFile } from '../files.js';
 import { type Architecture, architecture, weightShapes } from './architecture.js';
+import { KERNELS, type Kernel, isKernel } from '../images/kernels.js';
 import { type TensorInfo, openSafetensors, writeSafetensors } from '../safetensors.js';
 
 /** How pixels (0-255) become the net's input: x = (pixel * scale - mean) / std for each channel, in `order`. */
@@ -11,6 +12,8 @@ export interface InputNormalisation {
   /** Three numbers each, in `order`. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
+  /** The resampling kernel nearest to the one that the net was trained with, where that is known (docs/weights.md). */
+  readonly kernel?: Kernel;
 }
 
 /** What a backbone file says of itself. */
@@ -54,12 +57,14 @@ const isTriple = (value: unknown): value is number[] =>
 export const checkInput = (path: string, input: unknown): InputNormalisation => {
   const at = (field: string) => `input.${field} in the metadata of ${path}`;
   if (!isRecord(input)) throw expected('an object', `input in the metadata of ${path}`, input);
-  const { order, scale, mean, std } = input;
+  const { order, scale, mean, std, kernel } = input;
   if (order !== 'rgb' && order !== 'bgr') throw expected('rgb or bgr', at('order'), order);
   if (typeof scale !== 'number' || !(scale > 0)) throw expected('a number above 0', at('scale'), scale);
   if (!isTriple(mean)) throw expected('three numbers', at('mean'), mean);
   if (!isTriple(std) || std.some((x) => x <= 0)) throw expected('three numbers above 0', at('std'), std);
-  return { order, scale, mean, std };
+  if (kernel !== undefined && !isKernel(kernel))
+    throw expected(`one of ${KERNELS.join(', ')}`, at('kernel'), kernel);
+  return { order, scale, mean, std, ...(kernel && { kernel }) };
 };
 
 const checkArchitecture = (path: string, value: unknown): Architecture => {

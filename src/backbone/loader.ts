@@ -1,7 +1,7 @@
 // The input pipeline: batches of training images, prepared ahead by worker threads, small sets kept in memory.
 import type { ImageSource } from '../datasets/dataset.js';
 import type { RgbImage } from '../images/image.js';
-import type { Kernel } from '../images/resize.js';
+import type { Kernel } from '../images/kernels.js';
 import type { Skipped } from '../progress.js';
 import { type Draw, cropInto } from './augmentation.js';
 import type { InputNormalisation } from './backbone.js';

@@ -13,7 +13,7 @@ import { type Transfer, frozen, rateFactors, transferredLayers } from './transfe
 import type { Item } from '../datasets/dataset.js';
 import { type Engine, outOfMemory, useEngine } from '../engine/engine.js';
 import { makeFolder } from '../files.js';
-import type { Kernel } from '../images/resize.js';
+import { DEFAULT_KERNEL, type Kernel } from '../images/kernels.js';
 import type { OnProgress } from '../progress.js';
 
 /** The images to train on: items of a data set, with its classes in index order. */
@@ -56,7 +56,8 @@ export interface TrainRequest {
   readonly colourShift: number;
   readonly statistics?: string;
   readonly normalise?: Normalisation;
-  readonly kernel: Kernel;
+  /** Default: that of `initFrom` where its file names it, else lanczos3. */
+  readonly kernel?: Kernel;
   readonly seed: number;
   readonly checkpointEvery: number;
   /** Megabytes of decoded images in memory. */
@@ -103,6 +104,7 @@ const optionsOf = async (
   names: { classes: readonly string[]; superclasses: readonly string[] },
   source: Backbone | undefined,
   colours: Colours,
+  kernel: Kernel,
 ): Promise<TrainingOptions> => {
   const side = defaultSide(net.inputSize);
   const { rateFactors: factors, freeze } = request;
@@ -127,8 +129,8 @@ const optionsOf = async (
     sides: request.trainSide ?? [side, side],
     flip: request.flip,
     colour: colours.colour,
-    kernel: request.kernel,
-    input: colours.input,
+    kernel,
+    input: { ...colours.input, kernel },
     seed: request.seed,
     factors: {
       ...(factors === undefined ? {} : rateFactors(net, factors)),
@@ -177,12 +179,13 @@ export const trainBackbone = async (
   };
   const net = netOf(request, source, classes.length + superclasses.length);
   const initial = source && initialOf(request, net, classes, source);
+  const kernel = request.kernel ?? source?.metadata.input.kernel ?? DEFAULT_KERNEL;
   const side = defaultSide(net.inputSize);
   const sides = request.trainSide ?? ([side, side] as const);
   await makeFolder(out);
   const loader = new Loader({
     crop: net.inputSize,
-    kernel: request.kernel,
+    kernel,
     workers: request.workers,
     prefetch: request.prefetch,
     cacheBytes: request.cache * 2 ** 20,
@@ -190,7 +193,7 @@ export const trainBackbone = async (
   let engine: Engine | undefined;
   try {
     const colours = await coloursOf(request, source, loader, examples.train, sides);
-    const training = await optionsOf(request, net, { classes, superclasses }, source, colours);
+    const training = await optionsOf(request, net, { classes, superclasses }, source, colours, kernel);
     checkTraining(training);
     engine = await useEngine({
       engine: request.engine,

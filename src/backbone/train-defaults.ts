@@ -21,7 +21,6 @@ export const trainDefaults = {
   superclassLoss: paperDefaults.superclassWeight,
   flip: true,
   colourShift: paperDefaults.colourStrength,
-  kernel: 'lanczos3',
   seed: 1,
   checkpointEvery: 1000,
   cache: 1024,

@@ -1,6 +1,6 @@
 // Every choice of the training recipe (paper, section 3.1), with the paper's values as defaults, and their checks.
 import { expected } from '../errors.js';
-import type { Kernel } from '../images/resize.js';
+import type { Kernel } from '../images/kernels.js';
 import type { Architecture } from './architecture.js';
 import { type ColourShift, checkSides } from './augmentation.js';
 import type { InputNormalisation } from './backbone.js';

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { UsageError } from '../errors.js';
 import type { Extracted } from '../features/extract.js';
-import type { Kernel, RecipeChoice, RecipeName } from '../features/recipe.js';
+import type { RecipeChoice, RecipeName } from '../features/recipe.js';
+import { KERNELS, type Kernel } from '../images/kernels.js';
 import { type CsvFlags, csvFlags, csvOf, integer, shared } from './options.js';
 import { interruptible } from './interruptible.js';
 import { note, progressBar, reportSkipped, say, sayJson } from './output.js';
@@ -73,14 +74,10 @@ const options = (): Option[] => [
   new Option('--crops <n>', 'side of the grid of --region crops; 1 is the centre crop').argParser(
     (text: string) => integer(text, '--crops'),
   ),
-  new Option('--kernel <name>', 'resampling kernel').choices([
-    'nearest',
-    'linear',
-    'cubic',
-    'mitchell',
-    'lanczos2',
-    'lanczos3',
-  ]),
+  new Option(
+    '--kernel <name>',
+    "resampling kernel (default: that of the net's training where its file names it, else lanczos3)",
+  ).choices(KERNELS),
   new Option('--orient', 'turn images as their EXIF orientation says'),
   shared.precision(),
   shared.calibration('images of the data set'),
@@ -151,6 +148,9 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
     const nets = await openNets(backbones, choice);
     // The hash of an int8 recipe is known once the nets are quantised.
     const plan = nets.recipe.precision === 'fp32' ? await planExtraction(nets, flags) : undefined;
+    const { kernelRemark } = await import('../features/kernel-remark.js');
+    const remark = kernelRemark(nets.recipe.kernel, nets.backbones);
+    if (remark !== undefined) note(flags, remark);
     if (flags.json)
       sayJson({ recipe: nets.recipe, hash: plan?.hash, nets: plan?.nets, lengths: plan?.lengths });
     else

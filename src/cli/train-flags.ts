@@ -4,6 +4,7 @@ import { configs } from '../backbone/architecture.js';
 import { initialisations } from '../backbone/initialisation.js';
 import { schedules } from '../backbone/schedule.js';
 import { trainDefaults } from '../backbone/train-defaults.js';
+import { KERNELS } from '../images/kernels.js';
 import { normalisations } from '../backbone/training-options.js';
 import { transfers } from '../backbone/transfer.js';
 import { expected } from '../errors.js';
@@ -131,9 +132,10 @@ const recipeFlags = (): Option[] => [
     '--normalise <how>',
     "subtract the mean RGB, or also divide by its deviation (default: --init-from's, mean with --init paper, else mean-std)",
   ).choices(normalisations),
-  new Option('--kernel <name>', 'resampling kernel')
-    .choices(['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3'])
-    .default(trainDefaults.kernel),
+  new Option(
+    '--kernel <name>',
+    "resampling kernel (default: --init-from's where its file names it, else lanczos3)",
+  ).choices(KERNELS),
   new Option('--validation <share>', 'share of each class set aside where the data set has no val split')
     .argParser(share)
     .default(0.1),

@@ -11,6 +11,7 @@ import { ImageDescriber } from './image.js';
 import { type ImageList, type Shard, imageList, inShard, itemsOfPart, partsOfShard } from './list.js';
 import { openPart } from './part.js';
 import { type Int8Options, fidelityText, gateText, prepareInt8 } from './int8.js';
+import { kernelRemark } from './kernel-remark.js';
 import { type Machinery, type OpenedNets, type Plan, openNets, planExtraction } from './plan.js';
 import { Pool } from './pool.js';
 import { Previous } from './previous.js';
@@ -136,6 +137,8 @@ const extract = async (
   const started = new Date();
   const { out, shard = ALL, resume = false, onProgress, onNotice } = options;
   const nets = await openNets(backbones, choice);
+  const remark = kernelRemark(nets.recipe.kernel, nets.backbones);
+  if (remark !== undefined) onNotice?.(remark);
   const list = imageList(items, nets.recipe);
   await makeFolder(out);
   const plan = await planFor(nets, list.items, options);

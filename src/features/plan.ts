@@ -7,6 +7,7 @@ import { UsageError, expected } from '../errors.js';
 import type { EngineName } from '../engine/engine.js';
 import type { SessionOptions } from '../engine/session.js';
 import type { PreparedInt8 } from './int8.js';
+import { trainedKernel } from './kernel-remark.js';
 import {
   type NetIdentity,
   type Recipe,
@@ -100,7 +101,7 @@ export const openNets = async (paths: readonly string[], choice: RecipeChoice): 
   const backbones: Backbone[] = [];
   for (const path of paths) backbones.push(await openBackbone(path));
   const inputSize = Math.max(...backbones.map(({ metadata }) => metadata.architecture.inputSize));
-  return { backbones, recipe: resolveRecipe(choice, inputSize), inputSize };
+  return { backbones, recipe: resolveRecipe(choice, inputSize, trainedKernel(backbones)), inputSize };
 };
 
 /**

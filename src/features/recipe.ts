@@ -1,13 +1,12 @@
 // The recipe: everything that decides the numbers of a descriptor, checked, named and hashed.
 import { expected } from '../errors.js';
 import { sha256 } from '../files.js';
+import { DEFAULT_KERNEL, KERNELS, type Kernel } from '../images/kernels.js';
 
 /** How the descriptors of several scales are joined. */
 export type Aggregate = 'average' | 'max' | 'stack';
 /** Which part of an image the net sees. */
 export type Region = 'image' | 'box' | 'image+box' | 'crops';
-/** Resampling kernels, as sharp names them. */
-export type Kernel = 'nearest' | 'linear' | 'cubic' | 'mitchell' | 'lanczos2' | 'lanczos3';
 
 /**
  * What a descriptor is made of (sec. B of the paper): the net is applied densely to the image at every scale, the
@@ -55,7 +54,7 @@ const defaults: Recipe = {
   normalize: 'l2',
   region: 'image',
   crops: 1,
-  kernel: 'lanczos3',
+  kernel: DEFAULT_KERNEL,
   orient: false,
   precision: 'fp32',
   store: 'float32',
@@ -103,14 +102,15 @@ export const isFullyConnected = (layer: string): boolean => /^fc\d/.test(layer);
  * relative to the net's input.
  *
  * @param inputSize side of the nets' input in pixels (the largest, if several nets are stacked)
+ * @param kernel the resampling kernel where `choice` names none: that of the nets' training
  * @throws UsageError naming the option that does not fit, such as a scale below the net's input
  */
-export const resolveRecipe = (choice: RecipeChoice, inputSize: number): Recipe => {
+export const resolveRecipe = (choice: RecipeChoice, inputSize: number, kernel = DEFAULT_KERNEL): Recipe => {
   const { name = 'default', ...given } = choice;
   if (!Object.hasOwn(recipes, name))
     throw expected(`one of ${Object.keys(recipes).join(', ')}`, 'the recipe', name);
   const named: Partial<Recipe> = recipes[name];
-  const merged: Recipe = { ...defaults, ...named, ...given };
+  const merged: Recipe = { ...defaults, kernel, ...named, ...given };
   const scales = given.scales ?? merged.scales.map((scale) => scaleFor(inputSize, scale));
   const least = merged.layers.some(isFullyConnected) || merged.region === 'crops' ? inputSize : 1;
   const advice = `The net's input is ${inputSize} pixels wide: the fully-connected layers need at least that.`;
@@ -130,14 +130,7 @@ export const resolveRecipe = (choice: RecipeChoice, inputSize: number): Recipe =
     ...(merged.maxSide === undefined
       ? {}
       : { maxSide: wholeAbove(Math.max(inputSize, ...scales), '--max-side', merged.maxSide) }),
-    kernel: oneOf('--kernel', merged.kernel, [
-      'nearest',
-      'linear',
-      'cubic',
-      'mitchell',
-      'lanczos2',
-      'lanczos3',
-    ]),
+    kernel: oneOf('--kernel', merged.kernel, KERNELS),
     orient: merged.orient,
     precision: oneOf('--precision', merged.precision, ['fp32', 'int8']),
     store: oneOf('--store', merged.store, ['float32', 'float16']),

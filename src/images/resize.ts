@@ -2,14 +2,9 @@
 import sharp from 'sharp';
 import { expected } from '../errors.js';
 import { MAX_PIXELS } from './decode.js';
+import { enlarge } from './enlarge.js';
 import { ImageError, type RgbImage } from './image.js';
-
-/**
- * Resampling kernels, by sharp's names. All but "nearest" filter before they shrink. To enlarge, libvips has "nearest",
- * "linear" and one cubic interpolator, which stands for the others.
- */
-export const KERNELS = ['nearest', 'linear', 'cubic', 'mitchell', 'lanczos2', 'lanczos3'] as const;
-export type Kernel = (typeof KERNELS)[number];
+import type { Kernel } from './kernels.js';
 
 /**
  * The size that gives the smallest side `q` pixels and keeps the proportions; the longer side is rounded to the
@@ -24,9 +19,27 @@ export const sizeForSmallestSide = (
     ? { width: q, height: Math.round((height * q) / width) }
     : { width: Math.round((width * q) / height), height: q };
 
+/** Shrinks by libvips, which filters before it shrinks with all kernels but "nearest". */
+const shrink = async (
+  { data, ...size }: RgbImage,
+  width: number,
+  height: number,
+  kernel: Kernel,
+): Promise<RgbImage> => ({
+  width,
+  height,
+  data: await sharp(data, {
+    raw: { width: size.width, height: size.height, channels: 3 },
+    limitInputPixels: false,
+  })
+    .resize({ width, height, fit: 'fill', kernel, fastShrinkOnLoad: false })
+    .raw()
+    .toBuffer(),
+});
+
 /**
- * Resizes to exactly `width` × `height` pixels, whatever the proportions. Works on the decoded pixels, so that no
- * decoder's shrink-on-load takes part.
+ * Resizes to exactly `width` × `height` pixels, whatever the proportions: the sides that become shorter first. Works on
+ * the decoded pixels, so that no decoder's shrink-on-load takes part. The centre of the image stays where it is.
  */
 export const resizeTo = async (
   image: RgbImage,
@@ -34,15 +47,9 @@ export const resizeTo = async (
   height: number,
   kernel: Kernel,
 ): Promise<RgbImage> => {
-  if (width === image.width && height === image.height) return image;
-  const { data } = await sharp(image.data, {
-    raw: { width: image.width, height: image.height, channels: 3 },
-    limitInputPixels: false,
-  })
-    .resize({ width, height, fit: 'fill', kernel, fastShrinkOnLoad: false })
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  return { width, height, data };
+  const [narrow, low] = [Math.min(width, image.width), Math.min(height, image.height)];
+  const small = narrow < image.width || low < image.height ? await shrink(image, narrow, low, kernel) : image;
+  return narrow < width || low < height ? enlarge(small, width, height, kernel) : small;
 };
 
 /**

@@ -64,10 +64,17 @@ describe('features/recipe', () => {
     refuse({ scales: [] }, /--scales/);
     refuse({ scales: [200] }, /at least 224 for --scales but received 200.*fully-connected/);
     refuse({ layers: [] }, /--layer/);
+    refuse({ kernel: 'sharpest' }, /--kernel but received "sharpest"/);
     refuse({ aggregate: 'median' }, /--aggregate but received "median"/);
     refuse({ region: 'crops', crops: 0 }, /--crops/);
     refuse({ name: 'best' }, /the recipe but received "best"/);
     assert.deepEqual(resolveRecipe({ layers: ['conv5'], scales: [50] }, 224).scales, [50]);
+  });
+
+  it("takes the kernel of the nets' training where none is named", () => {
+    assert.equal(resolveRecipe({}, 224).kernel, 'lanczos3');
+    assert.equal(resolveRecipe({}, 224, 'linear').kernel, 'linear');
+    assert.equal(resolveRecipe({ kernel: 'mitchell' }, 224, 'linear').kernel, 'mitchell');
   });
 
   it('can be printed', () => {

@@ -1,6 +1,7 @@
 // MatConvNet's .mat models: a cell array of layers, weights [rows, columns, in, out] with the first axis fastest.
 import { UsageError, expected } from '../../errors.js';
 import { type MatArray, type MatFile, type MatValue, openMat } from './mat.js';
+import type { Kernel } from '../../images/kernels.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets, readAll } from './source.js';
 
 const isArray = (value: MatValue): value is MatArray => typeof value === 'object' && !Array.isArray(value);
@@ -60,6 +61,13 @@ const meanOf = async (path: string, average: MatValue): Promise<number[] | undef
   );
 };
 
+/** MATLAB's names of `imresize`, which filters before it shrinks. */
+const interpolations: Readonly<Record<string, Kernel>> = {
+  bicubic: 'cubic',
+  bilinear: 'linear',
+  nearest: 'nearest',
+};
+
 const openModel = async (path: string, file: MatFile): Promise<WeightSource> => {
   const layersValue = file.variables.get('layers') ?? field(file.variables.get('net'), 'layers');
   if (!Array.isArray(layersValue)) {
@@ -71,11 +79,12 @@ const openModel = async (path: string, file: MatFile): Promise<WeightSource> => 
   const classes = texts(field(field(meta, 'classes') ?? file.variables.get('classes'), 'name'));
   const mean = await meanOf(path, field(normalization, 'averageImage'));
   const reversed = [...inputPresets.oxford.mean].reverse();
+  const kernel = interpolations[String(field(normalization, 'interpolation'))] ?? inputPresets.oxford.kernel;
   return {
     format: 'matconvnet',
     layers: found.filter((layer) => layer !== undefined && layer !== 'lrn'),
     lrn: found.includes('lrn'),
-    input: { order: 'rgb', scale: 1, mean: mean ?? reversed, std: [1, 1, 1] },
+    input: { order: 'rgb', scale: 1, mean: mean ?? reversed, std: [1, 1, 1], kernel },
     ...(classes ? { classes } : {}),
     close: () => file.close(),
   };

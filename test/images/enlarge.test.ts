@@ -1,0 +1,120 @@
+// Resizing against the libraries that published nets were trained with: their pictures lie in fixtures/resize.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { enlarge } from '../../src/images/enlarge.js';
+import { loadImage } from '../../src/images/decode.js';
+import type { RgbImage } from '../../src/images/image.js';
+import { KERNELS, type Kernel } from '../../src/images/kernels.js';
+import { resizeSmallestSide, resizeTo } from '../../src/images/resize.js';
+import { root } from '../support.js';
+
+const fixtures = join(root, 'test', 'fixtures');
+const picture = await loadImage({ file: join(fixtures, 'weights', 'images', '3.png') });
+
+/** Mean and largest difference in grey values between our picture and that of a reference. */
+const difference = async (reference: string, side: number, kernel: Kernel): Promise<[number, number]> => {
+  const theirs = await loadImage({ file: join(fixtures, 'resize', `${reference}-${side}.png`) });
+  const ours = await resizeSmallestSide(picture, side, kernel);
+  assert.deepEqual([ours.width, ours.height], [theirs.width, theirs.height]);
+  const all = Array.from(ours.data, (value, i) => Math.abs(value - theirs.data[i]!));
+  return [all.reduce((a, b) => a + b, 0) / all.length, Math.max(...all)];
+};
+
+describe('resizing as other libraries do', () => {
+  it("enlarges bit for bit as Pillow's BILINEAR and BICUBIC", async () => {
+    assert.deepEqual(await difference('pillow-bilinear', 150, 'linear'), [0, 0]);
+    assert.deepEqual(await difference('pillow-bicubic', 150, 'cubic'), [0, 0]);
+  });
+
+  // [reference, side, kernel, mean difference, largest difference]: bounds a little above what was measured.
+  const bounds: readonly [string, number, Kernel, number, number][] = [
+    ['torch-bilinear', 150, 'linear', 0.4, 1],
+    ['opencv-linear', 150, 'linear', 0.4, 1],
+    ['pillow-bilinear', 40, 'linear', 0.4, 3],
+    ['torch-bilinear', 40, 'linear', 0.4, 3],
+    ['pillow-bicubic', 40, 'cubic', 0.4, 3],
+  ];
+  for (const [reference, side, kernel, mean, most] of bounds)
+    it(`is within ${mean} grey values of ${reference} on average at ${side} pixels, with "${kernel}"`, async () => {
+      const [average, largest] = await difference(reference, side, kernel);
+      assert.ok(average <= mean && largest <= most, `mean ${average}, largest ${largest}`);
+    });
+
+  it('differs from a reference with another kernel by far more', async () => {
+    const [average] = await difference('pillow-bilinear', 40, 'lanczos3');
+    assert.ok(average > 0.8, String(average));
+  });
+});
+
+/** Random images with both sides to enlarge them to. */
+const enlargements = fc
+  .record({
+    width: fc.integer({ min: 1, max: 9 }),
+    height: fc.integer({ min: 1, max: 9 }),
+    wider: fc.integer({ min: 0, max: 20 }),
+    taller: fc.integer({ min: 0, max: 20 }),
+    kernel: fc.constantFrom(...KERNELS),
+  })
+  .chain(({ width, height, wider, taller, kernel }) =>
+    fc.uint8Array({ minLength: 3 * width * height, maxLength: 3 * width * height }).map((data) => ({
+      image: { width, height, data } satisfies RgbImage,
+      width: width + wider,
+      height: height + taller,
+      kernel,
+    })),
+  );
+
+/** The image turned by 180 degrees. */
+const turned = ({ width, height, data }: RgbImage): RgbImage => {
+  const result = new Uint8Array(data.length);
+  for (let i = 0; i < width * height; i++)
+    result.set(data.subarray(3 * i, 3 * i + 3), 3 * (width * height - 1 - i));
+  return { width, height, data: result };
+};
+
+describe('enlarge', () => {
+  it('doubles a ramp by hand: a quarter and three quarters of the way, and the border repeated', () => {
+    const ramp: RgbImage = { width: 3, height: 1, data: Uint8Array.of(0, 0, 0, 100, 40, 20, 200, 80, 40) };
+    const { data } = enlarge(ramp, 6, 1, 'linear');
+    assert.deepEqual(
+      [...data].filter((_, i) => i % 3 === 0),
+      [0, 25, 75, 125, 175, 200],
+    );
+    assert.deepEqual(
+      [...data].filter((_, i) => i % 3 === 1),
+      [0, 10, 30, 50, 70, 80],
+    );
+  });
+
+  it('keeps the centre: an image turned by 180 degrees gives the turned result', () => {
+    fc.assert(
+      fc.property(enlargements, ({ image, width, height, kernel }) => {
+        // At a tie "nearest" takes the left pixel of two, whichever way the image lies.
+        fc.pre(kernel !== 'nearest');
+        const straight = enlarge(image, width, height, kernel).data;
+        const round = turned(enlarge(turned(image), width, height, kernel)).data;
+        straight.forEach((value, i) => assert.ok(Math.abs(value - round[i]!) <= 1, `${kernel} at ${i}`));
+      }),
+      { seed: 1, numRuns: 200 },
+    );
+  });
+
+  it('keeps a plain image plain and the size as asked for', () => {
+    fc.assert(
+      fc.property(enlargements, ({ image, width, height, kernel }) => {
+        const plain = { ...image, data: new Uint8Array(image.data.length).fill(image.data[0]!) };
+        const result = enlarge(plain, width, height, kernel);
+        assert.equal(result.data.length, 3 * width * height);
+        assert.ok(result.data.every((value) => Math.abs(value - image.data[0]!) <= 1));
+      }),
+      { seed: 2, numRuns: 100 },
+    );
+  });
+
+  it('shrinks one side and enlarges the other', async () => {
+    const image: RgbImage = { width: 4, height: 2, data: new Uint8Array(24).map((_, i) => 10 * (i % 12)) };
+    const { width, height, data } = await resizeTo(image, 2, 6, 'linear');
+    assert.deepEqual([width, height, data.length], [2, 6, 36]);
+  });
+});
