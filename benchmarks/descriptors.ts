@@ -26,7 +26,7 @@ export interface Descriptors {
   has(id: string): boolean;
   /** SHA-256 of the image's file when it was described. */
   sha256(id: string): string | undefined;
-  /** [items, columns] */
+  /** [items, columns]. @throws UsageError naming an image whose descriptor is not finite */
   read(items: readonly Pick<Item, 'id'>[]): Promise<Matrix>;
 }
 
@@ -38,6 +38,19 @@ interface Place {
 
 const placesOf = (store: FeatureStore): Map<string, Place> =>
   new Map(store.parts.flatMap(({ ids }, part) => ids.map((id, row): [string, Place] => [id, { part, row }])));
+
+/** Refuses a descriptor that is not finite, in training and in testing, by the name of its image. */
+const checkDescriptors = ({ columns, data }: Matrix, items: readonly Pick<Item, 'id'>[]): void => {
+  for (let i = 0; i < data.length; i++) {
+    if (Number.isFinite(data[i])) continue;
+    throw expected(
+      'finite numbers',
+      `the descriptor of ${items[Math.floor(i / columns)]!.id}, column ${i % columns}`,
+      data[i],
+      'Extract this image again, or leave it out.',
+    );
+  }
+};
 
 /** Copies rows of one store into their columns of the result; a part is read once. */
 const fill = async (
@@ -107,6 +120,7 @@ export const stacked = (stores: readonly FeatureStore[], asked?: string): Descri
         await fill(store, places[i]!, layers[i]!, items, result, column);
         column += store.columns(layers[i]!);
       }
+      checkDescriptors(result, items);
       return result;
     },
   };

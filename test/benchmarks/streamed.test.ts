@@ -5,7 +5,7 @@ import { benchmarkNamed } from '../../benchmarks/list.js';
 import { crossValidated } from '../../benchmarks/cross-validation.js';
 import { type Descriptors, openDescriptors, stacked } from '../../benchmarks/descriptors.js';
 import { evaluate, datasetFor } from '../../benchmarks/evaluate.js';
-import { type FitOptions, fit } from '../../benchmarks/fit.js';
+import { type FitOptions, fit, scoresOf } from '../../benchmarks/fit.js';
 import { splitResult } from '../../benchmarks/results.js';
 import { streamed } from '../../benchmarks/streamed.js';
 import { recallMetric } from '../../benchmarks/caltech-protocol.js';
@@ -119,6 +119,27 @@ describe('training on descriptors that are streamed', () => {
         assert.ok(farthest(point.perClass, a.selection!.curve[i]!.perClass) < 1e-3);
       });
       assert.deepEqual(b.selection!.C, a.selection!.C);
+    }));
+
+  it('names an image whose descriptor is not finite, in training and in testing, and one that is there twice', () =>
+    withFolder(async (folder) => {
+      const few = clusters(classes, 6, 0.4).map((row, i) =>
+        i === 8 ? { ...row, descriptor: row.descriptor.map((x, k) => (k === 5 ? NaN : x)) } : row,
+      );
+      const descriptors = await openDescriptors([await makeStore(join(folder, 'features'), few)]);
+      const items = itemsOf(few);
+      const train = (list: typeof items, solver: 'dual' | 'primal') =>
+        fit(descriptors, classes, list, new Set(), recallMetric, { C: 1, solver, threads: 1 });
+      const sound = items.filter((_, i) => i !== 8);
+      for (const solver of ['dual', 'primal'] as const) {
+        await assert.rejects(train(items, solver), /the descriptor of dog\/002.png, column 5 .*NaN/);
+        await assert.rejects(
+          train([...sound, sound[3]!, { ...sound[3]! }], solver),
+          (error) => error instanceof UsageError && /every image once.*"cat\/003.png"/.test(error.message),
+        );
+      }
+      const { model } = await train(sound, 'dual');
+      await assert.rejects(scoresOf(descriptors, model, items), /the descriptor of dog\/002.png, column 5/);
     }));
 
   it('is refused before anything is read where not even that fits', () =>
