@@ -11,6 +11,8 @@ export interface ProgressEvent {
   readonly unit: string;
   /** Further figures to show beside the bar: `{ loss: 1.23, 'images/s': 310 }`. */
   readonly figures?: Readonly<Record<string, number | string>>;
+  /** Until the task is done, at its speed so far. */
+  readonly secondsLeft?: number;
 }
 
 /** Takes progress events; must be quick and must not throw. */

@@ -31,7 +31,8 @@ export class Tally {
       'megapixels/s': this.#megapixels / seconds,
       skipped: this.#skipped,
     };
-    this.#onProgress?.({ task: 'extract', done, total: this.#total, unit: 'images', figures });
+    const secondsLeft = (seconds / done) * (this.#total - done);
+    this.#onProgress?.({ task: 'extract', done, total: this.#total, unit: 'images', figures, secondsLeft });
   }
 
   get counts(): { readonly computed: number; readonly reused: number; readonly megapixels: number } {
