@@ -3,7 +3,7 @@ import { BUCKETS, REPORT, type Workspace } from './workspace.js';
 
 /** The loops, each over one workspace. The WebAssembly module has the same, with the same results up to rounding. */
 export interface Kernels {
-  /** Writes violations, their histogram, both objectives, Σ y alpha and the support vectors' count, given the bias. */
+  /** Writes violations, their histogram and spread, both objectives, Σ y alpha and the support vectors' count, given the bias. */
   scan(w: Workspace, bias: number, squared: boolean): void;
   /** Adds the strongest violators that are not active yet to the active set: at most `most`, about half of each sign. */
   pick(w: Workspace, most: number): void;
@@ -14,7 +14,7 @@ export interface Kernels {
   /**
    * Solves for the active rows: moves the pair of coefficients that gains most, so that the sum of y alpha stays, at most `steps`
    * times or until no pair's errors differ by more than `enough`. The augmented bias (`biasSquared` above 0) takes part
-   * as one more coefficient that has no bounds: it holds minus the sum of the others.
+   * as one more coefficient that has no bounds: it holds minus the sum of the others. The report's balance follows.
    */
   relax(w: Workspace, bias: number, biasSquared: number, steps: number, enough: number): void;
   /** Adds the active rows' changes to the decision values of all rows. */
@@ -36,6 +36,7 @@ const scan = (w: Workspace, bias: number, squared: boolean): void => {
   const { n, y, f, alpha, upper, cost, diagonal, violation, histogram, member, report } = w;
   histogram.fill(0);
   let [linear, quadratic, penalty, losses, support, balance] = [0, 0, 0, 0, 0, 0];
+  let [highest, lowest] = [0, 0];
   for (let i = 0; i < n; i++) {
     const yi = y[i]!;
     const a = alpha[i]!;
@@ -55,6 +56,8 @@ const scan = (w: Workspace, bias: number, squared: boolean): void => {
       support++;
     }
     violation[i] = v;
+    if (v > highest) highest = v;
+    else if (v < lowest) lowest = v;
     if (member[i]) continue;
     if (v > 0) histogram[bucketOf(v)]!++;
     else if (v < 0) histogram[BUCKETS + bucketOf(-v)]!++;
@@ -63,6 +66,7 @@ const scan = (w: Workspace, bias: number, squared: boolean): void => {
   report[REPORT.primal] = 0.5 * quadratic + losses;
   report[REPORT.balance] = balance;
   report[REPORT.supportVectors] = support;
+  report[REPORT.spread] = highest - lowest;
 };
 
 /** How many of the `side`'s violators there are, up to `most`. */
@@ -187,8 +191,10 @@ const relax = (w: Workspace, bias: number, biasSquared: number, steps: number, e
   for (let i = 0; i < size; i++) {
     const row = active[i]!;
     const next = Math.min(y[row]! > 0 ? fall[i]! : rise[i]!, upper[row]!);
-    change[i] = (next - alpha[row]!) * y[row]!;
+    const step = (next - alpha[row]!) * y[row]!;
+    change[i] = step;
     alpha[row] = next;
+    report[REPORT.balance]! += step;
   }
   report[REPORT.updates]! += updates;
 };

@@ -7,7 +7,10 @@ import { REPORT, type Workspace } from './workspace.js';
 const PAIRS = 4;
 const REDUCTION = 0.1;
 /** Violators that join the active set at a time. */
-const JOINING = 256;
+const JOINING = 128;
+/** Active rows for each support vector at most, beyond a few: those that are left behind at a bound are let go. */
+const MOST_ACTIVE = 1.5;
+const FEW = 512;
 /** Rounds after which a problem is given up as not converging. */
 const MOST_ROUNDS = 20_000;
 
@@ -16,7 +19,7 @@ export type Solved = Certificate & { readonly bias: number };
 
 /** Factors of C of the two sides for these labels. */
 export const sideWeights = (
-  labels: Int8Array,
+  labels: Int8Array | Float64Array,
   weights: FullSettings['classWeights'],
 ): { positive: number; negative: number } => {
   if (weights !== 'balanced') return weights;
@@ -43,7 +46,7 @@ export const setCosts = (
   w: Workspace,
   C: number,
   settings: FullSettings,
-  weights = sideWeights(Int8Array.from(w.y), settings.classWeights),
+  weights = sideWeights(w.y, settings.classWeights),
 ): void => {
   const squared = settings.loss === 'squared-hinge';
   for (let i = 0; i < w.n; i++) {
@@ -60,17 +63,6 @@ const balance = (w: Workspace): number => {
   let sum = 0;
   for (let i = 0; i < w.n; i++) sum += w.y[i]! * w.alpha[i]!;
   return sum;
-};
-
-/** How far apart the strongest violations are. */
-const spread = (w: Workspace): number => {
-  let [highest, lowest] = [0, 0];
-  for (let i = 0; i < w.n; i++) {
-    const v = w.violation[i]!;
-    if (v > highest) highest = v;
-    else if (v < lowest) lowest = v;
-  }
-  return highest - lowest;
 };
 
 /**
@@ -134,12 +126,13 @@ const middle = (w: Workspace): number => {
 
 /** One round: the strongest violators join, the active rows are solved for, all decision values follow. */
 const round = (w: Workspace, kernels: Kernels, bias: number, biasSquared: number): void => {
-  const room = w.m - 1; // One place is the bias's.
-  const joining = Math.min(JOINING, room >> 1);
+  const joining = Math.min(JOINING, (w.m - 1) >> 1);
+  // One place is the bias's.
+  const room = Math.min(w.m - 1, Math.max(FEW, MOST_ACTIVE * w.report[REPORT.supportVectors]!) + joining);
   if (w.report[REPORT.active]! + joining > room) letGo(w, kernels, room - joining);
   kernels.pick(w, joining);
   kernels.gather(w, biasSquared);
-  kernels.relax(w, bias, biasSquared, PAIRS * w.report[REPORT.active]!, REDUCTION * spread(w));
+  kernels.relax(w, bias, biasSquared, PAIRS * w.report[REPORT.active]!, REDUCTION * w.report[REPORT.spread]!);
   kernels.update(w);
 };
 
@@ -158,7 +151,7 @@ export const relaxFrom = (w: Workspace, kernels: Kernels, bias: number, settings
   for (let rounds = 0; ; rounds++) {
     const now = others + biasSquared * balance(w);
     kernels.scan(w, now, settings.loss === 'squared-hinge');
-    const worst = spread(w);
+    const worst = w.report[REPORT.spread]!;
     if (rounds === 0) enough = BLOCK_REDUCTION * worst;
     if (worst <= enough || rounds === BLOCK_ROUNDS) return now;
     round(w, kernels, now, biasSquared);
@@ -175,8 +168,9 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
   const squared = settings.loss === 'squared-hinge';
   setCosts(w, C, settings);
   stretch(w, biasSquared);
+  w.report[REPORT.balance] = balance(w);
   for (let rounds = 0; ; rounds++) {
-    const bias = augmented ? biasSquared * balance(w) : middle(w);
+    const bias = augmented ? biasSquared * w.report[REPORT.balance]! : middle(w);
     kernels.scan(w, bias, squared);
     const primal = w.report[REPORT.primal]!;
     const dual = w.report[REPORT.dual]!;

@@ -1,7 +1,10 @@
 // The memory of one binary problem over a Gram matrix, laid out so that plain TypeScript and WebAssembly share it.
 
-/** Rows that the active set holds at most: its part of the Gram matrix (16 MB) stays near the processor. */
-export const ACTIVE = 2048;
+/**
+ * Places for active rows at most: their part of the Gram matrix (17 MB) stays near the processor. No power of two: the same
+ * column of neighbouring rows would fall on the same few lines of the cache.
+ */
+export const ACTIVE = 2064;
 
 /** Buckets of violations, from which the strongest are picked without sorting: the top bits of a float32. */
 export const BUCKETS = 4096;
@@ -20,6 +23,8 @@ export const REPORT = {
   gathered: 6,
   /** Σ y alpha. */
   balance: 5,
+  /** How far apart the strongest violations of both signs are. */
+  spread: 7,
   length: 8,
 } as const;
 

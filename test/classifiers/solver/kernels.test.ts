@@ -56,6 +56,10 @@ describe('solver kernels', () => {
         wasm.relax(a, 0.1, 1, 2, 0);
         plain.relax(b, 0.1, 1, 2, 0);
         assert.ok(farthest(a.change.slice(0, size), b.change.slice(0, size)) < 1e-5);
+        for (const { report, y, alpha } of [a, b]) {
+          const sum = alpha.reduce((total, value, i) => total + y[i]! * value, 0);
+          assert.ok(Math.abs(report[REPORT.balance]! - sum) < 1e-12, 'the balance follows');
+        }
         wasm.update(a);
         plain.update(b);
         assert.ok(farthest(a.f, b.f) < 1e-5);

@@ -9,6 +9,7 @@ export const UPDATES: usize = 24;
 export const SIZE: usize = 32;
 export const BALANCE: usize = 40;
 export const GATHERED: usize = 48;
+export const SPREAD: usize = 56;
 
 /** The bucket of a violation's size. */
 export function bucketOf(size: f32): i32 {

@@ -1,5 +1,5 @@
 // Solves for the active rows, whose part of the Gram matrix lies in the processor's cache, by the pairs that gain most.
-import { SIZE, UPDATES } from './layout';
+import { BALANCE, SIZE, UPDATES } from './layout';
 
 /** The least curvature of a pair, for rows that are equal. */
 const LEAST_BEND: f32 = 1e-12;
@@ -159,13 +159,17 @@ export function relax(
     store<f32>(errors + (second << 2), load<f32>(errors + (second << 2)) + move * otherBend);
     updates += 2;
   }
+  let balance = load<f64>(report + BALANCE);
   for (let i: usize = 0; i < size; i++) {
     const row = (<usize>load<i32>(active + (i << 2))) << 3;
     const yi = load<f64>(y + row);
     const next = min(load<f64>((yi > 0 ? fall : rise) + (i << 3)), load<f64>(upper + row));
-    store<f32>(change + (i << 2), <f32>((next - load<f64>(alpha + row)) * yi));
+    const step = (next - load<f64>(alpha + row)) * yi;
+    store<f32>(change + (i << 2), <f32>step);
     store<f64>(alpha + row, next);
+    balance += step;
   }
+  store<f64>(report + BALANCE, balance);
   store<f64>(report + UPDATES, load<f64>(report + UPDATES) + <f64>updates);
 }
 

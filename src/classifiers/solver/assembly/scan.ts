@@ -1,5 +1,5 @@
-// One pass over all rows: violations and their histogram, both objectives, Σ y alpha, support vectors.
-import { BALANCE, BUCKETS, DUAL, PRIMAL, SUPPORT, bucketOf } from './layout';
+// One pass over all rows: violations, their histogram and spread, both objectives, Σ y alpha, support vectors.
+import { BALANCE, BUCKETS, DUAL, PRIMAL, SPREAD, SUPPORT, bucketOf } from './layout';
 
 export function scan(
   n: i32,
@@ -23,6 +23,8 @@ export function scan(
   let losses: f64 = 0;
   let balance: f64 = 0;
   let support: i32 = 0;
+  let highest: f32 = 0;
+  let lowest: f32 = 0;
   for (let i: usize = 0; i < <usize>n; i++) {
     const at = i << 3;
     const yi = load<f64>(y + at);
@@ -43,6 +45,8 @@ export function scan(
       support++;
     }
     store<f32>(violation + (i << 2), v);
+    highest = max(highest, v);
+    lowest = min(lowest, v);
     if (v != 0 && !load<u8>(member + i)) {
       const slot = histogram + (((v < 0 ? BUCKETS : 0) + bucketOf(abs<f32>(v))) << 2);
       store<i32>(slot, load<i32>(slot) + 1);
@@ -52,4 +56,5 @@ export function scan(
   store<f64>(report + PRIMAL, 0.5 * quadratic + losses);
   store<f64>(report + BALANCE, balance);
   store<f64>(report + SUPPORT, <f64>support);
+  store<f64>(report + SPREAD, <f64>(highest - lowest));
 }
