@@ -1,7 +1,7 @@
 // The gradients of ReLU and of max pooling, in one pass where they come together, as they do in VGG nets.
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { poolGradient, reluGradient } from '../loops/loops.js';
+import { tensorLoops } from '../loops/loops.js';
 
 /** Whether these numbers are those of `z` where they are positive, and zero elsewhere. */
 const isPositivePart = (backend: OnnxRuntimeBackend, x: TensorInfo, z: TensorInfo): boolean =>
@@ -31,10 +31,21 @@ export const reluGradientOf = (
   if (pooled && isPositivePart(backend, pooled['x']!, z)) {
     const [x, gradient] = [pooled['x']!, pooled['dy']!];
     const [values, windows] = [backend.values(x), windowsOf(gradient)];
-    backend.facts(dx).columnSums = poolGradient(values, backend.values(gradient), target, windows, true);
+    backend.facts(dx).columnSums = tensorLoops.poolGradient(
+      values,
+      backend.values(gradient),
+      target,
+      windows,
+      true,
+    );
   } else {
     const channels = z.shape.at(-1)!;
-    backend.facts(dx).columnSums = reluGradient(backend.values(dy), backend.values(z), target, channels);
+    backend.facts(dx).columnSums = tensorLoops.reluGradient(
+      backend.values(dy),
+      backend.values(z),
+      target,
+      channels,
+    );
   }
   return dx;
 };
@@ -47,7 +58,13 @@ export const deferPoolGradient = (backend: OnnxRuntimeBackend, x: TensorInfo, dy
     compute: () => {
       const dx = backend.output(x.shape);
       const [values, target] = [backend.values(x), backend.values(dx)];
-      backend.facts(dx).columnSums = poolGradient(values, backend.values(dy), target, windowsOf(dy), false);
+      backend.facts(dx).columnSums = tensorLoops.poolGradient(
+        values,
+        backend.values(dy),
+        target,
+        windowsOf(dy),
+        false,
+      );
       return dx;
     },
   });

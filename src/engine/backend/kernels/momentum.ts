@@ -1,17 +1,13 @@
 // One step of stochastic gradient descent with momentum, in place: a kernel of its own, as no tfjs op has it.
 import type { OnnxRuntimeBackend } from '../backend.js';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { type MomentumStep, hasLoops, tensorLoops } from '../loops/loops.js';
 import { sizeOf } from '../kernel.js';
 
 /** Numbers at a time: weight, velocity and gradient of a piece stay in the second-level cache from node to node. */
 const PIECE = 2 ** 17;
 
-/** Learning rate, momentum and weight decay of one step. */
-export interface MomentumStep {
-  readonly learningRate: number;
-  readonly momentum: number;
-  readonly decay: number;
-}
+export type { MomentumStep } from '../loops/loops.js';
 
 /**
  * velocity = momentum * velocity - learningRate * (gradient + decay * weight); weight = weight + velocity. Both are
@@ -25,10 +21,16 @@ export const momentumStep = (
   weight: TensorInfo,
   velocity: TensorInfo,
   gradient: TensorInfo,
-  { learningRate, momentum, decay }: MomentumStep,
+  step: MomentumStep,
 ): void => {
   for (const tensor of [weight, velocity, gradient]) backend.adopt(tensor);
   for (const tensor of [weight, velocity]) backend.forget(tensor);
+  if (hasLoops()) {
+    const [x, y, z] = [weight, velocity, gradient].map((tensor) => backend.values(tensor));
+    tensorLoops.momentum(x!, y!, z!, step);
+    return;
+  }
+  const { learningRate, momentum, decay } = step;
   const [w, v, d] = [weight, velocity, gradient].map((tensor) => backend.block(tensor));
   const length = sizeOf(weight);
   backend.withScratch(16, (factors) => {
@@ -45,7 +47,7 @@ export const momentumStep = (
           let next = g.node('Add', [g.node('Mul', [y!, p!]), g.node('Mul', [z!, q!])]);
           if (decay !== 0) next = g.node('Add', [next, g.node('Mul', [x!, t!])]);
           g.output(g.node('Add', [x!, next]), 'float32', ['n']);
-          g.output(g.node('Identity', [next]), 'float32', ['n']);
+          g.output(next, 'float32', ['n']);
         },
         [wv, vv, d!.value(dims, start), m!, r!, s!],
         [wv, vv],

@@ -18,6 +18,15 @@ interface Exports {
     channels: number,
     positive: number,
   ): void;
+  momentum(
+    weight: number,
+    velocity: number,
+    gradient: number,
+    count: number,
+    momentum: number,
+    rate: number,
+    decay: number,
+  ): void;
   reluGradient(dy: number, z: number, sums: number, rows: number, channels: number): void;
 }
 
@@ -56,9 +65,11 @@ const loops = (): Loops | undefined => {
   return loaded ?? undefined;
 };
 
-/** Whether these loops can be used for this many channels: WebAssembly with SIMD is there, and vectors fit. */
-export const canLoop = (channels: number): boolean =>
-  channels > 0 && channels % 4 === 0 && loops() !== undefined;
+/** Whether WebAssembly with SIMD is there. */
+export const hasLoops = (): boolean => loops() !== undefined;
+
+/** Whether the loops over channels can be used for this many of them: vectors fit. */
+export const canLoop = (channels: number): boolean => channels > 0 && channels % 4 === 0 && hasLoops();
 
 /** Arrays of these lengths in WebAssembly's memory, one after the other. */
 const arrays = (lengths: readonly number[]): Float32Array[] => {
@@ -96,7 +107,7 @@ export interface Windows {
  * @param positive whether only a maximum above zero takes it: the gradient of ReLU is applied as well
  * @returns the sums of dx over all positions, one for each channel
  */
-export const poolGradient = (
+const poolGradient = (
   x: Float32Array,
   dy: Float32Array,
   dx: Float32Array,
@@ -139,7 +150,7 @@ export const poolGradient = (
  * @param dx receives the result
  * @returns its sums over all positions, one for each channel
  */
-export const reluGradient = (
+const reluGradient = (
   dy: Float32Array,
   z: Float32Array,
   dx: Float32Array,
@@ -167,3 +178,38 @@ export const reluGradient = (
   }
   return totals;
 };
+
+/** Learning rate, momentum and weight decay of one step. */
+export interface MomentumStep {
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly decay: number;
+}
+
+/**
+ * velocity = momentum * velocity - learningRate * (gradient + decay * weight); weight = weight + velocity. Both are
+ * overwritten.
+ */
+const momentum = (
+  weight: Float32Array,
+  velocity: Float32Array,
+  gradient: Float32Array,
+  step: MomentumStep,
+): void => {
+  const { exports } = loops()!;
+  const length = Math.min(PIECE, Math.ceil(weight.length / 4) * 4);
+  const pieces = arrays([length, length, length]);
+  const [w, v] = pieces as [Float32Array, Float32Array];
+  const [p, q, r] = pieces.map(({ byteOffset }) => byteOffset) as [number, number, number];
+  for (let start = 0; start < weight.length; start += length) {
+    const end = Math.min(weight.length, start + length);
+    [weight, velocity, gradient].forEach((array, i) => pieces[i]!.set(array.subarray(start, end)));
+    exports.momentum(p, q, r, length, step.momentum, -step.learningRate, -step.learningRate * step.decay);
+    const isWhole = end - start === length;
+    weight.set(isWhole ? w : w.subarray(0, end - start), start);
+    velocity.set(isWhole ? v : v.subarray(0, end - start), start);
+  }
+};
+
+/** The loops. An object, so that a profile can time them. */
+export const tensorLoops = { poolGradient, reluGradient, momentum };

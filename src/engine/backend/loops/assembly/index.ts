@@ -74,3 +74,29 @@ export function reluGradient(dy: usize, z: usize, sums: usize, rows: i32, channe
     z += pixel;
   }
 }
+
+/**
+ * A step of momentum on `count` numbers, a multiple of four: velocity = momentum * velocity + rate * gradient + decay * weight;
+ * weight += velocity. Both are overwritten.
+ */
+export function momentum(
+  weight: usize,
+  velocity: usize,
+  gradient: usize,
+  count: usize,
+  momentum: f32,
+  rate: f32,
+  decay: f32,
+): void {
+  const m = f32x4.splat(momentum);
+  const r = f32x4.splat(rate);
+  const d = f32x4.splat(decay);
+  const end = count << 2;
+  for (let i: usize = 0; i < end; i += 16) {
+    const w = v128.load(weight + i);
+    const pull = f32x4.add(f32x4.mul(v128.load(velocity + i), m), f32x4.mul(v128.load(gradient + i), r));
+    const v = f32x4.add(pull, f32x4.mul(w, d));
+    v128.store(velocity + i, v);
+    v128.store(weight + i, f32x4.add(w, v));
+  }
+}
