@@ -2,7 +2,7 @@
 // .cache/tfjs-node (the download of libtensorflow that its installer does is not needed), then runs the tests on it.
 //
 //   node scripts/tensorflow.mjs build          only builds
-//   node scripts/tensorflow.mjs [mocha args]   builds and runs the whole suite with VERYDEEP_ENGINE=tensorflow
+//   node scripts/tensorflow.mjs [mocha args]   builds and runs the whole suite, or the test files named, with VERYDEEP_ENGINE=tensorflow
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -104,7 +104,9 @@ build();
 shareTfjs();
 if (process.argv[2] === 'build') process.exit(0);
 const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
-const { status } = spawnSync(process.execPath, [mocha, ...process.argv.slice(2)], {
+const given = process.argv.slice(2);
+const files = given.some((argument) => argument.endsWith('.js')) ? [] : ['dist/test/**/*.test.js'];
+const { status } = spawnSync(process.execPath, [mocha, ...given, ...files], {
   cwd: root,
   stdio: 'inherit',
   env: {
