@@ -56,13 +56,13 @@ describe('odd descriptors', () => {
 
     it(`equal rows of both kinds have the value of most of them: ${name}`, async () => {
       // f costs (3 - 3f) + (5 + 5f) times C or more: at a large C it is -1, whatever little w is.
-      const row = rowOf(matrix, 0);
-      const rows = { rows: 8, columns: 6, data: Float32Array.of(...new Array(8).fill([...row]).flat()) };
+      const row = [...rowOf(matrix, 0)];
+      const rows = { rows: 8, columns: 6, data: Float32Array.from({ length: 48 }, (_, i) => row[i % 6]!) };
       const labels = [{ name: 'a', labels: Int8Array.of(1, 1, 1, -1, -1, -1, -1, -1) }];
       const found = await valuesOf(rows, labels, 100, options);
-      assert.ok(farthest(found, new Array(8).fill(-1)) < 1e-3, found.join());
+      assert.ok(farthest(found, new Float32Array(8).fill(-1)) < 1e-3, found.join());
       const zeros = { ...rows, data: new Float32Array(48) };
-      assert.ok(farthest(await valuesOf(zeros, labels, 100, options), new Array(8).fill(-1)) < 1e-3);
+      assert.ok(farthest(await valuesOf(zeros, labels, 100, options), new Float32Array(8).fill(-1)) < 1e-3);
     });
   }
 });

@@ -1,24 +1,45 @@
 // Our SVMs against LIBLINEAR, scikit-learn and libsvm-js: decision values within 1e-3, average precision within 1e-4.
 import assert from 'node:assert/strict';
 import { decisionValues } from '../../../src/classifiers/model.js';
+import type { LinearModel } from '../../../src/classifiers/model.js';
 import { trainOneVsRest } from '../../../src/classifiers/train.js';
 import { averagePrecision } from '../../../src/evaluation/average-precision.js';
+import type { Matrix } from '../../../src/matrix.js';
 import { clusters, farthest } from '../../classifiers/data.js';
 import { withFolder } from '../../support.js';
 import { type PeerAnswer, type PeerProblem, liblinear, scikitLearn } from './peers.js';
 
 const grid = [1e-3, 1e-2, 0.1, 1, 10, 100, 1e3];
 
-/** Every loss, C and weighting of the sides with one kind of bias. */
+/** Every loss, C and weighting of the sides with one kind of bias; of 240 rows 80 are positive. */
 const problemsOf = (bias: PeerProblem['bias']): PeerProblem[] =>
   (['hinge', 'squared-hinge'] as const).flatMap((loss) =>
     grid.flatMap((C) =>
       [
         { positive: 1, negative: 1 },
         { positive: 3, negative: 0.5 },
+        { positive: 1.5, negative: 0.75, balanced: true },
       ].map((sides) => ({ loss, bias, C, ...sides })),
     ),
   );
+
+/** The primal objective of the augmented bias, from its definition. */
+const objective = (
+  { rows, columns, data }: Matrix,
+  labels: Int8Array,
+  weights: ArrayLike<number>,
+  { loss, C, positive, negative }: PeerProblem,
+): number => {
+  let value = 0;
+  for (let k = 0; k <= columns; k++) value += weights[k]! ** 2 / 2;
+  for (let i = 0; i < rows; i++) {
+    let f = weights[columns]!;
+    for (let k = 0; k < columns; k++) f += weights[k]! * data[i * columns + k]!;
+    const slack = Math.max(0, 1 - labels[i]! * f);
+    value += C * (labels[i]! > 0 ? positive : negative) * (loss === 'hinge' ? slack : slack ** 2);
+  }
+  return value;
+};
 
 describe('linear SVMs, against other libraries at tight tolerances', function () {
   this.timeout(300_000);
@@ -29,18 +50,29 @@ describe('linear SVMs, against other libraries at tight tolerances', function ()
   const { labels } = classes[0]!;
   const truth = unseen.classes[0]!.labels;
 
+  const solved = async ({
+    loss,
+    bias,
+    C,
+    positive,
+    negative,
+    balanced,
+  }: PeerProblem): Promise<LinearModel> => {
+    const classWeights = balanced ? 'balanced' : { positive, negative };
+    const settings = { loss, bias, classWeights, tolerance: 1e-9 } as const;
+    const model = await trainOneVsRest(matrix, [classes[0]!], C, settings);
+    assert.ok(model.certificates[0]!.converged);
+    return model;
+  };
+
   const compare = async (
     problems: readonly PeerProblem[],
     answers: readonly PeerAnswer[],
   ): Promise<number> => {
     let [compared, worst, worstPrecision] = [0, 0, 0];
-    for (const [i, { positive, negative, loss, bias, C }] of problems.entries()) {
-      const { values, converged } = answers[i]!;
-      if (!converged) continue;
-      const model = await trainOneVsRest(matrix, [classes[0]!], C, {
-        ...{ loss, bias, classWeights: { positive, negative }, tolerance: 1e-9 },
-      });
-      assert.ok(model.certificates[0]!.converged);
+    for (const [i, problem] of problems.entries()) {
+      const { values } = answers[i]!;
+      const model = await solved(problem);
       const { data } = await decisionValues(model, unseen.matrix);
       const far = farthest(data, values);
       assert.ok(far < 1e-3, `${JSON.stringify(problems[i])}: decision values differ by ${far}`);
@@ -60,12 +92,35 @@ describe('linear SVMs, against other libraries at tight tolerances', function ()
     return compared;
   };
 
-  it('agree with LIBLINEAR wherever it converges within its 1,000 iterations', () =>
+  it('agree with LIBLINEAR: its program, or its core with more iterations where 1,000 are too few for it', () =>
     withFolder(async (folder) => {
       const problems = problemsOf('augmented');
       const answers = await liblinear(folder, matrix, labels, unseen.matrix, problems);
-      const compared = await compare(problems, answers);
-      assert.ok(compared >= 0.6 * problems.length, `${compared} of ${problems.length}`);
+      const open = [...problems.keys()].filter((i) => !answers[i]!.converged);
+      assert.ok(open.length < problems.length / 2, `${open.length} of ${problems.length}`);
+      // LinearSVC is LIBLINEAR's C code with a limit that can be set; it fails where it does not converge.
+      const longer = await scikitLearn(
+        matrix,
+        labels,
+        unseen.matrix,
+        open.map((i) => problems[i]!),
+      );
+      for (const [at, i] of open.entries()) {
+        const [problem, { weights, values }] = [problems[i]!, answers[i]!];
+        const model = await solved(problem);
+        const { primal, dual } = model.certificates[0]!;
+        const excess = objective(matrix, labels, weights!, problem) - dual;
+        assert.ok(excess >= 0, `LIBLINEAR is ${excess} below what is proved to be the least objective`);
+        // What it stopped at is as far from the optimum as its objective allows: |w - w*|² is at most twice the excess.
+        const reach = Math.SQRT2 * (Math.sqrt(2 * excess) + Math.sqrt(2 * (primal - dual))) + 1e-5;
+        const { data } = await decisionValues(model, unseen.matrix);
+        assert.ok(farthest(data, values) <= reach, `${farthest(data, values)} of ${reach}`);
+        answers[i] = longer[at]!;
+      }
+      if (process.env['VERYDEEP_FIGURES']) {
+        process.stderr.write(`        LIBLINEAR's program converged on ${problems.length - open.length}\n`);
+      }
+      assert.equal(await compare(problems, answers), problems.length);
     }));
 
   for (const bias of ['augmented', 'unregularised'] as const)
@@ -78,10 +133,10 @@ describe('linear SVMs, against other libraries at tight tolerances', function ()
   it('agree with libsvm-js on the unregularised bias', async () => {
     const problems = problemsOf('unregularised').filter(({ loss }) => loss === 'hinge');
     const answers: PeerAnswer[] = [];
-    for (const { C, positive, negative } of problems) {
-      const model = await trainOneVsRest(matrix, [classes[0]!], C, {
-        ...{ solver: 'libsvm', tolerance: 1e-8, classWeights: { positive, negative } },
-      });
+    for (const { C, positive, negative, balanced } of problems) {
+      const classWeights = balanced ? 'balanced' : { positive, negative };
+      const options = { solver: 'libsvm', tolerance: 1e-8, classWeights } as const;
+      const model = await trainOneVsRest(matrix, [classes[0]!], C, options);
       const { data } = await decisionValues(model, unseen.matrix);
       answers.push({ values: Array.from(data), converged: true });
     }

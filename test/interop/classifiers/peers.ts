@@ -11,12 +11,16 @@ export interface PeerProblem {
   readonly C: number;
   readonly positive: number;
   readonly negative: number;
+  /** The two weights are those that scikit-learn calls "balanced", and shall be found by it. */
+  readonly balanced?: boolean;
 }
 
 /** Decision values of the rows of `test`, and whether the peer says that it converged. */
 export interface PeerAnswer {
   readonly values: readonly number[];
   readonly converged: boolean;
+  /** The weights and the bias behind them, where the peer tells them. */
+  readonly weights?: readonly number[];
 }
 
 const sparse = ({ rows, columns, data }: Matrix, labels: Int8Array): string =>
@@ -56,7 +60,7 @@ export const liblinear = async (
       for (let k = 0; k < test.columns; k++) sum += w[k]! * test.data[i * test.columns + k]!;
       return sum;
     });
-    answers.push({ values, converged: !output.includes('reaching max number') });
+    answers.push({ values, weights: w, converged: !output.includes('reaching max number') });
   }
   return answers;
 };
@@ -94,7 +98,7 @@ def newton(C, cost):
 
 answers = []
 for p in q['problems']:
-    weights = {1: p['positive'], -1: p['negative']}
+    weights = 'balanced' if p.get('balanced') else {1: p['positive'], -1: p['negative']}
     if p['bias'] == 'augmented':
         hinge = p['loss'] == 'hinge'
         model = LinearSVC(loss='hinge' if hinge else 'squared_hinge', dual=hinge, C=p['C'], class_weight=weights,
