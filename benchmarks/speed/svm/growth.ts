@@ -1,21 +1,14 @@
-// How our grid grows with rows, columns, classes and values of C: measured one after the other, as rows and as a plot.
-import { writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { View, parse } from 'vega';
-import { compile } from 'vega-lite';
+// How our grid grows with rows, columns, classes and values of C: one grows while the others stay.
 import type { ClassLabels } from '../../../src/classifiers/problem.js';
 import { DEFAULT_GRID } from '../../../src/classifiers/select.js';
-import { type Point, lines } from '../../../src/evaluation/report/charts.js';
 import type { Matrix } from '../../../src/matrix.js';
 import { Random } from '../../../src/random.js';
 import { type Row, row } from '../row.js';
 import { rowsAt } from './descriptors.js';
 import { solveGrid } from './solve.js';
 
-const plot = fileURLToPath(new URL('../../../../.cache/bench-svm/growth.svg', import.meta.url));
-
 /** What the others stay at while one grows, and the values that it takes. */
-const base = { rows: 4000, columns: 4096, classes: 20, grid: 8 } as const;
+export const base = { rows: 4000, columns: 4096, classes: 20, grid: 8 } as const;
 const values = {
   rows: [1000, 2000, 4000, 8000, 15_420],
   columns: [1024, 2048, 4096, 8192, 12_288],
@@ -23,11 +16,49 @@ const values = {
   grid: [1, 2, 4, 8],
 } as const;
 
-type Case = Readonly<Record<keyof typeof base, number>>;
+/** What grows. */
+export type Growing = keyof typeof base;
+type Case = Readonly<Record<Growing, number>>;
 
-/** Rows drawn at random, and their first columns. */
+/** One measurement as a row; its case says all of it in words, as {@link growthPoints} reads them. */
+export const growthRow = (what: Growing, one: Case, seconds: number, gramSeconds: number): Row =>
+  row({
+    case: `growth with ${what}: ${one.rows} x ${one.columns}, ${one.classes} classes, ${one.grid} C; Gram ${gramSeconds.toFixed(2)} s`,
+    unit: 's',
+    ours: seconds,
+    peer: null,
+    peerName: '–',
+    figure: seconds,
+    target: null,
+    better: 'lower',
+  });
+
+const pattern = /^growth with (\w+): (\d+) x (\d+), (\d+) classes, (\d+) C; Gram ([\d.]+) s$/;
+
+/** One measurement. */
+export interface GrowthPoint {
+  readonly what: Growing;
+  readonly value: number;
+  readonly seconds: number;
+  /** Seconds of it that the Gram matrix took. */
+  readonly gramSeconds: number;
+}
+
+/** The measurements of growth among the rows of a report. */
+export const growthPoints = (rows: readonly Row[]): GrowthPoint[] =>
+  rows.flatMap(({ case: text, figure }) => {
+    const [, what, ...numbers] = pattern.exec(text) ?? [];
+    if (what === undefined || !(what in base) || figure === null) return [];
+    const at = Object.keys(base).indexOf(what);
+    return [
+      { what: what as Growing, value: Number(numbers[at]), seconds: figure, gramSeconds: Number(numbers[4]) },
+    ];
+  });
+
+/** Rows of a matrix, and their first columns. */
 const part = (matrix: Matrix, rows: readonly number[], columns: number): Matrix => {
   const whole = rowsAt(matrix, rows);
+  if (columns === matrix.columns) return whole;
   const data = new Float32Array(rows.length * columns);
   rows.forEach((_, i) =>
     data.set(whole.data.subarray(i * matrix.columns, i * matrix.columns + columns), i * columns),
@@ -35,7 +66,7 @@ const part = (matrix: Matrix, rows: readonly number[], columns: number): Matrix 
   return { rows: rows.length, columns, data };
 };
 
-/** Measures every case on one thread and writes the plot into `.cache/bench-svm`. */
+/** Measures every case on one thread, rows drawn by seed: of two runs the faster, of the largest one run. */
 export const growthRows = async (
   { matrix, classes }: { readonly matrix: Matrix; readonly classes: readonly ClassLabels[] },
   quick: boolean,
@@ -43,8 +74,7 @@ export const growthRows = async (
 ): Promise<Row[]> => {
   const shuffled = new Random('growth').shuffle([...Array(matrix.rows).keys()]);
   const rows: Row[] = [];
-  const points: Point[] = [];
-  for (const what of Object.keys(values) as (keyof typeof base)[]) {
+  for (const what of Object.keys(values) as Growing[]) {
     for (const value of quick ? values[what].slice(0, 2) : values[what]) {
       const one: Case = { ...base, [what]: value };
       onNote(`growth: ${JSON.stringify(one)} …`);
@@ -53,30 +83,14 @@ export const growthRows = async (
         name,
         labels: Int8Array.from(chosen, (at) => labels[at]!),
       }));
-      const solved = await solveGrid(
+      const { seconds, gramSeconds } = await solveGrid(
         part(matrix, chosen, one.columns),
         own,
         DEFAULT_GRID.slice(0, one.grid),
         { threads: 1, repetitions: quick || one.rows > 8000 ? 1 : 2 },
       );
-      points.push({ x: value / base[what], y: solved.seconds, series: what });
-      rows.push(
-        row({
-          case: `growth: ${one.rows} x ${one.columns}, ${one.classes} classes, ${one.grid} C; Gram ${solved.gramSeconds.toFixed(2)} s`,
-          unit: 's',
-          ours: solved.seconds,
-          peer: null,
-          peerName: '–',
-          figure: solved.seconds,
-          target: null,
-          better: 'lower',
-        }),
-      );
+      rows.push(growthRow(what, one, seconds, gramSeconds));
     }
   }
-  const title = `times ${base.rows} rows, ${base.columns} columns, ${base.classes} classes or ${base.grid} values of C`;
-  const spec = { ...lines(points, { x: title, y: 'seconds', points: true }), background: 'white' };
-  await writeFile(plot, await new View(parse(compile(spec).spec), { renderer: 'none' }).toSVG());
-  onNote(`the plot is ${plot}`);
   return rows;
 };

@@ -83,10 +83,10 @@ def sklearn():
     from sklearn.svm import LinearSVC
     warnings.simplefilter('ignore')
     def fit(y, C, tolerance):
-        model = LinearSVC(loss='hinge', C=C, tol=tolerance, max_iter=100_000, random_state=0)
+        model = LinearSVC(loss='hinge', C=C, tol=tolerance, random_state=0)
         start = time.perf_counter()
         model.fit(X, y)
-        return time.perf_counter() - start, model.coef_[0], model.intercept_[0], False
+        return time.perf_counter() - start, model.coef_[0], model.intercept_[0], model.n_iter_ >= model.max_iter
     return fit, 'scikit-learn ' + sklearn.__version__ + ", LinearSVC(loss='hinge')"
 
 fit, name = {'liblinear': liblinear, 'sklearn': sklearn}[q['peer']]()

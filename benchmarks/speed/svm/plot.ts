@@ -1,0 +1,61 @@
+// `node dist/benchmarks/speed/svm/plot.js REPORT.json OUT.svg`: draws the growth that `npm run bench -- svm --json` measured.
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { View, parse } from 'vega';
+import { type TopLevelSpec, compile } from 'vega-lite';
+import type { SpeedReport } from '../row.js';
+import { type GrowthPoint, base, growthPoints } from './growth.js';
+
+/** Seconds against how many times the base case's rows, columns, classes or values of C, both logarithmic. */
+const specOf = (points: readonly GrowthPoint[]): TopLevelSpec => {
+  const series = Object.entries(base).map(([what, value]) => [what, `${what} (1 = ${value})`] as const);
+  const names = new Map<string, string>(series);
+  return {
+    background: 'white',
+    width: 560,
+    height: 320,
+    data: {
+      values: points.map(({ what, value, seconds }) => ({
+        times: value / base[what],
+        seconds,
+        what: names.get(what),
+      })),
+    },
+    mark: { type: 'line', point: { filled: true, size: 40 } },
+    encoding: {
+      x: {
+        field: 'times',
+        type: 'quantitative',
+        title: 'times the base case',
+        scale: { type: 'log', base: 2 },
+        axis: { values: [0.125, 0.25, 0.5, 1, 2, 4], format: '~g' },
+      },
+      y: {
+        field: 'seconds',
+        type: 'quantitative',
+        title: 'seconds, Gram matrix included',
+        scale: { type: 'log', base: 2 },
+        axis: { format: '~g' },
+      },
+      color: { field: 'what', type: 'nominal', title: 'what grows', sort: series.map(([, name]) => name) },
+    },
+  };
+};
+
+/** The plot of a report's rows as SVG. @throws RangeError where the report measured no growth */
+export const growthPlot = (report: SpeedReport): Promise<string> => {
+  const points = growthPoints(report.rows);
+  if (points.length === 0)
+    throw new RangeError('the report holds no growth: run the bench with --size growth');
+  return new View(parse(compile(specOf(points)).spec), { renderer: 'none' }).toSVG();
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [report, out] = process.argv.slice(2);
+  if (!report || !out) {
+    process.stderr.write('usage: node dist/benchmarks/speed/svm/plot.js REPORT.json OUT.svg\n');
+    process.exitCode = 2;
+  } else {
+    await writeFile(out, await growthPlot(JSON.parse(await readFile(report, 'utf8')) as SpeedReport));
+  }
+}
