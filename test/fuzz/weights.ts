@@ -31,6 +31,9 @@ interface Target {
 /** How long the HDF5 library may be busy with one question here; users wait for a minute. */
 const ANSWER_SECONDS = 1;
 
+/** How long the library may take to start: a machine full of other work starves a process that gives way. */
+const STARTING_SECONDS = 600;
+
 /** A worker that stays for the next input; it is replaced only when it ended. */
 class LastingWorker extends Hdf5Worker {
   ended = false;
@@ -41,7 +44,7 @@ class LastingWorker extends Hdf5Worker {
 
   /** Waits until the library is there, which is no part of an answer's time: it is asked for an undamaged file. */
   async ready(path: string): Promise<void> {
-    await super.ask({ open: path, size: statSync(path).size });
+    await super.ask({ open: path, size: statSync(path).size }, STARTING_SECONDS);
   }
 
   override close(): Promise<void> {

@@ -87,12 +87,8 @@ describe('hostile weight files', () => {
       const bytes = await readFile(weightFile(file));
       const cuts = file.startsWith('keras') ? [0.5] : [0.001, 0.02, 0.3, 0.7, 0.999];
       await withFolder(async (folder) => {
-        if (file.includes('external')) {
-          await writeFile(
-            join(folder, 'onnx-matmul-external.bin'),
-            await readFile(weightFile('onnx-matmul-external.bin')),
-          );
-        }
+        for (const beside of ['onnx-matmul-external.bin', 'onnx-dynamo-vgg16.onnx.data'])
+          await writeFile(join(folder, beside), await readFile(weightFile(beside)));
         for (const share of cuts) {
           const path = join(folder, basename(file));
           await writeFile(path, bytes.subarray(0, Math.floor(bytes.length * share)));

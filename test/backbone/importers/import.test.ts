@@ -3,8 +3,10 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openBackbone } from '../../../src/backbone/backbone.js';
+import { exportWeights } from '../../../src/backbone/exporters/export.js';
 import { importWeights } from '../../../src/backbone/importers/import.js';
 import { inputPresets } from '../../../src/backbone/importers/source.js';
+import { randomBackbone, small } from '../../features/nets.js';
 import { withFolder } from '../../support.js';
 import { describeImages, fixtures, relativeError, weightFile } from './support.js';
 
@@ -94,6 +96,28 @@ describe('importing weights', () => {
         importWeights(weightFile('torch-vgg16.pth'), out, { classes: ['one'] }),
         /10 class names.*--classes but received 1/,
       );
+    }));
+
+  it('takes the order of published nets for 1000 outputs: sorted WordNet ids', () =>
+    withFolder(async (folder) => {
+      const [net, published, out] = ['net', 'published', 'out'].map((name) => join(folder, name));
+      for (const outputs of [1000, 999]) {
+        await randomBackbone(net!, small({ blocks: 5, outputs }));
+        await exportWeights(net!, 'torchvision', published!);
+        const { classes } = await importWeights(published!, out!);
+        equal(classes.length, outputs === 1000 ? 1000 : 0);
+        if (outputs !== 1000) continue;
+        deepEqual([...new Set(classes)].sort(), classes);
+        // As every list of the 1000 classes has them: tench, golden retriever, tabby, sports car, toilet tissue.
+        for (const [index, id] of [
+          [0, 'n01440764'],
+          [207, 'n02099601'],
+          [281, 'n02123045'],
+          [817, 'n04285008'],
+          [999, 'n15075141'],
+        ] as const)
+          equal(classes[index], id);
+      }
     }));
 
   it('copies a backbone of its own unchanged, and writes the same bytes twice', () =>
