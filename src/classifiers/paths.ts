@@ -44,10 +44,11 @@ export const solvePaths = async (
   const kept = options.checkpoint
     ? await openCheckpoint(options.checkpoint, options.part ?? 'fit', gram, common, tasks)
     : undefined;
-  let done = 0;
+  const taken = new Set<number>();
   const receive = (index: number, solutions: readonly Solution[]): void => {
     take(index, solutions);
-    options.onProgress?.({ task: 'svm', done: ++done, total: tasks.length, unit: 'classes' });
+    taken.add(index);
+    options.onProgress?.({ task: 'svm', done: taken.size, total: tasks.length, unit: 'classes' });
   };
   const left: Task[] = [];
   for (const task of tasks) {
@@ -68,5 +69,7 @@ export const solvePaths = async (
     receive(index, solutions);
   };
   if (threads > 1) await runInThreads(places, common, left, save);
-  else await runHere(places[0]!, common, left, save);
+  // What is left here where there is one thread, or where no other could be started.
+  const open = left.filter(({ index }) => !taken.has(index));
+  if (open.length > 0) await runHere(places[0]!, common, open, save);
 };

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { selectC } from '../../src/classifiers/select.js';
 import { trainOneVsRest } from '../../src/classifiers/train.js';
@@ -73,4 +75,35 @@ describe('an interrupted grid', () => {
       await writeFile(path, (await readFile(path)).subarray(0, 300));
       await assert.rejects(trainOneVsRest(matrix, classes, 1, { checkpoint }), /fit-00001/);
     }));
+});
+
+describe('classes shared among threads', () => {
+  it('are all solved where no thread can be started', async () => {
+    const threads = createRequire(import.meta.url)('node:worker_threads') as { Worker: unknown };
+    const { Worker } = threads;
+    let started = 0;
+    threads.Worker = class extends EventEmitter {
+      constructor() {
+        super();
+        started++;
+        setImmediate(() => {
+          this.emit('error', new Error('ERR_WORKER_INIT_FAILED'));
+          this.emit('exit', 1);
+        });
+      }
+      postMessage(): void {
+        assert.fail('It never came online.');
+      }
+      terminate = () => Promise.resolve(1);
+    };
+    syncBuiltinESMExports();
+    try {
+      const without = await trainOneVsRest(matrix, classes, 1, { threads: 2 });
+      assert.equal(started, 2);
+      assert.deepEqual(without, await trainOneVsRest(matrix, classes, 1, { threads: 1 }));
+    } finally {
+      threads.Worker = Worker;
+      syncBuiltinESMExports();
+    }
+  });
 });

@@ -59,7 +59,7 @@ describe('the primal solver', () => {
 
   it('goes on after the round at which it was interrupted, to the same bits', () =>
     withFolder(async (checkpoint) => {
-      const options = { solver: 'primal', blockRows: 40, tolerance: 1e-6 } as const;
+      const options = { solver: 'primal', blockRows: 40, tolerance: 1e-4 } as const;
       const whole = await trainOneVsRest(streamed(matrix), classes, 3, options);
       const rounds: number[] = [];
       const stopAt =
@@ -84,7 +84,7 @@ describe('the primal solver', () => {
         { matrix: { ...matrix, data: matrix.data.map((x, i) => (i === 77 ? x + 0.5 : x)) } },
       ];
       for (const { C = 3, matrix: rows = matrix, ...change } of others) {
-        const own = { ...options, ...change };
+        const own = { ...options, ...change, tolerance: 1e-2 };
         assert.deepEqual(
           await trainOneVsRest(streamed(rows), classes, C, { ...own, checkpoint }),
           await trainOneVsRest(streamed(rows), classes, C, own),
