@@ -11,7 +11,7 @@ import { type Row, type SpeedBenchmark, type SpeedReport, describeMachine } from
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
 /** Modules of this folder that are no benchmarks. */
-const shared = new Set(['main', 'row', 'peak', 'python', 'vgg-step']);
+const shared = new Set(['main', 'row', 'peak', 'profile', 'python', 'vgg-step']);
 
 const benchmarkNames = async (): Promise<string[]> =>
   (await readdir(folder))
@@ -52,24 +52,28 @@ const main = async (): Promise<void> => {
     .argument('<name>', `one of ${names.join(', ')}`)
     .option('--json', 'print one JSON document on standard output')
     .option('--quick', 'fewer repetitions and smaller cases, to see that it works')
+    .option('--profile', 'training: only where the time of a step goes')
     .option('--size <name>', 'svm: only voc, caltech101, caltech256 or growth')
     .option('--threads <n>', 'threads that compute', String(availableParallelism()))
     .parse();
   const [name] = program.args as [string];
-  const { json, quick, threads, size } = program.opts<{
+  const { json, quick, profile, threads, size } = program.opts<{
     json?: boolean;
     quick?: boolean;
+    profile?: boolean;
     threads: string;
     size?: string;
   }>();
   if (!names.includes(name) || !existsSync(join(folder, `${name}.js`)))
     throw expected(names.join(' or '), 'the name of the benchmark', name);
+  if (profile && name !== 'training') throw expected('training', 'the benchmark of --profile', name);
   if (!(Number(threads) >= 1)) throw expected('a whole number of at least 1', '--threads', threads);
   const machine = describeMachine(loadavg()[0]!);
   const { run } = (await import(`./${name}.js`)) as { run: SpeedBenchmark };
   const { rows, facts = {} } = await run({
     threads: Number(threads),
     quick: quick ?? false,
+    ...(profile === undefined ? {} : { profile }),
     ...(size === undefined ? {} : { size }),
     onNote: (text) => process.stderr.write(`${text}\n`),
   });

@@ -51,6 +51,8 @@ export interface SpeedOptions {
   readonly quick: boolean;
   /** One case of a benchmark that has several, by name. */
   readonly size?: string;
+  /** Only where the time goes, for a benchmark that can tell. */
+  readonly profile?: boolean;
   /** Tells what is being measured. */
   readonly onNote: (text: string) => void;
 }

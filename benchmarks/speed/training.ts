@@ -7,9 +7,9 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { useEngine } from '../../src/engine/engine.js';
 import { matmul } from '../../src/engine/gemm.js';
 import { momentumUpdate } from '../../src/engine/momentum.js';
-import { NativeSession } from '../../src/engine/ort.js';
 import { messageOf } from '../../src/errors.js';
 import { measurePeak, vectorWidth } from './peak.js';
+import { type Profile, bestProfile } from './profile.js';
 import { type Row, type SpeedBenchmark, type SpeedOptions, bestTime, missingRow, row } from './row.js';
 import { askTorch, torchSettings } from './torch-peer.js';
 import { type StepCase, VggStep, stepArithmetic, stepLayers } from './vgg-step.js';
@@ -72,40 +72,16 @@ const GROWTH_TARGET = 1.03;
 interface OurTimes {
   readonly training: number;
   readonly forward: number;
-  /** Share of a step that is not spent inside ONNX Runtime. */
-  readonly script: number;
+  /** Where a step's time goes. */
+  readonly profile: Profile;
 }
-
-/** Counts the time inside ONNX Runtime while `use` runs. */
-const nativeTime = (use: () => void): number => {
-  const prototype = NativeSession.prototype as { run: NativeSession['run'] };
-  const original = prototype.run;
-  let total = 0;
-  prototype.run = function (this: NativeSession, ...args) {
-    const start = performance.now();
-    original.apply(this, args);
-    total += performance.now() - start;
-  };
-  try {
-    use();
-  } finally {
-    prototype.run = original;
-  }
-  return total;
-};
 
 const measureOurs = async (tf: typeof tfjs, which: StepCase, repetitions: number): Promise<OurTimes> => {
   const net = new VggStep(tf, which);
   try {
     const training = await bestTime(repetitions, () => void net.train(momentumUpdate));
     const forward = await bestTime(repetitions, () => void net.forward());
-    let script = 1;
-    for (let i = 0; i < repetitions; i++) {
-      const start = performance.now();
-      const native = nativeTime(() => void net.train(momentumUpdate));
-      script = Math.min(script, 1 - native / (performance.now() - start));
-    }
-    return { training, forward, script };
+    return { training, forward, profile: bestProfile(repetitions, () => void net.train(momentumUpdate)) };
   } finally {
     net.dispose();
   }
@@ -192,6 +168,23 @@ const findPeak = async (threads: number): Promise<{ peak: number; peakBy: string
   return { peak: (2 * n ** 3) / time / 1e6, peakBy: `a ${n} x ${n} matrix product` };
 };
 
+/** A row for each kind of work of a step, the longest first. */
+const profileRows = ({ name }: StepCase, { total, parts }: Profile): Row[] =>
+  [...parts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([kind, time]) =>
+      row({
+        case: `${name}, ${kind}`,
+        unit: 'ms',
+        ours: time,
+        peer: total,
+        peerName: 'the whole step',
+        figure: time / total,
+        target: null,
+        better: 'lower',
+      }),
+    );
+
 export const run: SpeedBenchmark = async (options) => {
   const { threads, quick, onNote } = options;
   const repetitions = quick ? 1 : 7;
@@ -206,6 +199,10 @@ export const run: SpeedBenchmark = async (options) => {
     for (const net of nets) {
       onNote(`ours: ${net.name}`);
       ours.push(await measureOurs(engine.tf, net, repetitions));
+    }
+    if (options.profile) {
+      const rows = nets.flatMap((net, i) => profileRows(net, ours[i]!.profile));
+      return { rows, facts: { peakGflops: peak, peakBy } };
     }
     tinyTimes = await measureOurs(engine.tf, tiny, repetitions);
     onNote('memory');
@@ -264,14 +261,16 @@ export const run: SpeedBenchmark = async (options) => {
         against(`${net.name}, ${kind}, times tfjs-node's speed`, time, node, pick, nodeName, NODE_TARGET),
       );
     }
+    const { parts, total } = times.profile;
+    const script = parts.get('JavaScript')! / total;
     rows.push(
       row({
         case: `${net.name}, JavaScript's share of a step`,
         unit: 'share',
-        ours: times.script,
+        ours: script,
         peer: null,
         peerName: 'no peer',
-        figure: times.script,
+        figure: script,
         target: SCRIPT_TARGET,
         better: 'lower',
       }),
