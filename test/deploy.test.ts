@@ -1,6 +1,6 @@
 // The files in deploy/: well-formed, and with options that the command line has.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -37,6 +37,8 @@ describe('deploy', () => {
   it('has a Slurm script that bash reads, with as many jobs as shards', async () => {
     const path = join(root, 'deploy/slurm-array.sh');
     execFileSync('bash', ['-n', path]);
+    const checked = spawnSync('shellcheck', [path], { encoding: 'utf8' }); // Where it is installed: .ci/run does so.
+    assert.ok(checked.error ? !process.env['CI'] : checked.status === 0, checked.stdout);
     const text = await readFile(path, 'utf8');
     const last = Number(/--array=0-(\d+)/.exec(text)![1]);
     const shard = /^ *--shard (\S+)/m.exec(text)![1]!;

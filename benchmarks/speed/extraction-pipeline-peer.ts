@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { extractFeatures } from '../../src/features/extract.js';
+import type { Shard } from '../../src/features/list.js';
 import { jpegs, vgg16File } from './extraction-data-peer.js';
 
 /** What is measured: see `Measured`. */
@@ -13,18 +14,22 @@ export interface PipelineCase {
   readonly mixed: boolean;
   readonly flip: boolean;
   readonly threads: number;
+  /** Only this share of the images. */
+  readonly shard?: Shard;
 }
 
 export interface Measured {
   /** Milliseconds an image, from the first that was done to the last. */
   readonly milliseconds: number;
   readonly megapixels: number;
+  /** The extraction from its beginning to its end, nets loaded and parts written. */
+  readonly seconds: number;
   /** Resident memory in MiB after each image. */
   readonly resident: readonly number[];
 }
 
 const measure = async (facts: PipelineCase): Promise<Measured> => {
-  const { precision, scales, images, mixed, flip, threads } = facts;
+  const { precision, scales, images, mixed, flip, threads, shard } = facts;
   const items = await jpegs(images, mixed);
   const folder = await mkdtemp(join(tmpdir(), 'verydeep-bench-'));
   const resident: number[] = [];
@@ -37,7 +42,8 @@ const measure = async (facts: PipelineCase): Promise<Measured> => {
       {
         out: folder,
         threads,
-        int8: { force: true, calibrationImages: 6 },
+        ...(shard === undefined ? {} : { shard }),
+        int8: { force: true, calibration: await jpegs(9, mixed), calibrationImages: 6 },
         onProgress: ({ task }) => {
           if (task !== 'extract') return;
           times.push(performance.now());
@@ -49,6 +55,7 @@ const measure = async (facts: PipelineCase): Promise<Measured> => {
     return {
       milliseconds: (times.at(-1)! - times[0]!) / (times.length - 1),
       megapixels: run.megapixels,
+      seconds: run.seconds,
       resident,
     };
   } finally {

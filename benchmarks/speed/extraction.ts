@@ -15,12 +15,14 @@ import { loadImage } from '../../src/images/decode.js';
 import { type RgbImage } from '../../src/images/image.js';
 import { resizeSmallestSide } from '../../src/images/resize.js';
 import { cache, flopsOf, jpegs, vgg16File } from './extraction-data-peer.js';
+import { askTransformers } from './extraction-transformers-peer.js';
 import type { Measured, PipelineCase } from './extraction-pipeline-peer.js';
 import { measurePeak } from './peak.js';
 import { askPython } from './python.js';
 import { type Row, type SpeedBenchmark, bestTime, missingRow, row } from './row.js';
 
-const pipeline = async (facts: PipelineCase): Promise<Measured> => {
+/** Runs an extraction in a process of its own. */
+export const pipeline = async (facts: PipelineCase): Promise<Measured> => {
   const script = fileURLToPath(new URL('./extraction-pipeline-peer.js', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(facts)], {
     maxBuffer: 1 << 26,
@@ -220,11 +222,24 @@ export const run: SpeedBenchmark = async ({ threads, quick, onNote }) => {
           figure: ort.fp32 / fp32Alone,
         }),
   );
+  onNote('transformers.js …');
+  const js = await askTransformers(backbone, { threads, repetitions, width, height });
+  const jsCase = {
+    case: `${size}, fp32 against transformers.js`,
+    unit: 'ms',
+    target: 1,
+    better: 'higher',
+  } as const;
   rows.push(
-    missingRow(
-      { case: `${size}, transformers.js`, unit: 'ms', target: 1, better: 'higher' },
-      'not measured: transformers.js loads models by Hugging Face configurations, and has none for a dense VGG',
-    ),
+    typeof js === 'string'
+      ? missingRow(jsCase, js)
+      : row({
+          ...jsCase,
+          ours: fp32Alone,
+          peer: js.fp32,
+          peerName: `transformers.js ${js.version}, a local model of the same weights, ${threads} threads`,
+          figure: js.fp32 / fp32Alone,
+        }),
   );
 
   onNote('whole pipeline …');

@@ -1,0 +1,88 @@
+// transformers.js as a peer: it is installed into the benchmark's cache, and runs the very weights as a local model.
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { copyFile, link, mkdir, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { layersOf } from '../../src/backbone/architecture.js';
+import type { Backbone } from '../../src/backbone/backbone.js';
+import { addLayer } from '../../src/backbone/graph.js';
+import { GraphBuilder } from '../../src/engine/onnx.js';
+import { messageOf } from '../../src/errors.js';
+import { cache } from './extraction-data-peer.js';
+
+const VERSION = '4.3.1';
+
+/** It knows no VGG: a model of type `vit` is run whatever its graph, as long as names of inputs and outputs fit. */
+const CONFIG = { model_type: 'vit', architectures: ['ViTModel'] };
+
+const PROGRAM = `
+import { AutoModel, Tensor, env } from '@huggingface/transformers';
+const q = JSON.parse(process.argv[2]);
+env.allowRemoteModels = false;
+env.localModelPath = q.models;
+const session_options = { intraOpNumThreads: q.threads };
+const net = await AutoModel.from_pretrained('vgg', { dtype: 'fp32', device: 'cpu', session_options });
+const data = new Float32Array(3 * q.height * q.width).map(() => 255 * Math.random() - 128);
+const pixel_values = new Tensor('float32', data, [1, 3, q.height, q.width]);
+const times = [];
+for (let i = 0; i <= q.repetitions; i++) {
+  const start = performance.now();
+  const { last_hidden_state } = await net({ pixel_values });
+  if (last_hidden_state.dims.join() !== '1,4096') throw new Error('not fc7');
+  times.push(performance.now() - start);
+}
+console.log(JSON.stringify({ fp32: Math.min(...times.slice(1)) }));
+`;
+
+/** The dense net up to fc7 in float32, from pixels whose mean is subtracted: transformers.js feeds no bytes. */
+const graphOf = (backbone: Backbone): Uint8Array => {
+  const graph = new GraphBuilder();
+  let x = graph.input('pixel_values', 'float32', ['batch', 'channels', 'height', 'width']);
+  for (const layer of layersOf(backbone.metadata.architecture))
+    if (layer.name !== 'fc8') x = addLayer(graph, backbone, layer, x).output;
+  const mean = graph.node('ReduceMean', [x, graph.ints(2, 3)], { keepdims: 0 });
+  graph.output(graph.node('Identity', [mean], {}, { name: 'last_hidden_state' }), 'float32', ['batch', 4096]);
+  return graph.model();
+};
+
+/**
+ * Milliseconds of transformers.js on one image.
+ *
+ * @returns its best time, or in words why there is none
+ */
+export const askTransformers = async (
+  backbone: Backbone,
+  question: { threads: number; repetitions: number; width: number; height: number },
+): Promise<{ fp32: number; version: string } | string> => {
+  const folder = join(cache, `transformers-${VERSION}`);
+  const models = join(folder, 'models');
+  const run = promisify(execFile);
+  try {
+    if (!existsSync(join(folder, 'complete'))) {
+      await rm(folder, { recursive: true, force: true });
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'package.json'), '{"type":"module","private":true}');
+      const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
+      await run('npm', ['install', ...flags, `@huggingface/transformers@${VERSION}`], { cwd: folder });
+      await writeFile(join(folder, 'peer.js'), PROGRAM);
+      await writeFile(join(folder, 'complete'), '');
+    }
+    const onnx = join(models, 'vgg', 'onnx');
+    await rm(models, { recursive: true, force: true });
+    await mkdir(onnx, { recursive: true });
+    await writeFile(join(models, 'vgg', 'config.json'), JSON.stringify(CONFIG));
+    await writeFile(join(onnx, 'model.onnx'), graphOf(backbone));
+    const weights = join(onnx, basename(backbone.path));
+    await link(backbone.path, weights).catch(() => copyFile(backbone.path, weights));
+    const { stdout } = await run(process.execPath, ['peer.js', JSON.stringify({ ...question, models })], {
+      cwd: folder,
+    });
+    const { fp32 } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { fp32: number };
+    return { fp32, version: VERSION };
+  } catch (error) {
+    return `no transformers.js: ${messageOf(error).split('\n').slice(-2).join(' ')}`;
+  } finally {
+    await rm(models, { recursive: true, force: true });
+  }
+};
