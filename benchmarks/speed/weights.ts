@@ -30,16 +30,23 @@ const picture = (seed: number): Promise<Buffer> => {
     .toBuffer();
 };
 
-/** Runs `verydeep weights import` in a process of its own; the process writes its peak of resident memory when it ends. */
-const timedImport = async (file: string, out: string): Promise<{ seconds: number; megabytes: number }> => {
-  const peak = join(cache, 'peak.txt');
+interface Usage {
+  readonly seconds: number;
+  /** Seconds that processors worked for it, in all threads: what other work on the machine changes little. */
+  readonly cpuSeconds: number;
+  readonly megabytes: number;
+}
+
+/** Runs `verydeep weights import` in a process of its own; the process writes what it used when it ends. */
+const timedImport = async (file: string, out: string): Promise<Usage> => {
+  const usage = join(cache, 'usage.json');
   const hook =
-    "import{writeFileSync}from'node:fs';process.on('exit',()=>writeFileSync(process.env.PEAK_FILE," +
-    'String(process.resourceUsage().maxRSS)))';
+    "import{writeFileSync}from'node:fs';process.on('exit',()=>writeFileSync(process.env.USAGE_FILE," +
+    'JSON.stringify(process.resourceUsage())))';
   const args = [`--import=data:text/javascript,${encodeURIComponent(hook)}`, command];
   const began = performance.now();
   const code = await new Promise<number | null>((resolve, reject) => {
-    const env = { ...process.env, PEAK_FILE: peak };
+    const env = { ...process.env, USAGE_FILE: usage };
     const stdio = ['ignore', 'ignore', 'inherit'] as const;
     spawn(process.execPath, [...args, 'weights', 'import', file, '--out', out, '--quiet'], {
       env,
@@ -50,7 +57,10 @@ const timedImport = async (file: string, out: string): Promise<{ seconds: number
   });
   const seconds = (performance.now() - began) / 1000;
   if (code !== 0) throw new VerydeepError(`The import of ${file} ended with ${code}.`);
-  return { seconds, megabytes: Number(await readFile(peak, 'utf8')) / 1024 };
+  const { maxRSS, userCPUTime, systemCPUTime } = JSON.parse(
+    await readFile(usage, 'utf8'),
+  ) as NodeJS.ResourceUsage;
+  return { seconds, cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, megabytes: maxRSS / 1024 };
 };
 
 /** fc7 and class scores of each image by extraction's graph, one view each. */
@@ -85,7 +95,7 @@ const rowsOf = async (
   threads: number,
 ): Promise<Row[]> => {
   const out = join(cache, 'imported.safetensors');
-  const { seconds, megabytes } = await timedImport(file.path, out);
+  const { seconds, cpuSeconds, megabytes } = await timedImport(file.path, out);
   const outputs = await outputsOf(out, pictures, threads);
   const size = Math.round((await stat(file.path)).size / 1e6);
   const name = `${net} ${file.kind}, ${size} MB`;
@@ -109,6 +119,16 @@ const rowsOf = async (
       peerName: reader,
       figure: seconds,
       target: targets.seconds,
+      better: 'lower',
+    }),
+    row({
+      case: `${name}: import, all processors together`,
+      unit: 'CPU s',
+      ours: cpuSeconds,
+      peer: null,
+      peerName: 'none',
+      figure: cpuSeconds,
+      target: null,
       better: 'lower',
     }),
     row({
