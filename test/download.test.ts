@@ -5,6 +5,7 @@ import { readFile, readdir, utimes, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { mismatchOf } from '../src/checksum.js';
 import { type DownloadOptions, download } from '../src/download.js';
 import { VerydeepError } from '../src/errors.js';
@@ -357,8 +358,10 @@ describe('download', () => {
             stallSeconds: 30,
             signal: abort.signal,
           });
-          setTimeout(() => abort.abort(new Error('stopped by me')), 200);
-          await rejects(running, /stopped by me/);
+          const stopped = rejects(running, /stopped by me/);
+          while (!(await readdir(folder)).includes('f.part')) await pause(10);
+          abort.abort(new Error('stopped by me'));
+          await stopped;
           ok((await readdir(folder)).includes('f.part'));
         }),
     ));

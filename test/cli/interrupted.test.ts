@@ -51,7 +51,7 @@ describe('training that cannot go on', () => {
       assert.equal(full.code, 1, full.stderr);
       assert.match(
         full.stderr,
-        /^verydeep: Cannot write .*: the disk is full; free some space and run again with --resume\.\n$/,
+        /^verydeep: Cannot write .*: the disk is full; free some space and run again with --resume\.\n$/m,
       );
       const names = await readdir(out);
       assert.ok(

@@ -110,7 +110,15 @@ describe('verydeep predict', function () {
       await writeFile(join(photos, 'ant.jpg'), await readFile(join(data, 'ant/image_0001.jpg')));
       await writeFile(join(photos, 'bad.jpg'), 'no image');
       const predict = (out: string, ...more: string[]) =>
-        verydeep(['predict', '--model', join(folder, out, 'models/split-1.safetensors'), ...args, ...more]);
+        verydeep(
+          [
+            'predict',
+            '--model',
+            join(folder, out, 'models/split-1.safetensors'),
+            '--engine',
+            'onnxruntime',
+          ].concat(args, more),
+        );
       const json = await predict('out', photos, '--json');
       assert.equal(json.code, 3, json.stderr);
       const { images, skipped } = JSON.parse(json.stdout) as Document;
