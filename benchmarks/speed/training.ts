@@ -65,7 +65,7 @@ const tiny: StepCase = {
 };
 
 /** Rounds in which all competitors take turns. */
-const ROUNDS = 3;
+const ROUNDS = 2;
 const TORCH_TARGET = 0.8;
 const NODE_TARGET = 1.1;
 const SCRIPT_TARGET = 0.05;

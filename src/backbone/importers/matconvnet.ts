@@ -79,7 +79,10 @@ const openModel = async (path: string, file: MatFile): Promise<WeightSource> => 
   const classes = texts(field(field(meta, 'classes') ?? file.variables.get('classes'), 'name'));
   const mean = await meanOf(path, field(normalization, 'averageImage'));
   const reversed = [...inputPresets.oxford.mean].reverse();
-  const kernel = interpolations[String(field(normalization, 'interpolation'))] ?? inputPresets.oxford.kernel;
+  const interpolation = field(normalization, 'interpolation');
+  const kernel =
+    (typeof interpolation === 'string' ? interpolations[interpolation] : undefined) ??
+    inputPresets.oxford.kernel;
   return {
     format: 'matconvnet',
     layers: found.filter((layer) => layer !== undefined && layer !== 'lrn'),
