@@ -1,73 +1,78 @@
 // How the time of an int8 extraction with VGG-16 grows with images, scales and shards.
-import { type Row, type SpeedBenchmark, row } from './row.js';
 import { pipeline } from './extraction.js';
+import { type Comparison, type Growing, type ScalePoint, first, scaleRow } from './extraction/scale.js';
+import type { Row, SpeedBenchmark } from './row.js';
 
 const SCALES = [256, 384, 512, 640, 768];
 
-/** What the plot reads from a row's case. */
-const caseOf = (images: number, scales: readonly number[], shards: number): string =>
-  `${images} images, scales ${scales.join(' ')}, ${shards} shard${shards > 1 ? 's' : ''}`;
+/** At most so much more than a straight line. */
+const STRAIGHT = 1.1;
+
+type Run = ScalePoint & { readonly megapixels: number };
+
+/** The seconds that a run of no images would take, and those of each further one, by a run and a longer one. */
+const lineThrough = (a: Run, b: Run): { readonly start: number; readonly slope: number } => {
+  const slope = (b.seconds - a.seconds) / (b.images - a.images);
+  return { start: a.seconds - slope * a.images, slope };
+};
 
 export const run: SpeedBenchmark = async ({ threads, quick, onNote }) => {
   const rows: Row[] = [];
-  const common = { precision: 'int8', mixed: false, flip: false, threads } as const;
-  const measure = async (images: number, scales: readonly number[], shards = 1) => {
-    const name = caseOf(images, scales, shards);
-    onNote(`${name} …`);
+  const measure = async (
+    what: Growing,
+    images: number,
+    scales: readonly number[],
+    shards = 1,
+  ): Promise<Run> => {
+    onNote(`${images} images, scales ${scales.join(' ')}, ${shards} shards …`);
     const each = [];
     for (let index = 0; index < shards; index++)
-      each.push(await pipeline({ ...common, images, scales, shard: { index, count: shards } }));
-    return {
-      name,
-      seconds: Math.max(...each.map(({ seconds }) => seconds)),
-      megapixels: each.reduce((sum, { megapixels }) => sum + megapixels, 0),
-    };
+      each.push(
+        await pipeline({
+          ...{ precision: 'int8', mixed: false, flip: false, threads },
+          ...{ images, scales, shard: { index, count: shards } },
+        }),
+      );
+    const seconds = Math.max(...each.map((one) => one.seconds));
+    const megapixels = each.reduce((sum, one) => sum + one.megapixels, 0);
+    return { what, images, scales, shards, seconds, megapixels };
   };
-  const add = (
-    { name, seconds }: { name: string; seconds: number },
-    peer: number | null,
-    peerName: string,
-    figure: number | null,
-    target: number | null,
-  ) =>
-    rows.push(row({ case: name, unit: 's', ours: seconds, peer, peerName, figure, target, better: 'lower' }));
+  const add = (point: Run, comparison: Comparison) => rows.push(scaleRow(point, comparison));
+  /** The net is calibrated once for each list of scales; what is measured finds that done. */
+  const calibrate = (scales: readonly number[]) => measure('images', 1, scales);
 
-  const counts = quick ? [8, 16, 24] : [64, 128, 256, 512];
-  onNote('calibration …');
-  await measure(1, [256]);
-  const times = [];
-  for (const count of counts) {
-    const result = await measure(count, [256]);
-    times.push({ ...result, count });
-    const [a, b, c] = times.slice(-3);
-    const slopes = c && [
-      (b!.seconds - a!.seconds) / (b!.count - a!.count),
-      (c.seconds - b!.seconds) / (c.count - b!.count),
-    ];
-    add(
-      result,
-      slopes ? slopes[0]! * 1000 : null,
-      slopes ? 'ms for each further image, one row before' : 'the first rows',
-      slopes ? slopes[1]! / slopes[0]! : null,
-      slopes ? 1.1 : null,
-    );
+  const [one] = SCALES;
+  await calibrate([one!]);
+  const byImages: Run[] = [];
+  for (const count of quick ? [8, 16, 24] : [32, 64, 128, 256])
+    byImages.push(await measure('images', count, [one!]));
+  const { start, slope } = lineThrough(byImages[0]!, byImages.at(-1)!);
+  for (const point of byImages) {
+    const line = start + slope * point.images;
+    const peerName = `a straight line: ${start.toFixed(1)} s and ${(1000 * slope).toFixed(0)} ms an image`;
+    add(point, { peer: line, peerName, figure: point.seconds / line, target: STRAIGHT });
   }
+
   const few = quick ? 2 : 16;
-  const list = quick ? SCALES.slice(0, 2) : SCALES;
   let perMegapixel: number | undefined;
-  for (let n = 1; n <= list.length; n++) {
-    if (n > 1) await measure(1, list.slice(0, n)); // Calibration, which depends on the scales.
-    const result = await measure(few, list.slice(0, n));
-    const rate = result.seconds / result.megapixels;
-    perMegapixel ??= rate;
-    add(result, perMegapixel * result.megapixels, 'one scale, by the pixels', rate / perMegapixel, 1.1);
+  for (let n = 1; n <= (quick ? 2 : SCALES.length); n++) {
+    const scales = SCALES.slice(0, n);
+    if (n > 1) await calibrate(scales);
+    const point = await measure('scales', few, scales);
+    perMegapixel ??= (point.seconds - start) / point.megapixels;
+    const peer = start + perMegapixel * point.megapixels;
+    const peerName = 'one scale, by the pixels';
+    add(point, n === 1 ? first : { peer, peerName, figure: point.seconds / peer, target: STRAIGHT });
   }
-  const whole = quick ? 72 : 512;
-  let single: number | undefined;
-  for (const shards of quick ? [1, 2] : [1, 2, 4, 8]) {
-    const result = await measure(whole, [256], shards);
-    single ??= result.seconds;
-    add(result, single / shards, 'one run, divided by the shards', (result.seconds * shards) / single, null);
+
+  const whole = quick ? 72 : 256; // Parts hold 64 images.
+  const single = await measure('shards', whole, [one!]);
+  add(single, first);
+  for (const shards of quick ? [2] : [2, 4]) {
+    const point = await measure('shards', whole, [one!], shards);
+    const peer = start + (single.seconds - start) / shards;
+    const peerName = 'the images of one run, divided by the shards';
+    add(point, { peer, peerName, figure: point.seconds / peer, target: STRAIGHT });
   }
   return { rows };
 };

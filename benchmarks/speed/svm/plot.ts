@@ -1,8 +1,6 @@
 // `node dist/benchmarks/speed/svm/plot.js REPORT.json OUT.svg`: draws the growth that `npm run bench -- svm --json` measured.
-import { readFile, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { View, parse } from 'vega';
-import { type TopLevelSpec, compile } from 'vega-lite';
+import type { TopLevelSpec } from 'vega-lite';
+import { plotCommand, svgOf } from '../plot-command.js';
 import type { SpeedReport } from '../row.js';
 import { type GrowthPoint, base, growthPoints } from './growth.js';
 
@@ -47,15 +45,7 @@ export const growthPlot = (report: SpeedReport): Promise<string> => {
   const points = growthPoints(report.rows);
   if (points.length === 0)
     throw new RangeError('the report holds no growth: run the bench with --size growth');
-  return new View(parse(compile(specOf(points)).spec), { renderer: 'none' }).toSVG();
+  return svgOf(specOf(points));
 };
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [report, out] = process.argv.slice(2);
-  if (!report || !out) {
-    process.stderr.write('usage: node dist/benchmarks/speed/svm/plot.js REPORT.json OUT.svg\n');
-    process.exitCode = 2;
-  } else {
-    await writeFile(out, await growthPlot(JSON.parse(await readFile(report, 'utf8')) as SpeedReport));
-  }
-}
+await plotCommand(import.meta.url, growthPlot);
