@@ -26,6 +26,8 @@ export interface GramOptions {
   readonly plain?: boolean;
   /** Bytes of memory that may be taken; default what the system has free. */
   readonly memory?: number;
+  /** A Gram matrix that is not needed any more: its memory is taken where it is large enough, since fresh memory is dear. */
+  readonly reuse?: Gram | undefined;
 }
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
@@ -62,14 +64,17 @@ export const whyNotDual = (rows: number, options: GramOptions = {}, besides = 0)
 export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
   const { rows } = matrix;
   const slots = options.threads ?? availableParallelism();
-  const reason = whyNotDual(rows, options);
+  const bytes = dualBytes(rows, slots);
+  const old = options.reuse?.memory;
+  const reused = !options.plain && old && old.buffer.byteLength >= bytes ? old : undefined;
+  const reason = whyNotDual(rows, reused ? { ...options, memory: Infinity } : options);
   if (reason) {
     throw new UsageError(
       `The dual SVM solver cannot take these descriptors: ${reason}. Choose --solver primal, which streams them, or train on fewer images.`,
     );
   }
-  const memory = options.plain || !hasWasm() ? undefined : sharedMemory(dualBytes(rows, slots));
-  if (memory) adviseHugePages(memory.buffer);
+  const memory = reused ?? (options.plain || !hasWasm() ? undefined : sharedMemory(bytes));
+  if (memory && !reused) adviseHugePages(memory.buffer);
   const data = new Float32Array(
     memory?.buffer ?? new SharedArrayBuffer(RESERVED + rows * rows * 4),
     RESERVED,

@@ -1,6 +1,6 @@
 // The passes of the primal solver over its rows: one that solves block by block, one that measures, one that fetches rows.
 import { type Matrix, rowOf } from '../matrix.js';
-import { gramOf, workspaceStart } from './gram.js';
+import { type Gram, gramOf, workspaceStart } from './gram.js';
 import { times, timesTransposed } from './product.js';
 import type { Certificate, FullSettings } from './problem.js';
 import { type Descriptors, blocksOf } from './rows.js';
@@ -93,7 +93,12 @@ const solveRows = (
   });
 };
 
-/** One pass that solves: every block with the companions, every class that is still open. */
+/**
+ * One pass that solves: every block with the companions, every class that is still open.
+ *
+ * @param reuse a Gram matrix of a pass before, whose memory is taken
+ * @returns the last block's Gram matrix
+ */
 export const improve = async (
   descriptors: Descriptors,
   states: readonly State[],
@@ -101,11 +106,13 @@ export const improve = async (
   settings: FullSettings,
   blockRows: number,
   threads: number,
-): Promise<void> => {
+  reuse?: Gram,
+): Promise<Gram | undefined> => {
+  let gram = reuse;
   const { columns } = descriptors;
   for await (const { start, block } of blocksOf(descriptors, blockRows)) {
     const { indices, matrix } = withCompanions(start, block, companions);
-    const gram = gramOf(matrix, { threads });
+    gram = gramOf(matrix, { threads, reuse: gram });
     const { workspace, kernels } = placeOf({
       rows: matrix.rows,
       gram: gram.data,
@@ -124,6 +131,7 @@ export const improve = async (
       for (let k = 0; k < columns; k++) weights[k]! += steps[c * columns + k]!;
     });
   }
+  return gram;
 };
 
 /** One pass that measures: the certificates of the float32 weights as they are. On the way it picks companions up. */

@@ -7,6 +7,7 @@
 // only measures: both objectives at the weights as they are, so that the gap is exact.
 import { availableParallelism } from 'node:os';
 import type { OnProgress } from '../progress.js';
+import type { Gram } from './gram.js';
 import type { Fit } from './model.js';
 import { openPrimalCheckpoint } from './primal-checkpoint.js';
 import { type Part, type State, fetchRows, improve, measure, stack } from './primal-passes.js';
@@ -105,6 +106,7 @@ export const solvePrimal = async (
   const open = (): State[] => states.filter(({ certificate }) => !certificate?.converged);
   let companions: Part = await fetchRows(descriptors, before?.companions ?? [], blockRows);
   if (starts && !before) companions = await measure(descriptors, states, settings, blockRows, threads);
+  let gram: Gram | undefined;
   for (let round = before?.round ?? 0; ; round++) {
     const left = open();
     options.onProgress?.({
@@ -115,7 +117,7 @@ export const solvePrimal = async (
       figures: { round },
     });
     if (left.length === 0 || round === MOST_ROUNDS) break;
-    await improve(descriptors, left, companions, settings, blockRows, threads);
+    gram = await improve(descriptors, left, companions, settings, blockRows, threads, gram);
     companions = await measure(descriptors, left, settings, blockRows, threads);
     await kept?.write({ round: round + 1, standings: states, companions: companions.indices });
   }

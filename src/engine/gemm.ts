@@ -10,8 +10,9 @@ export interface GemmOptions {
   readonly threads?: number;
 }
 
-/** Rows of a block of a Gram matrix: large enough for full speed, small enough that little is computed twice. */
-const BLOCK = 512;
+/** Rows of a block of a Gram matrix: large enough for full speed, small enough that little is computed twice; of more threads each has its share. */
+const BLOCK = 384;
+const BLOCK_SHARED = 512;
 
 const productModel = (transposeA: boolean, transposeB: boolean): Uint8Array => {
   const g = new GraphBuilder();
@@ -77,17 +78,6 @@ export const matmul = (
   return c;
 };
 
-/** A·Bᵀ and, as the second output, its transpose B·Aᵀ. */
-const mirroredModel = (): Uint8Array => {
-  const g = new GraphBuilder();
-  const a = g.input('a', 'float32', ['i', 'j']);
-  const b = g.input('b', 'float32', ['k', 'j']);
-  const product = g.node('FusedMatMul', [a, b], { transB: 1 }, { domain: 'com.microsoft', name: 'c' });
-  g.output(product, 'float32', ['i', 'k']);
-  g.output(g.node('Transpose', [product], { perm: [1, 0] }, { name: 'd' }), 'float32', ['k', 'i']);
-  return g.model();
-};
-
 /**
  * The Gram matrix X·Xᵀ in float32: blocks above the diagonal are computed, those below are their mirror images, so the
  * result is exactly symmetric.
@@ -106,33 +96,23 @@ export const gram = (
   checkMatrix('X', x, rows, columns);
   if (options.into) checkMatrix('into', options.into, rows, rows);
   const result = options.into ?? allocate('float32', rows * rows);
-  const session = new NativeSession(mirroredModel(), { threads: options.threads ?? availableParallelism() });
+  const threads = options.threads ?? availableParallelism();
+  const size = Math.min(rows, threads > 1 ? BLOCK_SHARED : BLOCK);
+  const session = new NativeSession(productModel(false, true), { threads });
   const strips: Value[] = [];
-  const [block, mirror] = [1, 2].map(() => allocate('float32', Math.min(rows, BLOCK) ** 2)) as [
-    Float32Array,
-    Float32Array,
-  ];
+  const block = allocate('float32', size ** 2);
   try {
-    for (let i = 0; i < rows; i += BLOCK) {
-      const height = Math.min(BLOCK, rows - i);
+    for (let i = 0; i < rows; i += size) {
+      const height = Math.min(size, rows - i);
       strips.push(new Value(x.subarray(i * columns, (i + height) * columns), 'float32', [height, columns]));
     }
     strips.forEach((left, p) => {
       for (let q = p; q < strips.length; q++) {
         const right = strips[q]!;
         const [m, n] = [left.dims[0]!, right.dims[0]!];
-        const outputs = [
-          new Value(block.subarray(0, m * n), 'float32', [m, n]),
-          new Value(mirror.subarray(0, m * n), 'float32', [n, m]),
-        ];
-        try {
-          session.run([left, right], outputs);
-        } finally {
-          for (const output of outputs) output.release();
-        }
-        if (p === q) symmetrise(block, m);
-        else placeBlock(result, rows, mirror, q * BLOCK, p * BLOCK, n, m);
-        placeBlock(result, rows, block, p * BLOCK, q * BLOCK, m, n);
+        run(session, [left, right], new Value(block.subarray(0, m * n), 'float32', [m, n]));
+        placeBlock(result, rows, block, p * size, q * size, m, n);
+        mirrorBlock(result, rows, block, p * size, q * size, m, n);
       }
     });
   } finally {
@@ -140,11 +120,6 @@ export const gram = (
     session.close();
   }
   return result;
-};
-
-/** Makes a block on the diagonal, which is symmetric up to rounding, exactly so: its upper half counts. */
-const symmetrise = (block: Float32Array, size: number): void => {
-  for (let r = 1; r < size; r++) for (let c = 0; c < r; c++) block[r * size + c] = block[c * size + r]!;
 };
 
 /** Copies an m x n block to (top, left) of the square matrix. */
@@ -158,4 +133,29 @@ const placeBlock = (
   n: number,
 ): void => {
   for (let r = 0; r < m; r++) matrix.set(block.subarray(r * n, (r + 1) * n), (top + r) * size + left);
+};
+
+/** Numbers that lie side by side in a mirrored row: a line of the processor's cache. */
+const TILE = 16;
+
+/**
+ * Copies the mirror image of an m x n block at (top, left) to (left, top). A block on the diagonal, which is symmetric
+ * up to rounding, becomes exactly so: its upper half counts.
+ */
+const mirrorBlock = (
+  matrix: Float32Array,
+  size: number,
+  block: Float32Array,
+  top: number,
+  left: number,
+  m: number,
+  n: number,
+): void => {
+  for (let first = 0; first < m; first += TILE) {
+    for (let c = 0; c < n; c++) {
+      const last = Math.min(first + TILE, top === left ? c : m);
+      const to = (left + c) * size + top;
+      for (let r = first; r < last; r++) matrix[to + r] = block[r * n + c]!;
+    }
+  }
 };

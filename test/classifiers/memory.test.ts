@@ -2,8 +2,19 @@ import assert from 'node:assert/strict';
 import { gramOf, whyNotDual } from '../../src/classifiers/gram.js';
 import { checkMemory, whyNotBy } from '../../src/classifiers/memory.js';
 import { UsageError } from '../../src/errors.js';
+import { clusters } from './data.js';
 
 describe('memory of the SVM solvers', () => {
+  it('takes the memory of a Gram matrix that is not needed any more, where it is large enough', () => {
+    const problem = (rows: number, seed: number) => clusters(2, rows / 2, 6, seed).matrix;
+    const old = gramOf(problem(60, 1), { threads: 1 });
+    const smaller = gramOf(problem(40, 2), { threads: 1, reuse: old, memory: 0 });
+    assert.equal(smaller.memory, old.memory);
+    assert.deepEqual([...smaller.data], [...gramOf(problem(40, 2), { threads: 1 }).data]);
+    assert.notEqual(gramOf(problem(1000, 3), { threads: 1, reuse: old }).memory, old.memory);
+    assert.equal(gramOf(problem(40, 2), { threads: 1, reuse: old, plain: true }).memory, undefined);
+  });
+
   const caltech256 = { rows: 15_420, columns: 12_288, classes: 257, inMemory: false };
   const options = { threads: 2 };
   const gib = 2 ** 30;

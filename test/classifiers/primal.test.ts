@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { blocksOf, readAll } from '../../src/classifiers/rows.js';
 import { type Standing, solvePrimal } from '../../src/classifiers/primal.js';
+import { type State, improve } from '../../src/classifiers/primal-passes.js';
 import { fullSettings } from '../../src/classifiers/problem.js';
 import { trainOneVsRest } from '../../src/classifiers/train.js';
 import type { OnProgress } from '../../src/progress.js';
@@ -91,6 +92,20 @@ describe('the primal solver', () => {
         );
       }
     }));
+
+  it('takes the memory of one Gram matrix again and again: fresh memory costs more than the sums of short rows', async () => {
+    const long = clusters(2, 400, 5);
+    const settings = fullSettings({ tolerance: 1e-3 });
+    const states = long.classes.map(({ labels }): State => {
+      const zero = { alpha: new Float64Array(800), weights: new Float64Array(5), bias: 0 };
+      return { labels, C: 1, ...zero, updates: 0, certificate: undefined };
+    });
+    const none = { indices: [], matrix: { rows: 0, columns: 5, data: new Float32Array(0) } };
+    const first = await improve(long.matrix, states, none, settings, 100, 1);
+    const second = await improve(long.matrix, states, none, settings, 100, 1, first);
+    assert.ok(first?.memory);
+    assert.equal(second?.memory, first.memory);
+  });
 
   it('reads blocks of one size from batches of another, every row once', async () => {
     for (const size of [1, 5, 7, 64, 149, 150, 500]) {
