@@ -9,6 +9,7 @@ import { Random } from '../../src/random.js';
 import { type Row, type SpeedBenchmark, missingRow, row } from './row.js';
 import { averaged, describePictures, rowsAt } from './svm/descriptors.js';
 import { growthRows } from './svm/growth.js';
+import { type KernelTiming, kernelTiming } from './svm/kernel.js';
 import { type PeerTimings, type Problem, QUALITY, libsvmPeer, pythonPeer } from './svm/peers.js';
 import { type Picture } from './svm/pictures.js';
 import { type Solved, solveGrid } from './svm/solve.js';
@@ -104,10 +105,11 @@ const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b
 const compared = (
   { title, peerClasses }: Size,
   peer: string,
-  target: number,
+  target: number | null,
   ours: Solved,
   classes: number,
   answer: PeerTimings,
+  kernel?: KernelTiming,
 ): Row => {
   const common = {
     case: `${title}: grid of 8 C, against ${peer}`,
@@ -117,7 +119,9 @@ const compared = (
   } as const;
   if (typeof answer === 'string') return missingRow(common, answer);
   const { name, timings } = answer;
-  const theirs = (sum(timings.map(({ milliseconds }) => milliseconds)) / 1000) * (classes / peerClasses);
+  const theirs =
+    (sum(timings.map(({ milliseconds }) => milliseconds)) / 1000) * (classes / peerClasses) +
+    (kernel?.seconds ?? 0);
   const missed = timings.filter(({ tolerance }) => tolerance === null).length;
   const loosest = [...new Set(timings.map(({ tolerance }) => tolerance ?? 'none'))].sort().join(', ');
   return row({
@@ -125,6 +129,8 @@ const compared = (
     ours: ours.seconds,
     peer: theirs,
     peerName: `${name}; ${peerClasses} of ${classes} classes, scaled up; tolerances ${loosest}${
+      kernel ? `; kernel ${kernel.seconds.toFixed(1)} s included (${kernel.how})` : ''
+    }${
       missed > 0
         ? `; ${missed} of ${timings.length} ended without being within ${QUALITY} and count as they are`
         : ''
@@ -181,11 +187,22 @@ const measure = async (
     const theirs = await libsvmPeer(gram, await bestKnown(gram, few.slice(0, 1), 'unregularised'));
     const free = await solveGrid(matrix, classes, DEFAULT_GRID, {
       threads: 1,
-      repetitions: 1,
+      repetitions,
       bias: 'unregularised',
     });
+    const kernel = kernelTiming(matrix);
+    const name = 'libsvm-js, unregularised bias';
     rows.push(
-      compared(one, 'libsvm-js, unregularised bias', size.targets.libsvm, free, classes.length, theirs),
+      compared(one, `${name}, its kernel given for nothing`, null, free, classes.length, theirs),
+      compared(
+        one,
+        `${name}, its kernel in plain JavaScript included`,
+        size.targets.libsvm,
+        free,
+        classes.length,
+        theirs,
+        kernel,
+      ),
     );
   }
   return rows;

@@ -5,9 +5,9 @@ import { REPORT, type Workspace } from './workspace.js';
 
 /** Pairs moved at most before all rows are looked at again, for each active row; and how far to bring errors' spread down. */
 const PAIRS = 4;
-const REDUCTION = 0.1;
-/** Violators that join the active set at a time. */
-const JOINING = 128;
+const REDUCTION = 0.3;
+/** Violators that join the active set at a time: at first many, few where the active rows come from another C. */
+const JOINING = { cold: 512, warm: 32, later: 64 } as const;
 /** Active rows for each support vector at most, beyond a few: those that are left behind at a bound are let go. */
 const MOST_ACTIVE = 1.5;
 const FEW = 512;
@@ -125,8 +125,9 @@ const middle = (w: Workspace): number => {
 };
 
 /** One round: the strongest violators join, the active rows are solved for, all decision values follow. */
-const round = (w: Workspace, kernels: Kernels, bias: number, biasSquared: number): void => {
-  const joining = Math.min(JOINING, (w.m - 1) >> 1);
+const round = (w: Workspace, kernels: Kernels, bias: number, biasSquared: number, rounds: number): void => {
+  const stage = rounds > 0 ? 'later' : w.report[REPORT.active] === 0 ? 'cold' : 'warm';
+  const joining = Math.min(JOINING[stage], (w.m - 1) >> 1);
   // One place is the bias's.
   const room = Math.min(w.m - 1, Math.max(FEW, MOST_ACTIVE * w.report[REPORT.supportVectors]!) + joining);
   if (w.report[REPORT.active]! + joining > room) letGo(w, kernels, room - joining);
@@ -154,7 +155,7 @@ export const relaxFrom = (w: Workspace, kernels: Kernels, bias: number, settings
     const worst = w.report[REPORT.spread]!;
     if (rounds === 0) enough = BLOCK_REDUCTION * worst;
     if (worst <= enough || rounds === BLOCK_ROUNDS) return now;
-    round(w, kernels, now, biasSquared);
+    round(w, kernels, now, biasSquared, rounds);
   }
 };
 
@@ -180,6 +181,6 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
       const supportVectors = w.report[REPORT.supportVectors]!;
       return { primal, dual, gap, converged, supportVectors, updates: w.report[REPORT.updates]!, bias };
     }
-    round(w, kernels, bias, biasSquared);
+    round(w, kernels, bias, biasSquared, rounds);
   }
 };
