@@ -117,6 +117,11 @@ export interface ExternalTensor {
   readonly location: string;
   readonly offset: number;
   readonly length: number;
+  /**
+   * Declared as an input with this default, so that the optimiser neither folds it nor brings it into an order of its own: it
+   * stays where the file is mapped, and the session is made without copying it.
+   */
+  readonly stays?: boolean;
 }
 
 /** What a model says of itself, where it is not only for this process. */
@@ -223,12 +228,13 @@ export class GraphBuilder {
       this.#constants.push(tensorMessage(tensor, name));
       return name;
     }
-    const { type, dims, location, offset, length } = tensor;
+    const { type, dims, location, offset, length, stays = false } = tensor;
     const externalData = Object.entries({ location, offset, length }).map(([key, value]) => ({
       key,
       value: String(value),
     }));
     this.#constants.push({ dims, dataType: elementTypes[type], name, externalData, dataLocation: 1 });
+    if (stays) this.#inputs.push(valueMessage(name, type, dims));
     return name;
   }
 

@@ -2,10 +2,10 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Architecture, configs } from '../../src/backbone/architecture.js';
-import { type Backbone, openBackbone } from '../../src/backbone/backbone.js';
+import { type Architecture, architecture, configs } from '../../src/backbone/architecture.js';
+import { type Backbone, openBackbone, saveBackbone } from '../../src/backbone/backbone.js';
 import { denseActivations, loadWeights } from '../../src/backbone/dense-activations.js';
 import { denseForward, forward } from '../../src/backbone/forward.js';
 import { compileGraph } from '../../src/backbone/graph.js';
@@ -67,7 +67,44 @@ const withBackbone = (
 const meanOverPositions = (...maps: tf.Tensor4D[]): Float32Array =>
   tf.tidy(() => tf.mean(tf.concat(maps.map((map) => tf.mean(map, [1, 2]))), 0).dataSync() as Float32Array);
 
+/** MiB of this process that are neither files nor shared, as Linux counts them. */
+const anonymousMemory = async (): Promise<number> =>
+  Number(/^RssAnon:\s+(\d+) kB$/m.exec(await readFile('/proc/self/status', 'utf8'))![1]) / 1024;
+
 describe('backbone/graph', () => {
+  it('leaves the weights of the fully-connected layers in the file', async function () {
+    if (process.platform !== 'linux') this.skip();
+    await withFolder(async (folder) => {
+      const net = architecture({
+        config: 'A',
+        width: 1 / 8,
+        inputSize: 224,
+        fullyConnected: 3072,
+        outputs: 2,
+      });
+      const path = join(folder, 'net.safetensors');
+      const input = { order: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
+      await saveBackbone(
+        path,
+        { format: 1, architecture: net, input, classes: [] },
+        (_, shape) => new Float32Array(shape.reduce((a, b) => a * b, 1)),
+      );
+      const { model, externalDataFolder } = compileGraph(await openBackbone(path), {
+        layers: ['fc7'],
+        flip: false,
+      });
+      const fullyConnected = (4 * 3072 * (7 * 7 * 64 + 3072)) / 2 ** 20;
+      const before = await anonymousMemory();
+      const session = Session.create(model, { threads: 1, externalDataFolder });
+      try {
+        const grown = (await anonymousMemory()) - before;
+        assert.ok(grown < fullyConnected / 4, `${grown} MiB for ${fullyConnected} MiB of weights`);
+      } finally {
+        session.close();
+      }
+    });
+  });
+
   it('reads weights through a link to a file in another folder', () =>
     withFolder(async (folder) => {
       const file = await randomBackbone(join(folder, 'net.safetensors'));
