@@ -1,6 +1,6 @@
 // Checksums as publishers give them: MD5, SHA-1, SHA-256, or the first digits of a SHA-256.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { fileChunks } from './file-chunks.js';
 
 /** What is known of a file's content; every field given is checked. Lower-case hexadecimal. */
 export interface Checksum {
@@ -21,9 +21,9 @@ export const checksumsOf = async (
 ): Promise<Record<Algorithm, string | undefined>> => {
   const hashes = which.map((algorithm) => [algorithm, createHash(algorithm)] as const);
   let done = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    for (const [, hash] of hashes) hash.update(chunk as Buffer);
-    onBytes?.((done += (chunk as Buffer).length));
+  for await (const chunk of fileChunks(path)) {
+    for (const [, hash] of hashes) hash.update(chunk);
+    onBytes?.((done += chunk.length));
   }
   const found: Record<Algorithm, string | undefined> = { md5: undefined, sha1: undefined, sha256: undefined };
   for (const [algorithm, hash] of hashes) found[algorithm] = hash.digest('hex');

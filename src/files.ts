@@ -1,9 +1,9 @@
 // Files written so that nothing is lost: beside, synced, renamed. Checksums of files.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError, VerydeepError, codeOf, messageOf } from './errors.js';
+import { fileChunks } from './file-chunks.js';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no folder can be made there; choose another',
@@ -113,7 +113,7 @@ export const writeFileAtomically = (path: string, data: string | Uint8Array): Pr
 /** SHA-256 of a file's content in lower-case hexadecimal; the file is streamed. */
 export const sha256OfFile = async (path: string): Promise<string> => {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  for await (const chunk of fileChunks(path)) hash.update(chunk);
   return hash.digest('hex');
 };
 

@@ -1,0 +1,23 @@
+// A file's bytes one piece after the other, in memory that is used again: fresh memory for each costs more than SHA-256.
+import { open } from 'node:fs/promises';
+
+const SIZE = 1 << 20;
+
+/** Pieces of a file in order, each only valid until the next is asked for; the next is read meanwhile. */
+export const fileChunks = async function* (path: string): AsyncGenerator<Uint8Array> {
+  const file = await open(path);
+  try {
+    let [current, next] = [new Uint8Array(SIZE), new Uint8Array(SIZE)];
+    let reading = file.read(current, 0, SIZE);
+    for (;;) {
+      const { bytesRead } = await reading;
+      if (bytesRead === 0) return;
+      reading = file.read(next, 0, SIZE);
+      reading.catch(() => undefined); // Whoever stops early does not wait for it.
+      yield current.subarray(0, bytesRead);
+      [current, next] = [next, current];
+    }
+  } finally {
+    await file.close();
+  }
+};
