@@ -4,10 +4,13 @@ import koffi from 'koffi';
 /** Linux's number of the advice. */
 const MADV_HUGEPAGE = 14;
 
-/** Memory below this has too few pages to matter. */
-const LEAST_BYTES = 16 << 20;
+/** Smaller memory has too few pages to matter, and need not be a mapping of its own: glibc maps whatever is above 32 MiB. */
+const LEAST_BYTES = 33 << 20;
 
-type Advise = (memory: Uint8Array, bytes: number, advice: number) => number;
+/** A multiple of the size of a page on every system. */
+const PAGE = 64 << 10;
+
+type Advise = (memory: bigint, bytes: number, advice: number) => number;
 let advise: Advise | null | undefined;
 
 /** The C library's madvise; null where there is none, or none with this advice. */
@@ -22,13 +25,16 @@ const madvise = (): Advise | null => {
 
 /**
  * Asks the system to back this memory by pages of 2 MiB. It is a hint: contents stay, and nothing happens where the
- * system has no such pages.
+ * system has no such pages, or the memory is small.
  *
- * @param buffer memory that starts on a page, as a WebAssembly memory's does
  * @returns whether the system took the hint
  */
 export const adviseHugePages = (buffer: ArrayBufferLike): boolean => {
   if (buffer.byteLength < LEAST_BYTES) return false;
   advise ??= madvise();
-  return advise?.(new Uint8Array(buffer), buffer.byteLength, MADV_HUGEPAGE) === 0;
+  if (!advise) return false;
+  const start = koffi.address(new Uint8Array(buffer));
+  const skipped = Number(-start & BigInt(PAGE - 1));
+  const bytes = Math.floor((buffer.byteLength - skipped) / PAGE) * PAGE;
+  return advise(start + BigInt(skipped), bytes, MADV_HUGEPAGE) === 0;
 };

@@ -1,6 +1,7 @@
 // Opens feature stores and reads descriptors as matrices, whole or a part at a time.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { adviseHugePages } from '../engine/pages.js';
 import { UsageError, codeOf, expected } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import type { Skipped } from '../progress.js';
@@ -132,6 +133,7 @@ export const storeOf = (facts: StoreFacts, parts: readonly Part[]): FeatureStore
     read: async (layer) => {
       const width = columns(layer);
       const data = new Float32Array(rows * width);
+      adviseHugePages(data.buffer); // Fresh small pages cost more time than reading.
       await mapSome(parts, (part, i) => {
         const start = starts[i]! * width;
         return readDescriptors(part, layer, data.subarray(start, start + part.rows * width));
