@@ -105,7 +105,8 @@ export const run: SpeedBenchmark = async ({ quick, onNote }) => {
         best = Math.min(best, await seconds(ours));
       }
       const rate = (time: number): number => bytes / 2 ** 20 / time;
-      const where = cold && !dropped ? 'in the page cache, which cannot be dropped here' : 'in the page cache';
+      const where =
+        cold && !dropped ? 'in the page cache, which cannot be dropped here' : 'in the page cache';
       rows.push(
         row({
           case: `${images} x ${COLUMNS} float32 in ${files.length} files, ${dropped ? 'pages dropped before' : where}`,
