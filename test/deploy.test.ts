@@ -1,8 +1,11 @@
-// The files in deploy/: well-formed, and with options that the command line has.
+// The files in deploy/: by their schemas and linters, and with options that the command line has.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type * as DockerfileUtils from 'dockerfile-utils';
+import { type IJob, Job } from 'kubernetes-models/batch/v1/Job';
 import { parse } from 'yaml';
 import { command } from '../src/cli/extract.js';
 import { parseShard } from '../src/cli/shard.js';
@@ -14,7 +17,27 @@ const known = (flags: readonly string[]): void => {
   for (const flag of flags) assert.ok(options.has(flag), `verydeep extract knows ${flag}`);
 };
 
+/** The module build of dockerfile-utils imports what Node does not find. */
+const { validate } = createRequire(import.meta.url)('dockerfile-utils') as typeof DockerfileUtils;
+
+const problemsOf = (dockerfile: string): unknown[] => validate(dockerfile).map(({ message }) => message);
+
 describe('deploy', () => {
+  it('has a Dockerfile without a fault', async () => {
+    const text = await readFile(join(root, 'deploy/Dockerfile'), 'utf8');
+    assert.deepEqual(problemsOf(text), []);
+    assert.deepEqual(problemsOf(text.replace('WORKDIR /data', 'WORKDR /data')), [
+      'Unknown instruction: WORKDR',
+    ]);
+  });
+
+  it("has a Job that fits Kubernetes' schema", async () => {
+    const text = await readFile(join(root, 'deploy/kubernetes-job.yaml'), 'utf8');
+    new Job(parse(text) as IJob).validate();
+    const wrong = text.replace(/completions: (\d+)/, 'completions: "$1"');
+    assert.throws(() => new Job(parse(wrong) as IJob).validate(), /completions must be integer/);
+  });
+
   it('has an Indexed Job whose completions are the shards', async () => {
     const job = parse(await readFile(join(root, 'deploy/kubernetes-job.yaml'), 'utf8')) as {
       kind: string;
