@@ -66,8 +66,8 @@ export interface PoolStatistics {
 }
 
 /**
- * The free blocks by capacity. What lies free never exceeds what was once in use at the same time, so that memory stays
- * within twice the need even when shapes keep changing; the longest unused blocks go first.
+ * The free blocks by capacity. Free or in use, all blocks together never exceed twice what was once in use at the same time,
+ * even when shapes keep changing; the longest unused blocks go first.
  */
 export class Pool {
   readonly #free = new Map<number, Block[]>();
@@ -114,7 +114,7 @@ export class Pool {
     // Deleted and set again, the most recently used capacity is the last of the map.
     this.#free.delete(capacity);
     this.#free.set(capacity, list);
-    while (this.#freeLength > this.#peak) this.#dropOldest();
+    while (this.#freeLength > 0 && this.#inUse + this.#freeLength > 2 * this.#peak) this.#dropOldest();
   }
 
   #dropOldest(): void {
