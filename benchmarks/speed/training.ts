@@ -66,6 +66,8 @@ const tiny: StepCase = {
 
 /** Rounds in which all competitors take turns. */
 const ROUNDS = 2;
+/** Steps of each net that `--profile` times. */
+const PROFILED_STEPS = 10;
 const TORCH_TARGET = 0.8;
 const NODE_TARGET = 1.1;
 const SCRIPT_TARGET = 0.05;
@@ -88,6 +90,20 @@ const measureOurs = async (tf: typeof tfjs, which: StepCase, repetitions: number
     net.dispose();
   }
 };
+
+/** Where the time of our steps goes, without peers: one step to warm up, then as many as make a quiet one likely. */
+const measureProfiles = (tf: typeof tfjs, nets: readonly StepCase[], options: SpeedOptions): Row[] =>
+  nets.flatMap((which) => {
+    options.onNote(`profile: ${which.name}`);
+    const net = new VggStep(tf, which);
+    try {
+      net.train(momentumUpdate);
+      const best = bestProfile(options.quick ? 1 : PROFILED_STEPS, () => void net.train(momentumUpdate));
+      return profileRows(which, best);
+    } finally {
+      net.dispose();
+    }
+  });
 
 /**
  * The best of several rounds, time by time. Rounds of all competitors alternate: on a shared machine, what disturbs one minute
@@ -228,6 +244,8 @@ export const run: SpeedBenchmark = async (options) => {
   let growth: number;
   let tinyTimes: OurTimes;
   try {
+    if (options.profile)
+      return { rows: measureProfiles(engine.tf, nets, options), facts: { peakGflops: peak, peakBy } };
     for (let round = 1; round <= (quick ? 1 : ROUNDS); round++) {
       const times: OurTimes[] = [];
       for (const net of nets) {
@@ -235,7 +253,6 @@ export const run: SpeedBenchmark = async (options) => {
         times.push(await measureOurs(engine.tf, net, repetitions));
       }
       ourRounds.push(times);
-      if (options.profile) continue;
       onNote(`round ${round}, PyTorch`);
       const layered = nets.map((net) => ({ ...net, layers: stepLayers(net) }));
       torchRounds.push(await askTorch({ threads, repetitions, cases: layered }));
@@ -245,12 +262,6 @@ export const run: SpeedBenchmark = async (options) => {
           ? await askTfjs('tensorflow', nets, options, repetitions, { NODE_PATH: nodeModules })
           : 'tfjs-node is not built: run "npm run test:tensorflow" once',
       );
-    }
-    if (options.profile) {
-      const rows = nets.flatMap((net, i) =>
-        profileRows(net, bestOf(ourRounds.map((times) => times[i]!)).profile),
-      );
-      return { rows, facts: { peakGflops: peak, peakBy } };
     }
     tinyTimes = await measureOurs(engine.tf, tiny, repetitions);
     onNote('memory');

@@ -60,7 +60,7 @@ describe('backend: memory', () => {
     pool.recycle(small);
   });
 
-  it('keeps no more free memory than was once in use, whatever shapes come', () => {
+  it('never holds more than twice what was once in use, whatever shapes come', () => {
     const pool = new Pool();
     let peak = 0;
     for (let i = 1; i < 300; i++) {
@@ -68,11 +68,26 @@ describe('backend: memory', () => {
       const { inUse } = pool.statistics;
       peak = Math.max(peak, inUse);
       blocks.forEach((block) => pool.recycle(block));
-      assert.ok(pool.statistics.free <= peak);
+      assert.ok(pool.statistics.free <= 2 * peak);
       assert.equal(pool.statistics.inUse, 0);
     }
+    const last = pool.acquire(300 * 101);
+    assert.ok(pool.statistics.inUse + pool.statistics.free <= 2 * Math.max(peak, pool.statistics.inUse));
+    pool.recycle(last);
     pool.clear();
     assert.deepEqual(pool.statistics, { blocks: 0, inUse: 0, free: 0 });
+  });
+
+  it('finds every buffer of a pass again in the next one, also those that were not in use at the same time', () => {
+    const pool = new Pool();
+    const pass = () =>
+      [1000, 2000].map((length) => {
+        const block = pool.acquire(length);
+        pool.recycle(block);
+        return block;
+      });
+    const [first, second] = [pass(), pass()];
+    first.forEach((block, i) => assert.equal(second[i], block));
   });
 
   it('rounds sizes up by a sixteenth at most, above a cache line', () => {
