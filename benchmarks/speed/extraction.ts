@@ -14,16 +14,16 @@ import { Session } from '../../src/engine/session.js';
 import { loadImage } from '../../src/images/decode.js';
 import { type RgbImage } from '../../src/images/image.js';
 import { resizeSmallestSide } from '../../src/images/resize.js';
-import { cache, flopsOf, jpegs, vgg16File } from './extraction-data-peer.js';
-import { askTransformers } from './extraction-transformers-peer.js';
-import type { Measured, PipelineCase } from './extraction-pipeline-peer.js';
+import { cache, flopsOf, jpegs, vgg16File } from './extraction/data.js';
+import { askTransformers } from './extraction/transformers.js';
+import type { Measured, PipelineCase } from './extraction/pipeline.js';
 import { measurePeak } from './peak.js';
 import { askPython } from './python.js';
 import { type Row, type SpeedBenchmark, bestTime, missingRow, row } from './row.js';
 
 /** Runs an extraction in a process of its own. */
 export const pipeline = async (facts: PipelineCase): Promise<Measured> => {
-  const script = fileURLToPath(new URL('./extraction-pipeline-peer.js', import.meta.url));
+  const script = fileURLToPath(new URL('./extraction/pipeline.js', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(facts)], {
     maxBuffer: 1 << 26,
   });

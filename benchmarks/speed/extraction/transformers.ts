@@ -4,12 +4,12 @@ import { existsSync } from 'node:fs';
 import { copyFile, link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { layersOf } from '../../src/backbone/architecture.js';
-import type { Backbone } from '../../src/backbone/backbone.js';
-import { addLayer } from '../../src/backbone/graph.js';
-import { GraphBuilder } from '../../src/engine/onnx.js';
-import { messageOf } from '../../src/errors.js';
-import { cache } from './extraction-data-peer.js';
+import { layersOf } from '../../../src/backbone/architecture.js';
+import type { Backbone } from '../../../src/backbone/backbone.js';
+import { addLayer } from '../../../src/backbone/graph.js';
+import { GraphBuilder } from '../../../src/engine/onnx.js';
+import { messageOf } from '../../../src/errors.js';
+import { cache } from './data.js';
 
 const VERSION = '4.3.1';
 

@@ -5,13 +5,13 @@ import { dirname, join } from 'node:path';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { architecture, layersOf } from '../../src/backbone/architecture.js';
-import { saveBackbone } from '../../src/backbone/backbone.js';
-import type { Item } from '../../src/datasets/dataset.js';
-import { Random } from '../../src/random.js';
+import { architecture, layersOf } from '../../../src/backbone/architecture.js';
+import { saveBackbone } from '../../../src/backbone/backbone.js';
+import type { Item } from '../../../src/datasets/dataset.js';
+import { Random } from '../../../src/random.js';
 
 /** Where the benchmark keeps what it makes. */
-export const cache = fileURLToPath(new URL('../../../.cache/bench-extraction/', import.meta.url));
+export const cache = fileURLToPath(new URL('../../../../.cache/bench-extraction/', import.meta.url));
 
 /** VGG-16 of the paper. */
 export const vgg16 = architecture({ config: 'D' });

@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { extractFeatures } from '../../src/features/extract.js';
-import type { Shard } from '../../src/features/list.js';
-import { jpegs, vgg16File } from './extraction-data-peer.js';
+import { fileURLToPath } from 'node:url';
+import { extractFeatures } from '../../../src/features/extract.js';
+import type { Shard } from '../../../src/features/list.js';
+import { jpegs, vgg16File } from './data.js';
 
 /** What is measured: see `Measured`. */
 export interface PipelineCase {
@@ -63,7 +64,7 @@ const measure = async (facts: PipelineCase): Promise<Measured> => {
   }
 };
 
-if (process.argv[1]?.endsWith('extraction-pipeline-peer.js')) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const result = await measure(JSON.parse(process.argv[2]!) as PipelineCase);
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }
