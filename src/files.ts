@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError, VerydeepError, codeOf, messageOf } from './errors.js';
-import { fileChunks } from './file-chunks.js';
+import { checksumsOf } from './checksum.js';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no folder can be made there; choose another',
@@ -112,9 +112,8 @@ export const writeFileAtomically = (path: string, data: string | Uint8Array): Pr
 
 /** SHA-256 of a file's content in lower-case hexadecimal; the file is streamed. */
 export const sha256OfFile = async (path: string): Promise<string> => {
-  const hash = createHash('sha256');
-  for await (const chunk of fileChunks(path)) hash.update(chunk);
-  return hash.digest('hex');
+  const { sha256: digest } = await checksumsOf(path, ['sha256']);
+  return digest!;
 };
 
 /** SHA-256 of bytes or UTF-8 text in lower-case hexadecimal. */

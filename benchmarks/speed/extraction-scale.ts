@@ -47,10 +47,11 @@ export const run: SpeedBenchmark = async ({ threads, quick, onNote }) => {
   for (const count of quick ? [8, 16, 24] : [32, 64, 128, 256])
     byImages.push(await measure('images', count, [one!]));
   const { start, slope } = lineThrough(byImages[0]!, byImages.at(-1)!);
-  for (const point of byImages) {
+  for (const [i, point] of byImages.entries()) {
     const line = start + slope * point.images;
     const peerName = `a straight line: ${start.toFixed(1)} s and ${(1000 * slope).toFixed(0)} ms an image`;
-    add(point, { peer: line, peerName, figure: point.seconds / line, target: STRAIGHT });
+    const between = i > 0 && i < byImages.length - 1; // The line goes through the first and the last.
+    add(point, between ? { peer: line, peerName, figure: point.seconds / line, target: STRAIGHT } : first);
   }
 
   const few = quick ? 2 : 16;

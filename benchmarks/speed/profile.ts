@@ -1,6 +1,13 @@
 // Where the time of a training step goes: inside ONNX Runtime by kind of graph, in the loops of WebAssembly, and the rest.
+import type * as tfjs from '@tensorflow/tfjs-core';
 import { OnnxRuntimeBackend } from '../../src/engine/backend/backend.js';
 import { tensorLoops } from '../../src/engine/backend/loops/loops.js';
+import { momentumUpdate } from '../../src/engine/momentum.js';
+import { type Row, type SpeedOptions, row } from './row.js';
+import { type StepCase, VggStep } from './vgg-step.js';
+
+/** Steps of each net that `--profile` times. */
+const STEPS = 10;
 
 /** Kinds of work, and the graphs (keys of their sessions) that do it; the first that fits counts. */
 const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
@@ -67,3 +74,34 @@ export const bestProfile = (repetitions: number, use: () => void): Profile => {
   }
   return best!;
 };
+
+/** A row for each kind of work of a step, the longest first. */
+const profileRows = ({ name }: StepCase, { total, parts }: Profile): Row[] =>
+  [...parts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([kind, time]) =>
+      row({
+        case: `${name}, ${kind}`,
+        unit: 'ms',
+        ours: time,
+        peer: total,
+        peerName: 'the whole step',
+        figure: time / total,
+        target: null,
+        better: 'lower',
+      }),
+    );
+
+/** Where the time of our steps goes, without peers: one step to warm up, then as many as make a quiet one likely. */
+export const measureProfiles = (tf: typeof tfjs, nets: readonly StepCase[], options: SpeedOptions): Row[] =>
+  nets.flatMap((which) => {
+    options.onNote(`profile: ${which.name}`);
+    const net = new VggStep(tf, which);
+    try {
+      net.train(momentumUpdate);
+      const best = bestProfile(options.quick ? 1 : STEPS, () => void net.train(momentumUpdate));
+      return profileRows(which, best);
+    } finally {
+      net.dispose();
+    }
+  });

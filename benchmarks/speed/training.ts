@@ -9,7 +9,7 @@ import { matmul } from '../../src/engine/gemm.js';
 import { momentumUpdate } from '../../src/engine/momentum.js';
 import { messageOf } from '../../src/errors.js';
 import { measurePeak, vectorWidth } from './peak.js';
-import { type Profile, bestProfile } from './profile.js';
+import { type Profile, bestProfile, measureProfiles } from './profile.js';
 import { type Row, type SpeedBenchmark, type SpeedOptions, bestTime, missingRow, row } from './row.js';
 import { askTorch, torchSettings } from './torch-peer.js';
 import { type StepCase, VggStep, stepArithmetic, stepLayers } from './vgg-step.js';
@@ -66,8 +66,6 @@ const tiny: StepCase = {
 
 /** Rounds in which all competitors take turns. */
 const ROUNDS = 2;
-/** Steps of each net that `--profile` times. */
-const PROFILED_STEPS = 10;
 const TORCH_TARGET = 0.8;
 const NODE_TARGET = 1.1;
 const SCRIPT_TARGET = 0.05;
@@ -90,20 +88,6 @@ const measureOurs = async (tf: typeof tfjs, which: StepCase, repetitions: number
     net.dispose();
   }
 };
-
-/** Where the time of our steps goes, without peers: one step to warm up, then as many as make a quiet one likely. */
-const measureProfiles = (tf: typeof tfjs, nets: readonly StepCase[], options: SpeedOptions): Row[] =>
-  nets.flatMap((which) => {
-    options.onNote(`profile: ${which.name}`);
-    const net = new VggStep(tf, which);
-    try {
-      net.train(momentumUpdate);
-      const best = bestProfile(options.quick ? 1 : PROFILED_STEPS, () => void net.train(momentumUpdate));
-      return profileRows(which, best);
-    } finally {
-      net.dispose();
-    }
-  });
 
 /**
  * The best of several rounds, time by time. Rounds of all competitors alternate: on a shared machine, what disturbs one minute
@@ -212,23 +196,6 @@ const findPeak = async (threads: number): Promise<{ peak: number; peakBy: string
   const time = await bestTime(5, () => void matmul(a, n, n, b, n, n, { threads }));
   return { peak: (2 * n ** 3) / time / 1e6, peakBy: `a ${n} x ${n} matrix product` };
 };
-
-/** A row for each kind of work of a step, the longest first. */
-const profileRows = ({ name }: StepCase, { total, parts }: Profile): Row[] =>
-  [...parts]
-    .sort(([, a], [, b]) => b - a)
-    .map(([kind, time]) =>
-      row({
-        case: `${name}, ${kind}`,
-        unit: 'ms',
-        ours: time,
-        peer: total,
-        peerName: 'the whole step',
-        figure: time / total,
-        target: null,
-        better: 'lower',
-      }),
-    );
 
 export const run: SpeedBenchmark = async (options) => {
   const { threads, quick, onNote } = options;

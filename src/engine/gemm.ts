@@ -112,7 +112,6 @@ export const gram = (
         const [m, n] = [left.dims[0]!, right.dims[0]!];
         run(session, [left, right], new Value(block.subarray(0, m * n), 'float32', [m, n]));
         placeBlock(result, rows, block, p * size, q * size, m, n);
-        mirrorBlock(result, rows, block, p * size, q * size, m, n);
       }
     });
   } finally {
@@ -122,7 +121,13 @@ export const gram = (
   return result;
 };
 
-/** Copies an m x n block to (top, left) of the square matrix. */
+/** Numbers that lie side by side in a mirrored row: a line of the processor's cache. */
+const TILE = 16;
+
+/**
+ * Copies an m x n block to (top, left) of a symmetric matrix, and its mirror image to (left, top). A block on the
+ * diagonal, which is symmetric up to rounding, becomes exactly so: its upper half counts.
+ */
 const placeBlock = (
   matrix: Float32Array,
   size: number,
@@ -133,24 +138,6 @@ const placeBlock = (
   n: number,
 ): void => {
   for (let r = 0; r < m; r++) matrix.set(block.subarray(r * n, (r + 1) * n), (top + r) * size + left);
-};
-
-/** Numbers that lie side by side in a mirrored row: a line of the processor's cache. */
-const TILE = 16;
-
-/**
- * Copies the mirror image of an m x n block at (top, left) to (left, top). A block on the diagonal, which is symmetric
- * up to rounding, becomes exactly so: its upper half counts.
- */
-const mirrorBlock = (
-  matrix: Float32Array,
-  size: number,
-  block: Float32Array,
-  top: number,
-  left: number,
-  m: number,
-  n: number,
-): void => {
   for (let first = 0; first < m; first += TILE) {
     for (let c = 0; c < n; c++) {
       const last = Math.min(first + TILE, top === left ? c : m);

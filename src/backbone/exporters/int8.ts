@@ -1,6 +1,6 @@
 // A quantised backbone as an ONNX model for other programs: 8-bit weights, pixels in, fc7 and scores out.
-import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
+import { fileChunks } from '../../file-chunks.js';
 import { writeAtomically, writeFileAtomically } from '../../files.js';
 import { layersOf } from '../architecture.js';
 import type { Backbone } from '../backbone.js';
@@ -53,8 +53,7 @@ export const exportInt8Onnx = async (
   if (externalData !== undefined) {
     // The quantised file itself: the model points to its tensors.
     await writeAtomically(externalData, async (file) => {
-      for await (const chunk of createReadStream(quantised, { highWaterMark: 1 << 20 }))
-        await file.writeFile(chunk as Buffer);
+      for await (const chunk of fileChunks(quantised)) await file.writeFile(chunk);
     });
   }
   await writeFileAtomically(out, model);
