@@ -53,6 +53,7 @@ export default tseslint.config(
       '.cache',
       'src/classifiers/solver/assembly',
       'src/engine/backend/loops/assembly',
+      'src/images/enlarge/assembly',
     ],
   },
   js.configs.recommended,

@@ -280,7 +280,7 @@ export class Value {
     this.#library = library;
     const shape = BigInt64Array.from(dims, BigInt);
     // `buffer` moves a small array out of V8's heap, where it could be moved by the garbage collector.
-    const address = koffi.address(data.buffer) + BigInt(data.byteOffset);
+    const address = koffi.address(new Uint8Array(data.buffer)) + BigInt(data.byteOffset);
     this.#handle = receive(library, (out) =>
       library.api.createTensorWithData(
         memory,

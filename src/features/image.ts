@@ -88,7 +88,7 @@ export class ImageDescriber {
       orient: recipe.orient,
       ...(this.#maxPixels === undefined ? {} : { maxPixels: this.#maxPixels }),
     });
-    const views = await viewsOf(image, item.path, item.box, recipe, inputSize);
+    const views = await viewsOf(image, item.path, item.box, recipe, inputSize, this.#pool.room);
     const descriptors = await this.#pool.describe(views);
     const pixels = views.reduce((sum, { image: view }) => sum + view.width * view.height, 0);
     const { width, height } = image;

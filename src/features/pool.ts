@@ -2,6 +2,8 @@
 import { Worker } from 'node:worker_threads';
 import { type SharedSession, prepareSharing } from '../engine/shared-slots.js';
 import { VerydeepError, messageOf } from '../errors.js';
+import type { Room } from '../images/image.js';
+import { PixelMemory } from './pixels.js';
 import type { Recipe } from './recipe.js';
 import type { RunnerSpec } from './runner.js';
 import type { View } from './views.js';
@@ -55,6 +57,9 @@ const onShared = (specs: readonly RunnerSpec[], shared: Shared): RunnerSpec[] =>
 /** Worker threads that compute on the same weights. Whoever starts a pool closes it. */
 export class Pool {
   readonly #members: Member[] = [];
+  readonly #memory = new PixelMemory();
+  /** Memory for pixels that `describe` will be given: it need not copy them. */
+  readonly room: Room = this.#memory.take;
   #serial = 0;
   #broken: Error | undefined;
   #busySeconds = 0;
@@ -122,7 +127,7 @@ export class Pool {
   }
 
   /**
-   * Descriptors of an image, a vector a layer. The pixels are handed over to the worker.
+   * Descriptors of an image, a vector a layer. Pixels in `room` are not the caller's any more.
    *
    * @throws VerydeepError when the computation fails
    */
@@ -130,10 +135,11 @@ export class Pool {
     if (this.#broken) return Promise.reject(this.#broken);
     const member = this.#members.reduce((least, each) => (each.jobs.size < least.jobs.size ? each : least));
     const job = this.#serial++;
-    return new Promise((resolve, reject) => {
+    const held = views.map((view) => ({ ...view, image: this.#memory.hold(view.image) }));
+    return new Promise<readonly Float32Array[]>((resolve, reject) => {
       member.jobs.set(job, { resolve, reject });
-      member.worker.postMessage({ job, views } satisfies WorkerRequest);
-    });
+      member.worker.postMessage({ job, views: held } satisfies WorkerRequest);
+    }).finally(() => held.forEach(({ image }) => this.#memory.give(image)));
   }
 
   /** Ends the threads once they have answered. */

@@ -1,7 +1,7 @@
 // The pixels that the nets see of one image: each region at each scale, made from one decoding.
 import type { Box } from '../datasets/dataset.js';
 import { clipToImage, crop } from '../images/crop.js';
-import { ImageError, type RgbImage } from '../images/image.js';
+import { ImageError, type RgbImage, type Room } from '../images/image.js';
 import { resizeSmallestSide, sizeForSmallestSide } from '../images/resize.js';
 import { type Recipe, regionsOf } from './recipe.js';
 
@@ -48,6 +48,7 @@ const boxed = (image: RgbImage, box: Box | undefined, path: string): RgbImage =>
  *
  * @param path name for messages
  * @param inputSize side of crops in pixels
+ * @param room memory that may be taken for the pixels of views
  * @throws ImageError when the image cannot be described: a missing box, a shape too extreme for a scale
  */
 export const viewsOf = async (
@@ -56,6 +57,7 @@ export const viewsOf = async (
   box: Box | undefined,
   recipe: Recipe,
   inputSize: number,
+  room?: Room,
 ): Promise<View[]> => {
   const views: View[] = [];
   for (const [region, name] of regionsOf(recipe).entries()) {
@@ -67,7 +69,13 @@ export const viewsOf = async (
         const size = `${source.width} × ${source.height} pixels would become ${width} × ${height}`;
         throw new ImageError(path, `its shape is too extreme: ${size} at scale ${q}`);
       }
-      const resized = await resizeSmallestSide(source, q, recipe.kernel, path);
+      const resized = await resizeSmallestSide(
+        source,
+        q,
+        recipe.kernel,
+        path,
+        name === 'crops' ? undefined : room,
+      );
       const images = name === 'crops' ? cropGrid(resized, inputSize, recipe.crops) : [resized];
       views.push(...images.map((each) => ({ region, scale, image: each })));
     }

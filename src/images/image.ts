@@ -8,6 +8,9 @@ export interface RgbImage {
   readonly data: Uint8Array;
 }
 
+/** Gives memory for a result of so many bytes. */
+export type Room = (bytes: number) => Uint8Array;
+
 /** An image that cannot be used: `reason` says why in a few words, `path` which one. Runs skip and list it. */
 export class ImageError extends VerydeepError {
   override readonly name = 'ImageError';

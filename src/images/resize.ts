@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { expected } from '../errors.js';
 import { MAX_PIXELS } from './decode.js';
 import { enlarge } from './enlarge.js';
-import { ImageError, type RgbImage } from './image.js';
+import { ImageError, type RgbImage, type Room } from './image.js';
 import type { Kernel } from './kernels.js';
 
 /**
@@ -40,16 +40,19 @@ const shrink = async (
 /**
  * Resizes to exactly `width` × `height` pixels, whatever the proportions: the sides that become shorter first. Works on
  * the decoded pixels, so that no decoder's shrink-on-load takes part. The centre of the image stays where it is.
+ *
+ * @param room memory that may be taken for the result
  */
 export const resizeTo = async (
   image: RgbImage,
   width: number,
   height: number,
   kernel: Kernel,
+  room?: Room,
 ): Promise<RgbImage> => {
   const [narrow, low] = [Math.min(width, image.width), Math.min(height, image.height)];
   const small = narrow < image.width || low < image.height ? await shrink(image, narrow, low, kernel) : image;
-  return narrow < width || low < height ? enlarge(small, width, height, kernel) : small;
+  return narrow < width || low < height ? enlarge(small, width, height, kernel, room) : small;
 };
 
 /**
@@ -58,6 +61,7 @@ export const resizeTo = async (
  * @param q smallest side in pixels, a whole number of at least 1
  * @param kernel resampling kernel
  * @param path name for messages
+ * @param room memory that may be taken for the result
  * @throws UsageError for a `q` out of range; ImageError for an image so long and thin that the result would not fit
  */
 export const resizeSmallestSide = async (
@@ -65,6 +69,7 @@ export const resizeSmallestSide = async (
   q: number,
   kernel: Kernel,
   path = 'image',
+  room?: Room,
 ): Promise<RgbImage> => {
   if (!Number.isInteger(q) || q < 1) throw expected('a whole number of at least 1', 'the smallest side', q);
   const { width, height } = sizeForSmallestSide(image.width, image.height, q);
@@ -74,5 +79,5 @@ export const resizeSmallestSide = async (
       `${image.width} × ${image.height} pixels would become ${width} × ${height} at smallest side ${q}`,
     );
   }
-  return resizeTo(image, width, height, kernel);
+  return resizeTo(image, width, height, kernel, room);
 };

@@ -5,8 +5,9 @@ import fc from 'fast-check';
 import { enlarge } from '../../src/images/enlarge.js';
 import { loadImage } from '../../src/images/decode.js';
 import type { RgbImage } from '../../src/images/image.js';
-import { KERNELS, type Kernel } from '../../src/images/kernels.js';
+import { KERNELS, type Kernel, kernelFunctions } from '../../src/images/kernels.js';
 import { resizeSmallestSide, resizeTo } from '../../src/images/resize.js';
+import { Random } from '../../src/random.js';
 import { root } from '../support.js';
 
 const fixtures = join(root, 'test', 'fixtures');
@@ -65,6 +66,46 @@ const enlargements = fc
     })),
   );
 
+/** A line resampled in plain words: every output sums all inputs by the kernel's weights, in whole numbers of 1 / 2^22. */
+const resampled = (line: readonly number[], outputs: number, kernel: Kernel): number[] => {
+  if (outputs === line.length) return [...line];
+  const { support, weight } = kernelFunctions[kernel];
+  return Array.from({ length: outputs }, (_, i) => {
+    const centre = ((i + 0.5) * line.length) / outputs;
+    const inside = (j: number): boolean =>
+      j >= Math.floor(centre - support + 0.5) && j < Math.floor(centre + support + 0.5);
+    const weights = line.map((_, j) => (inside(j) ? weight(j + 0.5 - centre) : 0));
+    const sum = weights.reduce((a, b) => a + b, 0);
+    const exact = weights.map((w) => {
+      const scaled = (w / sum) * 2 ** 22;
+      return BigInt(Math.trunc(scaled + Math.sign(scaled) / 2));
+    });
+    const total = exact.reduce((a, w, j) => a + w * BigInt(line[j]!), 2n ** 21n);
+    return Math.min(255, Math.max(0, Number(total >> 22n)));
+  });
+};
+
+/** Columns first, then rows, channel by channel. */
+const enlargedPlainly = (image: RgbImage, width: number, height: number, kernel: Kernel): Uint8Array => {
+  const result = new Uint8Array(3 * width * height);
+  for (let c = 0; c < 3; c++) {
+    const rows = Array.from({ length: image.height }, (_, y) =>
+      resampled(
+        Array.from({ length: image.width }, (_, x) => image.data[3 * (y * image.width + x) + c]!),
+        width,
+        kernel,
+      ),
+    );
+    for (let x = 0; x < width; x++)
+      resampled(
+        rows.map((row) => row[x]!),
+        height,
+        kernel,
+      ).forEach((value, y) => (result[3 * (y * width + x) + c] = value));
+  }
+  return result;
+};
+
 /** The image turned by 180 degrees. */
 const turned = ({ width, height, data }: RgbImage): RgbImage => {
   const result = new Uint8Array(data.length);
@@ -85,6 +126,26 @@ describe('enlarge', () => {
       [...data].filter((_, i) => i % 3 === 1),
       [0, 10, 30, 50, 70, 80],
     );
+  });
+
+  it('is the sum over all pixels by the weights of the kernel, byte for byte, into room that holds other bytes', () => {
+    fc.assert(
+      fc.property(enlargements, ({ image, width, height, kernel }) => {
+        const room = (bytes: number) => new Uint8Array(bytes + 8).fill(99).subarray(0, bytes);
+        const { data } = enlarge(image, width, height, kernel, room);
+        assert.deepEqual([...data], [...enlargedPlainly(image, width, height, kernel)]);
+        assert.ok(new Uint8Array(data.buffer, data.length).every((value) => value === 99));
+      }),
+      { seed: 3, numRuns: 200 },
+    );
+  });
+
+  it('does so where the result is made in several strips', () => {
+    const random = new Random('strips', 1);
+    const data = new Uint8Array(3 * 7 * 40).map(() => random.below(256));
+    const image = { width: 7, height: 40, data };
+    const { data: result } = enlarge(image, 3000, 47, 'lanczos3'); // 14 rows a strip
+    assert.ok(Buffer.from(result).equals(enlargedPlainly(image, 3000, 47, 'lanczos3')));
   });
 
   it('keeps the centre: an image turned by 180 degrees gives the turned result', () => {

@@ -8,6 +8,7 @@ import { run } from './python.js';
 const modules = {
   'build-solver.mjs': 'src/classifiers/solver.wasm',
   'build-loops.mjs': 'src/engine/backend/loops.wasm',
+  'build-enlarge.mjs': 'src/images/enlarge.wasm',
 };
 
 describe('WebAssembly', function () {
