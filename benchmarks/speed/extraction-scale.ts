@@ -1,6 +1,6 @@
 // How the time of an int8 extraction with VGG-16 grows with images, scales and shards.
-import { pipeline } from './extraction.js';
 import { type Comparison, type Growing, type ScalePoint, first, scaleRow } from './extraction/scale.js';
+import { pipeline } from './extraction/whole.js';
 import type { Row, SpeedBenchmark } from './row.js';
 
 const SCALES = [256, 384, 512, 640, 768];

@@ -11,7 +11,17 @@ import { type Row, type SpeedBenchmark, type SpeedReport, describeMachine } from
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
 /** Modules of this folder that are no benchmarks. */
-const shared = new Set(['main', 'row', 'peak', 'plot-command', 'profile', 'python', 'vgg-step']);
+const shared = new Set([
+  'main',
+  'row',
+  'peak',
+  'plot-command',
+  'profile',
+  'python',
+  'peer-process',
+  'rounds',
+  'vgg-step',
+]);
 
 const benchmarkNames = async (): Promise<string[]> =>
   (await readdir(folder))

@@ -9,7 +9,9 @@ import type { Backbone } from '../../../src/backbone/backbone.js';
 import { addLayer } from '../../../src/backbone/graph.js';
 import { GraphBuilder } from '../../../src/engine/onnx.js';
 import { messageOf } from '../../../src/errors.js';
+import { PeerProcess } from '../peer-process.js';
 import { cache } from './data.js';
+import type { PeerQuestion, RunningPeer } from './peers.js';
 
 const VERSION = '4.3.1';
 
@@ -17,22 +19,23 @@ const VERSION = '4.3.1';
 const CONFIG = { model_type: 'vit', architectures: ['ViTModel'] };
 
 const PROGRAM = `
+import { createInterface } from 'node:readline';
 import { AutoModel, Tensor, env } from '@huggingface/transformers';
-const q = JSON.parse(process.argv[2]);
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const q = JSON.parse((await lines.next()).value);
 env.allowRemoteModels = false;
 env.localModelPath = q.models;
 const session_options = { intraOpNumThreads: q.threads };
 const net = await AutoModel.from_pretrained('vgg', { dtype: 'fp32', device: 'cpu', session_options });
 const data = new Float32Array(3 * q.height * q.width).map(() => 255 * Math.random() - 128);
 const pixel_values = new Tensor('float32', data, [1, 3, q.height, q.width]);
-const times = [];
-for (let i = 0; i <= q.repetitions; i++) {
+console.log('{}');
+for await (const _ of lines) {
   const start = performance.now();
   const { last_hidden_state } = await net({ pixel_values });
   if (last_hidden_state.dims.join() !== '1,4096') throw new Error('not fc7');
-  times.push(performance.now() - start);
+  console.log(JSON.stringify(performance.now() - start));
 }
-console.log(JSON.stringify({ fp32: Math.min(...times.slice(1)) }));
 `;
 
 /** The dense net up to fc7 in float32, from pixels whose mean is subtracted: transformers.js feeds no bytes. */
@@ -46,18 +49,15 @@ const graphOf = (backbone: Backbone): Uint8Array => {
   return graph.model();
 };
 
-/**
- * Milliseconds of transformers.js on one image.
- *
- * @returns its best time, or in words why there is none
- */
-export const askTransformers = async (
+/** transformers.js on weights of the backbone; in words why not, where it cannot be had. */
+export const startTransformers = async (
   backbone: Backbone,
-  question: { threads: number; repetitions: number; width: number; height: number },
-): Promise<{ fp32: number; version: string } | string> => {
+  question: PeerQuestion,
+): Promise<RunningPeer<'transformers.js'> | string> => {
   const folder = join(cache, `transformers-${VERSION}`);
   const models = join(folder, 'models');
   const run = promisify(execFile);
+  let peer: PeerProcess | undefined;
   try {
     if (!existsSync(join(folder, 'complete'))) {
       await rm(folder, { recursive: true, force: true });
@@ -65,9 +65,9 @@ export const askTransformers = async (
       await writeFile(join(folder, 'package.json'), '{"type":"module","private":true}');
       const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
       await run('npm', ['install', ...flags, `@huggingface/transformers@${VERSION}`], { cwd: folder });
-      await writeFile(join(folder, 'peer.js'), PROGRAM);
       await writeFile(join(folder, 'complete'), '');
     }
+    await writeFile(join(folder, 'peer.js'), PROGRAM);
     const onnx = join(models, 'vgg', 'onnx');
     await rm(models, { recursive: true, force: true });
     await mkdir(onnx, { recursive: true });
@@ -75,12 +75,16 @@ export const askTransformers = async (
     await writeFile(join(onnx, 'model.onnx'), graphOf(backbone));
     const weights = join(onnx, basename(backbone.path));
     await link(backbone.path, weights).catch(() => copyFile(backbone.path, weights));
-    const { stdout } = await run(process.execPath, ['peer.js', JSON.stringify({ ...question, models })], {
-      cwd: folder,
-    });
-    const { fp32 } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { fp32: number };
-    return { fp32, version: VERSION };
+    const running = new PeerProcess({ program: process.execPath, args: ['peer.js'], cwd: folder });
+    peer = running;
+    await running.ask(JSON.stringify({ ...question, models }));
+    return {
+      version: VERSION,
+      rounds: { 'transformers.js': () => running.ask<number>('round') },
+      close: () => running.close(),
+    };
   } catch (error) {
+    await peer?.close();
     return `no transformers.js: ${messageOf(error).split('\n').slice(-2).join(' ')}`;
   } finally {
     await rm(models, { recursive: true, force: true });

@@ -1,0 +1,103 @@
+// The Python peers of extraction, which answer a round a line: PyTorch, and ONNX Runtime on our own graph.
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CompiledGraph } from '../../../src/backbone/graph.js';
+import { messageOf } from '../../../src/errors.js';
+import { PeerProcess } from '../peer-process.js';
+import { keepMemory, pythonWith } from '../python.js';
+import type { Round } from '../rounds.js';
+import { cache } from './data.js';
+
+/** What peers compute on. */
+export interface PeerQuestion {
+  readonly threads: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A peer that runs: its rounds by name. */
+export interface RunningPeer<Name extends string> {
+  readonly version: string;
+  readonly rounds: Readonly<Record<Name, Round>>;
+  readonly close: () => Promise<void>;
+}
+
+/** PyTorch with the dense net, channels last, oneDNN, in float32 and under autocast to bfloat16. */
+const TORCH = `
+import json, sys, time, torch
+from torch import nn
+q = json.loads(sys.stdin.readline())
+torch.set_num_threads(q['threads'])
+layers, c = [], 3
+for block in ([64]*2, [128]*2, [256]*3, [512]*3, [512]*3):
+    for o in block:
+        layers += [nn.Conv2d(c, o, 3, padding=1), nn.ReLU(True)]
+        c = o
+    layers.append(nn.MaxPool2d(2))
+layers += [nn.Conv2d(512, 4096, 7), nn.ReLU(True), nn.Conv2d(4096, 4096, 1), nn.ReLU(True)]
+net = nn.Sequential(*layers).eval().to(memory_format=torch.channels_last)
+x = torch.randn(1, 3, q['height'], q['width']).contiguous(memory_format=torch.channels_last)
+print(json.dumps({'version': torch.__version__}), flush=True)
+for line in sys.stdin:
+    with torch.inference_mode(), torch.autocast('cpu', dtype=torch.bfloat16, enabled=line.strip().endswith('bf16')):
+        start = time.perf_counter()
+        net(x).mean((2, 3))
+        print(1000 * (time.perf_counter() - start), flush=True)
+`;
+
+/** ONNX Runtime in Python on the very same model file. */
+const ORT = `
+import json, sys, time, numpy, onnxruntime
+q = json.loads(sys.stdin.readline())
+o = onnxruntime.SessionOptions()
+o.intra_op_num_threads = q['threads']
+s = onnxruntime.InferenceSession(q['model'], o, providers=['CPUExecutionProvider'])
+x = numpy.random.default_rng(1).integers(0, 256, (1, q['height'], q['width'], 3), dtype=numpy.uint8)
+print(json.dumps({'version': onnxruntime.__version__}), flush=True)
+for line in sys.stdin:
+    start = time.perf_counter()
+    s.run(None, {'pixels': x})
+    print(1000 * (time.perf_counter() - start), flush=True)
+`;
+
+/** Starts a Python program that answers its question with its version and then a round a line; in words why not, where it cannot. */
+const startPython = async <Name extends string>(
+  packages: readonly string[],
+  program: string,
+  question: object,
+  rounds: readonly Name[],
+): Promise<RunningPeer<Name> | string> => {
+  let peer: PeerProcess | undefined;
+  try {
+    const running = new PeerProcess({
+      program: await pythonWith(packages),
+      args: ['-c', program],
+      env: keepMemory,
+    });
+    peer = running;
+    const { version } = await running.ask<{ version: string }>(JSON.stringify(question));
+    const named = rounds.map((name) => [name, () => running.ask<number>(name)]);
+    return {
+      version,
+      rounds: Object.fromEntries(named) as Record<Name, Round>,
+      close: () => running.close(),
+    };
+  } catch (error) {
+    await peer?.close();
+    return `no Python peer: ${messageOf(error)}`;
+  }
+};
+
+/** PyTorch, with rounds in fp32 and bf16. */
+export const startTorch = (question: PeerQuestion) =>
+  startPython(['torch==2.13.0'], TORCH, question, ['torch fp32', 'torch bf16'] as const);
+
+/** ONNX Runtime in Python on the graph. */
+export const startOrt = async ({ model }: CompiledGraph, question: PeerQuestion) => {
+  const file = join(cache, 'vgg16-random.onnx'); // Beside the weights that it points to.
+  await writeFile(file, model);
+  const packages = ['onnxruntime==1.30.0', 'numpy'];
+  const peer = await startPython(packages, ORT, { ...question, model: file }, ['onnxruntime'] as const);
+  await rm(file, { force: true });
+  return peer;
+};
