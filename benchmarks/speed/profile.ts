@@ -13,10 +13,11 @@ const STEPS = 10;
 const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
   ['convolution', /^Conv2D:/],
   ['input gradient', /^(Conv2DBackpropInput|ConvTranspose)/],
-  ['filter gradient: products', /^FilterGradient:(blocks|columns|product|pointwise)/],
+  ['filter gradient: products', /^FilterGradient:(products|columns|product|pointwise)/],
   ['filter gradient: bringing into order', /^FilterGradient:/],
   ['dense layers', /^MatMul:/],
   ['pooling', /^Pool:/],
+  ['between layouts', /^Layout:/],
   ['ReLU', /^Relu/],
 ];
 

@@ -4,6 +4,7 @@ import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { UsageError } from '../../errors.js';
 import { Value } from '../ort.js';
 import type { GraphBuilder } from '../onnx.js';
+import { blocksToRows, rowsToBlocks } from './layout.js';
 import { type Block, Pool, type PoolStatistics } from './pool.js';
 import { Sessions } from './sessions.js';
 
@@ -19,8 +20,10 @@ interface Entry {
   refCount: number;
   complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
   block?: Block;
+  /** The shape in whose blocked layout the numbers lie in `block`; there are no `values` then. */
+  blocked?: readonly number[] | undefined;
   /** How to compute what nobody has asked for yet. */
-  deferred?: Deferred | undefined;
+  deferred?: DeferredTensor | undefined;
   /** Known facts about the numbers; gone when they are overwritten. */
   facts?: Facts | undefined;
 }
@@ -28,16 +31,23 @@ interface Entry {
 /** A tensor that is computed when somebody reads it: a kernel that comes before may know a quicker way to what it wants. */
 export interface Deferred {
   /** Which kernel put it off; others look for it by this name. */
-  readonly kind: 'Step' | 'MaxPoolGrad' | 'Conv2DBackpropInput';
+  readonly kind: 'Step' | 'MaxPoolGrad' | 'Conv2D' | 'Conv2DBackpropInput';
   /** Stay until it is computed or disposed. */
   readonly inputs: Readonly<Record<string, TensorInfo>>;
-  readonly compute: () => TensorInfo;
+  /** Computes it; `inBlocks`: whoever asks takes it in the blocked layout too. */
+  readonly compute: (inBlocks: boolean) => TensorInfo;
+  /** Computes ReLU of it for the price of itself. */
+  readonly computeRelu?: () => TensorInfo;
 }
+
+type DeferredTensor = Deferred & { readonly shape: readonly number[] };
 
 /** What a kernel noted about a tensor's numbers. */
 export interface Facts {
   /** The facts of another tensor: these numbers are its positive ones, with zero for the others. */
   positivePartOf?: Facts;
+  /** The tensor that is these numbers' positive part; it may be gone since. */
+  positivePart?: TensorInfo;
   /** Sums over all axes but the last. */
   columnSums?: Float64Array;
 }
@@ -48,10 +58,14 @@ export interface Capabilities {
   readonly blockSize: number;
 }
 
+const isSameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, i) => size === b[i]);
+
 const isFloat32 = (values: unknown): values is Float32Array => values instanceof Float32Array;
 
 /**
- * A tensor lies in one place: a typed array. tfjs's CPU kernels read it, ONNX Runtime reads and writes the same bytes.
+ * A tensor lies in one place: a typed array. tfjs's CPU kernels read it, ONNX Runtime reads and writes the same bytes. What a
+ * convolution leaves in the blocked layout (layout.ts) stays so until somebody reads it in rows, who then finds it in rows.
  * Arrays of the pool are used again as soon as their tensor is disposed, so none of them is ever given away: whatever
  * would alias one (a CPU kernel's view, a read by the user) gets a copy.
  */
@@ -65,17 +79,18 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   ) {
     super();
     this.sessions = new Sessions(threads);
-    // tfjs's CPU kernels read tensors through this: they see no deferred ones.
+    // tfjs's CPU kernels read tensors through this: they see no deferred ones, and all in rows.
     const get = this.data.get.bind(this.data);
     this.#peek = get;
     this.data.get = (dataId) => {
       const entry: Entry = get(dataId);
-      if (entry.deferred) this.#settle(entry);
+      if (entry.deferred) this.#settle(entry, false);
+      if (entry.blocked) this.#bringIntoRows(entry);
       return entry;
     };
   }
 
-  /** An entry as it is, deferred or not. */
+  /** An entry as it is, deferred or not, in whatever layout. */
   readonly #peek: (dataId: DataId) => Entry;
 
   #entry(dataId: DataId): Entry {
@@ -83,20 +98,31 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   }
 
   /** Computes a deferred tensor. */
-  #settle(entry: Entry): void {
+  #settle(entry: Entry, inBlocks: boolean): void {
     const { inputs, compute } = entry.deferred!;
-    const { dataId } = compute();
-    const { values, block, facts } = this.#peek(dataId);
+    const { dataId } = compute(inBlocks);
+    const { values, block, blocked, facts } = this.#peek(dataId);
     this.data.delete(dataId);
-    Object.assign(entry, { values, block, facts, deferred: undefined });
+    Object.assign(entry, { values, block, blocked, deferred: undefined });
+    // Others may refer to the facts that are there.
+    if (facts) entry.facts = Object.assign(entry.facts ?? {}, facts);
     for (const input of Object.values(inputs)) this.disposeData(input.dataId);
+  }
+
+  #bringIntoRows(entry: Entry): void {
+    const { block, blocked } = entry;
+    const length = util.sizeFromShape([...blocked!]);
+    const rows = this.pool.acquire(length);
+    blocksToRows(this, block!, rows, blocked!);
+    this.pool.recycle(block!);
+    Object.assign(entry, { block: rows, values: rows.view(length), blocked: undefined });
   }
 
   /** A float32 tensor whose numbers are computed when they are read. */
   defer(shape: readonly number[], deferred: Deferred): TensorInfo {
     for (const input of Object.values(deferred.inputs)) this.incRef(input.dataId);
     const dataId = {};
-    const entry: Entry = { dtype: 'float32', refCount: 1, deferred };
+    const entry: Entry = { dtype: 'float32', refCount: 1, deferred: { ...deferred, shape } };
     this.data.set(dataId, entry);
     return { dataId, shape: [...shape], dtype: 'float32' };
   }
@@ -104,7 +130,27 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   /** How a tensor is to be computed, if `kind` put it off and it has not been read. */
   deferred(tensor: TensorInfo, kind: Deferred['kind']): Deferred | undefined {
     const { deferred } = this.#peek(tensor.dataId);
-    return deferred?.kind === kind ? deferred : undefined;
+    return deferred?.kind === kind && isSameShape(deferred.shape, tensor.shape) ? deferred : undefined;
+  }
+
+  /** Where a tensor lies in the blocked layout of its shape, if it does or can be computed so; nothing if it lies in rows. */
+  blocksOf(tensor: TensorInfo): Block | undefined {
+    const entry = this.#peek(tensor.dataId);
+    if (entry.deferred && isSameShape(entry.deferred.shape, tensor.shape)) this.#settle(entry, true);
+    return entry.blocked && isSameShape(entry.blocked, tensor.shape) ? entry.block : undefined;
+  }
+
+  /** As {@link blocksOf}, after bringing the tensor into blocks if it lies in rows. Channels must be whole blocks. */
+  intoBlocks(tensor: TensorInfo): Block {
+    const found = this.blocksOf(tensor);
+    if (found) return found;
+    const source = this.native(tensor);
+    const entry = this.#peek(tensor.dataId);
+    const blocks = this.pool.acquire(source.data.length);
+    rowsToBlocks(this, source, blocks, tensor.shape);
+    this.pool.recycle(entry.block!);
+    Object.assign(entry, { block: blocks, values: undefined, blocked: [...tensor.shape] });
+    return blocks;
   }
 
   /** What is known about a tensor's numbers; kernels add to it. */
@@ -164,11 +210,11 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
     if (!this.data.has(dataId)) return true;
     const entry = this.#peek(dataId);
     const { block, deferred } = entry;
-    if (deferred && !force && entry.refCount > 1) {
+    if (!force && entry.refCount > 1) {
       entry.refCount--;
       return false;
     }
-    entry.deferred = undefined;
+    entry.deferred = entry.blocked = undefined;
     const gone = super.disposeData(dataId, force);
     if (gone && block) this.pool.recycle(block);
     if (deferred) for (const input of Object.values(deferred.inputs)) this.disposeData(input.dataId);
@@ -193,6 +239,15 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
     return { dataId, shape: [...shape], dtype: 'float32' };
   }
 
+  /** As {@link output}, in the blocked layout. */
+  outputInBlocks(shape: readonly number[]): TensorInfo {
+    const block = this.pool.acquire(util.sizeFromShape([...shape]));
+    const dataId = {};
+    const entry: Entry = { dtype: 'float32', refCount: 1, block, blocked: [...shape] };
+    this.data.set(dataId, entry);
+    return { dataId, shape: [...shape], dtype: 'float32' };
+  }
+
   /** Whether the tensor's numbers are its alone and lie in the pool, so that a kernel may overwrite them. */
   isExclusive(tensor: TensorInfo): boolean {
     const { block, refCount } = this.#entry(tensor.dataId);
@@ -213,7 +268,7 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   /**
    * Computes one graph: the session of `key` (written by `build` at first use) on whole tensors.
    *
-   * @param inputs tensors and the shapes that the graph sees them in (`[tensor]` keeps its own)
+   * @param inputs tensors and the shapes that the graph sees them in (`[tensor]` keeps its own), or native tensors
    * @param outputs tensors made by `output`, likewise; they are overwritten
    */
   compute(
@@ -223,7 +278,9 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
     outputs: readonly Operand[],
   ): void {
     const passing: Value[] = [];
-    const convert = ([tensor, dims = tensor.shape]: Operand): Value => {
+    const convert = (operand: Operand): Value => {
+      if (operand instanceof Value) return operand;
+      const [tensor, dims = tensor.shape] = operand;
       const { block, values } = this.#entry(tensor.dataId);
       // Some CPU kernels leave a float tensor's numbers in an array of integers.
       if (block || !isFloat32(values)) return this.native(tensor, dims);
@@ -280,5 +337,5 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   }
 }
 
-/** A tensor as a graph's input or output, and the shape in which the graph sees it. */
-export type Operand = readonly [tensor: TensorInfo, dims?: readonly number[] | undefined];
+/** A tensor as a graph's input or output, and the shape in which the graph sees it; or a native tensor. */
+export type Operand = readonly [tensor: TensorInfo, dims?: readonly number[] | undefined] | Value;

@@ -61,7 +61,7 @@ describe('backend: gradients of ReLU and max pooling', () => {
         'valid',
       );
       maxPoolGradient(x, dy, expected, info);
-      const windows = { rows: batch * height, columns: width, channels };
+      const windows = { images: batch, planes: 1, rows: height, columns: width, channels };
       const sums = poolGradient(x, dy, actual, windows, false);
       assert.deepEqual(actual, expected);
       // Whole numbers are summed up without rounding.
@@ -79,7 +79,8 @@ describe('backend: gradients of ReLU and max pooling', () => {
   it('ReLU passes NaN on and nothing at zero', () => {
     const z = Float32Array.of(1, -1, 0, NaN, 1e-40, Infinity, -0, -Infinity);
     const dx = new Float32Array(8);
-    const sums = reluGradient(new Float32Array(8).fill(3), z, dx, 4);
+    const extent = { images: 1, planes: 1, rows: 2, columns: 1, channels: 4 };
+    const sums = reluGradient(new Float32Array(8).fill(3), z, dx, extent);
     assert.deepEqual([...dx], [3, 0, 0, NaN, 3, 3, 0, 0]);
     assert.deepEqual([...sums], [6, 3, 0, NaN]);
   });

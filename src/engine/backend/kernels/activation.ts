@@ -34,3 +34,11 @@ export const epilogueOf = ({ inputs, attrs }: KernelCall): Epilogue | undefined 
   const key = `${bias ? 'bias' : ''}:${activation}${activation === 'leakyrelu' ? alpha : ''}`;
   return { bias, activation, key, activate: (g, x) => apply(g, x, alpha) };
 };
+
+/** ReLU after adding a bias, if there is one. */
+export const reluEpilogue = (bias: TensorInfo | undefined): Epilogue => ({
+  bias,
+  activation: 'relu',
+  key: `${bias ? 'bias' : ''}:relu`,
+  activate: (g, x) => g.node('Relu', [x]),
+});

@@ -85,26 +85,35 @@ export const blockTurnedFilter = (
   return g.node('Reshape', [ordered, g.ints(output, input, kh, kw)]);
 };
 
-/** Whether both channels are whole blocks, so that {@link blockTurnedPositions} can be used. */
+/** Whether both channels are whole blocks, so that {@link blockPositions} can be used. */
 export const isWhole = ({ inChannels, outChannels }: ConvolutionShape, block: number): boolean =>
   block > 0 && inChannels % block === 0 && outChannels % block === 0;
 
+/** In which shape graphs see a piece [in, out] of a filter, or [out, in] of a turned one. */
+export const positionDims = (
+  { inChannels, outChannels }: ConvolutionShape,
+  turned: boolean,
+): readonly number[] => (turned ? [1, outChannels, inChannels, 1] : [1, inChannels, 1, outChannels]);
+
 /**
- * As {@link blockTurnedFilter}, nine times as fast: the filter comes in one piece [1, out, in, 1] for each of its
- * positions, a view into the same memory. The operator that brings NCHW into blocks does the small transposes, and joining
+ * As {@link blockFilter} or {@link blockTurnedFilter}, nine times as fast: the filter comes in one piece for each of its
+ * positions, a view into the same memory. The operator that brings NHWC or NCHW into blocks does the small transposes, and joining
  * the pieces in the opposite order turns the filter.
  */
-export const blockTurnedPositions = (
+export const blockPositions = (
   g: GraphBuilder,
   positions: readonly string[],
   { kernel, inChannels, outChannels }: ConvolutionShape,
   block: number,
+  turned: boolean,
 ): string => {
   const shape = g.ints(outChannels / block, inChannels / block, 1, block * block);
+  const attributes = { channels_last: turned ? 0 : 1 };
   const pieces = positions.map((w) =>
-    g.node('Reshape', [g.node('ReorderInput', [w], { channels_last: 0 }, { domain: DOMAIN }), shape]),
+    g.node('Reshape', [g.node('ReorderInput', [w], attributes, { domain: DOMAIN }), shape]),
   );
-  const joined = pieces.length === 1 ? pieces[0]! : g.node('Concat', pieces.reverse(), { axis: 2 });
+  if (turned) pieces.reverse();
+  const joined = pieces.length === 1 ? pieces[0]! : g.node('Concat', pieces, { axis: 2 });
   return g.node('Reshape', [joined, g.ints(outChannels, inChannels, ...kernel)]);
 };
 

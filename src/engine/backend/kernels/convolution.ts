@@ -1,17 +1,27 @@
 // Convolution and its two gradients.
-import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { type Attributes, type KernelCall, type NativeKernel, areFloat, free, sizeOf } from '../kernel.js';
-import { type Epilogue, epilogueOf } from './activation.js';
+import {
+  type Attributes,
+  type KernelCall,
+  type NativeKernel,
+  areFloat,
+  free,
+  limits,
+  sizeOf,
+} from '../kernel.js';
+import { blockedValue, hasBlocks } from '../layout.js';
+import { type Epilogue, epilogueOf, reluEpilogue } from './activation.js';
 import {
   type ConvolutionShape,
   blockFilter,
   blockTurnedFilter,
-  blockTurnedPositions,
+  blockPositions,
   blockedConvolution,
   fromBlocked,
   isWhole,
+  positionDims,
   toBlocked,
 } from './blocked.js';
 
@@ -68,23 +78,15 @@ const isProduct = ({ kernel, strides, pads }: ConvolutionShape): boolean =>
 
 const hasNegativePad = ({ pads }: ConvolutionShape): boolean => pads.some((n) => n < 0);
 
-/** NHWC convolution in a graph: blocked where the library has that layout, through NCHW elsewhere. */
-const convolve = (
+/** Convolution on NHWC in a graph, through NCHW: where the library has no blocked layout. */
+const convolveRows = (
   g: GraphBuilder,
   x: string,
   w: string,
   bias: string | undefined,
-  shape: ConvolutionShape,
-  block: number,
+  { kernel, strides, dilations, pads }: ConvolutionShape,
   turned: boolean,
-  relu: boolean,
 ): string => {
-  const { kernel, strides, dilations, pads, inChannels, outChannels } = shape;
-  if (block > 0) {
-    const filter = (turned ? blockTurnedFilter : blockFilter)(g, w, shape, block);
-    const input = toBlocked(g, x, inChannels, block);
-    return fromBlocked(g, blockedConvolution(g, input, filter, bias, shape, block, relu), outChannels);
-  }
   const input = g.node('Transpose', [x], { perm: [0, 3, 1, 2] });
   const ordered = turned
     ? g.node('Slice', [
@@ -101,12 +103,128 @@ const convolve = (
     dilations: [...dilations],
     pads: [...pads],
   });
-  const output = g.node('Transpose', [result], { perm: [0, 2, 3, 1] });
-  return relu ? g.node('Relu', [output]) : output;
+  return g.node('Transpose', [result], { perm: [0, 2, 3, 1] });
 };
 
-const forward = (call: KernelCall, epilogue: Epilogue | undefined): TensorInfo | undefined => {
-  const { backend, inputs, attrs } = call;
+/** A convolution that is not a matrix product, of a tensor with a filter, or with a turned one, whose channels are exchanged too. */
+interface Convolution {
+  /** The kernel's name in the keys of graphs. */
+  readonly name: string;
+  readonly x: TensorInfo;
+  readonly filter: TensorInfo;
+  readonly turned: boolean;
+  readonly shape: ConvolutionShape;
+  readonly outShape: readonly number[];
+}
+
+/** Its filter as graphs take it, and how they bring it into blocks. */
+const filterOf = (backend: OnnxRuntimeBackend, { filter, turned, shape }: Convolution) => {
+  const { blockSize } = backend.capabilities;
+  const { kernel, inChannels, outChannels } = shape;
+  if (isWhole(shape, blockSize)) {
+    backend.adopt(filter);
+    const dims = positionDims(shape, turned);
+    return {
+      operands: Array.from({ length: kernel[0] * kernel[1] }, (_, i) =>
+        backend.block(filter).value(dims, i * inChannels * outChannels),
+      ),
+      dims,
+      toBlocks: (g: GraphBuilder, pieces: readonly string[]) =>
+        blockPositions(g, pieces, shape, blockSize, turned),
+    };
+  }
+  const dims = [...kernel, ...(turned ? [outChannels, inChannels] : [inChannels, outChannels])];
+  return {
+    operands: [[filter, dims] as const],
+    dims,
+    toBlocks: (g: GraphBuilder, [w]: readonly string[]) =>
+      (turned ? blockTurnedFilter : blockFilter)(g, w!, shape, blockSize),
+  };
+};
+
+/**
+ * Computes a convolution. Its input is taken in the layout it lies in; its output is left in blocks if `inBlocks` and its
+ * channels are whole blocks.
+ */
+const convolve = (
+  backend: OnnxRuntimeBackend,
+  convolution: Convolution,
+  epilogue: Epilogue | undefined,
+  inBlocks: boolean,
+): TensorInfo => {
+  const { name, x, turned, shape, outShape } = convolution;
+  const { blockSize } = backend.capabilities;
+  const { inChannels, outChannels } = shape;
+  const source = blockSize > 0 ? backend.blocksOf(x) : undefined;
+  const filter = filterOf(backend, convolution);
+  const y =
+    inBlocks && hasBlocks(backend, outShape) ? backend.outputInBlocks(outShape) : backend.output(outShape);
+  const target = backend.blocksOf(y);
+  const bias = epilogue?.bias;
+  const relu = blockSize > 0 && epilogue?.activation === 'relu';
+  backend.compute(
+    keyOf(`${name}:${source ? 'blocks' : ''}:${target ? 'blocks' : ''}:${epilogue?.key ?? ''}`, shape),
+    (g) => {
+      const input = g.input('x', 'float32', source ? free('x', 4) : ['n', 'h', 'w', inChannels]);
+      const pieces = filter.operands.map((_, i) => g.input(`f${i}`, 'float32', filter.dims));
+      const added = bias && g.input('bias', 'float32', [outChannels]);
+      let result: string;
+      if (blockSize > 0) {
+        const blocks = source ? input : toBlocked(g, input, inChannels, blockSize);
+        const weights = filter.toBlocks(g, pieces);
+        result = blockedConvolution(g, blocks, weights, added, shape, blockSize, relu);
+        if (!target) result = fromBlocked(g, result, outChannels);
+      } else result = convolveRows(g, input, pieces[0]!, added, shape, turned);
+      g.output(epilogue && !relu ? epilogue.activate(g, result) : result, 'float32', free('y', 4));
+    },
+    [
+      source ? blockedValue(source, x.shape) : [x],
+      ...filter.operands,
+      ...(bias ? [[bias, [outChannels]] as const] : []),
+    ],
+    [target ? blockedValue(target, outShape) : [y]],
+  );
+  return y;
+};
+
+/** A convolution that is a matrix product of all positions with the filter. */
+const multiply = (
+  backend: OnnxRuntimeBackend,
+  x: TensorInfo,
+  filter: TensorInfo,
+  { outShape, inChannels, outChannels }: Conv2DInfo,
+  epilogue: Epilogue | undefined,
+): TensorInfo => {
+  const y = backend.output(outShape);
+  const positions = sizeOf(y) / outChannels;
+  const bias = epilogue?.bias;
+  backend.compute(
+    `Conv2D:product:${epilogue?.key ?? ''}`,
+    (g) => {
+      const factors = [g.input('x', 'float32', ['p', 'i']), g.input('w', 'float32', ['i', 'o'])];
+      const added = bias && g.input('bias', 'float32', ['o']);
+      let result = g.node('MatMul', factors);
+      if (added) result = g.node('Add', [result, added]);
+      g.output(epilogue ? epilogue.activate(g, result) : result, 'float32', ['p', 'o']);
+    },
+    [
+      [x, [positions, inChannels]],
+      [filter, [inChannels, outChannels]],
+      ...(bias ? [[bias, [outChannels]] as const] : []),
+    ],
+    [[y, [positions, outChannels]]],
+  );
+  return y;
+};
+
+/**
+ * Convolution, with bias and activation. Without an activation it is put off where the blocked layout can be used: the ReLU
+ * that follows joins it then, and what nobody reads but ReLU is never computed.
+ */
+const forward = (
+  { backend, inputs, attrs }: KernelCall,
+  epilogue: Epilogue | undefined,
+): TensorInfo | undefined => {
   const [x, filter] = [inputs['x']!, inputs['filter']!];
   if (!areFloat([x, filter])) return undefined;
   const info = geometry(x.shape, filter.shape, attrs);
@@ -114,44 +232,18 @@ const forward = (call: KernelCall, epilogue: Epilogue | undefined): TensorInfo |
   const shape = shapeOf(info);
   const bias = epilogue?.bias;
   if (hasNegativePad(shape) || (bias && sizeOf(bias) !== shape.outChannels)) return undefined;
-  const y = backend.output(info.outShape);
-  const { blockSize } = backend.capabilities;
-  const biasInput = (g: GraphBuilder) => bias && g.input('bias', 'float32', [shape.outChannels]);
-  const operands = (dims: readonly number[] | undefined, filterDims: readonly number[] | undefined) => [
-    [x, dims] as const,
-    [filter, filterDims] as const,
-    ...(bias ? [[bias, [shape.outChannels]] as const] : []),
-  ];
-  if (isProduct(shape)) {
-    const { inChannels, outChannels } = shape;
-    const positions = info.batchSize * info.outHeight * info.outWidth;
-    backend.compute(
-      `Conv2D:product:${epilogue?.key ?? ''}`,
-      (g) => {
-        const factors = [g.input('x', 'float32', ['p', 'i']), g.input('w', 'float32', ['i', 'o'])];
-        const added = bias && g.input('bias', 'float32', ['o']);
-        let result = g.node('MatMul', factors);
-        if (added) result = g.node('Add', [result, added]);
-        g.output(epilogue ? epilogue.activate(g, result) : result, 'float32', ['p', 'o']);
-      },
-      operands([positions, inChannels], [inChannels, outChannels]),
-      [[y, [positions, outChannels]]],
-    );
-    return y;
-  }
-  const relu = epilogue?.activation === 'relu';
-  backend.compute(
-    keyOf(`Conv2D:${epilogue?.key ?? ''}`, shape),
-    (g) => {
-      const input = g.input('x', 'float32', ['n', 'h', 'w', shape.inChannels]);
-      const w = g.input('f', 'float32', [...shape.kernel, shape.inChannels, shape.outChannels]);
-      const result = convolve(g, input, w, biasInput(g), shape, blockSize, false, relu);
-      g.output(epilogue && !relu ? epilogue.activate(g, result) : result, 'float32', free('y', 4));
-    },
-    operands(undefined, undefined),
-    [[y]],
-  );
-  return y;
+  if (isProduct(shape)) return multiply(backend, x, filter, info, epilogue);
+  const { outShape } = info;
+  const convolution = { name: 'Conv2D', x, filter, turned: false, shape, outShape };
+  const isLarge = hasBlocks(backend, outShape) && util.sizeFromShape(outShape) >= limits.small;
+  if (!isLarge || (epilogue && epilogue.activation !== 'linear'))
+    return convolve(backend, convolution, epilogue, isLarge);
+  return backend.defer(outShape, {
+    kind: 'Conv2D',
+    inputs: { x, filter, ...(bias && { bias }) },
+    compute: (inBlocks) => convolve(backend, convolution, epilogue, inBlocks),
+    computeRelu: () => convolve(backend, convolution, reluEpilogue(bias), true),
+  });
 };
 
 const fusedConv2d: NativeKernel = (call) => {
@@ -179,6 +271,7 @@ const inputGradient = (
   dy: TensorInfo,
   filter: TensorInfo,
   info: Conv2DInfo,
+  inBlocks: boolean,
 ): TensorInfo | undefined => {
   const strided = info.strideHeight > 1 || info.strideWidth > 1;
   const shape = strided ? shapeOf(info) : inputGradientShape(info);
@@ -203,43 +296,10 @@ const inputGradient = (
     );
     return dx;
   }
-  const { blockSize } = backend.capabilities;
-  if (!strided && isWhole(shape, blockSize)) {
-    const dx = backend.output(info.inShape);
-    const count = kh * kw;
-    backend.adopt(filter);
-    const { inChannels: channels, outChannels } = shape;
-    const positions = Array.from({ length: count }, (_, i) =>
-      backend.block(filter).value([1, outChannels, channels, 1], i * channels * outChannels),
-    );
-    backend.run(
-      keyOf('Conv2DBackpropInput', shape),
-      (g) => {
-        const input = g.input('dy', 'float32', ['n', 'h', 'w', channels]);
-        const names = positions.map((_, i) => g.input(`f${i}`, 'float32', [1, outChannels, channels, 1]));
-        const turned = blockTurnedPositions(g, names, shape, blockSize);
-        const blocked = toBlocked(g, input, channels, blockSize);
-        const result = blockedConvolution(g, blocked, turned, undefined, shape, blockSize, false);
-        g.output(fromBlocked(g, result, outChannels), 'float32', free('dx', 4));
-      },
-      [backend.native(dy), ...positions],
-      [backend.native(dx)],
-    );
-    return dx;
-  }
   if (!strided) {
-    const dx = backend.output(info.inShape);
-    backend.compute(
-      keyOf('Conv2DBackpropInput', shape),
-      (g) => {
-        const input = g.input('dy', 'float32', ['n', 'h', 'w', info.outChannels]);
-        const w = g.input('f', 'float32', filterDims);
-        g.output(convolve(g, input, w, undefined, shape, blockSize, true, false), 'float32', free('dx', 4));
-      },
-      [[dy], [filter]],
-      [[dx]],
-    );
-    return dx;
+    const { inShape: outShape } = info;
+    const convolution = { name: 'Conv2DBackpropInput', x: dy, filter, turned: true, shape, outShape };
+    return convolve(backend, convolution, undefined, inBlocks);
   }
   // What the strides left over at the lower right end, which no output saw.
   const rest = [
@@ -293,11 +353,12 @@ const deferInputGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   const info = geometry(attrs['inputShape'] as number[], filter.shape, attrs);
   if (!info || info.outShape.join() !== dy.shape.join()) return undefined;
   const isPlain = info.strideHeight === 1 && info.strideWidth === 1;
-  if (!isPlain || hasNegativePad(inputGradientShape(info))) return inputGradient(backend, dy, filter, info);
+  if (!isPlain || hasNegativePad(inputGradientShape(info)))
+    return inputGradient(backend, dy, filter, info, false);
   return backend.defer(info.inShape, {
     kind: 'Conv2DBackpropInput',
     inputs: { dy, filter },
-    compute: () => inputGradient(backend, dy, filter, info)!,
+    compute: (inBlocks) => inputGradient(backend, dy, filter, info, inBlocks)!,
   });
 };
 

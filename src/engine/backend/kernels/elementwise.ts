@@ -59,8 +59,10 @@ const unary =
     // ReLU's gradient multiplies with it: see gradients.ts.
     if (name === 'Step' && canLoop(x.shape.at(-1)!))
       return backend.defer(x.shape, { kind: 'Step', inputs: { x }, compute });
-    const y = compute();
-    if (name === 'Relu') backend.facts(y).positivePartOf = backend.facts(x);
+    if (name !== 'Relu') return compute();
+    const y = backend.deferred(x, 'Conv2D')?.computeRelu!() ?? compute();
+    backend.facts(y).positivePartOf = backend.facts(x);
+    backend.facts(x).positivePart = y;
     return y;
   };
 

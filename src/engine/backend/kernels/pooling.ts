@@ -2,8 +2,10 @@
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { type Attributes, type NativeKernel, areFloat, free, limits } from '../kernel.js';
+import { blockedValue } from '../layout.js';
 import { canLoop } from '../loops/loops.js';
 import { deferPoolGradient } from './gradients.js';
+import { DOMAIN } from './blocked.js';
 import { endPads } from './convolution.js';
 import { averagePoolGradient, maxPoolGradient } from './pool-gradients.js';
 
@@ -62,7 +64,7 @@ const poolTiles = (
   return y;
 };
 
-/** Windows of any kind, through NCHW. */
+/** Windows of any kind, through NCHW, or in the blocked layout where x lies in it. */
 const poolWindows = (
   backend: OnnxRuntimeBackend,
   opType: 'MaxPool' | 'AveragePool',
@@ -77,12 +79,28 @@ const poolWindows = (
   // ONNX Runtime refuses padding as wide as the window, and counts its outputs itself.
   if (pads.some((n, i) => n < 0 || n >= kernel[i % 2]!)) return undefined;
   if (bottom <= -info.strideHeight || right <= -info.strideWidth) return undefined;
+  const attributes = { kernel_shape: kernel, strides, pads };
+  const source = backend.blocksOf(x);
+  if (source) {
+    const y = backend.outputInBlocks(info.outShape);
+    backend.run(
+      `Pool:blocks:${opType}:${[kernel, strides, pads].join(':')}`,
+      (g) => {
+        const input = g.input('x', 'float32', free('x', 4));
+        const result = g.node(opType, [input], { ...attributes, dilations: [1, 1] }, { domain: DOMAIN });
+        g.output(result, 'float32', free('y', 4));
+      },
+      [blockedValue(source, x.shape)],
+      [blockedValue(backend.blocksOf(y)!, y.shape)],
+    );
+    return y;
+  }
   const y = backend.output(info.outShape);
   backend.compute(
     `${opType}:${[kernel, strides, pads].join(':')}`,
     (g) => {
       const input = g.node('Transpose', [g.input('x', 'float32', free('x', 4))], { perm: [0, 3, 1, 2] });
-      const result = g.node(opType, [input], { kernel_shape: kernel, strides, pads });
+      const result = g.node(opType, [input], attributes);
       g.output(g.node('Transpose', [result], { perm: [0, 2, 3, 1] }), 'float32', free('y', 4));
     },
     [[x]],
@@ -98,7 +116,10 @@ const pool =
     if (!areFloat([x], limits.small)) return undefined;
     const info = geometry(x.shape, attrs);
     if (!info || (info.filterHeight === 1 && info.filterWidth === 1)) return undefined;
-    return isTiling(info) ? poolTiles(backend, tiles, x, info) : poolWindows(backend, windows, x, info);
+    const isInRows = !backend.blocksOf(x);
+    return isInRows && isTiling(info)
+      ? poolTiles(backend, tiles, x, info)
+      : poolWindows(backend, windows, x, info);
   };
 
 const maxPoolGrad: NativeKernel = ({ backend, inputs, attrs }) => {

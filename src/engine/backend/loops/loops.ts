@@ -17,6 +17,9 @@ interface Exports {
     windows: number,
     channels: number,
     positive: number,
+    period: number,
+    planes: number,
+    start: number,
   ): void;
   momentum(
     weight: number,
@@ -27,7 +30,16 @@ interface Exports {
     rate: number,
     decay: number,
   ): void;
-  reluGradient(dy: number, z: number, sums: number, rows: number, channels: number): void;
+  reluGradient(
+    dy: number,
+    z: number,
+    sums: number,
+    rows: number,
+    channels: number,
+    period: number,
+    planes: number,
+    start: number,
+  ): void;
 }
 
 interface Memory {
@@ -91,8 +103,13 @@ const collect = (sums: Float32Array, totals: Float64Array): void => {
   sums.fill(0);
 };
 
-/** Rows, windows of a row and channels of a pooling's output, over the whole batch. */
-export interface Windows {
+/**
+ * A tensor [n, rows, columns, channels] as the loops walk over it: `images` planes of rows by columns by `channels`. In the
+ * blocked layout an image is `planes` such planes with the channels of a block each; in rows it is one.
+ */
+export interface Extent {
+  readonly images: number;
+  readonly planes: number;
   readonly rows: number;
   readonly columns: number;
   readonly channels: number;
@@ -101,7 +118,7 @@ export interface Windows {
 /**
  * Gradient of max pooling by windows of 2 x 2 that tile the input: the first maximum in reading order takes dy.
  *
- * @param x the input, [2 rows, 2 columns, channels]
+ * @param x the input, of twice as many rows and columns as dy
  * @param dy the output's gradient
  * @param dx receives the input's gradient
  * @param positive whether only a maximum above zero takes it: the gradient of ReLU is applied as well
@@ -111,19 +128,20 @@ const poolGradient = (
   x: Float32Array,
   dy: Float32Array,
   dx: Float32Array,
-  { rows, columns, channels }: Windows,
+  { images, planes, rows: period, columns, channels }: Extent,
   positive: boolean,
 ): Float64Array => {
   const { exports } = loops()!;
+  const rows = images * planes * period;
   const pair = 4 * columns * channels;
   const pairs = Math.max(1, Math.min(rows, Math.floor(PIECE / pair)));
-  const [piece, gradient, sums] = arrays([pairs * pair, (pairs * pair) / 4, channels]) as [
+  const [piece, gradient, sums] = arrays([pairs * pair, (pairs * pair) / 4, planes * channels]) as [
     Float32Array,
     Float32Array,
     Float32Array,
   ];
   sums.fill(0);
-  const totals = new Float64Array(channels);
+  const totals = new Float64Array(sums.length);
   for (let row = 0; row < rows; row += pairs) {
     const count = Math.min(pairs, rows - row);
     const [start, end] = [row * pair, (row + count) * pair];
@@ -137,6 +155,9 @@ const poolGradient = (
       columns,
       channels,
       Number(positive),
+      period,
+      planes,
+      row,
     );
     dx.set(count === pairs ? piece : piece.subarray(0, end - start), start);
     collect(sums, totals);
@@ -148,31 +169,42 @@ const poolGradient = (
  * Gradient of ReLU: dy where z is above zero.
  *
  * @param dx receives the result
+ * @param extent of all three
  * @returns its sums over all positions, one for each channel
  */
 const reluGradient = (
   dy: Float32Array,
   z: Float32Array,
   dx: Float32Array,
-  channels: number,
+  { images, planes, rows: height, columns, channels }: Extent,
 ): Float64Array => {
   const { exports } = loops()!;
-  const rows = dy.length / channels;
+  const period = height * columns;
+  const rows = images * planes * period;
   const rowsOfPiece = Math.max(1, Math.min(rows, Math.floor(PIECE / channels)));
   const length = rowsOfPiece * channels;
-  const [gradient, input, sums] = arrays([length, length, channels]) as [
+  const [gradient, input, sums] = arrays([length, length, planes * channels]) as [
     Float32Array,
     Float32Array,
     Float32Array,
   ];
   sums.fill(0);
-  const totals = new Float64Array(channels);
+  const totals = new Float64Array(sums.length);
   for (let row = 0; row < rows; row += rowsOfPiece) {
     const count = Math.min(rowsOfPiece, rows - row);
     const [start, end] = [row * channels, (row + count) * channels];
     gradient.set(dy.subarray(start, end));
     input.set(z.subarray(start, end));
-    exports.reluGradient(gradient.byteOffset, input.byteOffset, sums.byteOffset, count, channels);
+    exports.reluGradient(
+      gradient.byteOffset,
+      input.byteOffset,
+      sums.byteOffset,
+      count,
+      channels,
+      period,
+      planes,
+      row,
+    );
     dx.set(count === rowsOfPiece ? gradient : gradient.subarray(0, end - start), start);
     collect(sums, totals);
   }

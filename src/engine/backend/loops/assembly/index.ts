@@ -9,7 +9,8 @@ function ordered(bits: v128): v128 {
 
 /**
  * Windows of 2 x 2 that tile `pairs` pairs of rows at `x`, which is overwritten: the first maximum of a window takes the window's
- * dy, the others get zero. Adds dy to `sums`, a number for each channel. `positive`: only a maximum above zero takes it.
+ * dy, the others get zero. `positive`: only a maximum above zero takes it. Adds dy to `sums`, which are `channels` numbers for each of
+ * `planes` planes: every `period` pairs the next plane begins, after the last one the first again. `start` pairs came before.
  */
 export function poolGradient(
   x: usize,
@@ -19,13 +20,23 @@ export function poolGradient(
   windows: i32,
   channels: i32,
   positive: bool,
+  period: i32,
+  planes: i32,
+  start: i32,
 ): void {
   const pixel = (<usize>channels) << 2;
   const row = (<usize>windows * pixel) << 1;
   const zero = i32x4.splat(0);
   const infinity = i32x4.splat(0x7f800000);
   let o = dy;
-  for (let r: i32 = 0; r < pairs; r++) {
+  let plane = (start / period) % planes;
+  let left = period - (start % period);
+  for (let r: i32 = 0; r < pairs; r++, left--) {
+    if (left == 0) {
+      left = period;
+      plane = plane + 1 < planes ? plane + 1 : 0;
+    }
+    const totals = sums + <usize>plane * pixel;
     let p = x + <usize>r * (row << 1);
     for (let j: i32 = 0; j < windows; j++) {
       for (let c: usize = 0; c < pixel; c += 16) {
@@ -42,7 +53,7 @@ export function poolGradient(
           // What is not a number has gradients that are none.
           g = v128.or(v128.and(g, i32x4.gt_s(best, zero)), i32x4.gt_s(best, infinity));
         }
-        v128.store(sums + c, f32x4.add(v128.load(sums + c), g));
+        v128.store(totals + c, f32x4.add(v128.load(totals + c), g));
         const isAbove = i32x4.ge_s(above, below);
         const isLeft = i32x4.ge_s(a, b);
         const isLowerLeft = i32x4.ge_s(d, e);
@@ -59,16 +70,35 @@ export function poolGradient(
   }
 }
 
-/** dy where z is above zero, and zero elsewhere: `dy` is overwritten. Adds the result to `sums`, a number for each channel. */
-export function reluGradient(dy: usize, z: usize, sums: usize, rows: i32, channels: i32): void {
+/**
+ * dy where z is above zero, and zero elsewhere: `dy` is overwritten. Adds the result to `sums`; planes as above, a period counts
+ * positions.
+ */
+export function reluGradient(
+  dy: usize,
+  z: usize,
+  sums: usize,
+  rows: i32,
+  channels: i32,
+  period: i32,
+  planes: i32,
+  start: i32,
+): void {
   const pixel = (<usize>channels) << 2;
   const zero = f32x4.splat(0);
-  for (let r: i32 = 0; r < rows; r++) {
+  let plane = (start / period) % planes;
+  let left = period - (start % period);
+  for (let r: i32 = 0; r < rows; r++, left--) {
+    if (left == 0) {
+      left = period;
+      plane = plane + 1 < planes ? plane + 1 : 0;
+    }
+    const totals = sums + <usize>plane * pixel;
     for (let c: usize = 0; c < pixel; c += 16) {
       const v = v128.load(z + c);
       const g = v128.or(v128.and(v128.load(dy + c), f32x4.gt(v, zero)), f32x4.ne(v, v));
       v128.store(dy + c, g);
-      v128.store(sums + c, f32x4.add(v128.load(sums + c), g));
+      v128.store(totals + c, f32x4.add(v128.load(totals + c), g));
     }
     dy += pixel;
     z += pixel;
