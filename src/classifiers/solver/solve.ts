@@ -3,11 +3,16 @@ import type { Certificate, FullSettings } from '../problem.js';
 import type { Kernels } from './kernels.js';
 import { REPORT, type Workspace } from './workspace.js';
 
-/** Pairs moved at most before all rows are looked at again, for each active row; and how far to bring errors' spread down. */
+/** Pairs moved at most before all rows are looked at again, for each active row. */
 const PAIRS = 4;
-const REDUCTION = 0.3;
-/** Violators that join the active set at a time: at first many, few where the active rows come from another C. */
-const JOINING = { cold: 512, warm: 32, later: 64 } as const;
+/** Shares of the spread of errors to which a round brings it down: by how much the gap has to fall, within these limits. */
+const REDUCTION = { most: 0.3, least: 0.7 } as const;
+/** Of what is wanted of the gap, what is aimed at. */
+const AIM = 0.9;
+/** Spread that is left where another C's solution was good enough, times this, is low enough for the next C's. */
+const SETTLED = 3;
+/** Violators that join the active set at a time: many where it is empty and for the first C, few where it comes from another C. */
+const JOINING = { cold: 512, first: 128, warm: 32, later: 64 } as const;
 /** Active rows for each support vector at most, beyond a few: those that are left behind at a bound are let go. */
 const MOST_ACTIVE = 1.5;
 const FEW = 512;
@@ -38,6 +43,7 @@ export const setLabels = (w: Workspace, labels: Int8Array, held?: Uint8Array): v
   w.alpha.fill(0);
   w.f.fill(0);
   w.report.fill(0);
+  w.report[REPORT.settled] = Infinity;
   w.member.fill(0);
 };
 
@@ -124,16 +130,26 @@ const middle = (w: Workspace): number => {
   return (highest + lowest) / 2;
 };
 
-/** One round: the strongest violators join, the active rows are solved for, all decision values follow. */
-const round = (w: Workspace, kernels: Kernels, bias: number, biasSquared: number, rounds: number): void => {
-  const stage = rounds > 0 ? 'later' : w.report[REPORT.active] === 0 ? 'cold' : 'warm';
+/** One round: the strongest violators join, the active rows are solved for down to a share of the spread, all decision values follow. */
+const round = (
+  w: Workspace,
+  kernels: Kernels,
+  bias: number,
+  biasSquared: number,
+  rounds: number,
+  share: number,
+): void => {
+  const settled = w.report[REPORT.settled]!;
+  const first = settled === Infinity ? 'first' : 'later';
+  const stage = rounds > 0 ? first : w.report[REPORT.active] === 0 ? 'cold' : 'warm';
   const joining = Math.min(JOINING[stage], (w.m - 1) >> 1);
   // One place is the bias's.
   const room = Math.min(w.m - 1, Math.max(FEW, MOST_ACTIVE * w.report[REPORT.supportVectors]!) + joining);
   if (w.report[REPORT.active]! + joining > room) letGo(w, kernels, room - joining);
   kernels.pick(w, joining);
   kernels.gather(w, biasSquared);
-  kernels.relax(w, bias, biasSquared, PAIRS * w.report[REPORT.active]!, REDUCTION * w.report[REPORT.spread]!);
+  const enough = Math.min(share * w.report[REPORT.spread]!, SETTLED * settled);
+  kernels.relax(w, bias, biasSquared, PAIRS * w.report[REPORT.active]!, enough);
   kernels.update(w);
 };
 
@@ -155,7 +171,7 @@ export const relaxFrom = (w: Workspace, kernels: Kernels, bias: number, settings
     const worst = w.report[REPORT.spread]!;
     if (rounds === 0) enough = BLOCK_REDUCTION * worst;
     if (worst <= enough || rounds === BLOCK_ROUNDS) return now;
-    round(w, kernels, now, biasSquared, rounds);
+    round(w, kernels, now, biasSquared, rounds, REDUCTION.most);
   }
 };
 
@@ -179,8 +195,10 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
     const converged = gap <= settings.tolerance;
     if (converged || rounds >= MOST_ROUNDS) {
       const supportVectors = w.report[REPORT.supportVectors]!;
+      w.report[REPORT.settled] = w.report[REPORT.spread]!;
       return { primal, dual, gap, converged, supportVectors, updates: w.report[REPORT.updates]!, bias };
     }
-    round(w, kernels, bias, biasSquared, rounds);
+    const share = Math.min(REDUCTION.least, Math.max(REDUCTION.most, (AIM * settings.tolerance) / gap));
+    round(w, kernels, bias, biasSquared, rounds, share);
   }
 };

@@ -25,7 +25,9 @@ export const REPORT = {
   balance: 5,
   /** How far apart the strongest violations of both signs are. */
   spread: 7,
-  length: 8,
+  /** The spread at which the last C's solution was good enough; Infinity for the first C. */
+  settled: 8,
+  length: 9,
 } as const;
 
 /**

@@ -41,7 +41,8 @@ describe('solver kernels', () => {
           kernels.pick(w, 20);
           kernels.gather(w, 1);
         }
-        assert.ok(farthest(a.report, b.report) < 1e-3, `${[...a.report].join()} ${[...b.report].join()}`);
+        const [reportA, reportB] = [a, b].map(({ report }) => report.slice(0, REPORT.settled));
+        assert.ok(farthest(reportA!, reportB!) < 1e-3, `${reportA!.join()} ${reportB!.join()}`);
         assert.ok(farthest(a.violation, b.violation) < 1e-4);
         assert.deepEqual([...a.histogram].length, [...b.histogram].length);
         const size = b.report[REPORT.active]!;
