@@ -1,19 +1,14 @@
 // The gradient of a convolution's filter: matrix products over all positions of a batch.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import type { Value } from '../../ort.js';
-import { blockedValue } from '../layout.js';
-import type { Block } from '../pool.js';
 import { type NativeKernel, areFloat, free } from '../kernel.js';
-import { DOMAIN, blockedConvolution, fromBlocked } from './blocked.js';
 import { type Conv2DInfo, geometry, isProduct, keyOf, shapeOf } from './convolution.js';
+import { byBlocks } from './filter-gradient-blocked.js';
 
 /** Shifted products compute on the padding too; above this excess the columns are copied out instead. */
 const MAX_WASTE = 1.4;
 /** Matrix products with fewer rows than this are slow: the filter's positions are joined to one product. */
 const MIN_ROWS = 16;
-/** Columns of the image that x's channels are laid out as, at most. */
-const IMAGE_WIDTH = 16;
 
 /** Strides and dilations of any kind: a strided copy of x for each position of the filter, then one product. */
 const byColumns = (
@@ -117,136 +112,6 @@ const byShifts = (
           );
         }
       }
-    });
-  });
-};
-
-/** The number of channels as height and width of an image: threads share the rows of one that has columns too. */
-const imageOf = (channels: number): readonly [height: number, width: number] => {
-  let width = Math.min(IMAGE_WIDTH, channels);
-  while (channels % width !== 0) width--;
-  return [channels / width, width];
-};
-
-/**
- * Strides of one, where the library has the blocked layout: dW at (i, j) is a 1 x 1 convolution whose "channels" are the
- * positions of the batch, its "image" x's channels and its filter dy. dy in the blocked layout is such a filter as it lies,
- * and a shift by rows and columns is an offset into it, so that both tensors are brought into order once for all products.
- *
- * x and dy share a pitch with as many zero columns and rows between rows and images as the padding is wide: what is shifted
- * beyond an edge meets them. `lead` and the zeros at the end do that for the first and the last block of dy's channels.
- */
-const byBlocks = (
-  backend: OnnxRuntimeBackend,
-  x: TensorInfo,
-  dy: TensorInfo,
-  dw: TensorInfo,
-  info: Conv2DInfo,
-): void => {
-  const block = backend.capabilities.blockSize;
-  const shape = shapeOf(info);
-  const { kernel, dilations, pads, inChannels, outChannels } = shape;
-  const { batchSize, inHeight, inWidth, outHeight, outWidth } = info;
-  const height = Math.max(inHeight + Math.max(pads[0], pads[2]), outHeight);
-  const width = Math.max(inWidth + Math.max(pads[1], pads[3]), outWidth);
-  const positions = Math.ceil((batchSize * height * width) / block) * block;
-  const shifts = Array.from(
-    { length: kernel[0] * kernel[1] },
-    (_, k) =>
-      (Math.floor(k / kernel[1]) * dilations[0] - pads[0]) * width + (k % kernel[1]) * dilations[1] - pads[1],
-  );
-  const lead = Math.max(0, ...shifts) * block;
-  const tail = Math.max(0, -Math.min(...shifts)) * block;
-  /** Zero rows and columns are put between those of a tensor, and the result is reordered. */
-  const arrange = (
-    tensor: TensorInfo,
-    channelsLast: number,
-    dims: readonly number[],
-    target: Value,
-    key: string,
-  ): void => {
-    const [, rows, columns, channels] = tensor.shape as [number, number, number, number];
-    const source = backend.blocksOf(tensor);
-    backend.withScratch(positions * channels, (padded) => {
-      const length = batchSize * height * width * channels;
-      padded.memory.fill(0, length, positions * channels);
-      backend.run(
-        `FilterGradient:pad:${source ? channels : ''}:${height - rows}:${width - columns}`,
-        (g) => {
-          const input = g.input('x', 'float32', free('x', 4));
-          const ends = g.ints(0, 0, 0, 0, 0, height - rows, width - columns, 0);
-          const inRows = source ? fromBlocked(g, input, channels) : input;
-          g.output(g.node('Pad', [inRows, ends]), 'float32', free('y', 4));
-        },
-        [source ? blockedValue(source, tensor.shape) : backend.native(tensor)],
-        [padded.value([batchSize, height, width, channels])],
-      );
-      backend.run(
-        `FilterGradient:${key}:${dims.join()}`,
-        (g) => {
-          const input = g.input('x', 'float32', dims);
-          g.output(
-            g.node('ReorderInput', [input], { channels_last: channelsLast }, { domain: DOMAIN }),
-            'float32',
-            free('y', 4),
-          );
-        },
-        [padded.value(dims)],
-        [target],
-      );
-    });
-  };
-  /** dy from its own blocks: channels go before the batch, and zero rows and columns between those of each block. */
-  const arrangeBlocks = (source: Block, target: Value): void =>
-    backend.run(
-      `FilterGradient:blocks:${height - outHeight}:${width - outWidth}`,
-      (g) => {
-        const input = g.input('x', 'float32', free('x', 5));
-        const ordered = g.node('Transpose', [input], { perm: [1, 0, 2, 3, 4] });
-        const ends = g.ints(0, 0, 0, 0, 0, 0, 0, height - outHeight, width - outWidth, 0);
-        g.output(g.node('Pad', [ordered, ends]), 'float32', free('y', 5));
-      },
-      [source.value([batchSize, outChannels / block, outHeight, outWidth, block])],
-      [target],
-    );
-  backend.withScratch(positions * inChannels, (image) => {
-    backend.withScratch(lead + positions * outChannels + tail, (filters) => {
-      const [rows, columns] = imageOf(inChannels);
-      const image4D = image.value([1, positions, rows, columns]);
-      arrange(x, 0, [1, positions, inChannels, 1], image.value([1, positions, inChannels, 1]), 'image');
-      filters.memory.fill(0, 0, lead);
-      filters.memory.fill(0, lead + positions * outChannels, lead + positions * outChannels + tail);
-      const source = backend.blocksOf(dy);
-      if (source && positions === batchSize * height * width)
-        arrangeBlocks(source, filters.value([outChannels / block, batchSize, height, width, block], lead));
-      else {
-        const filter = filters.value([1, outChannels, positions / block, block], lead);
-        arrange(dy, 1, [1, positions / block, block, outChannels], filter, 'filter');
-      }
-      const target = backend.block(dw);
-      backend.run(
-        `FilterGradient:products:${shifts.length}:${positions}:${inChannels}:${outChannels}`,
-        (g) => {
-          const input = g.input('x', 'float32', [1, positions, rows, columns]);
-          const pointwise = {
-            kernel: [1, 1],
-            strides: [1, 1],
-            dilations: [1, 1],
-            pads: [0, 0, 0, 0],
-          } as const;
-          const product = { ...pointwise, inChannels: positions, outChannels };
-          shifts.forEach((_, k) => {
-            const weights = g.input(`f${k}`, 'float32', [outChannels, positions, 1, 1]);
-            const result = blockedConvolution(g, input, weights, undefined, product, block, false);
-            g.output(fromBlocked(g, result, outChannels), 'float32', [1, rows, columns, outChannels]);
-          });
-        },
-        [
-          image4D,
-          ...shifts.map((shift) => filters.value([outChannels, positions, 1, 1], lead - shift * block)),
-        ],
-        shifts.map((_, k) => target.value([1, rows, columns, outChannels], k * inChannels * outChannels)),
-      );
     });
   });
 };

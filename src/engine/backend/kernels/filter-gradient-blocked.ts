@@ -1,0 +1,258 @@
+// The gradient of a convolution's filter where the library has the blocked layout. dW at (i, j) is a 1 x 1 convolution whose
+// "channels" are the positions of the batch, its "image" x's channels and its filter dy: in the blocked layout dy is such a filter as it
+// lies, and a shift is an offset. So both tensors are brought into order once for the products of all positions of the filter.
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { Value } from '../../ort.js';
+import type { OnnxRuntimeBackend } from '../backend.js';
+import { free } from '../kernel.js';
+import { blockedValue } from '../layout.js';
+import type { Block } from '../pool.js';
+import { DOMAIN, blockedConvolution, fromBlocked } from './blocked.js';
+import { type Conv2DInfo, shapeOf } from './convolution.js';
+
+/** Columns of the image that x's channels are laid out as, at most. */
+const IMAGE_WIDTH = 16;
+/** Maps up to this many columns are ordered with the batch last: zeros between the columns of smaller ones would cost more than copies. */
+const NARROW = 8;
+
+/** A number of channels as height and width of an image: threads share the rows of one that has columns too. */
+const imageOf = (channels: number): readonly [height: number, width: number] => {
+  let width = Math.min(IMAGE_WIDTH, channels);
+  while (channels % width !== 0) width--;
+  return [channels / width, width];
+};
+
+interface Task {
+  readonly backend: OnnxRuntimeBackend;
+  readonly x: TensorInfo;
+  readonly dy: TensorInfo;
+  readonly dw: TensorInfo;
+  readonly info: Conv2DInfo;
+}
+
+/**
+ * The products, for all positions of the filter in reading order.
+ *
+ * @param positions summed over, a multiple of the block
+ * @param images where x lies in blocks of positions, one for each row of the filter or one for all
+ * @param filters where dy lies, one for each column of the filter (`images` are by row then) or one for each position
+ */
+const multiply = (
+  { backend, dw, info }: Task,
+  positions: number,
+  images: readonly (readonly [Block, number])[],
+  filters: readonly (readonly [Block, number])[],
+): void => {
+  const { inChannels, outChannels } = info;
+  const [rows, columns] = imageOf(inChannels);
+  const imageDims = [1, positions, rows, columns];
+  const filterDims = [outChannels, positions, 1, 1];
+  const outDims = [1, rows, columns, outChannels];
+  const target = backend.block(dw);
+  const count = images.length * filters.length;
+  backend.run(
+    `FilterGradient:products:${images.length}:${filters.length}:${positions}:${inChannels}:${outChannels}`,
+    (g) => {
+      const xs = images.map((_, i) => g.input(`x${i}`, 'float32', imageDims));
+      const dys = filters.map((_, i) => g.input(`dy${i}`, 'float32', filterDims));
+      const pointwise = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] } as const;
+      const product = { ...pointwise, inChannels: positions, outChannels };
+      for (const x of xs) {
+        for (const dy of dys) {
+          const result = blockedConvolution(
+            g,
+            x,
+            dy,
+            undefined,
+            product,
+            backend.capabilities.blockSize,
+            false,
+          );
+          g.output(fromBlocked(g, result, outChannels), 'float32', outDims);
+        }
+      }
+    },
+    [
+      ...images.map(([block, offset]) => block.value(imageDims, offset)),
+      ...filters.map(([block, offset]) => block.value(filterDims, offset)),
+    ],
+    Array.from({ length: count }, (_, k) => target.value(outDims, k * inChannels * outChannels)),
+  );
+};
+
+/**
+ * Wide maps: x and dy share a pitch with as many zero columns and rows between rows and images as the padding is wide; what is
+ * shifted beyond an edge meets them. A shift by rows and columns is an offset into dy; `lead` and the zeros at the end serve the
+ * first and the last block of dy's channels.
+ */
+const withMargins = (task: Task): void => {
+  const { backend, x, dy, info } = task;
+  const block = backend.capabilities.blockSize;
+  const { kernel, dilations, pads, inChannels, outChannels } = shapeOf(info);
+  const { batchSize, inHeight, inWidth, outHeight, outWidth } = info;
+  const height = Math.max(inHeight + Math.max(pads[0], pads[2]), outHeight);
+  const width = Math.max(inWidth + Math.max(pads[1], pads[3]), outWidth);
+  const positions = Math.ceil((batchSize * height * width) / block) * block;
+  const shifts = Array.from(
+    { length: kernel[0] * kernel[1] },
+    (_, k) =>
+      (Math.floor(k / kernel[1]) * dilations[0] - pads[0]) * width + (k % kernel[1]) * dilations[1] - pads[1],
+  );
+  const lead = Math.max(0, ...shifts) * block;
+  const tail = Math.max(0, -Math.min(...shifts)) * block;
+  /** Zero rows and columns are put between those of a tensor, and the result is reordered. */
+  const arrange = (
+    tensor: TensorInfo,
+    channelsLast: number,
+    dims: readonly number[],
+    target: Value,
+    key: string,
+  ): void => {
+    const [, rows, columns, channels] = tensor.shape as [number, number, number, number];
+    const source = backend.blocksOf(tensor);
+    backend.withScratch(positions * channels, (padded) => {
+      const length = batchSize * height * width * channels;
+      padded.memory.fill(0, length, positions * channels);
+      backend.run(
+        `FilterGradient:pad:${source ? channels : ''}:${height - rows}:${width - columns}`,
+        (g) => {
+          const input = g.input('x', 'float32', free('x', 4));
+          const ends = g.ints(0, 0, 0, 0, 0, height - rows, width - columns, 0);
+          const inRows = source ? fromBlocked(g, input, channels) : input;
+          g.output(g.node('Pad', [inRows, ends]), 'float32', free('y', 4));
+        },
+        [source ? blockedValue(source, tensor.shape) : backend.native(tensor)],
+        [padded.value([batchSize, height, width, channels])],
+      );
+      backend.run(
+        `FilterGradient:${key}:${dims.join()}`,
+        (g) => {
+          const input = g.input('x', 'float32', dims);
+          g.output(
+            g.node('ReorderInput', [input], { channels_last: channelsLast }, { domain: DOMAIN }),
+            'float32',
+            free('y', 4),
+          );
+        },
+        [padded.value(dims)],
+        [target],
+      );
+    });
+  };
+  /** dy from its own blocks: channels go before the batch, and zero rows and columns between those of each block. */
+  const arrangeBlocks = (source: Block, target: Value): void =>
+    backend.run(
+      `FilterGradient:blocks:${height - outHeight}:${width - outWidth}`,
+      (g) => {
+        const input = g.input('x', 'float32', free('x', 5));
+        const ordered = g.node('Transpose', [input], { perm: [1, 0, 2, 3, 4] });
+        const ends = g.ints(0, 0, 0, 0, 0, 0, 0, height - outHeight, width - outWidth, 0);
+        g.output(g.node('Pad', [ordered, ends]), 'float32', free('y', 5));
+      },
+      [source.value([batchSize, outChannels / block, outHeight, outWidth, block])],
+      [target],
+    );
+  backend.withScratch(positions * inChannels, (image) => {
+    backend.withScratch(lead + positions * outChannels + tail, (filters) => {
+      arrange(x, 0, [1, positions, inChannels, 1], image.value([1, positions, inChannels, 1]), 'image');
+      filters.memory.fill(0, 0, lead);
+      filters.memory.fill(0, lead + positions * outChannels, lead + positions * outChannels + tail);
+      const source = backend.blocksOf(dy);
+      if (source && positions === batchSize * height * width)
+        arrangeBlocks(source, filters.value([outChannels / block, batchSize, height, width, block], lead));
+      else {
+        const filter = filters.value([1, outChannels, positions / block, block], lead);
+        arrange(dy, 1, [1, positions / block, block, outChannels], filter, 'filter');
+      }
+      multiply(
+        task,
+        positions,
+        [[image, 0]],
+        shifts.map((shift) => [filters, lead - shift * block] as const),
+      );
+    });
+  });
+};
+
+/**
+ * Narrow maps: the positions of a batch in the order row, column, image, without zeros between. A shift by rows is an offset into
+ * x, which has rows of zeros before and after; for a shift by columns there is a copy of dy each, as wide as x.
+ */
+const withCopies = (task: Task): void => {
+  const { backend, x, dy, info } = task;
+  const block = backend.capabilities.blockSize;
+  const { kernel, dilations, pads, inChannels, outChannels } = shapeOf(info);
+  const { batchSize, inHeight, inWidth, outHeight, outWidth } = info;
+  const row = inWidth * batchSize;
+  const positions = outHeight * row;
+  const top = pads[0];
+  const height = Math.max(top + inHeight, outHeight + (kernel[0] - 1) * dilations[0]);
+  backend.withScratch(height * row * inChannels, (image) => {
+    image.memory.fill(0, 0, top * row * inChannels);
+    image.memory.fill(0, (top + inHeight) * row * inChannels, height * row * inChannels);
+    const xBlocks = backend.blocksOf(x);
+    backend.run(
+      `FilterGradient:image:${xBlocks ? 'blocks' : 'rows'}:${inHeight * row}:${inChannels}`,
+      (g) => {
+        const input = g.input('x', 'float32', free('x', xBlocks ? 5 : 4));
+        const rows = g.node('Transpose', [input], { perm: xBlocks ? [2, 3, 0, 1, 4] : [1, 2, 0, 3] });
+        const matrix = g.node('Reshape', [rows, g.ints(1, inHeight * row, inChannels, 1)]);
+        const result = g.node('ReorderInput', [matrix], { channels_last: 0 }, { domain: DOMAIN });
+        g.output(result, 'float32', free('y', 4));
+      },
+      [
+        xBlocks
+          ? xBlocks.value([batchSize, inChannels / block, inHeight, inWidth, block])
+          : backend.native(x),
+      ],
+      [image.value([1, inHeight * row, inChannels, 1], top * row * inChannels)],
+    );
+    const length = positions * outChannels;
+    backend.withScratch(kernel[1] * length, (filters) => {
+      const dyBlocks = backend.blocksOf(dy);
+      const shifts = Array.from({ length: kernel[1] }, (_, j) => j * dilations[1] - pads[1]);
+      backend.run(
+        `FilterGradient:filters:${dyBlocks ? 'blocks' : 'rows'}:${shifts.join()}:${inWidth - outWidth}`,
+        (g) => {
+          const input = g.input('dy', 'float32', free('x', 5));
+          const ordered = g.node('Transpose', [input], {
+            perm: dyBlocks ? [1, 2, 3, 0, 4] : [3, 1, 2, 0, 4],
+          });
+          for (const shift of shifts) {
+            const [before, after] = [shift, inWidth - outWidth - shift];
+            const ends = g.ints(0, 0, before, 0, 0, 0, 0, after, 0, 0);
+            const isWhole = before === 0 && after === 0;
+            g.output(isWhole ? ordered : g.node('Pad', [ordered, ends]), 'float32', free('y', 5));
+          }
+        },
+        [
+          dyBlocks
+            ? dyBlocks.value([batchSize, outChannels / block, outHeight, outWidth, block])
+            : backend.native(dy, [batchSize, outHeight, outWidth, outChannels / block, block]),
+        ],
+        shifts.map((_, j) =>
+          filters.value([outChannels / block, outHeight, inWidth, batchSize, block], j * length),
+        ),
+      );
+      multiply(
+        task,
+        positions,
+        Array.from({ length: kernel[0] }, (_, i) => [image, i * dilations[0] * row * inChannels] as const),
+        shifts.map((_, j) => [filters, j * length] as const),
+      );
+    });
+  });
+};
+
+/** The gradient of a filter of a convolution with strides of one, into `dw`. dy's channels are whole blocks. */
+export const byBlocks = (
+  backend: OnnxRuntimeBackend,
+  x: TensorInfo,
+  dy: TensorInfo,
+  dw: TensorInfo,
+  info: Conv2DInfo,
+): void => {
+  const { blockSize } = backend.capabilities;
+  const isNarrow = info.inWidth <= NARROW && (info.inWidth * info.batchSize) % blockSize === 0;
+  (isNarrow ? withCopies : withMargins)({ backend, x, dy, dw, info });
+};
