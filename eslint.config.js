@@ -32,6 +32,7 @@ const roomRule = (room) => {
       allowTypeImports: true,
       message: `src/${room} may import types of src/${other} only.`,
     })),
+    { regex: '(^|/)ort/', message: 'Only src/engine/ort.ts may import src/engine/ort/.' },
     {
       regex: benchmarks ? '^(\\.\\./)+benchmarks/speed/' : '^(\\.\\./)+benchmarks/',
       message: `src/${room} may not import ${benchmarks ? 'benchmarks/speed' : 'benchmarks'}.`,
@@ -88,6 +89,7 @@ export default tseslint.config(
     },
   },
   ...rooms.map(roomRule),
+  { files: ['src/engine/ort.ts'], rules: { '@typescript-eslint/no-restricted-imports': 'off' } },
   {
     files: ['benchmarks/**/*.ts'],
     rules: {
