@@ -23,7 +23,7 @@ interface Entry {
   /** The shape in whose blocked layout the numbers lie in `block`; there are no `values` then. */
   blocked?: readonly number[] | undefined;
   /** How to compute what nobody has asked for yet. */
-  deferred?: DeferredTensor | undefined;
+  deferred?: Deferred | undefined;
   /** Known facts about the numbers; gone when they are overwritten. */
   facts?: Facts | undefined;
 }
@@ -40,8 +40,6 @@ export interface Deferred {
   readonly computeRelu?: () => TensorInfo;
 }
 
-type DeferredTensor = Deferred & { readonly shape: readonly number[] };
-
 /** What a kernel noted about a tensor's numbers. */
 export interface Facts {
   /** The facts of another tensor: these numbers are its positive ones, with zero for the others. */
@@ -57,9 +55,6 @@ export interface Capabilities {
   /** Channels of a block of the blocked layout (16 with AVX-512, 8 with AVX2); 0 where there is no such layout. */
   readonly blockSize: number;
 }
-
-const isSameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((size, i) => size === b[i]);
 
 const isFloat32 = (values: unknown): values is Float32Array => values instanceof Float32Array;
 
@@ -122,7 +117,7 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   defer(shape: readonly number[], deferred: Deferred): TensorInfo {
     for (const input of Object.values(deferred.inputs)) this.incRef(input.dataId);
     const dataId = {};
-    const entry: Entry = { dtype: 'float32', refCount: 1, deferred: { ...deferred, shape } };
+    const entry: Entry = { dtype: 'float32', refCount: 1, deferred };
     this.data.set(dataId, entry);
     return { dataId, shape: [...shape], dtype: 'float32' };
   }
@@ -130,14 +125,17 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   /** How a tensor is to be computed, if `kind` put it off and it has not been read. */
   deferred(tensor: TensorInfo, kind: Deferred['kind']): Deferred | undefined {
     const { deferred } = this.#peek(tensor.dataId);
-    return deferred?.kind === kind && isSameShape(deferred.shape, tensor.shape) ? deferred : undefined;
+    return deferred?.kind === kind ? deferred : undefined;
   }
 
-  /** Where a tensor lies in the blocked layout of its shape, if it does or can be computed so; nothing if it lies in rows. */
+  /**
+   * Where a tensor lies in the blocked layout, if it does or can be computed so; nothing if it lies in rows. The layout is that of the
+   * tensor's own shape: tfjs's Reshape reads what it reshapes, and so brings it into rows.
+   */
   blocksOf(tensor: TensorInfo): Block | undefined {
     const entry = this.#peek(tensor.dataId);
-    if (entry.deferred && isSameShape(entry.deferred.shape, tensor.shape)) this.#settle(entry, true);
-    return entry.blocked && isSameShape(entry.blocked, tensor.shape) ? entry.block : undefined;
+    if (entry.deferred) this.#settle(entry, true);
+    return entry.blocked && entry.block;
   }
 
   /** As {@link blocksOf}, after bringing the tensor into blocks if it lies in rows. Channels must be whole blocks. */

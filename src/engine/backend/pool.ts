@@ -1,11 +1,20 @@
 // Buffers that tensors live in and that are used again: fresh pages are dear, and their native values are kept too.
 import { Value, allocate } from '../ort.js';
+import { isSameShape } from '../shape.js';
+
+/** Native values of one shape that lie one behind the other. */
+interface Row {
+  readonly offset: number;
+  readonly dims: readonly number[];
+  readonly values: readonly Value[];
+}
 
 /** A piece of memory for float32 numbers, of which a tensor uses the first `length`. */
 export class Block {
   readonly memory: Float32Array;
-  /** Native values over this memory, by shape: the same shapes come again at every training step. */
-  readonly #values = new Map<string, Value>();
+  /** Native values over this memory, by their number: the same shapes come again at every training step. */
+  readonly #rows = new Map<number, Row[]>();
+  #count = 0;
   readonly #views = new Map<number, Float32Array>();
 
   constructor(capacity: number) {
@@ -22,25 +31,34 @@ export class Block {
 
   /** A native tensor over the numbers from `offset` on, of the given shape. It belongs to the block. */
   value(dims: readonly number[], offset = 0): Value {
-    const key = `${offset}:${dims.join()}`;
-    let value = this.#values.get(key);
-    if (!value) {
-      const length = dims.reduce((a, b) => a * b, 1);
-      value = new Value(this.memory.subarray(offset, offset + length), 'float32', dims);
-      this.#values.set(key, value);
-    }
-    return value;
+    return this.values(dims, 1, offset)[0]!;
+  }
+
+  /** `count` native tensors of the given shape, one behind the other from `offset` on. They belong to the block. */
+  values(dims: readonly number[], count: number, offset = 0): readonly Value[] {
+    let rows = this.#rows.get(count);
+    if (!rows) this.#rows.set(count, (rows = []));
+    for (const row of rows) if (row.offset === offset && isSameShape(row.dims, dims)) return row.values;
+    const length = dims.reduce((a, b) => a * b, 1);
+    const values = Array.from({ length: count }, (_, i) => {
+      const start = offset + i * length;
+      return new Value(this.memory.subarray(start, start + length), 'float32', dims);
+    });
+    this.#count += count;
+    rows.push({ offset, dims: [...dims], values });
+    return values;
   }
 
   /** Frees the native values if there are very many, as happens when shapes keep changing. */
   trim(): void {
-    if (this.#values.size > MAX_VALUES) this.release();
+    if (this.#count > MAX_VALUES) this.release();
   }
 
   /** Frees the native values; the memory follows when nothing refers to it. */
   release(): void {
-    for (const value of this.#values.values()) value.release();
-    this.#values.clear();
+    for (const row of [...this.#rows.values()].flat()) for (const value of row.values) value.release();
+    this.#rows.clear();
+    this.#count = 0;
     this.#views.clear();
   }
 }
@@ -54,7 +72,7 @@ const EXCESS = 1.5;
  * Rounds a length up so that few sizes occur: to a multiple of a sixteenth of its power of two, and of a cache line.
  */
 export const capacityFor = (length: number): number => {
-  const step = Math.max(16, 2 ** (Math.floor(Math.log2(Math.max(1, length))) - 4));
+  const step = Math.max(16, 2 ** (27 - Math.clz32(length)));
   return Math.ceil(length / step) * step;
 };
 

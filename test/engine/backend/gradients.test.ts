@@ -40,6 +40,8 @@ describe('backend: gradients of ReLU and max pooling', () => {
     [20, 16, false],
     [34, 12, true],
     [20, 18, true],
+    [12, 48, true],
+    [12, 48, false],
   ] as const)
     it(`of ${channels} channels of ${size}x${size}, ${pooled ? 'pooled' : 'not pooled'}, equal tfjs-cpu's`, () =>
       agree(layer(size, channels, pooled)));

@@ -56,6 +56,14 @@ const uses: Readonly<Record<string, () => tf.Tensor[]>> = {
       tf.mean(y, [1, 2]),
     ];
   },
+  'ReLU of a reshaped convolution': () => {
+    const y = tf.relu(tf.reshape<tf.Rank.R4>(convolution(), [4, 7, 14, 16]));
+    return [onTop(y), y];
+  },
+  'convolution of a reshaped one': () => [
+    onTop(tf.reshape(convolution(), [4, 7, 14, 16])),
+    onTop(tf.reshape(tf.relu(convolution()), [4, 14, 7, 16])),
+  ],
   'reshaped before ReLU, after it, and back': () => {
     const z = convolution();
     const flat = tf.reshape(z, [4, 49 * 32]);
@@ -181,6 +189,28 @@ describe('backend: the blocked layout between kernels', () => {
 
 describe('backend: a convolution that is computed when it is read', () => {
   beforeEach(() => tf.setBackend('onnxruntime'));
+
+  it("gives ReLU's gradient when ReLU's result is gone or overwritten", async () => {
+    const shape = [4, 7, 7, 32];
+    const fates: Readonly<Record<string, (y: tf.Tensor) => tf.Tensor[]>> = {
+      gone: (y) => (y.dispose(), []),
+      overwritten: (y) => {
+        const step = { learningRate: 1, momentum: 0, decay: 0 };
+        return Object.values(momentumUpdate(y, tf.zeros(shape), tf.mul(normal(shape, 5), 3), step));
+      },
+      there: () => [],
+    };
+    for (const [name, fate] of Object.entries(fates)) {
+      const gradient = (): tf.Tensor => {
+        const z = convolution();
+        const y = tf.relu(z);
+        fate(y);
+        return tf.mul(normal(shape, 6), tf.step(z));
+      };
+      const [[ours], [reference]] = [await on('onnxruntime', gradient), await on('cpu', gradient)];
+      assert.ok(difference(ours!, reference!) < 1e-5, name);
+    }
+  });
 
   it('takes no memory where only ReLU reads it, in either order of disposal', () => {
     const length = 4 * 7 * 7 * 32;

@@ -1,6 +1,7 @@
 // Convolution and its two gradients.
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
+import { isSameShape } from '../../shape.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import {
   type Attributes,
@@ -125,9 +126,7 @@ const filterOf = (backend: OnnxRuntimeBackend, { filter, turned, shape }: Convol
     backend.adopt(filter);
     const dims = positionDims(shape, turned);
     return {
-      operands: Array.from({ length: kernel[0] * kernel[1] }, (_, i) =>
-        backend.block(filter).value(dims, i * inChannels * outChannels),
-      ),
+      operands: backend.block(filter).values(dims, kernel[0] * kernel[1]),
       dims,
       toBlocks: (g: GraphBuilder, pieces: readonly string[]) =>
         blockPositions(g, pieces, shape, blockSize, turned),
@@ -351,7 +350,7 @@ const deferInputGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   const [dy, filter] = [inputs['dy']!, inputs['filter']!];
   if (!areFloat([dy, filter])) return undefined;
   const info = geometry(attrs['inputShape'] as number[], filter.shape, attrs);
-  if (!info || info.outShape.join() !== dy.shape.join()) return undefined;
+  if (!info || !isSameShape(info.outShape, dy.shape)) return undefined;
   const isPlain = info.strideHeight === 1 && info.strideWidth === 1;
   if (!isPlain || hasNegativePad(inputGradientShape(info)))
     return inputGradient(backend, dy, filter, info, false);

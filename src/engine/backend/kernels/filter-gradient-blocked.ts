@@ -48,8 +48,6 @@ const multiply = (
   const imageDims = [1, positions, rows, columns];
   const filterDims = [outChannels, positions, 1, 1];
   const outDims = [1, rows, columns, outChannels];
-  const target = backend.block(dw);
-  const count = images.length * filters.length;
   backend.run(
     `FilterGradient:products:${images.length}:${filters.length}:${positions}:${inChannels}:${outChannels}`,
     (g) => {
@@ -76,7 +74,7 @@ const multiply = (
       ...images.map(([block, offset]) => block.value(imageDims, offset)),
       ...filters.map(([block, offset]) => block.value(filterDims, offset)),
     ],
-    Array.from({ length: count }, (_, k) => target.value(outDims, k * inChannels * outChannels)),
+    backend.block(dw).values(outDims, images.length * filters.length),
   );
 };
 
@@ -230,9 +228,7 @@ const withCopies = (task: Task): void => {
             ? dyBlocks.value([batchSize, outChannels / block, outHeight, outWidth, block])
             : backend.native(dy, [batchSize, outHeight, outWidth, outChannels / block, block]),
         ],
-        shifts.map((_, j) =>
-          filters.value([outChannels / block, outHeight, inWidth, batchSize, block], j * length),
-        ),
+        filters.values([outChannels / block, outHeight, inWidth, batchSize, block], shifts.length),
       );
       multiply(
         task,

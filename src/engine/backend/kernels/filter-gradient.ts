@@ -1,5 +1,6 @@
 // The gradient of a convolution's filter: matrix products over all positions of a batch.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { isSameShape } from '../../shape.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { type NativeKernel, areFloat, free } from '../kernel.js';
 import { type Conv2DInfo, geometry, isProduct, keyOf, shapeOf } from './convolution.js';
@@ -144,7 +145,7 @@ const filterGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   if (!areFloat([x, dy])) return undefined;
   const filterShape = attrs['filterShape'] as number[];
   const info = geometry(x.shape, filterShape, attrs);
-  if (!info || info.outShape.join() !== dy.shape.join()) return undefined;
+  if (!info || !isSameShape(info.outShape, dy.shape)) return undefined;
   const shape = shapeOf(info);
   if (shape.pads.some((n) => n < 0)) return undefined;
   const { outHeight, outWidth, padInfo } = info;

@@ -1,5 +1,6 @@
 // The gradients of ReLU and of max pooling, in one pass where they come together, as they do in VGG nets.
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { isSameShape } from '../../shape.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { type Extent, tensorLoops } from '../loops/loops.js';
 
@@ -14,7 +15,7 @@ const signsOf = (backend: OnnxRuntimeBackend, z: TensorInfo): TensorInfo => {
     positivePart &&
     backend.data.has(positivePart.dataId) &&
     isPositivePart(backend, positivePart, z) &&
-    util.arraysEqual(positivePart.shape, z.shape);
+    isSameShape(positivePart.shape, z.shape);
   return isThere ? positivePart : z;
 };
 
@@ -65,7 +66,7 @@ export const reluGradientOf = (
   step: TensorInfo,
 ): TensorInfo | undefined => {
   const z = backend.deferred(step, 'Step')?.inputs['x'];
-  if (!z || !util.arraysEqual(dy.shape, z.shape)) return undefined;
+  if (!z || !isSameShape(dy.shape, z.shape)) return undefined;
   const pooled = backend.deferred(dy, 'MaxPoolGrad')?.inputs;
   if (pooled && isPositivePart(backend, pooled['x']!, z))
     return poolGradient(backend, pooled['x']!, pooled['dy']!, true);

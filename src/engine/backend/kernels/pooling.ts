@@ -1,5 +1,6 @@
 // Max and average pooling and their gradients.
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
+import { isSameShape } from '../../shape.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { type Attributes, type NativeKernel, areFloat, free, limits } from '../kernel.js';
 import { blockedValue } from '../layout.js';
@@ -128,7 +129,7 @@ const maxPoolGrad: NativeKernel = ({ backend, inputs, attrs }) => {
   const info = geometry(x.shape, attrs);
   if (!info) return undefined;
   const isTwo = info.filterHeight === 2 && info.filterWidth === 2 && isTiling(info);
-  if (isTwo && info.outShape.join() === dy.shape.join() && canLoop(info.inChannels))
+  if (isTwo && isSameShape(info.outShape, dy.shape) && canLoop(info.inChannels))
     return deferPoolGradient(backend, x, dy);
   const dx = backend.output(x.shape);
   maxPoolGradient(backend.values(x), backend.values(dy), backend.values(dx), info);
