@@ -51,8 +51,10 @@ describe('training on descriptors that are streamed', () => {
         const { outcomes } = await evaluate(benchmark, dataset, descriptors, { ...options, svm });
         return { outcome: outcomes[0]!, descriptors };
       };
-      const whole = await run({ threads: 1, grid: [0.1, 1] });
-      const parts = await run(little);
+      // Tight enough that both solvers are near the one optimum.
+      const tolerance = 1e-6;
+      const whole = await run({ threads: 1, grid: [0.1, 1], tolerance });
+      const parts = await run({ ...little, tolerance });
       assert.equal(whole.outcome.model.solver, 'dual');
       assert.equal(whole.descriptors.most, 1200);
       assert.equal(parts.outcome.model.solver, 'primal');
@@ -68,7 +70,8 @@ describe('training on descriptors that are streamed', () => {
       parts.outcome.selection!.curve.forEach(({ mean }, i) =>
         assert.ok(Math.abs(mean - whole.outcome.selection!.curve[i]!.mean) < 0.02),
       );
-      assert.ok(farthest(parts.outcome.scores.data, whole.outcome.scores.data) < 0.03);
+      const off = farthest(parts.outcome.scores.data, whole.outcome.scores.data);
+      assert.ok(off < 0.003, `${off}`);
     }));
 
   it('reads each part of every store once a pass, in the order of the first', () =>
