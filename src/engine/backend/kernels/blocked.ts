@@ -85,36 +85,40 @@ export const blockTurnedFilter = (
   return g.node('Reshape', [ordered, g.ints(output, input, kh, kw)]);
 };
 
-/** Whether both channels are whole blocks, so that {@link blockPositions} can be used. */
+/** Whether both channels are whole blocks, so that {@link blockWholeFilter} can be used. */
 export const isWhole = ({ inChannels, outChannels }: ConvolutionShape, block: number): boolean =>
   block > 0 && inChannels % block === 0 && outChannels % block === 0;
 
-/** In which shape graphs see a piece [in, out] of a filter, or [out, in] of a turned one. */
-export const positionDims = (
-  { inChannels, outChannels }: ConvolutionShape,
+/** In which shape {@link blockWholeFilter} sees a filter: its positions as a batch of images. */
+export const wholeFilterDims = (
+  { kernel, inChannels, outChannels }: ConvolutionShape,
   turned: boolean,
-): readonly number[] => (turned ? [1, outChannels, inChannels, 1] : [1, inChannels, 1, outChannels]);
+): readonly number[] => {
+  const positions = kernel[0] * kernel[1];
+  return turned ? [positions, outChannels, inChannels, 1] : [positions, inChannels, 1, outChannels];
+};
 
 /**
- * As {@link blockFilter} or {@link blockTurnedFilter}, nine times as fast: the filter comes in one piece for each of its
- * positions, a view into the same memory. The operator that brings NHWC or NCHW into blocks does the small transposes, and joining
- * the pieces in the opposite order turns the filter.
+ * As {@link blockFilter} or {@link blockTurnedFilter}, nine times as fast: the operator that brings NHWC or NCHW into blocks does
+ * the small transposes on all threads, and gathering the blocks in another order turns the filter.
  */
-export const blockPositions = (
+export const blockWholeFilter = (
   g: GraphBuilder,
-  positions: readonly string[],
+  w: string,
   { kernel, inChannels, outChannels }: ConvolutionShape,
   block: number,
   turned: boolean,
 ): string => {
-  const shape = g.ints(outChannels / block, inChannels / block, 1, block * block);
-  const attributes = { channels_last: turned ? 0 : 1 };
-  const pieces = positions.map((w) =>
-    g.node('Reshape', [g.node('ReorderInput', [w], attributes, { domain: DOMAIN }), shape]),
-  );
-  if (turned) pieces.reverse();
-  const joined = pieces.length === 1 ? pieces[0]! : g.node('Concat', pieces, { axis: 2 });
-  return g.node('Reshape', [joined, g.ints(outChannels, inChannels, ...kernel)]);
+  const [positions, outBlocks, inBlocks] = [kernel[0] * kernel[1], outChannels / block, inChannels / block];
+  const order: number[] = [];
+  for (let o = 0; o < outBlocks; o++)
+    for (let i = 0; i < inBlocks; i++)
+      for (let k = 0; k < positions; k++)
+        order.push(((turned ? positions - 1 - k : k) * outBlocks + o) * inBlocks + i);
+  const pieces = g.node('ReorderInput', [w], { channels_last: turned ? 0 : 1 }, { domain: DOMAIN });
+  const blocks = g.node('Reshape', [pieces, g.ints(-1, block * block)]);
+  const ordered = g.node('Gather', [blocks, g.ints(...order)]);
+  return g.node('Reshape', [ordered, g.ints(outChannels, inChannels, ...kernel)]);
 };
 
 /** The convolution itself, on blocked tensors. */

@@ -18,12 +18,12 @@ import {
   type ConvolutionShape,
   blockFilter,
   blockTurnedFilter,
-  blockPositions,
+  blockWholeFilter,
   blockedConvolution,
   fromBlocked,
   isWhole,
-  positionDims,
   toBlocked,
+  wholeFilterDims,
 } from './blocked.js';
 
 type Shape4D = [number, number, number, number];
@@ -118,27 +118,21 @@ interface Convolution {
   readonly outShape: readonly number[];
 }
 
-/** Its filter as graphs take it, and how they bring it into blocks. */
-const filterOf = (backend: OnnxRuntimeBackend, { filter, turned, shape }: Convolution) => {
-  const { blockSize } = backend.capabilities;
+/** The shape in which graphs see its filter. */
+const filterDims = ({ shape, turned }: Convolution, blockSize: number): readonly number[] => {
   const { kernel, inChannels, outChannels } = shape;
-  if (isWhole(shape, blockSize)) {
-    backend.adopt(filter);
-    const dims = positionDims(shape, turned);
-    return {
-      operands: backend.block(filter).values(dims, kernel[0] * kernel[1]),
-      dims,
-      toBlocks: (g: GraphBuilder, pieces: readonly string[]) =>
-        blockPositions(g, pieces, shape, blockSize, turned),
-    };
-  }
-  const dims = [...kernel, ...(turned ? [outChannels, inChannels] : [inChannels, outChannels])];
-  return {
-    operands: [[filter, dims] as const],
-    dims,
-    toBlocks: (g: GraphBuilder, [w]: readonly string[]) =>
-      (turned ? blockTurnedFilter : blockFilter)(g, w!, shape, blockSize),
-  };
+  if (isWhole(shape, blockSize)) return wholeFilterDims(shape, turned);
+  return [...kernel, ...(turned ? [outChannels, inChannels] : [inChannels, outChannels])];
+};
+
+const filterBlocks = (
+  g: GraphBuilder,
+  w: string,
+  { shape, turned }: Convolution,
+  blockSize: number,
+): string => {
+  if (isWhole(shape, blockSize)) return blockWholeFilter(g, w, shape, blockSize, turned);
+  return (turned ? blockTurnedFilter : blockFilter)(g, w, shape, blockSize);
 };
 
 /**
@@ -151,11 +145,11 @@ const convolve = (
   epilogue: Epilogue | undefined,
   inBlocks: boolean,
 ): TensorInfo => {
-  const { name, x, turned, shape, outShape } = convolution;
+  const { name, x, filter, turned, shape, outShape } = convolution;
   const { blockSize } = backend.capabilities;
   const { inChannels, outChannels } = shape;
   const source = blockSize > 0 ? backend.blocksOf(x) : undefined;
-  const filter = filterOf(backend, convolution);
+  const dims = filterDims(convolution, blockSize);
   const y =
     inBlocks && hasBlocks(backend, outShape) ? backend.outputInBlocks(outShape) : backend.output(outShape);
   const target = backend.blocksOf(y);
@@ -165,20 +159,20 @@ const convolve = (
     keyOf(`${name}:${source ? 'blocks' : ''}:${target ? 'blocks' : ''}:${epilogue?.key ?? ''}`, shape),
     (g) => {
       const input = g.input('x', 'float32', source ? free('x', 4) : ['n', 'h', 'w', inChannels]);
-      const pieces = filter.operands.map((_, i) => g.input(`f${i}`, 'float32', filter.dims));
+      const w = g.input('f', 'float32', dims);
       const added = bias && g.input('bias', 'float32', [outChannels]);
       let result: string;
       if (blockSize > 0) {
         const blocks = source ? input : toBlocked(g, input, inChannels, blockSize);
-        const weights = filter.toBlocks(g, pieces);
+        const weights = filterBlocks(g, w, convolution, blockSize);
         result = blockedConvolution(g, blocks, weights, added, shape, blockSize, relu);
         if (!target) result = fromBlocked(g, result, outChannels);
-      } else result = convolveRows(g, input, pieces[0]!, added, shape, turned);
+      } else result = convolveRows(g, input, w, added, shape, turned);
       g.output(epilogue && !relu ? epilogue.activate(g, result) : result, 'float32', free('y', 4));
     },
     [
       source ? blockedValue(source, x.shape) : [x],
-      ...filter.operands,
+      [filter, dims],
       ...(bias ? [[bias, [outChannels]] as const] : []),
     ],
     [target ? blockedValue(target, outShape) : [y]],

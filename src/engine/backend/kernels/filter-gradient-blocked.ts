@@ -30,43 +30,44 @@ interface Task {
   readonly info: Conv2DInfo;
 }
 
+/** Where a tensor begins in a block of the pool. */
+type Place = readonly [block: Block, offset: number];
+
 /**
  * The products, for all positions of the filter in reading order.
  *
  * @param positions summed over, a multiple of the block
- * @param images where x lies in blocks of positions, one for each row of the filter or one for all
- * @param filters where dy lies, one for each column of the filter (`images` are by row then) or one for each position
+ * @param images where x lies in blocks of positions: one for each row of the filter, or one for all
+ * @param filters where dy lies in blocks of channels: one for all, or one for each position
+ * @param width dys that lie one behind the other at each of `filters`, for positions that follow one another
  */
 const multiply = (
   { backend, dw, info }: Task,
   positions: number,
-  images: readonly (readonly [Block, number])[],
-  filters: readonly (readonly [Block, number])[],
+  images: readonly Place[],
+  filters: readonly Place[],
+  width: number,
 ): void => {
   const { inChannels, outChannels } = info;
+  const { blockSize } = backend.capabilities;
   const [rows, columns] = imageOf(inChannels);
+  const channels = width * outChannels;
   const imageDims = [1, positions, rows, columns];
-  const filterDims = [outChannels, positions, 1, 1];
-  const outDims = [1, rows, columns, outChannels];
+  const filterDims = [channels, positions, 1, 1];
+  const outDims = [width, rows, columns, outChannels];
   backend.run(
-    `FilterGradient:products:${images.length}:${filters.length}:${positions}:${inChannels}:${outChannels}`,
+    `FilterGradient:products:${images.length}:${filters.length}:${width}:${positions}:${inChannels}:${outChannels}`,
     (g) => {
       const xs = images.map((_, i) => g.input(`x${i}`, 'float32', imageDims));
       const dys = filters.map((_, i) => g.input(`dy${i}`, 'float32', filterDims));
       const pointwise = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] } as const;
-      const product = { ...pointwise, inChannels: positions, outChannels };
+      const product = { ...pointwise, inChannels: positions, outChannels: channels };
       for (const x of xs) {
         for (const dy of dys) {
-          const result = blockedConvolution(
-            g,
-            x,
-            dy,
-            undefined,
-            product,
-            backend.capabilities.blockSize,
-            false,
-          );
-          g.output(fromBlocked(g, result, outChannels), 'float32', outDims);
+          const joined = blockedConvolution(g, x, dy, undefined, product, blockSize, false);
+          const parts =
+            width === 1 ? joined : g.node('Reshape', [joined, g.ints(width, outChannels, rows, columns)]);
+          g.output(fromBlocked(g, parts, outChannels), 'float32', outDims);
         }
       }
     },
@@ -167,6 +168,7 @@ const withMargins = (task: Task): void => {
         positions,
         [[image, 0]],
         shifts.map((shift) => [filters, lead - shift * block] as const),
+        1,
       );
     });
   });
@@ -234,7 +236,8 @@ const withCopies = (task: Task): void => {
         task,
         positions,
         Array.from({ length: kernel[0] }, (_, i) => [image, i * dilations[0] * row * inChannels] as const),
-        shifts.map((_, j) => [filters, j * length] as const),
+        [[filters, 0]],
+        kernel[1],
       );
     });
   });
