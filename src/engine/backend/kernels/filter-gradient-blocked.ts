@@ -17,7 +17,7 @@ const NARROW = 8;
 
 /** A number of channels as height and width of an image: threads share the rows of one that has columns too. */
 const imageOf = (channels: number): readonly [height: number, width: number] => {
-  let width = Math.min(IMAGE_WIDTH, channels);
+  let width = Math.min(IMAGE_WIDTH, Math.max(1, channels >> 1));
   while (channels % width !== 0) width--;
   return [channels / width, width];
 };
@@ -79,67 +79,68 @@ const multiply = (
   );
 };
 
-/**
- * Wide maps: x and dy share a pitch with as many zero columns and rows between rows and images as the padding is wide; what is
- * shifted beyond an edge meets them. A shift by rows and columns is an offset into dy; `lead` and the zeros at the end serve the
- * first and the last block of dy's channels.
- */
-const withMargins = (task: Task): void => {
-  const { backend, x, dy, info } = task;
-  const block = backend.capabilities.blockSize;
-  const { kernel, dilations, pads, inChannels, outChannels } = shapeOf(info);
-  const { batchSize, inHeight, inWidth, outHeight, outWidth } = info;
-  const height = Math.max(inHeight + Math.max(pads[0], pads[2]), outHeight);
-  const width = Math.max(inWidth + Math.max(pads[1], pads[3]), outWidth);
-  const positions = Math.ceil((batchSize * height * width) / block) * block;
-  const shifts = Array.from(
-    { length: kernel[0] * kernel[1] },
-    (_, k) =>
-      (Math.floor(k / kernel[1]) * dilations[0] - pads[0]) * width + (k % kernel[1]) * dilations[1] - pads[1],
+/** Brings blocks of an image's channels together; `channelsLast`: the image is NHWC, else NCHW. */
+const reorder = (backend: OnnxRuntimeBackend, source: Value, channelsLast: number, target: Value): void =>
+  backend.run(
+    `FilterGradient:reorder:${channelsLast}:${source.dims.join()}`,
+    (g) => {
+      const input = g.input('x', 'float32', source.dims);
+      const result = g.node('ReorderInput', [input], { channels_last: channelsLast }, { domain: DOMAIN });
+      g.output(result, 'float32', free('y', 4));
+    },
+    [source],
+    [target],
   );
-  const lead = Math.max(0, ...shifts) * block;
-  const tail = Math.max(0, -Math.min(...shifts)) * block;
-  /** Zero rows and columns are put between those of a tensor, and the result is reordered. */
-  const arrange = (
-    tensor: TensorInfo,
-    channelsLast: number,
-    dims: readonly number[],
-    target: Value,
-    key: string,
-  ): void => {
-    const [, rows, columns, channels] = tensor.shape as [number, number, number, number];
-    const source = backend.blocksOf(tensor);
-    backend.withScratch(positions * channels, (padded) => {
-      const length = batchSize * height * width * channels;
-      padded.memory.fill(0, length, positions * channels);
-      backend.run(
-        `FilterGradient:pad:${source ? channels : ''}:${height - rows}:${width - columns}`,
-        (g) => {
-          const input = g.input('x', 'float32', free('x', 4));
-          const ends = g.ints(0, 0, 0, 0, 0, height - rows, width - columns, 0);
-          const inRows = source ? fromBlocked(g, input, channels) : input;
-          g.output(g.node('Pad', [inRows, ends]), 'float32', free('y', 4));
-        },
-        [source ? blockedValue(source, tensor.shape) : backend.native(tensor)],
-        [padded.value([batchSize, height, width, channels])],
-      );
-      backend.run(
-        `FilterGradient:${key}:${dims.join()}`,
-        (g) => {
-          const input = g.input('x', 'float32', dims);
-          g.output(
-            g.node('ReorderInput', [input], { channels_last: channelsLast }, { domain: DOMAIN }),
-            'float32',
-            free('y', 4),
-          );
-        },
-        [padded.value(dims)],
-        [target],
-      );
-    });
-  };
-  /** dy from its own blocks: channels go before the batch, and zero rows and columns between those of each block. */
-  const arrangeBlocks = (source: Block, target: Value): void =>
+
+/** Rows and columns of the maps with margins, and their positions in the batch, which are whole blocks. */
+interface Pitch {
+  readonly height: number;
+  readonly width: number;
+  readonly positions: number;
+}
+
+/** Brings a tensor into rows with zero rows and columns between its own. */
+const addMargins = (
+  { backend, info }: Task,
+  tensor: TensorInfo,
+  { height, width }: Pitch,
+  target: Block,
+): void => {
+  const [, rows, columns, channels] = tensor.shape as [number, number, number, number];
+  const source = backend.blocksOf(tensor);
+  backend.run(
+    `FilterGradient:pad:${source ? channels : ''}:${height - rows}:${width - columns}`,
+    (g) => {
+      const input = g.input('x', 'float32', free('x', 4));
+      const ends = g.ints(0, 0, 0, 0, 0, height - rows, width - columns, 0);
+      const inRows = source ? fromBlocked(g, input, channels) : input;
+      g.output(g.node('Pad', [inRows, ends]), 'float32', free('y', 4));
+    },
+    [source ? blockedValue(source, tensor.shape) : backend.native(tensor)],
+    [target.value([info.batchSize, height, width, channels])],
+  );
+};
+
+/** x in blocks of positions. */
+const arrangeImage = (task: Task, pitch: Pitch, target: Value): void => {
+  const { backend, x, info } = task;
+  const { inChannels: channels, batchSize } = info;
+  const { height, width, positions } = pitch;
+  backend.withScratch(positions * channels, (padded) => {
+    padded.memory.fill(0, batchSize * height * width * channels, positions * channels);
+    addMargins(task, x, pitch, padded);
+    reorder(backend, padded.value([1, positions, channels, 1]), 0, target);
+  });
+};
+
+/** dy in blocks of channels, each with the positions of the whole batch. */
+const arrangeFilter = (task: Task, pitch: Pitch, target: Block, offset: number): void => {
+  const { backend, dy, info } = task;
+  const { batchSize, outHeight, outWidth, outChannels } = info;
+  const { height, width, positions } = pitch;
+  const block = backend.capabilities.blockSize;
+  const source = backend.blocksOf(dy);
+  if (source && positions === batchSize * height * width) {
     backend.run(
       `FilterGradient:blocks:${height - outHeight}:${width - outWidth}`,
       (g) => {
@@ -149,27 +150,47 @@ const withMargins = (task: Task): void => {
         g.output(g.node('Pad', [ordered, ends]), 'float32', free('y', 5));
       },
       [source.value([batchSize, outChannels / block, outHeight, outWidth, block])],
-      [target],
+      [target.value([outChannels / block, batchSize, height, width, block], offset)],
     );
+    return;
+  }
+  backend.withScratch(positions * outChannels, (padded) => {
+    padded.memory.fill(0, batchSize * height * width * outChannels, positions * outChannels);
+    addMargins(task, dy, pitch, padded);
+    reorder(
+      backend,
+      padded.value([1, positions / block, block, outChannels]),
+      1,
+      target.value([1, outChannels, positions / block, block], offset),
+    );
+  });
+};
+
+/**
+ * Wide maps: x and dy share a pitch with as many zero columns and rows between rows and images as the padding is wide; what is
+ * shifted beyond an edge meets them. A shift is an offset into dy; `lead` and the zeros at the end serve the first and the last
+ * block of dy's channels.
+ */
+const withMargins = (task: Task): void => {
+  const { backend, info } = task;
+  const block = backend.capabilities.blockSize;
+  const { kernel, dilations, pads, inChannels, outChannels } = shapeOf(info);
+  const height = Math.max(info.inHeight + Math.max(pads[0], pads[2]), info.outHeight);
+  const width = Math.max(info.inWidth + Math.max(pads[1], pads[3]), info.outWidth);
+  const positions = Math.ceil((info.batchSize * height * width) / block) * block;
+  const rows = Array.from({ length: kernel[0] }, (_, i) => (i * dilations[0] - pads[0]) * width);
+  const columns = Array.from({ length: kernel[1] }, (_, j) => j * dilations[1] - pads[1]);
+  const shifts = rows.flatMap((i) => columns.map((j) => i + j));
+  const lead = Math.max(0, ...shifts) * block;
+  const tail = Math.max(0, -Math.min(...shifts)) * block;
   backend.withScratch(positions * inChannels, (image) => {
     backend.withScratch(lead + positions * outChannels + tail, (filters) => {
-      arrange(x, 0, [1, positions, inChannels, 1], image.value([1, positions, inChannels, 1]), 'image');
+      arrangeImage(task, { height, width, positions }, image.value([1, positions, inChannels, 1]));
       filters.memory.fill(0, 0, lead);
       filters.memory.fill(0, lead + positions * outChannels, lead + positions * outChannels + tail);
-      const source = backend.blocksOf(dy);
-      if (source && positions === batchSize * height * width)
-        arrangeBlocks(source, filters.value([outChannels / block, batchSize, height, width, block], lead));
-      else {
-        const filter = filters.value([1, outChannels, positions / block, block], lead);
-        arrange(dy, 1, [1, positions / block, block, outChannels], filter, 'filter');
-      }
-      multiply(
-        task,
-        positions,
-        [[image, 0]],
-        shifts.map((shift) => [filters, lead - shift * block] as const),
-        1,
-      );
+      arrangeFilter(task, { height, width, positions }, filters, lead);
+      const places = shifts.map((shift) => [filters, lead - shift * block] as const);
+      multiply(task, positions, [[image, 0]], places, 1);
     });
   });
 };
