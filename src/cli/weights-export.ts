@@ -39,7 +39,7 @@ const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void>
   }
   const { photosIn } = await import('../datasets/photos.js');
   const { exportInt8 } = await import('../features/export-int8.js');
-  const { fidelityText } = await import('../features/int8.js');
+  const { fidelityText } = await import('../features/int8-fidelity.js');
   const images = await photosIn([calibration], '--calibration');
   const bar = progressBar(flags);
   try {

@@ -6,7 +6,8 @@ import type { Item } from '../datasets/dataset.js';
 import { VerydeepError } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { openBackbone } from '../backbone/backbone.js';
-import { type Int8Options, type PreparedInt8, fidelityText, gateText, prepareInt8 } from './int8.js';
+import { fidelityText, gateText } from './int8-fidelity.js';
+import { type Int8Options, type PreparedInt8, prepareInt8 } from './int8.js';
 import { openNets } from './plan.js';
 
 /** How a backbone is exported in 8 bits. */

@@ -1,25 +1,25 @@
 // Before an int8 extraction: nets are quantised on images of the data set, and what that costs is measured and gated.
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import type { Backbone } from '../backbone/backbone.js';
 import { calibrate } from '../backbone/calibration.js';
-import { compileGraph } from '../backbone/graph.js';
-import { compileInt8Graph } from '../backbone/int8-graph.js';
 import { type WeightBits, writeQuantised } from '../backbone/quantise.js';
 import { int8Support } from '../backbone/vnni.js';
 import type { Item } from '../datasets/dataset.js';
-import { UsageError, codeOf } from '../errors.js';
-import { sha256, sha256OfFile, writeFileAtomically } from '../files.js';
-import { decode } from '../images/decode.js';
-import { ImageError, type RgbImage } from '../images/image.js';
-import { readImageBytes } from '../images/source.js';
+import { UsageError } from '../errors.js';
+import { sha256OfFile, writeFileAtomically } from '../files.js';
 import type { OnProgress } from '../progress.js';
-import { Random } from '../random.js';
-import { describeViews } from './describe.js';
-import { type Recipe, recipeHash } from './recipe.js';
-import { type Runner, onnxRunner } from './runner.js';
-import { type View, viewsOf } from './views.js';
+import { type Note, noteFile, quantisedPaths, readNote } from './int8-cache.js';
+import { type Fidelity, measureFidelity, passes } from './int8-fidelity.js';
+import {
+  type Sample,
+  calibratingOf,
+  calibrationKey,
+  calibrationViews,
+  expectedSample,
+  sampleKey,
+  sampleOf,
+} from './int8-sample.js';
+import type { Recipe } from './recipe.js';
 
 /** How an int8 extraction is prepared. */
 export interface Int8Options {
@@ -32,23 +32,6 @@ export interface Int8Options {
   /** Bits of a weight; default: what the processor can do. */
   readonly bits?: WeightBits;
 }
-
-/** How close int8 descriptors come to those in float32, over held-out images. */
-export interface Fidelity {
-  readonly images: number;
-  readonly meanCosine: number;
-  readonly leastCosine: number;
-}
-
-/** The fidelity that is asked for. */
-export const gate = { meanCosine: 0.999, leastCosine: 0.995 } as const;
-
-/** The gate in words. */
-export const gateText = `the gate (${gate.meanCosine} on average, ${gate.leastCosine} at least)`;
-
-/** The fidelity in words. */
-export const fidelityText = ({ meanCosine, leastCosine, images }: Fidelity): string =>
-  `cosine to fp32 ${meanCosine.toFixed(5)} on average, ${leastCosine.toFixed(5)} at least, over ${images} images`;
 
 /** What is made: a quantised file for each net. */
 export interface PreparedInt8 {
@@ -68,136 +51,44 @@ export interface Int8Context {
   readonly onProgress?: OnProgress | undefined;
 }
 
-interface Sample {
-  readonly sha256: string;
-  readonly views: readonly View[];
-}
-
-/** A seeded sample of images that can be described, and their views. */
-const sample = async (items: readonly Item[], count: number, context: Int8Context): Promise<Sample[]> => {
-  const { recipe, inputSize } = context;
-  const samples: Sample[] = [];
-  const sorted = [...items].sort((a, b) => (a.id < b.id ? -1 : 1)); // The same sample for every shard.
-  for (const item of new Random('calibration', 1).shuffle(sorted)) {
-    if (samples.length === count) break;
-    try {
-      const bytes = await readImageBytes(item.source, item.path);
-      const image = await decode(bytes, item.path, { orient: recipe.orient });
-      const views = await viewsOf(image, item.path, item.box, recipe, inputSize);
-      samples.push({ sha256: sha256(bytes), views });
-    } catch (error) {
-      if (!(error instanceof ImageError)) throw error;
-    }
-  }
-  return samples;
-};
-
-/** Of each image the views at two scales, the first and the middle one. */
-const calibrationViews = (samples: readonly Sample[], recipe: Recipe): RgbImage[] => {
-  const scales = new Set([0, Math.floor(recipe.scales.length / 2)]);
-  return samples.flatMap(({ views }) =>
-    views.filter(({ scale }) => scales.has(scale)).map(({ image }) => image),
-  );
-};
-
-const cosine = (a: Float32Array, b: Float32Array): number => {
-  let [dot, aa, bb] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    dot += a[i]! * b[i]!;
-    aa += a[i]! ** 2;
-    bb += b[i]! ** 2;
-  }
-  return aa === 0 && bb === 0 ? 1 : dot / Math.sqrt(aa * bb || 1);
-};
-
-const withRunners = async <T>(
-  make: () => Promise<Runner[]>,
-  use: (runners: Runner[]) => Promise<T>,
-): Promise<T> => {
-  const runners = await make();
-  try {
-    return await use(runners);
-  } finally {
-    for (const runner of runners) runner.close();
-  }
-};
-
-const descriptorsOf = (runners: Runner[], held: readonly Sample[], recipe: Recipe) =>
-  held.reduce<Promise<Float32Array[][]>>(
-    async (before, { views }) => [...(await before), await describeViews(runners, recipe, views)],
-    Promise.resolve([]),
-  );
-
-/** Describes held-out images both ways; the least favourable layer counts. */
-const measure = async (
+/** Writes the quantised nets that are missing. */
+const quantise = async (
   backbones: readonly Backbone[],
   files: readonly string[],
-  held: readonly Sample[],
-  { recipe, threads }: Int8Context,
-): Promise<Fidelity> => {
-  const options = { threads };
-  const floats = await withRunners(
-    () =>
-      Promise.resolve(
-        backbones.map((backbone) => onnxRunner({ ...compileGraph(backbone, recipe), options })),
-      ),
-    (runners) => descriptorsOf(runners, held, recipe),
-  );
-  const integers = await withRunners(
-    () =>
-      Promise.all(
-        backbones.map(async (backbone, i) =>
-          onnxRunner({ ...(await compileInt8Graph(files[i]!, backbone, recipe)), options }),
-        ),
-      ),
-    (runners) => descriptorsOf(runners, held, recipe),
-  );
-  const cosines = floats.map((layers, i) =>
-    Math.min(...layers.map((vector, layer) => cosine(vector, integers[i]![layer]!))),
-  );
-  return {
-    images: held.length,
-    meanCosine: cosines.reduce((a, b) => a + b, 0) / cosines.length,
-    leastCosine: Math.min(...cosines),
-  };
-};
-
-/** Folder for the quantised file: beside the backbone, or where that cannot be written, below `out`. */
-const cacheFolder = async (backbone: Backbone, out: string): Promise<string> => {
-  const beside = join(dirname(backbone.path), '.int8');
-  try {
-    await mkdir(beside, { recursive: true });
-    await access(beside, constants.W_OK);
-    return beside;
-  } catch (error) {
-    if (!['EACCES', 'EROFS', 'EPERM'].includes(codeOf(error) ?? '')) throw error;
-    const below = join(out, '.int8');
-    await mkdir(below, { recursive: true });
-    return below;
-  }
-};
-
-const quantisedFile = async (
-  backbone: Backbone,
   samples: readonly Sample[],
   calibration: string,
   bits: WeightBits,
+  { recipe, threads, onProgress }: Int8Context,
+): Promise<void> => {
+  for (const [i, backbone] of backbones.entries()) {
+    const path = files[i]!;
+    if (existsSync(path)) continue;
+    const ranges = calibrate(backbone, calibrationViews(samples, recipe), threads, onProgress);
+    const source = await backbone.sha256();
+    await writeQuantised(path, backbone, { format: 1, source, bits, ranges, calibration });
+  }
+};
+
+/**
+ * What an earlier run left behind for the same sample, found by reading its images only. Views of dozens of images at all scales
+ * would take seconds, and most of the memory of the whole run.
+ */
+const foundPrepared = async (
+  backbones: readonly Backbone[],
+  keys: readonly string[],
+  calibrationImages: number,
+  bits: WeightBits,
   out: string,
-  context: Int8Context,
-): Promise<string> => {
-  const source = await backbone.sha256();
-  const name = basename(backbone.path).replace(/\.safetensors$/, '');
-  const key = sha256(JSON.stringify([source, calibration, bits])).slice(0, 16);
-  const path = join(await cacheFolder(backbone, out), `${name}-${key}.safetensors`);
-  if (existsSync(path)) return path;
-  const ranges = calibrate(
-    backbone,
-    calibrationViews(samples, context.recipe),
-    context.threads,
-    context.onProgress,
-  );
-  await writeQuantised(path, backbone, { format: 1, source, bits, ranges, calibration });
-  return path;
+  { recipe }: Int8Context,
+): Promise<PreparedInt8 | undefined> => {
+  const calibrating = keys.slice(0, calibratingOf(keys.length, calibrationImages));
+  const files = await quantisedPaths(backbones, calibrationKey(calibrating, recipe), bits, out);
+  if (keys.length === 0 || !files.every((file) => existsSync(file))) return undefined;
+  const hashes = await Promise.all(files.map(sha256OfFile));
+  const note = await readNote(noteFile(recipe, files, hashes));
+  if (note?.sample !== sampleKey(keys)) return undefined;
+  const { fidelity } = note;
+  return { files, hashes, bits, fidelity, accepted: passes(fidelity) };
 };
 
 /**
@@ -215,46 +106,30 @@ export const prepareInt8 = async (
   context: Int8Context,
   { calibration: given, calibrationImages = 24, bits = int8Support().bits }: Int8Options = {},
 ): Promise<PreparedInt8> => {
-  const held = Math.max(1, Math.floor(calibrationImages / 2));
-  const samples = await sample(given ?? items, calibrationImages + held, context);
+  const { recipe } = context;
+  const from = given ?? items;
+  const count = calibrationImages + Math.max(1, Math.floor(calibrationImages / 2));
+  const expected = await expectedSample(from, count, context);
+  const found = await foundPrepared(backbones, expected, calibrationImages, bits, out, context);
+  if (found) return found;
+
+  const samples = await sampleOf(from, count, context);
   if (samples.length < 2) {
     throw new UsageError(
       'Expected at least 2 images to calibrate --precision int8 on, but fewer could be read.',
     );
   }
-  // Of a small set, a third is held out.
-  const used = Math.min(calibrationImages, Math.ceil((samples.length * 2) / 3));
-  const [calibrating, measuring] = [samples.slice(0, used), samples.slice(used)];
-  const { recipe } = context;
-  const shas = (list: readonly Sample[]): string[] => list.map((each) => each.sha256);
-  const calibration = sha256(
-    JSON.stringify([
-      shas(calibrating),
-      recipe.scales,
-      recipe.region,
-      recipe.crops,
-      recipe.kernel,
-      recipe.orient,
-    ]),
-  ).slice(0, 16);
-  const files: string[] = [];
-  for (const backbone of backbones)
-    files.push(await quantisedFile(backbone, calibrating, calibration, bits, out, context));
-  const hashes: string[] = [];
-  for (const file of files) hashes.push(await sha256OfFile(file));
-
-  // The fidelity depends on the recipe too: measured once for each, and kept beside the first quantised file.
-  const measured = recipeHash(
-    recipe,
-    hashes.map((hash) => ({ sha256: hash, config: '' })),
-  );
-  const note = `${files[0]!.replace(/\.safetensors$/, '')}-${measured}.json`;
-  let fidelity: Fidelity;
-  if (existsSync(note)) fidelity = JSON.parse(await readFile(note, 'utf8')) as Fidelity;
-  else {
-    fidelity = await measure(backbones, files, measuring, context);
-    await writeFileAtomically(note, `${JSON.stringify(fidelity)}\n`);
-  }
-  const accepted = fidelity.meanCosine >= gate.meanCosine && fidelity.leastCosine >= gate.leastCosine;
-  return { files, hashes, bits, fidelity, accepted };
+  const used = calibratingOf(samples.length, calibrationImages);
+  const keys = samples.map(({ key }) => key);
+  const calibration = calibrationKey(keys.slice(0, used), recipe);
+  const files = await quantisedPaths(backbones, calibration, bits, out);
+  await quantise(backbones, files, samples.slice(0, used), calibration, bits, context);
+  const hashes = await Promise.all(files.map(sha256OfFile));
+  const path = noteFile(recipe, files, hashes);
+  const fidelity =
+    (await readNote(path))?.fidelity ??
+    (await measureFidelity(backbones, files, samples.slice(used), recipe, context.threads));
+  const note: Note = { fidelity, sample: sampleKey(keys) };
+  await writeFileAtomically(path, `${JSON.stringify(note)}\n`);
+  return { files, hashes, bits, fidelity, accepted: passes(fidelity) };
 };

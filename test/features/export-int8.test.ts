@@ -108,7 +108,7 @@ describe('features/export-int8', () => {
       // The fidelity of a net that does not pass, as the cache keeps it.
       const note = (await readdir(join(folder, '.int8'))).find((name) => name.endsWith('.json'))!;
       const poor = { images: 4, meanCosine: 0.9992, leastCosine: 0.98 };
-      await writeFile(join(folder, '.int8', note), JSON.stringify(poor));
+      await writeFile(join(folder, '.int8', note), JSON.stringify({ fidelity: poor, sample: '' }));
       await rejects(exportInt8(backbone.path, out, { calibration, threads: 1 }), (error) => {
         ok(error instanceof VerydeepError);
         ok(

@@ -1,6 +1,6 @@
 // Extraction in 8 bits: close to fp32 for every configuration, measured and gated, the same twice.
 import assert from 'node:assert/strict';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '../../src/backbone/architecture.js';
 import { calibrate } from '../../src/backbone/calibration.js';
@@ -8,11 +8,13 @@ import { compileGraph } from '../../src/backbone/graph.js';
 import { compileInt8Graph } from '../../src/backbone/int8-graph.js';
 import { type WeightBits, writeQuantised } from '../../src/backbone/quantise.js';
 import { Session } from '../../src/engine/session.js';
+import type { Item } from '../../src/datasets/dataset.js';
 import { UsageError } from '../../src/errors.js';
 import { type ExtractOptions, extractFeatures } from '../../src/features/extract.js';
 import { prepareInt8 } from '../../src/features/int8.js';
 import { openNets } from '../../src/features/plan.js';
 import { decode } from '../../src/images/decode.js';
+import { Random } from '../../src/random.js';
 import { withFolder } from '../support.js';
 import { picture, pictures, randomBackbone, small } from './nets.js';
 
@@ -158,6 +160,46 @@ describe('features/int8', () => {
       assert.equal(again.run.computed, 0);
     }));
 
+  it('finds what lies in the cache without decoding an image, and only for the very same sample', () =>
+    withFolder(async (folder) => {
+      const items = await pictures(join(folder, 'images'), 12);
+      // The image that is tried first, by the seeded order.
+      const [first] = new Random('calibration', 1).shuffle([...items].sort((a, b) => (a.id < b.id ? -1 : 1)));
+      const net = join(folder, 'net.safetensors');
+      await randomBackbone(net);
+      const nets = await openNets([net], { precision: 'int8', scales: [32] });
+      const views: string[] = [];
+      const prepare = (list: readonly Item[]) => {
+        // A box is looked at when an image is decoded, never before.
+        const watched = list.map((item): Item =>
+          Object.defineProperty({ ...item }, 'box', {
+            get: () => {
+              views.push(item.id);
+              return undefined;
+            },
+          }),
+        );
+        return prepareInt8(
+          nets.backbones,
+          watched,
+          folder,
+          { ...nets, threads: 1 },
+          { calibrationImages: 6 },
+        );
+      };
+      const made = await prepare(items);
+      assert.equal(views.length, 9);
+      assert.deepEqual(await prepare(items), made);
+      assert.equal(views.length, 9, 'nothing was decoded again');
+
+      await writeFile(first!.source.file, 'no image any more');
+      const other = await prepare(items);
+      assert.equal(views.length, 18);
+      assert.notDeepEqual(other.files, made.files);
+      assert.deepEqual(await prepare(items), other);
+      assert.equal(views.length, 27, 'the sample is not what reading alone lets expect: decoded again');
+    }));
+
   it('falls back to fp32 below the gate, unless forced', () =>
     withFolder(async (folder) => {
       const items = await pictures(join(folder, 'images'), 12);
@@ -168,9 +210,10 @@ describe('features/int8', () => {
       const prepared = await prepareInt8(nets.backbones, items, folder, { ...nets, threads: 1 });
       assert.ok(prepared.accepted && prepared.fidelity.images === 4);
       const note = (await readdir(join(folder, '.int8'))).find((name) => name.endsWith('.json'))!;
+      const kept = JSON.parse(await readFile(join(folder, '.int8', note), 'utf8')) as object;
       await writeFile(
         join(folder, '.int8', note),
-        JSON.stringify({ images: 4, meanCosine: 0.9992, leastCosine: 0.98 }),
+        JSON.stringify({ ...kept, fidelity: { images: 4, meanCosine: 0.9992, leastCosine: 0.98 } }),
       );
       const notices: string[] = [];
       const extract = (out: string, force: boolean) =>
