@@ -3,8 +3,8 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { OnnxRuntimeBackend } from '../../src/engine/backend/backend.js';
 import { tensorLoops } from '../../src/engine/backend/loops/loops.js';
 import { momentumUpdate } from '../../src/engine/momentum.js';
-import { type Row, type SpeedOptions, row } from './row.js';
-import { type StepCase, VggStep } from './vgg-step.js';
+import { type Row, type SpeedOptions, bestTime, row } from './row.js';
+import { type StepCase, VggStep, WARM_UP } from './vgg-step.js';
 
 /** Steps of each net that `--profile` times. */
 const STEPS = 10;
@@ -93,16 +93,23 @@ const profileRows = ({ name }: StepCase, { total, parts }: Profile): Row[] =>
       }),
     );
 
-/** Where the time of our steps goes, without peers: one step to warm up, then as many as make a quiet one likely. */
-export const measureProfiles = (tf: typeof tfjs, nets: readonly StepCase[], options: SpeedOptions): Row[] =>
-  nets.flatMap((which) => {
+/** Where the time of our steps goes, without peers. */
+export const measureProfiles = async (
+  tf: typeof tfjs,
+  nets: readonly StepCase[],
+  options: SpeedOptions,
+): Promise<Row[]> => {
+  const rows: Row[] = [];
+  for (const which of nets) {
     options.onNote(`profile: ${which.name}`);
     const net = new VggStep(tf, which);
     try {
-      net.train(momentumUpdate);
+      await bestTime(1, () => void net.train(momentumUpdate), options.quick ? 0 : WARM_UP);
       const best = bestProfile(options.quick ? 1 : STEPS, () => void net.train(momentumUpdate));
-      return profileRows(which, best);
+      rows.push(...profileRows(which, best));
     } finally {
       net.dispose();
     }
-  });
+  }
+  return rows;
+};

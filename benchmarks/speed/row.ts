@@ -88,9 +88,16 @@ export const describeMachine = (load: number): Machine => ({
  * Milliseconds of the best of several calls after one to warm up: other work on the machine only ever adds time.
  *
  * @param repetitions how many calls are timed
+ * @param warmUp milliseconds of calls before; one call at least
  */
-export const bestTime = async (repetitions: number, call: () => void | Promise<void>): Promise<number> => {
-  await call();
+export const bestTime = async (
+  repetitions: number,
+  call: () => void | Promise<void>,
+  warmUp = 0,
+): Promise<number> => {
+  const begin = performance.now();
+  do await call();
+  while (performance.now() - begin < warmUp);
   let best = Infinity;
   for (let i = 0; i < repetitions; i++) {
     const start = performance.now();

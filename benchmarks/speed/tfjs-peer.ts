@@ -8,7 +8,7 @@ import { momentumUpdate } from '../../src/engine/momentum.js';
 import { loadTensorFlow } from '../../src/engine/tensorflow.js';
 import { VerydeepError } from '../../src/errors.js';
 import { bestTime } from './row.js';
-import { type StepCase, VggStep } from './vgg-step.js';
+import { type StepCase, VggStep, WARM_UP } from './vgg-step.js';
 
 interface Question {
   readonly backend: 'tensorflow' | 'wasm' | 'cpu';
@@ -49,7 +49,7 @@ for (const which of question.nets) {
   // tfjs-wasm has no gradient of a filter: its training is not a number.
   const canTrain = question.backend !== 'wasm';
   const training = canTrain
-    ? await bestTime(question.repetitions, () => void net.train(momentumUpdate))
+    ? await bestTime(question.repetitions, () => void net.train(momentumUpdate), WARM_UP)
     : NaN;
   times.push({ training, forward });
   net.dispose();

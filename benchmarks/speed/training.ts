@@ -12,7 +12,7 @@ import { measurePeak, vectorWidth } from './peak.js';
 import { type Profile, bestProfile, measureProfiles } from './profile.js';
 import { type Row, type SpeedBenchmark, type SpeedOptions, bestTime, missingRow, row } from './row.js';
 import { askTorch, torchSettings } from './torch-peer.js';
-import { type StepCase, VggStep, stepArithmetic, stepLayers } from './vgg-step.js';
+import { type StepCase, VggStep, WARM_UP, stepArithmetic, stepLayers } from './vgg-step.js';
 
 interface Target {
   readonly training: number;
@@ -78,10 +78,15 @@ interface OurTimes {
   readonly profile: Profile;
 }
 
-const measureOurs = async (tf: typeof tfjs, which: StepCase, repetitions: number): Promise<OurTimes> => {
+const measureOurs = async (
+  tf: typeof tfjs,
+  which: StepCase,
+  repetitions: number,
+  warmUp: number,
+): Promise<OurTimes> => {
   const net = new VggStep(tf, which);
   try {
-    const training = await bestTime(repetitions, () => void net.train(momentumUpdate));
+    const training = await bestTime(repetitions, () => void net.train(momentumUpdate), warmUp);
     const forward = await bestTime(repetitions, () => void net.forward());
     return { training, forward, profile: bestProfile(repetitions, () => void net.train(momentumUpdate)) };
   } finally {
@@ -212,12 +217,12 @@ export const run: SpeedBenchmark = async (options) => {
   let tinyTimes: OurTimes;
   try {
     if (options.profile)
-      return { rows: measureProfiles(engine.tf, nets, options), facts: { peakGflops: peak, peakBy } };
+      return { rows: await measureProfiles(engine.tf, nets, options), facts: { peakGflops: peak, peakBy } };
     for (let round = 1; round <= (quick ? 1 : ROUNDS); round++) {
       const times: OurTimes[] = [];
       for (const net of nets) {
         onNote(`round ${round}, ours: ${net.name}`);
-        times.push(await measureOurs(engine.tf, net, repetitions));
+        times.push(await measureOurs(engine.tf, net, repetitions, quick ? 0 : WARM_UP));
       }
       ourRounds.push(times);
       onNote(`round ${round}, PyTorch`);
@@ -230,7 +235,7 @@ export const run: SpeedBenchmark = async (options) => {
           : 'tfjs-node is not built: run "npm run test:tensorflow" once',
       );
     }
-    tinyTimes = await measureOurs(engine.tf, tiny, repetitions);
+    tinyTimes = await measureOurs(engine.tf, tiny, repetitions, quick ? 0 : WARM_UP);
     onNote('memory');
     growth = measureGrowth(engine.tf, quick ? 100 : 500);
   } finally {

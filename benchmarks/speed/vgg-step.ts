@@ -70,6 +70,9 @@ export type Update = (
   step: MomentumStep,
 ) => { weight: tfjs.Tensor; velocity: tfjs.Tensor };
 
+/** Milliseconds of training steps before those that are timed: V8 compiles what has run often, as in a training's thousands of steps. */
+export const WARM_UP = 6000;
+
 const sgd: MomentumStep = { learningRate: 1e-3, momentum: 0.9, decay: 5e-4 };
 
 /** A net with random weights (He), to be stepped again and again on the same random batch. */

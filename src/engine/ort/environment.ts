@@ -25,7 +25,7 @@ const shareArena = (library: Library, env: Pointer, memory: Pointer): void => {
 };
 
 /** ONNX Runtime as this thread uses it, with a pool of threads that the whole process shares. */
-export const environment = (threads: number): Environment => {
+export const environment = (threads = 1): Environment => {
   if (store[environmentKey]) return store[environmentKey] as Environment;
   const library = loadLibrary();
   const { api } = library;

@@ -1,5 +1,4 @@
 // Tensors in the caller's memory, as ONNX Runtime sees them.
-import { availableParallelism } from 'node:os';
 import koffi from 'koffi';
 import { UsageError, VerydeepError } from '../../errors.js';
 import type { Dimension } from '../onnx.js';
@@ -57,7 +56,7 @@ export class Value {
         `Expected ${data.length} elements of ${type} for a tensor but its shape is [${dims.join(', ')}].`,
       );
     }
-    const { library, memory } = environment(availableParallelism());
+    const { library, memory } = environment();
     this.type = type;
     this.dims = dims;
     this.data = data;
