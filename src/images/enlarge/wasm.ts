@@ -1,5 +1,6 @@
 // The loops of resampling in WebAssembly, and the memory they work in.
 import { readFileSync } from 'node:fs';
+import { plainLoops } from './plain.js';
 
 interface Exports {
   readonly widen: (
@@ -30,7 +31,7 @@ interface Memory {
 
 // The compiler's library for Node has no types of WebAssembly; these are what is used here.
 const { WebAssembly } = globalThis as unknown as {
-  readonly WebAssembly: {
+  readonly WebAssembly?: {
     Module: new (bytes: Uint8Array) => object;
     Instance: new (module: object, imports: object) => { readonly exports: unknown };
     Memory: new (limits: { initial: number }) => Memory;
@@ -51,14 +52,35 @@ export interface Loops extends Exports {
   readonly bytes: () => Uint8Array;
 }
 
+/** Memory that grows as WebAssembly's does. */
+const plainMemory = (): Memory => {
+  let buffer = new ArrayBuffer(8 * PAGE);
+  return {
+    get buffer() {
+      return buffer;
+    },
+    grow(pages) {
+      const before = buffer.byteLength / PAGE;
+      const larger = new ArrayBuffer(buffer.byteLength + pages * PAGE);
+      new Uint8Array(larger).set(new Uint8Array(buffer));
+      buffer = larger;
+      return before;
+    },
+  };
+};
+
 let loaded: Loops | undefined;
 
 /** The loops as this thread has them. */
 export const loops = (): Loops => {
   if (loaded) return loaded;
-  const memory = new WebAssembly.Memory({ initial: 8 });
-  const module = new WebAssembly.Module(readFileSync(new URL('../enlarge.wasm', import.meta.url)));
-  const { widen, heighten } = new WebAssembly.Instance(module, { env: { memory } }).exports as Exports;
+  const memory = WebAssembly ? new WebAssembly.Memory({ initial: 8 }) : plainMemory();
+  const { widen, heighten } = WebAssembly
+    ? (new WebAssembly.Instance(
+        new WebAssembly.Module(readFileSync(new URL('../enlarge.wasm', import.meta.url))),
+        { env: { memory } },
+      ).exports as Exports)
+    : plainLoops(() => memory.buffer);
   const place = (lengths: readonly number[]): number[] => {
     let end = START;
     const places = lengths.map((length) => {
