@@ -4,7 +4,8 @@ import { adviseHugePages } from '../engine/pages.js';
 import { UsageError } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import { gramInto } from './product.js';
-import { type SharedMemory, MOST_BYTES, RESERVED, hasWasm, sharedMemory } from './solver/wasm.js';
+import { type SharedMemory, sharedMemory } from '../webassembly.js';
+import { MOST_BYTES, RESERVED, hasWasm } from './solver/wasm.js';
 import { activeSize, workspaceBytes } from './solver/workspace.js';
 
 /** Inner products of all pairs of rows, float32, and room for the solver's vectors beside them. */

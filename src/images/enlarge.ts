@@ -1,6 +1,6 @@
 // Enlarging by separable resampling with the centres of pixels in their places. libvips, and so sharp, moves an image
 // that it enlarges by half a pixel; Pillow and torchvision do not, and this gives their numbers.
-import { loops } from './enlarge/wasm.js';
+import { loops } from './enlarge/loops.js';
 import type { RgbImage, Room } from './image.js';
 import { type Kernel, kernelFunctions } from './kernels.js';
 

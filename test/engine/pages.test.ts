@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { adviseHugePages } from '../../src/engine/pages.js';
-import { sharedMemory } from '../../src/classifiers/solver/wasm.js';
+import { sharedMemory } from '../../src/webassembly.js';
 
 const MAPS = '/proc/self/smaps';
 

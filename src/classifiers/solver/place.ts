@@ -1,6 +1,7 @@
 // Where a thread works: its loops and its vectors beside the Gram matrix.
+import type { SharedMemory } from '../../webassembly.js';
 import { type Kernels, plainKernels } from './kernels.js';
-import { type SharedMemory, wasmKernels } from './wasm.js';
+import { wasmKernels } from './wasm.js';
 import { type Workspace, activeSize, workspaceAt, workspaceBytes } from './workspace.js';
 
 /** A place in memory, as it is sent to a thread. */

@@ -1,58 +1,30 @@
 // The WebAssembly module of the solver: loaded where the machine has SIMD, over memory that threads share.
-import { readFileSync } from 'node:fs';
+import { type Module, PAGE, type SharedMemory, compileModule, instantiate } from '../../webassembly.js';
 import type { Kernels } from './kernels.js';
 import type { Workspace } from './workspace.js';
 
-/** Bytes of a page of WebAssembly memory. */
-const PAGE = 65_536;
 /** Bytes at the start of the memory that the module may use itself. */
 export const RESERVED = 4096;
 /** The most bytes that a WebAssembly memory holds. */
-export const MOST_BYTES = 65_536 * PAGE;
-
-/** A WebAssembly memory that threads share. */
-export interface SharedMemory {
-  readonly buffer: SharedArrayBuffer;
-}
-
-// The compiler's library for Node has no types of WebAssembly; these are what is used here.
-type Module = object;
-const { WebAssembly } = globalThis as unknown as {
-  readonly WebAssembly: {
-    Module: new (bytes: Uint8Array) => Module;
-    Instance: new (module: Module, imports: object) => { readonly exports: unknown };
-    Memory: new (limits: { initial: number; maximum: number; shared: true }) => SharedMemory;
-  };
-};
+export const MOST_BYTES = PAGE * PAGE;
 
 type Loop = (...pointers: number[]) => void;
 type Exports = Readonly<Record<keyof Kernels, Loop>>;
 
-let compiled: Module | undefined | null;
+let compiled: Module | undefined | null = null;
 
 /** The compiled module, or undefined where WebAssembly, its threads or its SIMD are missing. */
 const solverModule = (): Module | undefined => {
-  if (compiled === undefined) {
-    try {
-      compiled = new WebAssembly.Module(readFileSync(new URL('../solver.wasm', import.meta.url)));
-    } catch {
-      compiled = null;
-    }
-  }
-  return compiled ?? undefined;
+  if (compiled === null) compiled = compileModule(new URL('../solver.wasm', import.meta.url));
+  return compiled;
 };
 
 /** Whether the WebAssembly path can be taken here. */
 export const hasWasm = (): boolean => solverModule() !== undefined;
 
-/** A shared memory of at least `bytes`, all zero. @throws RangeError when the system has not that much */
-export const sharedMemory = (bytes: number): SharedMemory =>
-  new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE), maximum: 65_536, shared: true });
-
 /** The loops over workspaces that lie, with their Gram matrix, in `memory`. */
 export const wasmKernels = (memory: SharedMemory): Kernels => {
-  const { exports } = new WebAssembly.Instance(solverModule()!, { env: { memory } });
-  const loops = exports as Exports;
+  const loops = instantiate(solverModule()!, memory) as Exports;
   const at = (view: { readonly byteOffset: number }): number => view.byteOffset;
   return {
     scan: (w: Workspace, bias, squared) =>

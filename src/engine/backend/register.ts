@@ -14,6 +14,7 @@ import type { NativeKernel } from './kernel.js';
 import { convolutionKernels } from './kernels/convolution.js';
 import { elementwiseKernels } from './kernels/elementwise.js';
 import { filterGradientKernels } from './kernels/filter-gradient.js';
+import { inputGradientKernels } from './kernels/input-gradient.js';
 import { matmulKernels } from './kernels/matmul.js';
 import { normalizationKernels } from './kernels/normalization.js';
 import { poolingKernels } from './kernels/pooling.js';
@@ -27,6 +28,7 @@ export const nativeKernels: Readonly<Record<string, NativeKernel>> = {
   ...convolutionKernels,
   ...elementwiseKernels,
   ...filterGradientKernels,
+  ...inputGradientKernels,
   ...matmulKernels,
   ...normalizationKernels,
   ...poolingKernels,

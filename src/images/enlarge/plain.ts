@@ -1,54 +1,63 @@
-// The loops of resampling in plain TypeScript: what runs where WebAssembly is missing. They give the same numbers.
+// The loops of resampling in plain TypeScript, with the same numbers: what runs where WebAssembly or its SIMD is missing.
 
+/** Weights are whole numbers of 1 / 2^22. */
 const BITS = 22;
 const HALF = 1 << (BITS - 1);
 
-/** The loops as in assembly/index.ts, over `memory`; addresses are in bytes. */
-export const plainLoops = (memory: () => ArrayBuffer) => {
-  const arrays = () => ({ bytes: new Uint8ClampedArray(memory()), ints: new Int32Array(memory()) });
-  return {
-    widen: (
-      source: number,
-      target: number,
-      rows: number,
-      rowBytes: number,
-      outputs: number,
-      taps: number,
-      first: number,
-      weights: number,
-    ): void => {
-      const { bytes, ints } = arrays();
-      for (let row = 0, to = target; row < rows; row++) {
-        for (let i = 0; i < outputs; i++) {
-          const from = source + row * rowBytes + ints[first / 4 + i]!;
-          for (let c = 0; c < 3; c++, to++) {
-            let sum = HALF;
-            for (let tap = 0; tap < taps; tap++)
-              sum += Math.imul(ints[weights / 4 + i * taps + tap]!, bytes[from + 3 * tap + c]!);
-            bytes[to] = sum >> BITS;
-          }
-        }
-      }
-    },
-    heighten: (
-      source: number,
-      target: number,
-      width: number,
-      outputs: number,
-      taps: number,
-      first: number,
-      weights: number,
-    ): void => {
-      const { bytes, ints } = arrays();
-      for (let i = 0; i < outputs; i++) {
-        const from = source + ints[first / 4 + i]! * width;
-        for (let x = 0; x < width; x++) {
-          let sum = HALF;
-          for (let tap = 0; tap < taps; tap++)
-            sum += Math.imul(ints[weights / 4 + i * taps + tap]!, bytes[from + tap * width + x]!);
-          bytes[target + i * width + x] = sum >> BITS;
-        }
-      }
-    },
+/** The loops, as assembly/index.ts explains them. All addresses are in bytes of one memory. */
+export interface ResamplingLoops {
+  /** Rows of pixels of three bytes to `outputs` pixels each. */
+  readonly widen: (
+    source: number,
+    target: number,
+    rows: number,
+    rowBytes: number,
+    outputs: number,
+    taps: number,
+    first: number,
+    weights: number,
+  ) => void;
+  /** `outputs` rows of `width` bytes, from rows above each other. */
+  readonly heighten: (
+    source: number,
+    target: number,
+    width: number,
+    outputs: number,
+    taps: number,
+    first: number,
+    weights: number,
+  ) => void;
+}
+
+/** Sums of `taps` bytes from `from` on, `step` apart, times whole numbers from `weight` on, rounded; and the memory's views. */
+const viewsOf = (buffer: ArrayBuffer) => {
+  const bytes = new Uint8ClampedArray(buffer);
+  const numbers = new Int32Array(buffer);
+  const sum = (from: number, step: number, weight: number, taps: number): number => {
+    let total = HALF;
+    for (let tap = 0; tap < taps; tap++)
+      total += Math.imul(numbers[weight + tap]!, bytes[from + tap * step]!);
+    return total >> BITS;
   };
+  return { bytes, numbers, sum };
 };
+
+/** The loops over `memory`. */
+export const plainLoops = (memory: { readonly buffer: ArrayBuffer }): ResamplingLoops => ({
+  widen: (source, target, rows, rowBytes, outputs, taps, first, weights) => {
+    const { bytes, numbers, sum } = viewsOf(memory.buffer);
+    for (let row = 0, to = target; row < rows; row++)
+      for (let i = 0; i < outputs; i++) {
+        const from = source + row * rowBytes + numbers[first / 4 + i]!;
+        for (let colour = 0; colour < 3; colour++)
+          bytes[to++] = sum(from + colour, 3, weights / 4 + i * taps, taps);
+      }
+  },
+  heighten: (source, target, width, outputs, taps, first, weights) => {
+    const { bytes, numbers, sum } = viewsOf(memory.buffer);
+    for (let i = 0, to = target; i < outputs; i++) {
+      const from = source + numbers[first / 4 + i]! * width;
+      for (let x = 0; x < width; x++) bytes[to++] = sum(from + x, width, weights / 4 + i * taps, taps);
+    }
+  },
+});

@@ -1,4 +1,4 @@
-// The WebAssembly module of the dual solver: the loops of ../kernels.ts with SIMD. Built by scripts/build-solver.mjs.
+// The WebAssembly module of the dual solver: the loops of ../kernels.ts with SIMD. Built by scripts/build-wasm.mjs.
 export { scan } from './scan';
 export { pick } from './pick';
 export { gather } from './gather';

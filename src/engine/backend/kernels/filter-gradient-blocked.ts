@@ -8,7 +8,7 @@ import { free } from '../kernel.js';
 import { blockedValue } from '../layout.js';
 import type { Block } from '../pool.js';
 import { DOMAIN, blockedConvolution, fromBlocked } from './blocked.js';
-import { type Conv2DInfo, shapeOf } from './convolution.js';
+import { type Conv2DInfo, shapeOf } from './convolution-geometry.js';
 
 /** Columns of the image that x's channels are laid out as, at most. */
 const IMAGE_WIDTH = 16;
@@ -22,7 +22,8 @@ const imageOf = (channels: number): readonly [height: number, width: number] => 
   return [channels / width, width];
 };
 
-interface Task {
+/** The gradient of which filter, and from what: dw = x and dy summed over the batch. */
+export interface FilterGradient {
   readonly backend: OnnxRuntimeBackend;
   readonly x: TensorInfo;
   readonly dy: TensorInfo;
@@ -42,7 +43,7 @@ type Place = readonly [block: Block, offset: number];
  * @param width dys that lie one behind the other at each of `filters`, for positions that follow one another
  */
 const multiply = (
-  { backend, dw, info }: Task,
+  { backend, dw, info }: FilterGradient,
   positions: number,
   images: readonly Place[],
   filters: readonly Place[],
@@ -101,7 +102,7 @@ interface Pitch {
 
 /** Brings a tensor into rows with zero rows and columns between its own. */
 const addMargins = (
-  { backend, info }: Task,
+  { backend, info }: FilterGradient,
   tensor: TensorInfo,
   { height, width }: Pitch,
   target: Block,
@@ -122,7 +123,7 @@ const addMargins = (
 };
 
 /** x in blocks of positions. */
-const arrangeImage = (task: Task, pitch: Pitch, target: Value): void => {
+const arrangeImage = (task: FilterGradient, pitch: Pitch, target: Value): void => {
   const { backend, x, info } = task;
   const { inChannels: channels, batchSize } = info;
   const { height, width, positions } = pitch;
@@ -134,7 +135,7 @@ const arrangeImage = (task: Task, pitch: Pitch, target: Value): void => {
 };
 
 /** dy in blocks of channels, each with the positions of the whole batch. */
-const arrangeFilter = (task: Task, pitch: Pitch, target: Block, offset: number): void => {
+const arrangeFilter = (task: FilterGradient, pitch: Pitch, target: Block, offset: number): void => {
   const { backend, dy, info } = task;
   const { batchSize, outHeight, outWidth, outChannels } = info;
   const { height, width, positions } = pitch;
@@ -171,7 +172,7 @@ const arrangeFilter = (task: Task, pitch: Pitch, target: Block, offset: number):
  * shifted beyond an edge meets them. A shift is an offset into dy; `lead` and the zeros at the end serve the first and the last
  * block of dy's channels.
  */
-const withMargins = (task: Task): void => {
+const withMargins = (task: FilterGradient): void => {
   const { backend, info } = task;
   const block = backend.capabilities.blockSize;
   const { kernel, dilations, pads, inChannels, outChannels } = shapeOf(info);
@@ -199,7 +200,7 @@ const withMargins = (task: Task): void => {
  * Narrow maps: the positions of a batch in the order row, column, image, without zeros between. A shift by rows is an offset into
  * x, which has rows of zeros before and after; for a shift by columns there is a copy of dy each, as wide as x.
  */
-const withCopies = (task: Task): void => {
+const withCopies = (task: FilterGradient): void => {
   const { backend, x, dy, info } = task;
   const block = backend.capabilities.blockSize;
   const { kernel, dilations, pads, inChannels, outChannels } = shapeOf(info);
@@ -264,15 +265,10 @@ const withCopies = (task: Task): void => {
   });
 };
 
-/** The gradient of a filter of a convolution with strides of one, into `dw`. dy's channels are whole blocks. */
-export const byBlocks = (
-  backend: OnnxRuntimeBackend,
-  x: TensorInfo,
-  dy: TensorInfo,
-  dw: TensorInfo,
-  info: Conv2DInfo,
-): void => {
-  const { blockSize } = backend.capabilities;
-  const isNarrow = info.inWidth <= NARROW && (info.inWidth * info.batchSize) % blockSize === 0;
-  (isNarrow ? withCopies : withMargins)({ backend, x, dy, dw, info });
+/** Strides of one. dy's channels are whole blocks. */
+export const byBlocks = (task: FilterGradient): void => {
+  const { blockSize } = task.backend.capabilities;
+  const { inWidth, batchSize } = task.info;
+  const isNarrow = inWidth <= NARROW && (inWidth * batchSize) % blockSize === 0;
+  (isNarrow ? withCopies : withMargins)(task);
 };

@@ -1,10 +1,9 @@
 // The gradient of a convolution's filter: matrix products over all positions of a batch.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { isSameShape } from '../../shape.js';
-import type { OnnxRuntimeBackend } from '../backend.js';
 import { type NativeKernel, areFloat, free } from '../kernel.js';
-import { type Conv2DInfo, geometry, isProduct, keyOf, shapeOf } from './convolution.js';
-import { byBlocks } from './filter-gradient-blocked.js';
+import { geometry, hasNegativePad, isProduct, keyOf, shapeOf } from './convolution-geometry.js';
+import { type FilterGradient, byBlocks } from './filter-gradient-blocked.js';
 
 /** Shifted products compute on the padding too; above this excess the columns are copied out instead. */
 const MAX_WASTE = 1.4;
@@ -12,13 +11,7 @@ const MAX_WASTE = 1.4;
 const MIN_ROWS = 16;
 
 /** Strides and dilations of any kind: a strided copy of x for each position of the filter, then one product. */
-const byColumns = (
-  backend: OnnxRuntimeBackend,
-  x: TensorInfo,
-  dy: TensorInfo,
-  dw: TensorInfo,
-  info: Conv2DInfo,
-): void => {
+const byColumns = ({ backend, x, dy, dw, info }: FilterGradient): void => {
   const shape = shapeOf(info);
   const { kernel, strides, dilations, pads, inChannels, outChannels } = shape;
   const [kh, kw] = kernel;
@@ -59,13 +52,7 @@ const byColumns = (
  * x, shifted by i rows and j columns, times dy; a shift is an offset into the same buffer, so nothing is copied. Where a
  * shifted row runs into the next one, dy is zero.
  */
-const byShifts = (
-  backend: OnnxRuntimeBackend,
-  x: TensorInfo,
-  dy: TensorInfo,
-  dw: TensorInfo,
-  info: Conv2DInfo,
-): void => {
+const byShifts = ({ backend, x, dy, dw, info }: FilterGradient): void => {
   const { batchSize, inChannels, outChannels, inHeight, inWidth, outHeight, outWidth } = info;
   const { top, left } = info.padInfo;
   const height = outHeight + info.effectiveFilterHeight - 1;
@@ -117,13 +104,7 @@ const byShifts = (
   });
 };
 
-const byProduct = (
-  backend: OnnxRuntimeBackend,
-  x: TensorInfo,
-  dy: TensorInfo,
-  dw: TensorInfo,
-  info: Conv2DInfo,
-): void => {
+const byProduct = ({ backend, x, dy, dw, info }: FilterGradient): void => {
   const positions = info.batchSize * info.outHeight * info.outWidth;
   backend.compute(
     'FilterGradient:pointwise',
@@ -147,7 +128,7 @@ const filterGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   const info = geometry(x.shape, filterShape, attrs);
   if (!info || !isSameShape(info.outShape, dy.shape)) return undefined;
   const shape = shapeOf(info);
-  if (shape.pads.some((n) => n < 0)) return undefined;
+  if (hasNegativePad(shape)) return undefined;
   const { outHeight, outWidth, padInfo } = info;
   const height = outHeight + info.effectiveFilterHeight - 1;
   const width = outWidth + info.effectiveFilterWidth - 1;
@@ -164,7 +145,7 @@ const filterGradient: NativeKernel = ({ backend, inputs, attrs }) => {
       : unstrided && info.inChannels >= MIN_ROWS && fits && waste <= MAX_WASTE
         ? byShifts
         : byColumns;
-  way(backend, x, dy, dw, info);
+  way({ backend, x, dy, dw, info });
   return dw;
 };
 

@@ -7,7 +7,7 @@ import { blockedValue } from '../layout.js';
 import { canLoop } from '../loops/loops.js';
 import { deferPoolGradient } from './gradients.js';
 import { DOMAIN } from './blocked.js';
-import { endPads } from './convolution.js';
+import { endPads } from './convolution-geometry.js';
 import { averagePoolGradient, maxPoolGradient } from './pool-gradients.js';
 
 type Shape4D = [number, number, number, number];

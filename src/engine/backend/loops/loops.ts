@@ -1,10 +1,9 @@
 // Loops over whole tensors that ONNX Runtime has no operator for, in WebAssembly with SIMD. They work on pieces that stay in the
 // second-level cache: a piece is copied into WebAssembly's memory, changed there and copied to where it belongs.
-import { readFileSync } from 'node:fs';
+import { type Memory, compileModule, growingMemory, instantiate, reserve } from '../../../webassembly.js';
 
 /** Floats of a piece; a pair of rows that is longer is a piece of its own. */
 const PIECE = 2 ** 15;
-const PAGE = 65_536;
 /** Where the pieces begin: what lies below is the module's own. */
 const START = 4096;
 
@@ -42,39 +41,23 @@ interface Exports {
   ): void;
 }
 
-interface Memory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-
-// The compiler's library for Node has no types of WebAssembly; these are what is used here.
-const { WebAssembly } = globalThis as unknown as {
-  readonly WebAssembly?: {
-    Module: new (bytes: Uint8Array) => object;
-    Instance: new (module: object, imports: object) => { readonly exports: unknown };
-    Memory: new (limits: { initial: number }) => Memory;
-  };
-};
-
 interface Loops {
   readonly memory: Memory;
   readonly exports: Exports;
 }
 
-let loaded: Loops | undefined | null;
+let loaded: Loops | undefined | null = null;
+
+const load = (): Loops | undefined => {
+  const module = compileModule(new URL('../loops.wasm', import.meta.url));
+  if (!module) return undefined;
+  const memory = growingMemory(8);
+  return { memory, exports: instantiate(module, memory) as Exports };
+};
 
 const loops = (): Loops | undefined => {
-  if (loaded === undefined) {
-    try {
-      const memory = new WebAssembly!.Memory({ initial: 8 });
-      const module = new WebAssembly!.Module(readFileSync(new URL('../loops.wasm', import.meta.url)));
-      const { exports } = new WebAssembly!.Instance(module, { env: { memory } });
-      loaded = { memory, exports: exports as Exports };
-    } catch {
-      loaded = null;
-    }
-  }
-  return loaded ?? undefined;
+  if (loaded === null) loaded = load();
+  return loaded;
 };
 
 /** Whether WebAssembly with SIMD is there. */
@@ -86,9 +69,7 @@ export const canLoop = (channels: number): boolean => channels > 0 && channels %
 /** Arrays of these lengths in WebAssembly's memory, one after the other. */
 const arrays = (lengths: readonly number[]): Float32Array[] => {
   const { memory } = loops()!;
-  const bytes = START + 4 * lengths.reduce((sum, n) => sum + n, 0);
-  const missing = bytes - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  reserve(memory, START + 4 * lengths.reduce((sum, n) => sum + n, 0));
   let offset = START;
   return lengths.map((length) => {
     const array = new Float32Array(memory.buffer, offset, length);

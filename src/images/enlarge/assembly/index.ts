@@ -1,4 +1,4 @@
-// Separable resampling of 8-bit pixels with SIMD: rows to more columns, then columns to more rows. Built by scripts/build-enlarge.mjs.
+// Separable resampling of 8-bit pixels with SIMD: rows to more columns, then columns to more rows. Built by scripts/build-wasm.mjs.
 // All addresses are in bytes. Up to 16 bytes behind a source are read, and behind a target written: both need that room. Targets
 // are written front to back, so that what a row writes behind its end is overwritten by the next.
 

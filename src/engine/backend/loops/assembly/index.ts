@@ -1,5 +1,5 @@
 // Gradients of max pooling and ReLU with SIMD, each in one pass that also sums up every channel. Built by
-// scripts/build-loops.mjs. All addresses are in bytes; channels are a multiple of four.
+// scripts/build-wasm.mjs. All addresses are in bytes; channels are a multiple of four.
 
 /** The bits of floats as integers of the same order; both zeros are 0. */
 function ordered(bits: v128): v128 {
