@@ -1,7 +1,7 @@
 // The suite that tfjs ships for its own backends, run against the backend on ONNX Runtime.
 import assert from 'node:assert/strict';
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { root } from '../support.js';
 import { run } from './python.js';
 import { bundleSuite } from './tfjs-suite/bundle.js';
@@ -15,11 +15,13 @@ describe("tfjs's own suite", function () {
   this.timeout(600_000);
 
   const folder = join(root, '.cache', 'tfjs-suite');
-  const bundle = join(folder, 'suite.mjs');
+  const bundle = join(folder, 'backend', 'suite.mjs');
 
   before(async () => {
-    await mkdir(folder, { recursive: true });
+    await mkdir(dirname(bundle), { recursive: true });
     await bundleSuite(bundle);
+    // The backend's loops lie beside its folder.
+    await copyFile(join(root, 'src/engine/backend/loops.wasm'), join(folder, 'loops.wasm'));
   });
 
   const settings: [string, NodeJS.ProcessEnv][] = [
