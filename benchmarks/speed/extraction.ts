@@ -39,6 +39,6 @@ export const run: SpeedBenchmark = async ({ threads, quick, onNote }) => {
   const [images, rounds] = quick ? [8, 1] : [40, 2];
   rows.push(...(await pipelineRows({ fp32, image, threads, images, rounds, peak })));
   onNote('memory …');
-  rows.push(...(await memoryRows(quick ? 20 : 500, threads)));
+  rows.push(...(await memoryRows(quick ? 20 : 500, quick ? 2 : 10, threads)));
   return { rows, facts: peak === undefined ? {} : { peakGflops: Math.round(peak) } };
 };

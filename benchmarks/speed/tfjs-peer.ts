@@ -8,7 +8,7 @@ import { momentumUpdate } from '../../src/engine/momentum.js';
 import { loadTensorFlow } from '../../src/engine/tensorflow.js';
 import { VerydeepError } from '../../src/errors.js';
 import { bestTime } from './row.js';
-import { type StepCase, VggStep, WARM_UP } from './vgg-step.js';
+import { type StepCase, VggStep, WARM_UP, compileSteps } from './vgg-step.js';
 
 interface Question {
   readonly backend: 'tensorflow' | 'wasm' | 'cpu';
@@ -42,6 +42,9 @@ const question = JSON.parse(readFileSync(0, 'utf8')) as Question;
 const version = await load(question);
 if (!(await tf.setBackend(question.backend))) throw new VerydeepError(`${question.backend} does not start`);
 await tf.ready();
+// The same steps before as ours; not in a quick run.
+if (question.backend === 'tensorflow' && question.repetitions > 1)
+  compileSteps(tf, question.nets.at(-1)!, momentumUpdate);
 const times: { training: number; forward: number }[] = [];
 for (const which of question.nets) {
   const net = new VggStep(tf, which);

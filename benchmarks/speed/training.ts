@@ -12,7 +12,7 @@ import { measurePeak, vectorWidth } from './peak.js';
 import { type Profile, bestProfile, measureProfiles } from './profile.js';
 import { type Row, type SpeedBenchmark, type SpeedOptions, bestTime, missingRow, row } from './row.js';
 import { askTorch, torchSettings } from './torch-peer.js';
-import { type StepCase, VggStep, WARM_UP, stepArithmetic, stepLayers } from './vgg-step.js';
+import { type StepCase, VggStep, WARM_UP, compileSteps, stepArithmetic, stepLayers } from './vgg-step.js';
 
 interface Target {
   readonly training: number;
@@ -216,6 +216,8 @@ export const run: SpeedBenchmark = async (options) => {
   let growth: number;
   let tinyTimes: OurTimes;
   try {
+    onNote('steps until V8 has compiled them');
+    if (!quick) compileSteps(engine.tf, nets.at(-1)!, momentumUpdate);
     if (options.profile)
       return { rows: await measureProfiles(engine.tf, nets, options), facts: { peakGflops: peak, peakBy } };
     for (let round = 1; round <= (quick ? 1 : ROUNDS); round++) {

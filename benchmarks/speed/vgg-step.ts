@@ -70,8 +70,11 @@ export type Update = (
   step: MomentumStep,
 ) => { weight: tfjs.Tensor; velocity: tfjs.Tensor };
 
-/** Milliseconds of training steps before those that are timed: V8 compiles what has run often, as in a training's thousands of steps. */
-export const WARM_UP = 6000;
+/** Milliseconds of training steps of a net before those that are timed. */
+export const WARM_UP = 3000;
+
+/** Steps of a small net before anything is timed: V8 compiles what has run some hundred times, and a training has thousands. */
+const COMPILED_AFTER = 300;
 
 const sgd: MomentumStep = { learningRate: 1e-3, momentum: 0.9, decay: 5e-4 };
 
@@ -157,3 +160,10 @@ export class VggStep {
     this.#tf.dispose([this.#x, this.#labels, ...this.#parameters.flatMap((p) => [p.value, p.velocity])]);
   }
 }
+
+/** Runs so many steps of a net that V8 has compiled what every step needs. */
+export const compileSteps = (tf: Tf, which: StepCase, update: Update): void => {
+  const net = new VggStep(tf, which);
+  for (let i = 0; i < COMPILED_AFTER; i++) net.train(update);
+  net.dispose();
+};

@@ -7,29 +7,28 @@ const CAPACITY = 1024;
 
 /** A cache of sessions by key; the longest unused one is closed when there are too many. */
 export class Sessions {
-  readonly #sessions = new Map<string, NativeSession>();
+  readonly #sessions = new Map<string, { readonly session: NativeSession; lastUse: number }>();
+  #uses = 0;
 
   constructor(readonly threads: number) {}
 
   /** The session of `key`; `build` writes its graph when it is not there. */
   get(key: string, build: (graph: GraphBuilder) => void): NativeSession {
-    let session = this.#sessions.get(key);
-    if (session) {
-      // Deleted and set again, the most recently used session is the last of the map.
-      this.#sessions.delete(key);
-      this.#sessions.set(key, session);
-      return session;
+    const kept = this.#sessions.get(key);
+    if (kept) {
+      kept.lastUse = ++this.#uses;
+      return kept.session;
     }
     const graph = new GraphBuilder();
     build(graph);
-    session = new NativeSession(graph.model(), { threads: this.threads, optimization: 'basic' });
-    this.#sessions.set(key, session);
+    const session = new NativeSession(graph.model(), { threads: this.threads, optimization: 'basic' });
+    this.#sessions.set(key, { session, lastUse: ++this.#uses });
     if (this.#sessions.size > CAPACITY) this.#closeOldest();
     return session;
   }
 
   #closeOldest(): void {
-    const [key, session] = this.#sessions.entries().next().value!;
+    const [key, { session }] = [...this.#sessions].reduce((a, b) => (b[1].lastUse < a[1].lastUse ? b : a));
     session.close();
     this.#sessions.delete(key);
   }
@@ -40,7 +39,7 @@ export class Sessions {
 
   /** Closes every session. */
   close(): void {
-    for (const session of this.#sessions.values()) session.close();
+    for (const { session } of this.#sessions.values()) session.close();
     this.#sessions.clear();
   }
 }

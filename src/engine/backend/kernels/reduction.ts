@@ -27,17 +27,18 @@ const reduction =
     const x = inputs['x']!;
     if (!areFloat([x], limits.small)) return undefined;
     const axes = util.parseAxisParam(attrs['axis'] as number | number[], x.shape);
-    const { dims, reduced } = collapseReduction(x.shape, axes);
-    if (reduced.length === 0) return undefined;
     const [kept] = backend_util.computeOutAndReduceShapes(x.shape, axes);
     const shape = attrs['keepDims'] ? backend_util.expandShapeToKeepDim(kept, axes) : kept;
-    const y = backend.output(shape);
     const sums = backend.facts(x).columnSums;
     const isByColumn = axes.length === x.shape.length - 1 && !axes.includes(axes.length);
     if (opType === 'ReduceSum' && isByColumn && sums && sums.length === x.shape.at(-1)) {
+      const y = backend.output(shape);
       backend.values(y).set(sums);
       return y;
     }
+    const { dims, reduced } = collapseReduction(x.shape, axes);
+    if (reduced.length === 0) return undefined;
+    const y = backend.output(shape);
     const rank = dims.length;
     backend.compute(
       `${opType}:${rank}:${reduced.join()}`,
