@@ -34,7 +34,7 @@ export const run: SpeedBenchmark = async ({ threads, quick, onNote }) => {
   const int8 = await compileInt8Graph(quantised, backbone, options);
 
   const rows: Row[] = [];
-  rows.push(...(await graphRows({ backbone, fp32, int8, image, threads, rounds: quick ? 2 : 10, onNote })));
+  rows.push(...(await graphRows({ backbone, fp32, int8, image, threads, rounds: quick ? 2 : 20, onNote })));
   onNote('whole pipeline …');
   const [images, rounds] = quick ? [8, 1] : [40, 2];
   rows.push(...(await pipelineRows({ fp32, image, threads, images, rounds, peak })));

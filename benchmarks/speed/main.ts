@@ -11,17 +11,7 @@ import { type Row, type SpeedBenchmark, type SpeedReport, describeMachine } from
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
 /** Modules of this folder that are no benchmarks. */
-const shared = new Set([
-  'main',
-  'row',
-  'peak',
-  'plot-command',
-  'profile',
-  'python',
-  'peer-process',
-  'rounds',
-  'vgg-step',
-]);
+const shared = new Set(['main', 'row', 'peak', 'plot-command', 'python', 'peer-process', 'rounds']);
 
 const benchmarkNames = async (): Promise<string[]> =>
   (await readdir(folder))

@@ -1,11 +1,12 @@
 // The store and its exports, opened by pyarrow, polars, numpy and h5py as they are.
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportFeatures } from '../../src/features/export/export.js';
 import { openFeatures } from '../../src/features/reader.js';
 import { partFiles } from '../../src/features/reader.js';
 import { writeStore } from '../features/stores.js';
-import { withFolder } from '../support.js';
+import { root, withFolder } from '../support.js';
 import { python } from './python.js';
 
 const SCRIPT = `
@@ -48,5 +49,19 @@ describe('interop/features', () => {
       assert.equal(seen['hash'], store.hash);
       assert.ok(seen.stream, 'sequential readers see the same table');
       for (const name of ['fc7', 'polars', 'npy', 'parquet']) assert.deepEqual(seen[name], wanted, name);
+    }));
+
+  it('is read by the lines of Python that docs/extraction.md shows', () =>
+    withFolder(async (folder) => {
+      const photos = join(folder, 'features', 'photos');
+      await writeStore(photos, 130);
+      await writeFile(join(photos, 'run.json'), '{}\n');
+      const store = await openFeatures([photos]);
+      const { data, columns, rows } = await store.read('fc7');
+      const page = await readFile(join(root, 'docs', 'extraction.md'), 'utf8');
+      const shown = /```python\n(.*?)```/s.exec(page)![1]!;
+      const script = `import json, os, sys\nos.chdir(sys.argv[1])\n${shown}\nprint(json.dumps([fc7.shape, fc7.ravel().tolist(), table['id'].to_pylist()]))`;
+      const seen = JSON.parse(await python(script, [folder])) as unknown;
+      assert.deepEqual(seen, [[rows, columns], [...data], store.ids]);
     }));
 });

@@ -118,14 +118,17 @@ const stretch = (w: Workspace, biasSquared: number): void => {
  * smallest of one that may fall; at the optimum they meet.
  */
 const middle = (w: Workspace): number => {
-  let [highest, lowest] = [-Infinity, Infinity];
-  for (let i = 0; i < w.n; i++) {
-    const y = w.y[i]!;
-    if (y === 0) continue;
-    const [a, u] = [w.alpha[i]!, w.upper[i]!];
-    const error = y - w.f[i]! - y * w.diagonal[i]! * a;
-    if (y > 0 ? a < u : a > 0) highest = Math.max(highest, error);
-    if (y > 0 ? a > 0 : a < u) lowest = Math.min(lowest, error);
+  const { n, y, f, alpha, upper, diagonal } = w;
+  let highest = -Infinity;
+  let lowest = Infinity;
+  for (let i = 0; i < n; i++) {
+    const yi = y[i]!;
+    if (yi === 0) continue;
+    const a = alpha[i]!;
+    const error = yi - f[i]! - yi * diagonal[i]! * a;
+    // Most rows change neither: their coefficients are looked at only where they would.
+    if (error > highest && (yi > 0 ? a < upper[i]! : a > 0)) highest = error;
+    if (error < lowest && (yi > 0 ? a > 0 : a < upper[i]!)) lowest = error;
   }
   return (highest + lowest) / 2;
 };

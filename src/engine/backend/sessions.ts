@@ -10,7 +10,11 @@ export class Sessions {
   readonly #sessions = new Map<string, { readonly session: NativeSession; lastUse: number }>();
   #uses = 0;
 
-  constructor(readonly threads: number) {}
+  /** @param capacity sessions that are kept */
+  constructor(
+    readonly threads: number,
+    readonly capacity = CAPACITY,
+  ) {}
 
   /** The session of `key`; `build` writes its graph when it is not there. */
   get(key: string, build: (graph: GraphBuilder) => void): NativeSession {
@@ -23,7 +27,7 @@ export class Sessions {
     build(graph);
     const session = new NativeSession(graph.model(), { threads: this.threads, optimization: 'basic' });
     this.#sessions.set(key, { session, lastUse: ++this.#uses });
-    if (this.#sessions.size > CAPACITY) this.#closeOldest();
+    if (this.#sessions.size > this.capacity) this.#closeOldest();
     return session;
   }
 

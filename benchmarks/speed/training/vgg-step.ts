@@ -1,8 +1,8 @@
 // A training step of a VGG net of any size by tfjs's ordinary operations, and the arithmetic it takes.
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { type Config, architecture, layersOf } from '../../src/backbone/architecture.js';
-import type { MomentumStep } from '../../src/engine/momentum.js';
-import { Random } from '../../src/random.js';
+import { type Config, architecture, layersOf } from '../../../src/backbone/architecture.js';
+import type { MomentumStep } from '../../../src/engine/momentum.js';
+import { Random } from '../../../src/random.js';
 
 type Tf = typeof tfjs;
 
@@ -15,6 +15,8 @@ export interface StepCase {
   readonly fullyConnected: number;
   readonly outputs: number;
   readonly batch: number;
+  /** Training steps before those that are timed. V8 compiles what has run some hundred times: in short steps that shows. */
+  readonly warmUp: number;
 }
 
 /** A layer as both our step and PyTorch's are built from it. */
@@ -69,12 +71,6 @@ export type Update = (
   gradient: tfjs.Tensor,
   step: MomentumStep,
 ) => { weight: tfjs.Tensor; velocity: tfjs.Tensor };
-
-/** Milliseconds of training steps of a net before those that are timed. */
-export const WARM_UP = 3000;
-
-/** Steps of a small net before anything is timed: V8 compiles what has run some hundred times, and a training has thousands. */
-const COMPILED_AFTER = 300;
 
 const sgd: MomentumStep = { learningRate: 1e-3, momentum: 0.9, decay: 5e-4 };
 
@@ -160,10 +156,3 @@ export class VggStep {
     this.#tf.dispose([this.#x, this.#labels, ...this.#parameters.flatMap((p) => [p.value, p.velocity])]);
   }
 }
-
-/** Runs so many steps of a net that V8 has compiled what every step needs. */
-export const compileSteps = (tf: Tf, which: StepCase, update: Update): void => {
-  const net = new VggStep(tf, which);
-  for (let i = 0; i < COMPILED_AFTER; i++) net.train(update);
-  net.dispose();
-};

@@ -1,6 +1,6 @@
 // The peer PyTorch on the CPU: the same nets, batches and threads, with the settings it is fastest with.
 import type { StepLayer } from './vgg-step.js';
-import { askPython } from './python.js';
+import { askPython } from '../python.js';
 
 /** What is asked: nets, and what to time on each. */
 export interface TorchQuestion {

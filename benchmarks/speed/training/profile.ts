@@ -1,13 +1,7 @@
 // Where the time of a training step goes: inside ONNX Runtime by kind of graph, in the loops of WebAssembly, and the rest.
-import type * as tfjs from '@tensorflow/tfjs-core';
-import { OnnxRuntimeBackend } from '../../src/engine/backend/backend.js';
-import { tensorLoops } from '../../src/engine/backend/loops/loops.js';
-import { momentumUpdate } from '../../src/engine/momentum.js';
-import { type Row, type SpeedOptions, bestTime, row } from './row.js';
-import { type StepCase, VggStep, WARM_UP } from './vgg-step.js';
-
-/** Steps of each net that `--profile` times. */
-const STEPS = 10;
+import { OnnxRuntimeBackend } from '../../../src/engine/backend/backend.js';
+import { tensorLoops } from '../../../src/engine/backend/loops/loops.js';
+import { type Row, row } from '../row.js';
 
 /** Kinds of work, and the graphs (keys of their sessions) that do it; the first that fits counts. */
 const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
@@ -21,10 +15,13 @@ const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
   ['ReLU', /^Relu/],
 ];
 
-/** Milliseconds by kind of work; `JavaScript` is what is left of the whole. */
+/** What is left of a step: tfjs, the kernels' own lines, plain loops over small tensors. */
+export const SCRIPT = 'JavaScript';
+
+/** Milliseconds by kind of work, `SCRIPT` among them. */
 export interface Profile {
   readonly total: number;
-  readonly parts: ReadonlyMap<string, number>;
+  readonly parts: Readonly<Record<string, number>>;
 }
 
 /** Runs `use` once and says where its time went. Calls of graphs and loops are timed from outside: some microseconds each are theirs. */
@@ -62,8 +59,8 @@ export const profile = (use: () => void): Profile => {
   }
   const total = performance.now() - start;
   const native = [...parts.values()].reduce((a, b) => a + b, 0);
-  parts.set('JavaScript', total - native);
-  return { total, parts };
+  parts.set(SCRIPT, total - native);
+  return { total, parts: Object.fromEntries(parts) };
 };
 
 /** The profile of the quickest of several runs. */
@@ -77,8 +74,8 @@ export const bestProfile = (repetitions: number, use: () => void): Profile => {
 };
 
 /** A row for each kind of work of a step, the longest first. */
-const profileRows = ({ name }: StepCase, { total, parts }: Profile): Row[] =>
-  [...parts]
+export const profileRows = (name: string, { total, parts }: Profile): Row[] =>
+  Object.entries(parts)
     .sort(([, a], [, b]) => b - a)
     .map(([kind, time]) =>
       row({
@@ -92,24 +89,3 @@ const profileRows = ({ name }: StepCase, { total, parts }: Profile): Row[] =>
         better: 'lower',
       }),
     );
-
-/** Where the time of our steps goes, without peers. */
-export const measureProfiles = async (
-  tf: typeof tfjs,
-  nets: readonly StepCase[],
-  options: SpeedOptions,
-): Promise<Row[]> => {
-  const rows: Row[] = [];
-  for (const which of nets) {
-    options.onNote(`profile: ${which.name}`);
-    const net = new VggStep(tf, which);
-    try {
-      await bestTime(1, () => void net.train(momentumUpdate), options.quick ? 0 : WARM_UP);
-      const best = bestProfile(options.quick ? 1 : STEPS, () => void net.train(momentumUpdate));
-      rows.push(...profileRows(which, best));
-    } finally {
-      net.dispose();
-    }
-  }
-  return rows;
-};
