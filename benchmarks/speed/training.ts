@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { matmul } from '../../src/engine/gemm.js';
 import { measurePeak, vectorWidth } from './peak.js';
 import { type Row, type SpeedBenchmark, bestTime, missingRow, row } from './row.js';
-import { type StepsAnswer, askOurs, askSteps, bestOf } from './training/ask.js';
-import { SCRIPT, profileRows } from './training/profile.js';
+import { type StepTimes, type StepsAnswer, askOurs, askSteps, bestOf } from './training/ask.js';
+import { profileRows } from './training/profile.js';
 import { askTorch, torchSettings } from './training/torch.js';
 import { type StepCase, stepArithmetic, stepLayers } from './training/vgg-step.js';
 
@@ -47,7 +47,7 @@ const cases: readonly (StepCase & { readonly target: Target })[] = [
     fullyConnected: 512,
     outputs: 100,
     batch: 32,
-    warmUp: 300,
+    warmUp: 600,
     target: { training: 0.38, forward: 0.5 },
   },
 ];
@@ -97,6 +97,61 @@ const against = (
     target,
     better: 'higher',
   });
+};
+
+/** What all rows of a net are made of; of the peers' answers `at` is the net's. */
+interface Measured {
+  readonly ours: StepTimes;
+  readonly torch: StepsAnswer | string;
+  readonly node: StepsAnswer | string;
+  readonly peak: number;
+  readonly peakBy: string;
+  readonly threads: number;
+}
+
+/** A net's rows: its share of the peak and the peers, for both passes, and JavaScript's share of a step. */
+const netRows = (
+  net: (typeof cases)[number],
+  at: number,
+  { ours, torch, node, peak, peakBy, threads }: Measured,
+): Row[] => {
+  const arithmetic = stepArithmetic(net);
+  const torchName = ({ version }: StepsAnswer) => `PyTorch ${version}, ${threads} threads, ${torchSettings}`;
+  const nodeName = ({ version }: StepsAnswer) => `tfjs-node on TensorFlow ${version}`;
+  const rows = (['training', 'forward'] as const).flatMap((pass) => {
+    const time = ours[pass];
+    const speed = (1e3 * arithmetic[pass]) / time;
+    const title = `${net.name}, ${pass === 'training' ? 'training step' : pass}`;
+    const pick = ({ times }: StepsAnswer) => times[at]?.[pass];
+    return [
+      row({
+        case: `${title}, share of peak`,
+        unit: 'GFLOPS',
+        ours: speed,
+        peer: peak,
+        peerName: `peak: ${peakBy}`,
+        figure: speed / peak,
+        target: net.target[pass],
+        better: 'higher',
+      }),
+      against(`${title}, times PyTorch's speed`, time, torch, pick, torchName, TORCH_TARGET),
+      against(`${title}, times tfjs-node's speed`, time, node, pick, nodeName, NODE_TARGET),
+    ];
+  });
+  const { script } = ours.profile!;
+  return [
+    ...rows,
+    row({
+      case: `${net.name}, JavaScript's share of a step`,
+      unit: 'ms',
+      ours: script,
+      peer: ours.training,
+      peerName: 'the whole step',
+      figure: script / ours.training,
+      target: SCRIPT_TARGET,
+      better: 'lower',
+    }),
+  ];
 };
 
 /** Peak in GFLOPS; where there is no loop for the processor, that of the fastest matrix product. */
@@ -155,58 +210,9 @@ export const run: SpeedBenchmark = async ({ threads, quick, profile, onNote }) =
   const cpu = await askSteps({ backend: 'cpu', nets: [tiny], threads, repetitions: 1 });
   const growth = small.growth!;
 
-  const rows: Row[] = [];
-  nets.forEach((net, i) => {
-    const { training, forward } = stepArithmetic(net);
-    const times = ours[i]!;
-    for (const [kind, flop, time] of [
-      ['training step', training, times.training],
-      ['forward', forward, times.forward],
-    ] as const) {
-      const speed = (1e3 * flop) / time;
-      const target = kind === 'forward' ? net.target.forward : net.target.training;
-      const shared = {
-        case: `${net.name}, ${kind}, share of peak`,
-        unit: 'GFLOPS',
-        better: 'higher',
-      } as const;
-      rows.push(
-        row({
-          ...shared,
-          ours: speed,
-          peer: peak,
-          peerName: `peak: ${peakBy}`,
-          figure: speed / peak,
-          target,
-        }),
-      );
-      const pick = ({ times: theirs }: StepsAnswer) =>
-        theirs[i]?.[kind === 'forward' ? 'forward' : 'training'];
-      const torchName = ({ version }: StepsAnswer) =>
-        `PyTorch ${version}, ${threads} threads, ${torchSettings}`;
-      rows.push(
-        against(`${net.name}, ${kind}, times PyTorch's speed`, time, torch, pick, torchName, TORCH_TARGET),
-      );
-      const nodeName = ({ version }: StepsAnswer) => `tfjs-node on TensorFlow ${version}`;
-      rows.push(
-        against(`${net.name}, ${kind}, times tfjs-node's speed`, time, node, pick, nodeName, NODE_TARGET),
-      );
-    }
-    const { parts, total } = times.profile!;
-    const script = parts[SCRIPT]! / total;
-    rows.push(
-      row({
-        case: `${net.name}, JavaScript's share of a step`,
-        unit: 'share',
-        ours: script,
-        peer: null,
-        peerName: 'no peer',
-        figure: script,
-        target: SCRIPT_TARGET,
-        better: 'lower',
-      }),
-    );
-  });
+  const rows = nets.flatMap((net, i) =>
+    netRows(net, i, { ours: ours[i]!, torch, node, peak, peakBy, threads }),
+  );
   rows.push(
     against(
       `${last.name}, forward, times tfjs-wasm's speed`,

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expected } from '../errors.js';
 import { OnnxRuntimeBackend } from './backend/backend.js';
 import { type MomentumStep, momentumStep } from './backend/kernels/momentum.js';
+import { isSameShape } from './shape.js';
 
 export type { MomentumStep } from './backend/kernels/momentum.js';
 
@@ -22,7 +23,7 @@ export const momentumUpdate = <R extends tf.Rank>(
   step: MomentumStep,
 ): { weight: tf.Tensor<R>; velocity: tf.Tensor<R> } => {
   for (const [name, { shape }] of Object.entries({ velocity, gradient }))
-    if (shape.join() !== weight.shape.join())
+    if (!isSameShape(shape, weight.shape))
       throw expected(`shape [${weight.shape.join(', ')}]`, `the ${name} of an update`, shape);
   const backend = tf.backend();
   const canOverwrite =

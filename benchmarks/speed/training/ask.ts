@@ -75,8 +75,9 @@ export const bestOf = (rounds: readonly (StepsAnswer | string)[]): StepsAnswer |
   );
 };
 
-const better = (a: StepTimes, b: StepTimes): StepTimes => ({
-  training: Math.min(a.training, b.training),
-  forward: Math.min(a.forward, b.forward),
-  ...(a.profile && b.profile && { profile: b.profile.total < a.profile.total ? b.profile : a.profile }),
-});
+const better = (a: StepTimes, b: StepTimes): StepTimes => {
+  const times = { training: Math.min(a.training, b.training), forward: Math.min(a.forward, b.forward) };
+  if (!a.profile || !b.profile) return times;
+  const quicker = b.profile.total < a.profile.total ? b.profile : a.profile;
+  return { ...times, profile: { ...quicker, script: Math.min(a.profile.script, b.profile.script) } };
+};

@@ -10,7 +10,7 @@ import { loadTensorFlow } from '../../../src/engine/tensorflow.js';
 import { VerydeepError } from '../../../src/errors.js';
 import { bestTime } from '../row.js';
 import type { StepTimes, StepsAnswer, StepsQuestion } from './ask.js';
-import { bestProfile } from './profile.js';
+import { profileOf } from './profile.js';
 import { type StepCase, VggStep } from './vgg-step.js';
 
 const versionOf = (name: string): string =>
@@ -45,12 +45,10 @@ const measure = async ({ backend, repetitions }: StepsQuestion, which: StepCase)
     // tfjs-wasm has no gradient of a filter: its training is not a number. tfjs-cpu takes seconds a step.
     if (backend !== 'wasm' && backend !== 'cpu') for (let i = 0; i < which.warmUp; i++) step();
     const training = backend === 'wasm' ? NaN : await bestTime(repetitions, step);
+    // Before the forward passes, by which V8 learns of steps without gradients and compiles anew.
+    const profile = backend === 'onnxruntime' && profileOf(repetitions, step, Math.min(which.warmUp, 50));
     const forward = await bestTime(repetitions, () => void net.forward());
-    return {
-      training,
-      forward,
-      ...(backend === 'onnxruntime' && { profile: bestProfile(repetitions, step) }),
-    };
+    return { training, forward, ...(profile && { profile }) };
   } finally {
     net.dispose();
   }
