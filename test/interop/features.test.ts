@@ -1,6 +1,6 @@
 // The store and its exports, opened by pyarrow, polars, numpy and h5py as they are.
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportFeatures } from '../../src/features/export/export.js';
 import { openFeatures } from '../../src/features/reader.js';
@@ -54,7 +54,8 @@ describe('interop/features', () => {
   it('is read by the lines of Python that docs/extraction.md shows', () =>
     withFolder(async (folder) => {
       const photos = join(folder, 'features', 'photos');
-      await writeStore(photos, 130);
+      await mkdir(photos, { recursive: true });
+      await writeStore(photos, 40);
       await writeFile(join(photos, 'run.json'), '{}\n');
       const store = await openFeatures([photos]);
       const { data, columns, rows } = await store.read('fc7');
