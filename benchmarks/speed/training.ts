@@ -202,7 +202,7 @@ export const run: SpeedBenchmark = async ({ threads, quick, profile, onNote }) =
     nets: [paced(tiny)],
     threads,
     repetitions,
-    growth: { net: { ...tiny, batch: 32 }, steps: quick ? 100 : 500 },
+    growth: { net: paced({ ...tiny, batch: 32, warmUp: 1000 }), steps: quick ? 100 : 500 },
   });
   onNote('tfjs-wasm and tfjs-cpu');
   const last = nets.at(-1)!;
