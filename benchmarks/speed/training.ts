@@ -166,8 +166,8 @@ const findPeak = async (threads: number): Promise<{ peak: number; peakBy: string
 
 export const run: SpeedBenchmark = async ({ threads, quick, profile, onNote }) => {
   const repetitions = quick ? 1 : 7;
-  const paced = (net: StepCase): StepCase => (quick ? { ...net, warmUp: 1 } : net);
-  const nets = (quick ? cases.slice(2) : cases).map((net) => ({ ...net, ...paced(net) }));
+  const paced = <Net extends StepCase>(net: Net): Net => (quick ? { ...net, warmUp: 1 } : net);
+  const nets = (quick ? cases.slice(2) : cases).map(paced);
   onNote('the peak');
   const { peak, peakBy } = await findPeak(threads);
   const facts = { peakGflops: peak, peakBy };
