@@ -1,4 +1,5 @@
 // All that the rest sees of ONNX Runtime's C API, which `ort/` alone calls (through koffi). No pointer leaves it, but for the table of shared sessions.
 export { describeLibrary } from './ort/describe.js';
-export { NativeSession, type NativeSessionOptions, type Provider, type ValueInfo } from './ort/session.js';
+export type { Provider } from './ort/provider.js';
+export { NativeSession, type NativeSessionOptions, type ValueInfo } from './ort/session.js';
 export { Value, allocate } from './ort/value.js';

@@ -13,7 +13,14 @@ import { openPart } from './part.js';
 import { fidelityText, gateText } from './int8-fidelity.js';
 import { type Int8Options, prepareInt8 } from './int8.js';
 import { kernelRemark } from './kernel-remark.js';
-import { type Machinery, type OpenedNets, type Plan, openNets, planExtraction } from './plan.js';
+import {
+  type Machinery,
+  type OpenedNets,
+  type Plan,
+  checkMachinery,
+  openNets,
+  planExtraction,
+} from './plan.js';
 import { Pool } from './pool.js';
 import { Previous } from './previous.js';
 import { type FeatureStore, partFiles, storeOf } from './reader.js';
@@ -73,7 +80,9 @@ const planFor = async (
   items: readonly Item[],
   { out, int8 = {}, onProgress, onNotice, ...machinery }: ExtractOptions,
 ): Promise<Plan> => {
-  if (nets.recipe.precision !== 'int8') return planExtraction(nets, machinery);
+  const { precision } = nets.recipe;
+  checkMachinery(precision, machinery);
+  if (precision !== 'int8') return planExtraction(nets, machinery);
   const threads = machinery.threads ?? availableParallelism();
   const prepared = await prepareInt8(nets.backbones, items, out, { ...nets, threads, onProgress }, int8);
   if (prepared.accepted || int8.force) {

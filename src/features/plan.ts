@@ -83,6 +83,22 @@ const shareThreads = (
   return { threads, workers: count, each: Math.max(1, threads - count + 1) };
 };
 
+/**
+ * Refuses machinery that cannot compute in a precision, before anything is done for it.
+ *
+ * @throws UsageError naming the flags that do not go together
+ */
+export const checkMachinery = (
+  precision: Recipe['precision'],
+  { engine, provider = 'cpu' }: Machinery,
+): void => {
+  const given = provider === 'cpu' ? `--precision ${precision}` : `--provider ${provider}`;
+  if (engine === 'tensorflow' && (precision === 'int8' || provider !== 'cpu'))
+    throw new UsageError(`${given} needs ONNX Runtime: leave out --engine tensorflow.`);
+  if (precision === 'int8' && provider !== 'cpu')
+    throw new UsageError(`--precision int8 computes on the processor: leave out ${given}.`);
+};
+
 /** The nets of an extraction, opened, and the recipe completed for them. */
 export interface OpenedNets {
   readonly backbones: readonly Backbone[];
@@ -116,10 +132,7 @@ export const planExtraction = async (
   int8?: Pick<PreparedInt8, 'files' | 'hashes'>,
 ): Promise<Plan> => {
   const provider = machinery.provider ?? 'cpu';
-  if (machinery.engine === 'tensorflow' && (int8 || provider !== 'cpu')) {
-    const given = int8 ? '--precision int8' : `--provider ${provider}`;
-    throw new UsageError(`${given} needs ONNX Runtime: leave out --engine tensorflow.`);
-  }
+  checkMachinery(recipe.precision, machinery);
   const engine = int8 || provider !== 'cpu' ? 'onnxruntime' : await chosenEngine(machinery);
   const shared = shareThreads(backbones, machinery, int8 !== undefined);
   // TensorFlow has one pool of threads in the process.

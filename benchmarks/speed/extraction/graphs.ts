@@ -1,7 +1,7 @@
 // The graphs alone on one image: int8 against fp32, and both against the peers, all of them in alternating rounds.
 import type { Backbone } from '../../../src/backbone/backbone.js';
 import type { CompiledGraph } from '../../../src/backbone/graph.js';
-import { Session } from '../../../src/engine/session.js';
+import { type Provider, Session } from '../../../src/engine/session.js';
 import type { RgbImage } from '../../../src/images/image.js';
 import { type Row, missingRow, row } from '../row.js';
 import { type Round, alternate, timeOf } from '../rounds.js';
@@ -24,9 +24,10 @@ export const graphRound = (
   { model, externalDataFolder }: CompiledGraph,
   { width, height, data }: RgbImage,
   threads: number,
+  provider: Provider = 'cpu',
 ): { round: Round; close: () => void } => {
   const config = { 'session.use_env_allocators': '0' };
-  const session = Session.create(model, { threads, externalDataFolder, config });
+  const session = Session.create(model, { threads, provider, externalDataFolder, config });
   const inputs = { pixels: { type: 'uint8', dims: [1, height, width, 3], data } } as const;
   return { round: () => timeOf(() => void session.run(inputs)), close: () => session.close() };
 };

@@ -45,6 +45,22 @@ for line in sys.stdin:
         print(1000 * (time.perf_counter() - start), flush=True)
 `;
 
+/** PyTorch on the GPU: pixels there, and the descriptor back. */
+const TORCH_GPU = TORCH.replace(
+  '.to(memory_format=torch.channels_last)',
+  ".to('cuda', memory_format=torch.channels_last)",
+).replace(/x = torch[^]*/, '').concat(`
+torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+torch.backends.cudnn.benchmark = True
+x = torch.randint(0, 256, (1, q['height'], q['width'], 3), dtype=torch.uint8)
+print(json.dumps({'version': torch.__version__}), flush=True)
+for line in sys.stdin:
+    with torch.inference_mode():
+        start = time.perf_counter()
+        net(x.cuda().permute(0, 3, 1, 2).float()).mean((2, 3)).cpu()
+        print(1000 * (time.perf_counter() - start), flush=True)
+`);
+
 /** ONNX Runtime in Python on the very same model file. */
 const ORT = `
 import json, sys, time, numpy, onnxruntime
@@ -91,6 +107,10 @@ const startPython = async <Name extends string>(
 /** PyTorch, with rounds in fp32 and bf16. */
 export const startTorch = (question: PeerQuestion) =>
   startPython(['torch==2.13.0'], TORCH, question, ['torch fp32', 'torch bf16'] as const);
+
+/** PyTorch on the first GPU; `VERYDEEP_PYTHON` must name an interpreter whose torch sees one. */
+export const startTorchOnGpu = (question: PeerQuestion) =>
+  startPython(['torch==2.13.0'], TORCH_GPU, question, ['torch cuda'] as const);
 
 /** ONNX Runtime in Python on the graph. */
 export const startOrt = async ({ model }: CompiledGraph, question: PeerQuestion) => {

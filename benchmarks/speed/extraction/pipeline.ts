@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Provider } from '../../../src/engine/session.js';
 import { extractFeatures } from '../../../src/features/extract.js';
 import type { Shard } from '../../../src/features/list.js';
 import { jpegs, vgg16File } from './data.js';
@@ -15,6 +16,7 @@ export interface PipelineCase {
   readonly mixed: boolean;
   readonly flip: boolean;
   readonly threads: number;
+  readonly provider?: Provider;
   /** Only this share of the images. */
   readonly shard?: Shard;
 }
@@ -30,7 +32,7 @@ export interface Measured {
 }
 
 const measure = async (facts: PipelineCase): Promise<Measured> => {
-  const { precision, scales, images, mixed, flip, threads, shard } = facts;
+  const { precision, scales, images, mixed, flip, threads, shard, provider } = facts;
   const items = await jpegs(images, mixed);
   const folder = await mkdtemp(join(tmpdir(), 'verydeep-bench-'));
   const resident: number[] = [];
@@ -44,6 +46,7 @@ const measure = async (facts: PipelineCase): Promise<Measured> => {
         out: folder,
         threads,
         ...(shard === undefined ? {} : { shard }),
+        ...(provider === undefined ? {} : { provider }),
         int8: { force: true, calibration: await jpegs(9, mixed), calibrationImages: 6 },
         onProgress: ({ task }) => {
           if (task !== 'extract') return;

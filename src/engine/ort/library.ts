@@ -92,12 +92,16 @@ export const loadLibrary = (): Library => {
   return library;
 };
 
+/** Where in ONNX Runtime's source an error arose, before what it says. */
+const SOURCE = /^\/\S+\.(?:cc|h):\d+ .*?(?:\[ONNXRuntimeError\] : \d+ : \w+ : |was false\. )/;
+
 /** Throws the error that a status carries; no status is success. */
 export const check = (library: Library, status: Pointer | null): void => {
   if (status === null) return;
   const message = library
     .errorMessage(status)
     .replace(/\s*\n\s*/g, ' ')
+    .replace(SOURCE, '')
     .trim();
   library.api.release.status(status);
   const advice = /bad_alloc|failed to allocate|out of memory/i.test(message)

@@ -7,10 +7,9 @@ import { type SharedSession, enter, leave, publish } from '../shared-slots.js';
 import type { TensorData, TensorType } from '../tensor.js';
 import { type Environment, environment } from './environment.js';
 import { type Library, type Pointer, check, receive } from './library.js';
+import { type Provider, appendProvider, withAdvice } from './provider.js';
+import { stringTable } from './strings.js';
 import { Value, copyOut, describeTensor } from './value.js';
-
-/** Where an execution provider computes. */
-export type Provider = 'cpu' | 'webgpu' | 'cuda';
 
 /** Name, element type and shape of a session's input or output. */
 export interface ValueInfo {
@@ -37,38 +36,6 @@ export interface NativeSessionOptions {
 }
 
 const levels = { none: 0, basic: 1, extended: 2, all: 99 } as const;
-
-/** Pointers to NUL-terminated strings, and the strings, which must stay reachable. */
-const stringTable = (strings: readonly string[]): { table: BigUint64Array; bytes: readonly Uint8Array[] } => {
-  const bytes = strings.map((text) => {
-    const source = new TextEncoder().encode(text);
-    const target = new Uint8Array(new ArrayBuffer(source.length + 1));
-    target.set(source);
-    return target;
-  });
-  const table = new BigUint64Array(new ArrayBuffer(Math.max(8, 8 * strings.length)));
-  bytes.forEach((array, i) => (table[i] = koffi.address(array.buffer)));
-  return { table, bytes };
-};
-
-const appendProvider = (library: Library, options: Pointer, provider: Provider, gpu: number): void => {
-  const { api } = library;
-  if (provider === 'webgpu') {
-    const keys = stringTable(['deviceId']);
-    const values = stringTable([String(gpu)]);
-    const given = gpu === 0 ? 0 : 1;
-    check(library, api.appendProvider(options, 'WebGPU', keys.table, values.table, given));
-  } else if (provider === 'cuda') {
-    const cuda = receive(library, (out) => api.createCudaOptions(out));
-    try {
-      const keys = stringTable(['device_id']);
-      check(library, api.updateCudaOptions(cuda, keys.table, stringTable([String(gpu)]).table, 1));
-      check(library, api.appendCuda(options, cuda));
-    } finally {
-      api.release.cudaOptions(cuda);
-    }
-  }
-};
 
 /** A compiled model. `run` computes on values that lie in the caller's memory. */
 export class NativeSession {
@@ -106,14 +73,16 @@ export class NativeSession {
 
   #create(model: Uint8Array, options: NativeSessionOptions, threads: number): Pointer {
     const { library, env } = this.#environment;
-    const settings = this.#settings(options, threads);
-    try {
-      return receive(library, (out) =>
-        library.api.createSessionFromArray(env, model, model.byteLength, settings, out),
-      );
-    } finally {
-      library.api.release.sessionOptions(settings);
-    }
+    return withAdvice(options.provider ?? 'cpu', () => {
+      const settings = this.#settings(options, threads);
+      try {
+        return receive(library, (out) =>
+          library.api.createSessionFromArray(env, model, model.byteLength, settings, out),
+        );
+      } finally {
+        library.api.release.sessionOptions(settings);
+      }
+    });
   }
 
   /**

@@ -1,0 +1,58 @@
+// Execution providers: where a session computes, how it is told so, and what must be there for it.
+import { VerydeepError } from '../../errors.js';
+import { type Library, type Pointer, check, receive } from './library.js';
+import { stringTable } from './strings.js';
+
+/** Where an execution provider computes. */
+export type Provider = 'cpu' | 'webgpu' | 'cuda';
+
+/**
+ * Options of the CUDA provider. Its default TF32 keeps 10 bits of a factor's fraction: descriptors would not be those of the processor. An exhaustive
+ * search for the fastest convolution, its default too, takes 0.17 s for each new size of image.
+ */
+const cudaOptions = (gpu: number): Readonly<Record<string, string>> => ({
+  device_id: String(gpu),
+  use_tf32: '0',
+  cudnn_conv_algo_search: 'HEURISTIC',
+});
+
+/** Adds a provider to the options of a session that is about to be made. The processor needs none. */
+export const appendProvider = (library: Library, options: Pointer, provider: Provider, gpu: number): void => {
+  const { api } = library;
+  if (provider === 'webgpu') {
+    const keys = stringTable(['deviceId']);
+    const values = stringTable([String(gpu)]);
+    const given = gpu === 0 ? 0 : 1;
+    check(library, api.appendProvider(options, 'WebGPU', keys.table, values.table, given));
+  } else if (provider === 'cuda') {
+    const cuda = receive(library, (out) => api.createCudaOptions(out));
+    try {
+      const given = cudaOptions(gpu);
+      const [keys, values] = [stringTable(Object.keys(given)), stringTable(Object.values(given))];
+      check(library, api.updateCudaOptions(cuda, keys.table, values.table, Object.keys(given).length));
+      check(library, api.appendCuda(options, cuda));
+    } finally {
+      api.release.cudaOptions(cuda);
+    }
+  }
+};
+
+/** What must be there for a provider. */
+const needs: Readonly<Record<Exclude<Provider, 'cpu'>, string>> = {
+  cuda:
+    "an NVIDIA GPU with its driver, CUDA, cuDNN 9, and ONNX Runtime's own CUDA libraries of the same version, which " +
+    '"ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js" downloads',
+  webgpu: 'a GPU with a driver for Vulkan (Linux), Direct3D 12 (Windows) or Metal (macOS)',
+};
+
+/** Runs `create`; where a provider besides the processor fails, the error says what it needs. */
+export const withAdvice = <T>(provider: Provider, create: () => T): T => {
+  try {
+    return create();
+  } catch (error) {
+    if (provider === 'cpu' || !(error instanceof VerydeepError)) throw error;
+    throw new VerydeepError(
+      `Cannot use --provider ${provider}: ${error.message.replace(/\.$/, '')}. It needs ${needs[provider]}; or use --provider cpu.`,
+    );
+  }
+};
