@@ -1,11 +1,12 @@
 // The Gram matrix of all rows, made once in memory that threads share, for every class and every C.
 import { availableParallelism } from 'node:os';
+import { gramBlock } from '../engine/gemm.js';
 import { adviseHugePages } from '../engine/pages.js';
 import { UsageError } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import { gramInto } from './product.js';
 import { type SharedMemory, sharedMemory } from '../webassembly.js';
-import { MOST_BYTES, RESERVED, hasWasm } from './solver/wasm.js';
+import { MOST_BYTES, RESERVED, hasWasm, wasmPlacing } from './solver/wasm.js';
 import { activeSize, workspaceBytes } from './solver/workspace.js';
 
 /** Inner products of all pairs of rows, float32, and room for the solver's vectors beside them. */
@@ -81,6 +82,8 @@ export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
     RESERVED,
     rows * rows,
   );
-  gramInto(matrix, data, slots);
+  // Blocks are computed where the first thread's vectors will be: their active rows alone take more room.
+  const placing = memory && wasmPlacing(memory, data, rows, workspaceStart(rows, 0), gramBlock(rows, slots));
+  gramInto(matrix, data, slots, placing);
   return { rows, data, slots, ...(memory && { memory }) };
 };

@@ -78,12 +78,56 @@ export const matmul = (
   return c;
 };
 
+/** Where the blocks of a Gram matrix are computed, and how each comes to its place and its mirror image to the other side. */
+export interface Placing {
+  /** Room for a block of {@link gramBlock} rows and columns, aligned to four bytes; overwritten. */
+  readonly block: Float32Array;
+  /**
+   * Copies the block, `height` rows of `width` numbers, to (top, left) of the matrix, and its mirror image to (left, top). Of a block
+   * that begins on the diagonal, which is symmetric up to rounding, what is above it counts.
+   */
+  place(top: number, left: number, height: number, width: number): void;
+}
+
+/** Rows and columns of a block, at most. */
+export const gramBlock = (rows: number, threads: number): number =>
+  Math.min(rows, threads > 1 ? BLOCK_SHARED : BLOCK);
+
+/** Parts that a block on the diagonal is cut into by rows, each from its own diagonal on: what is below is not computed. */
+const DIAGONAL_PARTS = 4;
+
+/** A product that is computed: rows from `top` on times rows from `left` on. */
+interface Piece {
+  readonly top: number;
+  readonly height: number;
+  readonly left: number;
+  readonly width: number;
+}
+
+/** The products that fill the half above the diagonal. */
+const piecesOf = (rows: number, size: number): Piece[] => {
+  const starts = Array.from({ length: Math.ceil(rows / size) }, (_, i) => i * size);
+  return starts.flatMap((start, i) => {
+    const end = Math.min(rows, start + size);
+    const part = Math.ceil(size / DIAGONAL_PARTS);
+    const tops = Array.from({ length: Math.ceil((end - start) / part) }, (_, j) => start + j * part);
+    return [
+      ...tops.map((top) => ({ top, height: Math.min(part, end - top), left: top, width: end - top })),
+      ...starts.slice(i + 1).map((left) => {
+        const width = Math.min(size, rows - left);
+        return { top: start, height: end - start, left, width };
+      }),
+    ];
+  });
+};
+
 /**
  * The Gram matrix X·Xᵀ in float32: blocks above the diagonal are computed, those below are their mirror images, so the
  * result is exactly symmetric.
  *
  * @param x the rows whose inner products are taken, row-major, `rows` x `columns`
  * @param options.into where to write the result, such as memory that threads share; default new memory
+ * @param options.placing fills `into`; default plain loops
  * @returns `rows` x `rows`, row-major
  * @throws UsageError when the length of `x` does not fit
  */
@@ -91,31 +135,33 @@ export const gram = (
   x: Float32Array,
   rows: number,
   columns: number,
-  options: GemmOptions & { readonly into?: Float32Array } = {},
+  options: GemmOptions & { readonly into?: Float32Array; readonly placing?: Placing | undefined } = {},
 ): Float32Array => {
   checkMatrix('X', x, rows, columns);
   if (options.into) checkMatrix('into', options.into, rows, rows);
   const result = options.into ?? allocate('float32', rows * rows);
   const threads = options.threads ?? availableParallelism();
-  const size = Math.min(rows, threads > 1 ? BLOCK_SHARED : BLOCK);
+  const size = gramBlock(rows, threads);
+  const { block, place } = options.placing ?? plainPlacing(result, rows, size);
   const session = new NativeSession(productModel(false, true), { threads });
-  const strips: Value[] = [];
-  const block = allocate('float32', size ** 2);
-  try {
-    for (let i = 0; i < rows; i += size) {
-      const height = Math.min(size, rows - i);
-      strips.push(new Value(x.subarray(i * columns, (i + height) * columns), 'float32', [height, columns]));
+  const strips = new Map<string, Value>();
+  const strip = (start: number, count: number): Value => {
+    const key = `${start}:${count}`;
+    let value = strips.get(key);
+    if (!value) {
+      value = new Value(x.subarray(start * columns, (start + count) * columns), 'float32', [count, columns]);
+      strips.set(key, value);
     }
-    strips.forEach((left, p) => {
-      for (let q = p; q < strips.length; q++) {
-        const right = strips[q]!;
-        const [m, n] = [left.dims[0]!, right.dims[0]!];
-        run(session, [left, right], new Value(block.subarray(0, m * n), 'float32', [m, n]));
-        placeBlock(result, rows, block, p * size, q * size, m, n);
-      }
-    });
+    return value;
+  };
+  try {
+    for (const { top, height, left, width } of piecesOf(rows, size)) {
+      const product = new Value(block.subarray(0, height * width), 'float32', [height, width]);
+      run(session, [strip(top, height), strip(left, width)], product);
+      place(top, left, height, width);
+    }
   } finally {
-    for (const strip of strips) strip.release();
+    for (const value of strips.values()) value.release();
     session.close();
   }
   return result;
@@ -124,25 +170,23 @@ export const gram = (
 /** Numbers that lie side by side in a mirrored row: a line of the processor's cache. */
 const TILE = 16;
 
-/**
- * Copies an m x n block to (top, left) of a symmetric matrix, and its mirror image to (left, top). A block on the
- * diagonal, which is symmetric up to rounding, becomes exactly so: its upper half counts.
- */
-const placeBlock = (
-  matrix: Float32Array,
-  size: number,
-  block: Float32Array,
-  top: number,
-  left: number,
-  m: number,
-  n: number,
-): void => {
-  for (let r = 0; r < m; r++) matrix.set(block.subarray(r * n, (r + 1) * n), (top + r) * size + left);
-  for (let first = 0; first < m; first += TILE) {
-    for (let c = 0; c < n; c++) {
-      const last = Math.min(first + TILE, top === left ? c : m);
-      const to = (left + c) * size + top;
-      for (let r = first; r < last; r++) matrix[to + r] = block[r * n + c]!;
-    }
-  }
+/** Placing by plain loops. */
+const plainPlacing = (matrix: Float32Array, rows: number, size: number): Placing => {
+  const block = allocate('float32', size ** 2);
+  return {
+    block,
+    place: (top, left, height, width) => {
+      for (let r = 0; r < height; r++) {
+        const from = top === left ? r : 0;
+        matrix.set(block.subarray(r * width + from, (r + 1) * width), (top + r) * rows + left + from);
+      }
+      for (let first = 0; first < height; first += TILE) {
+        for (let c = 0; c < width; c++) {
+          const last = Math.min(first + TILE, top === left ? Math.min(c, height) : height);
+          const to = (left + c) * rows + top;
+          for (let r = first; r < last; r++) matrix[to + r] = block[r * width + c]!;
+        }
+      }
+    },
+  };
 };

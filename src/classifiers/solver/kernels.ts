@@ -5,6 +5,11 @@ import { BUCKETS, REPORT, type Workspace } from './workspace.js';
 export interface Kernels {
   /** Writes violations, their histogram and spread, both objectives, Σ y alpha and the support vectors' count, given the bias. */
   scan(w: Workspace, bias: number, squared: boolean): void;
+  /**
+   * The unregularised bias at this point: half-way between the largest error y - f of a row whose y alpha may rise and the
+   * smallest of one that may fall; at the optimum they meet.
+   */
+  middle(w: Workspace): number;
   /** Adds the strongest violators that are not active yet to the active set: at most `most`, about half of each sign. */
   pick(w: Workspace, most: number): void;
   /** Copies the new active rows' part of the Gram matrix to `local`. */
@@ -35,7 +40,7 @@ const bucketOf = (size: number): number => {
 const scan = (w: Workspace, bias: number, squared: boolean): void => {
   const { n, y, f, alpha, upper, cost, diagonal, violation, histogram, member, report } = w;
   histogram.fill(0);
-  let [linear, quadratic, penalty, losses, support, balance] = [0, 0, 0, 0, 0, 0];
+  let [linear, quadratic, penalty, losses, support, free, balance] = [0, 0, 0, 0, 0, 0, 0];
   let [highest, lowest] = [0, 0];
   for (let i = 0; i < n; i++) {
     const yi = y[i]!;
@@ -54,6 +59,7 @@ const scan = (w: Workspace, bias: number, squared: boolean): void => {
       penalty += diagonal[i]! * a * a;
       balance += a * yi;
       support++;
+      if (a < upper[i]!) free++;
     }
     violation[i] = v;
     if (v > highest) highest = v;
@@ -66,7 +72,24 @@ const scan = (w: Workspace, bias: number, squared: boolean): void => {
   report[REPORT.primal] = 0.5 * quadratic + losses;
   report[REPORT.balance] = balance;
   report[REPORT.supportVectors] = support;
+  report[REPORT.free] = free;
   report[REPORT.spread] = highest - lowest;
+};
+
+const middle = (w: Workspace): number => {
+  const { n, y, f, alpha, upper, diagonal } = w;
+  let highest = -Infinity;
+  let lowest = Infinity;
+  for (let i = 0; i < n; i++) {
+    const yi = y[i]!;
+    if (yi === 0) continue;
+    const a = alpha[i]!;
+    const error = yi - f[i]! - yi * diagonal[i]! * a;
+    // Most rows change neither: their coefficients are looked at only where they would.
+    if (error > highest && (yi > 0 ? a < upper[i]! : a > 0)) highest = error;
+    if (error < lowest && (yi > 0 ? a > 0 : a < upper[i]!)) lowest = error;
+  }
+  return (highest + lowest) / 2;
 };
 
 /** How many of the `side`'s violators there are, up to `most`. */
@@ -211,4 +234,4 @@ const update = (w: Workspace): void => {
 };
 
 /** The loops in plain TypeScript. */
-export const plainKernels: Kernels = { scan, pick, gather, keep, relax, update };
+export const plainKernels: Kernels = { scan, middle, pick, gather, keep, relax, update };

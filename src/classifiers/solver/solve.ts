@@ -15,7 +15,7 @@ const SETTLED = 3;
 const JOINING = { cold: 512, first: 128, warm: 32, later: 64 } as const;
 /** Active rows for each support vector at most, beyond a few: those that are left behind at a bound are let go. */
 const MOST_ACTIVE = 1.5;
-const FEW = 512;
+const FEW = 256;
 /** Rounds after which a problem is given up as not converging. */
 const MOST_ROUNDS = 20_000;
 
@@ -55,19 +55,22 @@ export const setCosts = (
   weights = sideWeights(w.y, settings.classWeights),
 ): void => {
   const squared = settings.loss === 'squared-hinge';
-  for (let i = 0; i < w.n; i++) {
-    const y = w.y[i]!;
-    const cost = y === 0 ? 0 : C * (y > 0 ? weights.positive : weights.negative);
-    w.cost[i] = cost;
-    w.upper[i] = squared && y !== 0 ? Infinity : cost;
-    w.diagonal[i] = squared && y !== 0 ? 1 / (2 * cost) : 0;
+  const { n, y, cost, upper, diagonal } = w;
+  const [rising, falling] = [C * weights.positive, C * weights.negative];
+  for (let i = 0; i < n; i++) {
+    const yi = y[i]!;
+    const price = yi === 0 ? 0 : yi > 0 ? rising : falling;
+    cost[i] = price;
+    upper[i] = squared && yi !== 0 ? Infinity : price;
+    diagonal[i] = squared && yi !== 0 ? 1 / (2 * price) : 0;
   }
 };
 
 /** Σ y alpha. */
 const balance = (w: Workspace): number => {
+  const { n, y, alpha } = w;
   let sum = 0;
-  for (let i = 0; i < w.n; i++) sum += w.y[i]! * w.alpha[i]!;
+  for (let i = 0; i < n; i++) sum += y[i]! * alpha[i]!;
   return sum;
 };
 
@@ -97,40 +100,21 @@ const letGo = (w: Workspace, kernels: Kernels, most: number): void => {
  */
 const stretch = (w: Workspace, biasSquared: number): void => {
   let [linear, quadratic, limit] = [0, biasSquared * balance(w) ** 2, Infinity];
-  for (let i = 0; i < w.n; i++) {
-    const a = w.alpha[i]!;
+  const { n, y, f, alpha, upper, diagonal } = w;
+  for (let i = 0; i < n; i++) {
+    const a = alpha[i]!;
     if (a === 0) continue;
     linear += a;
-    quadratic += a * w.y[i]! * w.f[i]! + w.diagonal[i]! * a * a;
-    limit = Math.min(limit, w.upper[i]! / a);
+    quadratic += a * y[i]! * f[i]! + diagonal[i]! * a * a;
+    if (upper[i]! < limit * a) limit = upper[i]! / a;
   }
   if (linear === 0) return;
   // Where w is zero, rounding can leave its square negative.
   const factor = Math.min(quadratic > 0 ? linear / quadratic : Infinity, limit);
-  for (let i = 0; i < w.n; i++) {
-    w.alpha[i] = Math.min(w.alpha[i]! * factor, w.upper[i]!);
-    w.f[i]! *= factor;
-  }
-};
-
-/**
- * The unregularised bias at this point: half-way between the largest error y - f of a row whose y alpha may rise and the
- * smallest of one that may fall; at the optimum they meet.
- */
-const middle = (w: Workspace): number => {
-  const { n, y, f, alpha, upper, diagonal } = w;
-  let highest = -Infinity;
-  let lowest = Infinity;
   for (let i = 0; i < n; i++) {
-    const yi = y[i]!;
-    if (yi === 0) continue;
-    const a = alpha[i]!;
-    const error = yi - f[i]! - yi * diagonal[i]! * a;
-    // Most rows change neither: their coefficients are looked at only where they would.
-    if (error > highest && (yi > 0 ? a < upper[i]! : a > 0)) highest = error;
-    if (error < lowest && (yi > 0 ? a > 0 : a < upper[i]!)) lowest = error;
+    alpha[i] = Math.min(alpha[i]! * factor, upper[i]!);
+    f[i]! *= factor;
   }
-  return (highest + lowest) / 2;
 };
 
 /** One round: the strongest violators join, the active rows are solved for down to a share of the spread, all decision values follow. */
@@ -147,7 +131,7 @@ const round = (
   const stage = rounds > 0 ? first : w.report[REPORT.active] === 0 ? 'cold' : 'warm';
   const joining = Math.min(JOINING[stage], (w.m - 1) >> 1);
   // One place is the bias's.
-  const room = Math.min(w.m - 1, Math.max(FEW, MOST_ACTIVE * w.report[REPORT.supportVectors]!) + joining);
+  const room = Math.min(w.m - 1, Math.max(FEW, MOST_ACTIVE * w.report[REPORT.free]!) + joining);
   if (w.report[REPORT.active]! + joining > room) letGo(w, kernels, room - joining);
   kernels.pick(w, joining);
   kernels.gather(w, biasSquared);
@@ -190,7 +174,7 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
   stretch(w, biasSquared);
   w.report[REPORT.balance] = balance(w);
   for (let rounds = 0; ; rounds++) {
-    const bias = augmented ? biasSquared * w.report[REPORT.balance]! : middle(w);
+    const bias = augmented ? biasSquared * w.report[REPORT.balance]! : kernels.middle(w);
     kernels.scan(w, bias, squared);
     const primal = w.report[REPORT.primal]!;
     const dual = w.report[REPORT.dual]!;

@@ -1,5 +1,6 @@
 // The WebAssembly module of the solver: loaded where the machine has SIMD, over memory that threads share.
 import { type Module, PAGE, type SharedMemory, compileModule, instantiate } from '../../webassembly.js';
+import type { Placing } from '../../engine/gemm.js';
 import type { Kernels } from './kernels.js';
 import type { Workspace } from './workspace.js';
 
@@ -8,8 +9,11 @@ export const RESERVED = 4096;
 /** The most bytes that a WebAssembly memory holds. */
 export const MOST_BYTES = PAGE * PAGE;
 
-type Loop = (...pointers: number[]) => void;
-type Exports = Readonly<Record<keyof Kernels, Loop>>;
+type Loop<Result = void> = (...pointers: number[]) => Result;
+type Exports = Readonly<Record<Exclude<keyof Kernels, 'middle'>, Loop>> & {
+  readonly middle: Loop<number>;
+  readonly place: Loop;
+};
 
 let compiled: Module | undefined | null = null;
 
@@ -35,6 +39,7 @@ export const wasmKernels = (memory: SharedMemory): Kernels => {
         bias,
         Number(squared),
       ),
+    middle: (w) => loops.middle(w.n, ...[w.y, w.f, w.alpha, w.upper, w.diagonal].map(at)),
     pick: (w, most) =>
       loops.pick(w.n, ...[w.violation, w.histogram, w.active, w.member, w.report].map(at), most),
     gather: (w, biasSquared) =>
@@ -51,5 +56,25 @@ export const wasmKernels = (memory: SharedMemory): Kernels => {
         enough,
       ),
     update: (w) => loops.update(w.n, ...[w.gram, w.f, w.active, w.change, w.list, w.report].map(at)),
+  };
+};
+
+/**
+ * Placing of a Gram matrix's blocks by the module.
+ *
+ * @param gram the matrix of `rows` x `rows`, in `memory`
+ * @param start byte of `memory` from which on there is room for a block of `size` x `size`
+ */
+export const wasmPlacing = (
+  memory: SharedMemory,
+  gram: Float32Array,
+  rows: number,
+  start: number,
+  size: number,
+): Placing => {
+  const { place } = instantiate(solverModule()!, memory) as Exports;
+  return {
+    block: new Float32Array(memory.buffer, start, size * size),
+    place: (top, left, height, width) => place(gram.byteOffset, rows, start, top, left, height, width),
   };
 };

@@ -27,7 +27,9 @@ export const REPORT = {
   spread: 7,
   /** The spread at which the last C's solution was good enough; Infinity for the first C. */
   settled: 8,
-  length: 9,
+  /** Support vectors that are not at their upper bound. */
+  free: 9,
+  length: 10,
 } as const;
 
 /**
@@ -62,14 +64,17 @@ export interface Workspace {
   readonly local: Float32Array;
   /** Change of y alpha of each active row. */
   readonly change: Float32Array;
-  /** Errors y - f - b of the active rows, and which of them may still rise and fall in y alpha (-1: may, 0: may not). */
+  /**
+   * Errors y - f - b of the active rows; what they are at most to count as one that may rise in y alpha (Infinity where it may, else
+   * -Infinity), and at least to count as one that may fall (-Infinity where it may, else Infinity).
+   */
   readonly errors: Float32Array;
-  readonly up: Int32Array;
-  readonly down: Int32Array;
+  readonly up: Float32Array;
+  readonly down: Float32Array;
   /** How far they may. */
   readonly rise: Float64Array;
   readonly fall: Float64Array;
-  /** The diagonal of `local`, with what the loss adds to it. */
+  /** The diagonal of `local`, with what the loss adds to it; in WebAssembly half of it. */
   readonly bends: Float32Array;
   /** Scratch: which active rows to keep; rows that changed and by how much. */
   readonly list: Int32Array;
@@ -95,8 +100,8 @@ const layout = (n: number, m: number) =>
     local: [Float32Array, m * m],
     change: [Float32Array, m],
     errors: [Float32Array, m],
-    up: [Int32Array, m],
-    down: [Int32Array, m],
+    up: [Float32Array, m],
+    down: [Float32Array, m],
     rise: [Float64Array, m],
     fall: [Float64Array, m],
     bends: [Float32Array, m],

@@ -54,6 +54,8 @@ describe('solver kernels', () => {
             b.local.slice(i * b.m, i * b.m + size + 1),
           );
         }
+        const [middleA, middleB] = [wasm.middle(a), plain.middle(b)];
+        assert.ok(Math.abs(middleA - middleB) < 1e-4, `${middleA} ${middleB}`);
         wasm.relax(a, 0.1, 1, 2, 0);
         plain.relax(b, 0.1, 1, 2, 0);
         assert.ok(farthest(a.change.slice(0, size), b.change.slice(0, size)) < 1e-5);

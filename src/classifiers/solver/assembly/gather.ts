@@ -1,34 +1,59 @@
-// Copies the new active rows' part of the Gram matrix: what is left of the diagonal is read from far, the rest mirrored.
+// Copies the new active rows' part of the Gram matrix, four rows at a time: what is left of the diagonal is read from far and mirrored on the way.
 import { GATHERED, SIZE } from './layout';
 
-/** A number of the Gram matrix's row at the place that an active row has. */
-function at(row: usize, active: usize): f32 {
-  return load<f32>(row + ((<usize>load<i32>(active)) << 2));
+/** Four numbers of the Gram matrix's row, at the places that four active rows have. */
+// @ts-ignore: a decorator of AssemblyScript
+@inline
+function fourAt(row: usize, a: usize, b: usize, c: usize, d: usize): v128 {
+  let four = v128.load_zero<f32>(row + a);
+  four = v128.load_lane<f32>(row + b, four, 1);
+  four = v128.load_lane<f32>(row + c, four, 2);
+  return v128.load_lane<f32>(row + d, four, 3);
 }
 
-/** Mirrors the numbers left of the diagonal of the rows from `top` to `bottom` of `local`, one by one. */
-function mirror(local: usize, stride: usize, top: usize, bottom: usize, left: usize, right: usize): void {
-  for (let i = top; i < bottom; i++) {
-    for (let j = left; j < min(i, right); j++) {
-      store<f32>(local + j * stride + (i << 2), load<f32>(local + i * stride + (j << 2)));
-    }
+/** Copies one row up to its diagonal, and its mirror image. */
+function gatherOne(i: usize, gram: usize, active: usize, local: usize, wide: usize, stride: usize): void {
+  const row = gram + <usize>load<i32>(active + (i << 2)) * wide;
+  for (let j: usize = 0; j <= i; j++) {
+    const value = load<f32>(row + ((<usize>load<i32>(active + (j << 2))) << 2));
+    store<f32>(local + i * stride + (j << 2), value);
+    store<f32>(local + j * stride + (i << 2), value);
   }
 }
 
-/** Mirrors four rows' numbers in four columns: `from` is the first of them, `to` where its mirror image goes. */
-function mirrorFour(from: usize, to: usize, stride: usize): void {
-  const a = v128.load(from);
-  const b = v128.load(from + stride);
-  const c = v128.load(from + 2 * stride);
-  const d = v128.load(from + 3 * stride);
-  const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
-  const cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
-  v128.store(to, v128.shuffle<i64>(ab, cd, 0, 2));
-  v128.store(to + stride, v128.shuffle<i64>(ab, cd, 1, 3));
-  const high = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
-  const higher = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
-  v128.store(to + 2 * stride, v128.shuffle<i64>(high, higher, 0, 2));
-  v128.store(to + 3 * stride, v128.shuffle<i64>(high, higher, 1, 3));
+/** Copies four rows, of which the first is a multiple of four, up to and with their diagonal, and their mirror image. */
+function gatherFour(i: usize, gram: usize, active: usize, local: usize, wide: usize, stride: usize): void {
+  const at = active + (i << 2);
+  const r0 = gram + <usize>load<i32>(at) * wide;
+  const r1 = gram + <usize>load<i32>(at, 4) * wide;
+  const r2 = gram + <usize>load<i32>(at, 8) * wide;
+  const r3 = gram + <usize>load<i32>(at, 12) * wide;
+  const to = local + i * stride;
+  for (let j: usize = 0; j <= i; j += 4) {
+    const from = active + (j << 2);
+    const p = (<usize>load<i32>(from)) << 2;
+    const q = (<usize>load<i32>(from, 4)) << 2;
+    const r = (<usize>load<i32>(from, 8)) << 2;
+    const s = (<usize>load<i32>(from, 12)) << 2;
+    const a = fourAt(r0, p, q, r, s);
+    const b = fourAt(r1, p, q, r, s);
+    const c = fourAt(r2, p, q, r, s);
+    const d = fourAt(r3, p, q, r, s);
+    const place = to + (j << 2);
+    v128.store(place, a);
+    v128.store(place + stride, b);
+    v128.store(place + 2 * stride, c);
+    v128.store(place + 3 * stride, d);
+    const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
+    const cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+    const high = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+    const higher = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+    const mirrored = local + j * stride + (i << 2);
+    v128.store(mirrored, v128.shuffle<i64>(ab, cd, 0, 2));
+    v128.store(mirrored + stride, v128.shuffle<i64>(ab, cd, 1, 3));
+    v128.store(mirrored + 2 * stride, v128.shuffle<i64>(high, higher, 0, 2));
+    v128.store(mirrored + 3 * stride, v128.shuffle<i64>(high, higher, 1, 3));
+  }
 }
 
 export function gather(
@@ -41,28 +66,16 @@ export function gather(
   biasSquared: f64,
 ): void {
   const size = <usize>load<f64>(report + SIZE);
-  const done = <usize>load<f64>(report + GATHERED);
   const stride = (<usize>m) << 2;
-  for (let i = done; i < size; i++) {
-    const row = gram + <usize>load<i32>(active + (i << 2)) * ((<usize>n) << 2);
-    const to = local + i * stride;
-    const whole = i & ~3;
-    for (let j: usize = 0; j < whole; j += 4) {
-      const from = active + (j << 2);
-      v128.store(
-        to + (j << 2),
-        f32x4(at(row, from), at(row, from + 4), at(row, from + 8), at(row, from + 12)),
-      );
+  const wide = (<usize>n) << 2;
+  for (let i = <usize>load<f64>(report + GATHERED); i < size;) {
+    if ((i & 3) == 0 && i + 4 <= size) {
+      gatherFour(i, gram, active, local, wide, stride);
+      i += 4;
+    } else {
+      gatherOne(i, gram, active, local, wide, stride);
+      i++;
     }
-    for (let j = whole; j <= i; j++) store<f32>(to + (j << 2), at(row, active + (j << 2)));
-  }
-  for (let i = done; i < size; i += 4) {
-    const four = i + 4 <= size;
-    const whole = four ? i & ~3 : 0;
-    for (let j: usize = 0; j < whole; j += 4) {
-      mirrorFour(local + i * stride + (j << 2), local + j * stride + (i << 2), stride);
-    }
-    mirror(local, stride, i, min(i + 4, size), whole, size);
   }
   // Behind the rows, the bias.
   const last = size << 2;
