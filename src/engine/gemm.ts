@@ -86,7 +86,7 @@ export interface Placing {
    * Copies the block, `height` rows of `width` numbers, to (top, left) of the matrix, and its mirror image to (left, top). Of a block
    * that begins on the diagonal, which is symmetric up to rounding, what is above it counts.
    */
-  place(top: number, left: number, height: number, width: number): void;
+  readonly place: (top: number, left: number, height: number, width: number) => void;
 }
 
 /** Rows and columns of a block, at most. */

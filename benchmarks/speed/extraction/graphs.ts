@@ -2,6 +2,7 @@
 import type { Backbone } from '../../../src/backbone/backbone.js';
 import type { CompiledGraph } from '../../../src/backbone/graph.js';
 import { type Provider, Session } from '../../../src/engine/session.js';
+import { SESSION } from '../../../src/features/runner.js';
 import type { RgbImage } from '../../../src/images/image.js';
 import { type Row, missingRow, row } from '../row.js';
 import { type Round, alternate, timeOf } from '../rounds.js';
@@ -26,8 +27,7 @@ export const graphRound = (
   threads: number,
   provider: Provider = 'cpu',
 ): { round: Round; close: () => void } => {
-  const config = { 'session.use_env_allocators': '0' };
-  const session = Session.create(model, { threads, provider, externalDataFolder, config });
+  const session = Session.create(model, { threads, provider, externalDataFolder, ...SESSION });
   const inputs = { pixels: { type: 'uint8', dims: [1, height, width, 3], data } } as const;
   return { round: () => timeOf(() => void session.run(inputs)), close: () => session.close() };
 };

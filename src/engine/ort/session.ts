@@ -6,7 +6,7 @@ import type { Dimension } from '../onnx.js';
 import { type SharedSession, enter, leave, publish } from '../shared-slots.js';
 import type { TensorData, TensorType } from '../tensor.js';
 import { type Environment, environment } from './environment.js';
-import { type Library, type Pointer, check, receive } from './library.js';
+import { type Pointer, check, loadLibrary, receive } from './library.js';
 import { type Provider, appendProvider, withAdvice } from './provider.js';
 import { stringTable } from './strings.js';
 import { Value, copyOut, describeTensor } from './value.js';
@@ -27,8 +27,11 @@ export interface NativeSessionOptions {
   readonly gpu?: number;
   /** Folder of the files that constants given by location lie in. */
   readonly externalDataFolder?: string;
-  /** Whether idle threads spin: quicker on an idle machine, wasteful on a shared one. Default false. */
-  readonly spinning?: boolean;
+  /**
+   * Microseconds that an idle thread waits for work before it sleeps: to be woken takes longer than the pauses within a net. The session has
+   * threads of its own then. Default 0.
+   */
+  readonly spin?: number;
   /** Graph optimisation; default `all`. `none` runs the graph as it is written. */
   readonly optimization?: 'none' | 'basic' | 'extended' | 'all';
   /** Further entries of ONNX Runtime's session configuration. */
@@ -36,6 +39,16 @@ export interface NativeSessionOptions {
 }
 
 const levels = { none: 0, basic: 1, extended: 2, all: 99 } as const;
+
+/** Libraries before 1.26 know no duration, and would spin for many milliseconds where they may. */
+const spinConfig = (microseconds: number): Readonly<Record<string, string>> => {
+  const [major = 0, minor = 0] = loadLibrary().version.split('.').map(Number);
+  const isBounded = major > 1 || minor >= 26;
+  return {
+    'session.intra_op.allow_spinning': microseconds > 0 && isBounded ? '1' : '0',
+    'session.intra_op.spin_duration_us': String(microseconds),
+  };
+};
 
 /** A compiled model. `run` computes on values that lie in the caller's memory. */
 export class NativeSession {
@@ -100,14 +113,14 @@ export class NativeSession {
     const settings = receive(library, (out) => api.createSessionOptions(out));
     const config: Record<string, string> = {
       'session.use_env_allocators': '1',
-      'session.intra_op.allow_spinning': options.spinning ? '1' : '0',
+      ...spinConfig(options.spin ?? 0),
       ...(options.externalDataFolder !== undefined && {
         'session.model_external_initializers_file_folder_path': options.externalDataFolder,
       }),
       ...options.config,
     };
     try {
-      if (threads === poolThreads && threads > 1 && !options.spinning) {
+      if (threads === poolThreads && threads > 1 && !options.spin) {
         check(library, api.disablePerSessionThreads(settings));
       } else {
         check(library, api.setIntraOpNumThreads(settings, threads));
