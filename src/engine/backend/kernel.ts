@@ -22,6 +22,8 @@ export type NativeKernel = (call: KernelCall) => TensorInfo | undefined;
 export const limits = {
   /** Below this many numbers a kernel in JavaScript is done before a session has started: it takes 25 ns a number, a session 10 µs. */
   small: 1024,
+  /** From this many numbers on a matrix is read from memory, not from a cache. */
+  large: 2 ** 22,
 };
 
 export const sizeOf = (tensor: TensorInfo): number => util.sizeFromShape(tensor.shape);

@@ -2,50 +2,14 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { isSameShape } from '../../shape.js';
 import { type NativeKernel, areFloat, free } from '../kernel.js';
-import { geometry, hasNegativePad, isProduct, keyOf, shapeOf } from './convolution-geometry.js';
+import { geometry, hasNegativePad, isProduct, shapeOf } from './convolution-geometry.js';
 import { type FilterGradient, byBlocks } from './filter-gradient-blocked.js';
+import { byColumns, byImages } from './filter-gradient-columns.js';
 
 /** Shifted products compute on the padding too; above this excess the columns are copied out instead. */
 const MAX_WASTE = 1.4;
-/** Matrix products with fewer rows than this are slow: the filter's positions are joined to one product. */
+/** Matrix products with fewer rows than this are slow: the filter's positions are joined to one product of an image. */
 const MIN_ROWS = 16;
-
-/** Strides and dilations of any kind: a strided copy of x for each position of the filter, then one product. */
-const byColumns = ({ backend, x, dy, dw, info }: FilterGradient): void => {
-  const shape = shapeOf(info);
-  const { kernel, strides, dilations, pads, inChannels, outChannels } = shape;
-  const [kh, kw] = kernel;
-  const { batchSize, outHeight, outWidth } = info;
-  const positions = batchSize * outHeight * outWidth;
-  backend.compute(
-    `${keyOf('FilterGradient:columns', shape)}:${batchSize}:${outHeight}:${outWidth}`,
-    (g) => {
-      const input = g.input('x', 'float32', free('x', 4));
-      const gradient = g.input('dy', 'float32', ['p', outChannels]);
-      const padding = g.ints(0, pads[0], pads[1], 0, 0, Math.max(0, pads[2]), Math.max(0, pads[3]), 0);
-      const padded = pads.some((n) => n > 0) ? g.node('Pad', [input, padding]) : input;
-      const rows = g.node('Transpose', [padded], { perm: [3, 0, 1, 2] }); // [channels, batch, height, width]
-      const axes = g.ints(2, 3);
-      const steps = g.ints(...strides);
-      const columns: string[] = [];
-      for (let i = 0; i < kh; i++) {
-        for (let j = 0; j < kw; j++) {
-          const start = [i * dilations[0], j * dilations[1]] as const;
-          const end = [
-            start[0] + (outHeight - 1) * strides[0] + 1,
-            start[1] + (outWidth - 1) * strides[1] + 1,
-          ] as const;
-          columns.push(g.node('Slice', [rows, g.ints(...start), g.ints(...end), axes, steps]));
-        }
-      }
-      const joined = columns.length === 1 ? columns[0]! : g.node('Concat', columns, { axis: 0 });
-      const matrix = g.node('Reshape', [joined, g.ints(kh * kw * inChannels, -1)]);
-      g.output(g.node('MatMul', [matrix, gradient]), 'float32', ['k', outChannels]);
-    },
-    [[x], [dy, [positions, outChannels]]],
-    [[dw, [kh * kw * inChannels, outChannels]]],
-  );
-};
 
 /**
  * Strides of one: x and dy are padded to the same height and width and laid out channels first. Then dW at (i, j) is
@@ -140,11 +104,13 @@ const filterGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   const isBlocked = blockSize > 0 && info.outChannels % blockSize === 0;
   const way = isProduct(shape)
     ? byProduct
-    : unstrided && isBlocked
-      ? byBlocks
-      : unstrided && info.inChannels >= MIN_ROWS && fits && waste <= MAX_WASTE
-        ? byShifts
-        : byColumns;
+    : info.inChannels < MIN_ROWS
+      ? byImages
+      : unstrided && isBlocked
+        ? byBlocks
+        : unstrided && fits && waste <= MAX_WASTE
+          ? byShifts
+          : byColumns;
   way({ backend, x, dy, dw, info });
   return dw;
 };
