@@ -26,6 +26,14 @@ interface Entry {
   deferred?: Deferred | undefined;
   /** Known facts about the numbers; gone when they are overwritten. */
   facts?: Facts | undefined;
+  /** The numbers in another order too; gone likewise. */
+  arranged?: Arranged | undefined;
+}
+
+/** The numbers of a tensor in an order that a kernel wants, and the block they lie in, once there is one. */
+interface Arranged {
+  readonly order: string;
+  block?: Block;
 }
 
 /** A tensor that is computed when somebody reads it: a kernel that comes before may know a quicker way to what it wants. */
@@ -158,7 +166,36 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
 
   /** To be called before a tensor's numbers are overwritten. */
   forget(tensor: TensorInfo): void {
-    this.#peek(tensor.dataId).facts = undefined;
+    const entry = this.#peek(tensor.dataId);
+    entry.facts = undefined;
+    this.#dropArranged(entry);
+  }
+
+  #dropArranged(entry: Entry): void {
+    if (entry.arranged?.block) this.pool.recycle(entry.arranged.block);
+    entry.arranged = undefined;
+  }
+
+  /**
+   * A tensor's numbers in another order, such as a filter in blocks, kept until they are overwritten. Nothing at the first time: a training
+   * step wants them once and overwrites them, a net that only computes wants them again and again.
+   *
+   * @param order what tells this order from others
+   * @param make writes the numbers, as many as the tensor has
+   */
+  arranged(tensor: TensorInfo, order: string, make: (target: Block) => void): Block | undefined {
+    const entry = this.#peek(tensor.dataId);
+    if (entry.arranged?.order !== order) {
+      this.#dropArranged(entry);
+      entry.arranged = { order };
+      return undefined;
+    }
+    if (!entry.arranged.block) {
+      const block = this.pool.acquire(util.sizeFromShape(tensor.shape));
+      make(block);
+      entry.arranged.block = block;
+    }
+    return entry.arranged.block;
   }
 
   override refCount(dataId: DataId): number {
@@ -213,6 +250,7 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
       return false;
     }
     entry.deferred = entry.blocked = undefined;
+    this.#dropArranged(entry);
     const gone = super.disposeData(dataId, force);
     if (gone && block) this.pool.recycle(block);
     if (deferred) for (const input of Object.values(deferred.inputs)) this.disposeData(input.dataId);

@@ -29,6 +29,9 @@ describe('backend: convolution', () => {
       ['3x3 on a large map', [1, 40, 40, 16], [3, 3, 16, 32], [1, 1], 'same', [1, 1]],
       ['no padding, odd positions', [3, 7, 8, 17], [3, 3, 17, 32], [1, 1], 'valid', [1, 1]],
       ['3 channels in', [2, 8, 8, 3], [3, 3, 3, 16], [1, 1], 'same', [1, 1]],
+      ['3 channels in, many images of odd size', [9, 11, 13, 3], [3, 3, 3, 32], [1, 1], 'same', [1, 1]],
+      ['one channel in and strides', [5, 9, 10, 1], [5, 3, 1, 16], [2, 1], 'valid', [1, 1]],
+      ['15 channels in, 7 out', [3, 6, 6, 15], [3, 3, 15, 7], [1, 1], 1, [1, 1]],
       ['odd channels', [2, 8, 8, 19], [3, 3, 19, 21], [1, 1], 'same', [1, 1]],
       ['1x1', [2, 5, 6, 20], [1, 1, 20, 12], [1, 1], 'valid', [1, 1]],
       ['1x1 with strides', [2, 5, 6, 20], [1, 1, 20, 12], [2, 2], 'valid', [1, 1]],
@@ -42,6 +45,14 @@ describe('backend: convolution', () => {
     ];
   for (const [name, ...arguments_] of cases)
     it(`${name}: y, dx and dw equal tfjs-cpu's`, () => agree(() => convolutionWithGradients(...arguments_)));
+
+  it('3 channels in, dy in blocks after ReLU and pooling', () =>
+    agree(() => {
+      const [x, w] = [normal([4, 16, 16, 3], 1) as Image, normal([3, 3, 3, 32], 2) as Image];
+      const pooled = (filter: tf.Tensor): tf.Tensor =>
+        tf.maxPool(tf.relu(tf.conv2d(x, filter as Image, 1, 'same')), 2, 2, 'valid');
+      return [tf.grad(pooled)(w, normal([4, 8, 8, 32], 3))];
+    }));
 
   it('any shape (property)', async () => {
     const shape = fc.record({

@@ -252,4 +252,59 @@ describe('backend: a convolution that is computed when it is read', () => {
     assert.deepEqual(run(again.weight), old); // Twice minus: the filter is again what it was.
     tf.dispose([x, again.weight, again.velocity]);
   });
+
+  it('keeps a filter in blocks from the second pass on, until it is overwritten or gone', async () => {
+    const x = [4, 7, 7, 16];
+    const filter = (): Image => normal([3, 3, 16, 32], 2) as Image;
+    const step = { learningRate: 0.1, momentum: 0, decay: 0 };
+    const passes = (): tf.Tensor[] => {
+      const image = normal(x, 1) as Image;
+      const weight = filter();
+      const pass = (): tf.Tensor => tf.add(tf.conv2d(image, weight, 1, 'same'), 0);
+      const before = [pass(), pass(), pass()];
+      const { weight: after } = momentumUpdate(
+        tf.clone(tf.add<Image>(weight, 0)),
+        tf.zerosLike(weight),
+        filter(),
+        step,
+      );
+      const again = [1, 2, 3].map(() => tf.add(tf.conv2d(image, after, 1, 'same'), 0));
+      return [...before, ...again];
+    };
+    const reference = await on('cpu', passes);
+    const results = await on('onnxruntime', passes);
+    results.forEach((result, i) => assert.ok(difference(result, reference[i]!) < 1e-5, `pass ${i}`));
+
+    // The same filter in place: used, overwritten, used.
+    const inPlace = (): tf.Tensor[] => {
+      const image = normal(x, 1) as Image;
+      let [weight, velocity] = [tf.add<Image>(filter(), 0), tf.zerosLike(filter())];
+      return [1, 2, 3].flatMap(() => {
+        const outputs = [1, 2, 3].map(() => tf.add(tf.conv2d(image, weight, 1, 'same'), 0));
+        ({ weight, velocity } = momentumUpdate(weight, velocity, filter(), step));
+        return outputs;
+      });
+    };
+    const expected = await on('cpu', inPlace);
+    const found = await on('onnxruntime', inPlace);
+    found.forEach((result, i) => assert.ok(difference(result, expected[i]!) < 1e-5, `pass ${i}`));
+
+    const inUse = (): number => backend().statistics.inUse;
+    const [image, weight] = [normal(x, 1) as Image, tf.add<Image>(filter(), 0)];
+    const convolve = (): void => {
+      const y = tf.conv2d(image, weight, 1, 'same');
+      y.dataSync();
+      y.dispose();
+    };
+    convolve();
+    const once = inUse();
+    convolve();
+    const twice = inUse();
+    assert.ok(twice >= once + weight.size, 'the filter is kept in blocks too');
+    convolve();
+    assert.equal(inUse(), twice);
+    weight.dispose();
+    assert.ok(inUse() <= once - weight.size, 'and goes with the tensor');
+    image.dispose();
+  });
 });

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { limits } from '../../../src/engine/backend/kernel.js';
 import { agree, normal, tf } from './support.js';
 
 /** Large enough that the native kernels do the work. */
@@ -136,6 +137,36 @@ describe('backend: operations', () => {
       ),
       { numRuns: 25, seed: 3 },
     );
+  });
+
+  it('a few rows times a large matrix, and its gradients (property)', async () => {
+    const { large, small } = limits;
+    Object.assign(limits, { large: 1, small: 1 });
+    try {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.integer({ min: 1, max: 70 }),
+          fc.constantFrom(64, 128, 192, 100),
+          fc.integer({ min: 1, max: 40 }),
+          fc.constantFrom([], [1], [1, 1]),
+          fc.constantFrom('linear' as const, 'relu' as const),
+          async (m, k, n, batch, activation) => {
+            await agree(() => {
+              const [a, b] = [normal([...batch, m, k], 1), normal([...batch, k, n], 2)];
+              const multiply = (x: tf.Tensor, y: tf.Tensor, bias: tf.Tensor) =>
+                tf.fused.matMul({ a: x, b: y, bias, activation });
+              const inputs = [a, b, normal([n], 3)];
+              const y = multiply(a, b, inputs[2]!);
+              const turned = tf.matMul(normal([...batch, m, n], 4), b, false, true);
+              return [y, turned, ...tf.grads(multiply)(inputs, normal(y.shape, 5))];
+            });
+          },
+        ),
+        { numRuns: 40, seed: 9 },
+      );
+    } finally {
+      Object.assign(limits, { large, small });
+    }
   });
 
   for (const activation of ['linear', 'relu', 'relu6', 'elu', 'leakyrelu', 'sigmoid', 'prelu'] as const) {

@@ -1,6 +1,7 @@
 // Computes convolutions that are no matrix products: in the blocked layout where there is one, else through NCHW.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
+import type { Value } from '../../ort.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { free } from '../kernel.js';
 import { blockedValue, hasBlocks } from '../layout.js';
@@ -74,6 +75,28 @@ const filterBlocks = (
   return (turned ? blockTurnedFilter : blockFilter)(g, w, shape, blockSize);
 };
 
+/** The filter in blocks, where it is wanted again without having been overwritten. */
+const keptFilter = (backend: OnnxRuntimeBackend, convolution: Convolution): Value | undefined => {
+  const { filter, shape, turned } = convolution;
+  const { blockSize } = backend.capabilities;
+  if (turned || !isWhole(shape, blockSize)) return undefined;
+  const { kernel, inChannels, outChannels } = shape;
+  const blockedDims = [outChannels, inChannels, ...kernel];
+  const dims = filterDims(convolution, blockSize);
+  const kept = backend.arranged(filter, keyOf('Filter', shape), (target) =>
+    backend.run(
+      keyOf('Filter', shape),
+      (g) => {
+        const blocks = filterBlocks(g, g.input('f', 'float32', dims), convolution, blockSize);
+        g.output(blocks, 'float32', blockedDims);
+      },
+      [backend.native(filter, dims)],
+      [target.value(blockedDims)],
+    ),
+  );
+  return kept?.value(blockedDims);
+};
+
 /**
  * Computes a convolution. Its input is taken in the layout it lies in; its output is left in blocks if `inBlocks` and its
  * channels are whole blocks.
@@ -88,14 +111,18 @@ export const convolve = (
   const { blockSize } = backend.capabilities;
   const { inChannels, outChannels } = shape;
   const source = blockSize > 0 ? backend.blocksOf(x) : undefined;
-  const dims = filterDims(convolution, blockSize);
+  const kept = keptFilter(backend, convolution);
+  const dims = kept?.dims ?? filterDims(convolution, blockSize);
   const y =
     inBlocks && hasBlocks(backend, outShape) ? backend.outputInBlocks(outShape) : backend.output(outShape);
   const target = backend.blocksOf(y);
   const bias = epilogue?.bias;
   const relu = blockSize > 0 && epilogue?.activation === 'relu';
   backend.compute(
-    keyOf(`${name}:${source ? 'blocks' : ''}:${target ? 'blocks' : ''}:${epilogue?.key ?? ''}`, shape),
+    keyOf(
+      `${name}:${kept ? 'kept' : ''}:${source ? 'blocks' : ''}:${target ? 'blocks' : ''}:${epilogue?.key ?? ''}`,
+      shape,
+    ),
     (g) => {
       const input = g.input('x', 'float32', source ? free('x', 4) : ['n', 'h', 'w', inChannels]);
       const w = g.input('f', 'float32', dims);
@@ -103,7 +130,7 @@ export const convolve = (
       let result: string;
       if (blockSize > 0) {
         const blocks = source ? input : toBlocked(g, input, inChannels, blockSize);
-        const weights = filterBlocks(g, w, convolution, blockSize);
+        const weights = kept ? w : filterBlocks(g, w, convolution, blockSize);
         result = blockedConvolution(g, blocks, weights, added, shape, blockSize, relu);
         if (!target) result = fromBlocked(g, result, outChannels);
       } else result = convolveRows(g, input, w, added, shape, turned);
@@ -111,7 +138,7 @@ export const convolve = (
     },
     [
       source ? blockedValue(source, x.shape) : [x],
-      [filter, dims],
+      kept ?? [filter, dims],
       ...(bias ? [[bias, [outChannels]] as const] : []),
     ],
     [target ? blockedValue(target, outShape) : [y]],
