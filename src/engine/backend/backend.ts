@@ -5,6 +5,7 @@ import { UsageError } from '../../errors.js';
 import { Value } from '../ort.js';
 import type { GraphBuilder } from '../onnx.js';
 import { blocksToRows, rowsToBlocks } from './layout.js';
+import { Helper } from './loops/helper.js';
 import { type Block, Pool, type PoolStatistics } from './pool.js';
 import { Sessions } from './sessions.js';
 
@@ -75,6 +76,8 @@ const isFloat32 = (values: unknown): values is Float32Array => values instanceof
 export class OnnxRuntimeBackend extends MathBackendCPU {
   readonly pool = new Pool();
   readonly sessions: Sessions;
+  /** Takes half of loops over large tensors. */
+  readonly helper: Helper | undefined;
 
   constructor(
     readonly threads: number,
@@ -82,6 +85,7 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   ) {
     super();
     this.sessions = new Sessions(threads);
+    this.helper = threads > 1 ? new Helper() : undefined;
     // tfjs's CPU kernels read tensors through this: they see no deferred ones, and all in rows.
     const get = this.data.get.bind(this.data);
     this.#peek = get;
@@ -370,6 +374,7 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   override dispose(): void {
     this.sessions.close();
     this.pool.clear();
+    this.helper?.close();
   }
 }
 

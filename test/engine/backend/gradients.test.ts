@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import type { OnnxRuntimeBackend } from '../../../src/engine/backend/backend.js';
 import { maxPoolGradient } from '../../../src/engine/backend/kernels/pool-gradients.js';
-import { tensorLoops } from '../../../src/engine/backend/loops/loops.js';
+import { ownLoops } from '../../../src/engine/backend/loops/loops.js';
 import { Random } from '../../../src/random.js';
 import { agree, normal, on, tf } from './support.js';
 
 type Image = tf.Tensor4D;
 
-const { poolGradient, reluGradient } = tensorLoops;
+const { poolGradient, reluGradient } = ownLoops;
 
 const backend = (): OnnxRuntimeBackend => tf.backend() as OnnxRuntimeBackend;
 

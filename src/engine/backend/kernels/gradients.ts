@@ -2,7 +2,8 @@
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { isSameShape } from '../../shape.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { type Extent, tensorLoops } from '../loops/loops.js';
+import type { Extent } from '../loops/loops.js';
+import { tensorLoops } from '../loops/tensor-loops.js';
 
 /** Whether these numbers are those of `z` where they are positive, and zero elsewhere. */
 const isPositivePart = (backend: OnnxRuntimeBackend, x: TensorInfo, z: TensorInfo): boolean =>
@@ -51,7 +52,7 @@ const poolGradient = (
 ): TensorInfo => {
   const { dx, x, y, target, blockSize } = together(backend, input.shape, input, dy);
   const windows = extentOf(dy.shape, blockSize);
-  backend.facts(dx).columnSums = tensorLoops.poolGradient(x, y, target, windows, positive);
+  backend.facts(dx).columnSums = tensorLoops.poolGradient(backend.helper, x, y, target, windows, positive);
   return dx;
 };
 
@@ -71,7 +72,13 @@ export const reluGradientOf = (
   if (pooled && isPositivePart(backend, pooled['x']!, z))
     return poolGradient(backend, pooled['x']!, pooled['dy']!, true);
   const { dx, x, y, target, blockSize } = together(backend, z.shape, signsOf(backend, z), dy);
-  backend.facts(dx).columnSums = tensorLoops.reluGradient(y, x, target, extentOf(z.shape, blockSize));
+  backend.facts(dx).columnSums = tensorLoops.reluGradient(
+    backend.helper,
+    y,
+    x,
+    target,
+    extentOf(z.shape, blockSize),
+  );
   return dx;
 };
 

@@ -1,7 +1,8 @@
 // One step of stochastic gradient descent with momentum, in place: a kernel of its own, as no tfjs op has it.
 import type { OnnxRuntimeBackend } from '../backend.js';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type MomentumStep, hasLoops, tensorLoops } from '../loops/loops.js';
+import { type MomentumStep, hasLoops } from '../loops/loops.js';
+import { tensorLoops } from '../loops/tensor-loops.js';
 import { sizeOf } from '../kernel.js';
 
 /** Numbers at a time: weight, velocity and gradient of a piece stay in the second-level cache from node to node. */
@@ -27,7 +28,7 @@ export const momentumStep = (
   for (const tensor of [weight, velocity]) backend.forget(tensor);
   if (hasLoops()) {
     const [x, y, z] = [weight, velocity, gradient].map((tensor) => backend.values(tensor));
-    tensorLoops.momentum(x!, y!, z!, step);
+    tensorLoops.momentum(backend.helper, x!, y!, z!, step);
     return;
   }
   const { learningRate, momentum, decay } = step;

@@ -224,5 +224,5 @@ const momentum = (
   }
 };
 
-/** The loops. An object, so that a profile can time them. */
-export const tensorLoops = { poolGradient, reluGradient, momentum };
+/** The loops, each in this thread. */
+export const ownLoops = { poolGradient, reluGradient, momentum };

@@ -1,0 +1,47 @@
+// The thread of a helper: waits at the desk, does the loop that stands there, and says so.
+import { workerData } from 'node:worker_threads';
+import { borrow } from '../../ort.js';
+import { STATE, WORD, deskIn, kinds } from './helper.js';
+import { ownLoops } from './loops.js';
+
+const { words, addresses, numbers, sums } = deskIn(workerData as SharedArrayBuffer);
+
+const work = (): void => {
+  const [a, b, c] = [0, 1, 2].map((i) => borrow(addresses, i, words[WORD.lengths + i]!)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const kind = kinds[words[WORD.kind]!]!;
+  if (kind === 'momentum') {
+    const [learningRate, momentum, decay] = numbers as unknown as [number, number, number];
+    ownLoops.momentum(a, b, c, { learningRate, momentum, decay });
+    return;
+  }
+  const [images, planes, rows, columns, channels, positive] = numbers as unknown as [
+    ...[number, number, number, number, number, number],
+  ];
+  const extent = { images, planes, rows, columns, channels };
+  sums.set(
+    kind === 'poolGradient'
+      ? ownLoops.poolGradient(a, b, c, extent, positive === 1)
+      : ownLoops.reluGradient(a, b, c, extent),
+  );
+};
+
+const say = (state: number): void => {
+  Atomics.store(words, WORD.state, state);
+  Atomics.notify(words, WORD.state);
+};
+
+say(STATE.free);
+for (;;) {
+  Atomics.wait(words, WORD.state, STATE.free);
+  try {
+    work();
+  } catch {
+    say(STATE.failed);
+    break;
+  }
+  say(STATE.free);
+}

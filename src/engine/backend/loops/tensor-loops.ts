@@ -1,0 +1,110 @@
+// The loops over whole tensors: large ones in two halves, one of which a helping thread takes where there is one. The halves do not depend
+// on it, so that sums come out the same.
+import type { Helper, Job } from './helper.js';
+import { type Extent, type MomentumStep, ownLoops } from './loops.js';
+
+/** Numbers from which on waking another thread up is worth it. */
+const LARGE = 2 ** 18;
+
+type Arrays = readonly [Float32Array, Float32Array, Float32Array];
+
+/** The three arrays cut at these places. */
+const cut = (arrays: Arrays, places: readonly [number, number, number]): [first: Arrays, second: Arrays] => [
+  arrays.map((array, i) => array.subarray(0, places[i])) as unknown as Arrays,
+  arrays.map((array, i) => array.subarray(places[i])) as unknown as Arrays,
+];
+
+/** Does two halves, the second by the helper if it can. */
+const together = <T>(
+  helper: Helper | undefined,
+  job: Job,
+  arrays: Arrays,
+  first: () => T,
+  second: () => T,
+): [T, T | Float64Array] => {
+  const isTaken = helper?.begin(job, arrays) ?? false;
+  const own = first();
+  return [own, (isTaken ? helper!.finish() : undefined) ?? second()];
+};
+
+const added = ([a, b]: [Float64Array, Float64Array]): Float64Array => a.map((value, i) => value + b[i]!);
+
+/** The images of a batch in two halves; nothing for one image or few numbers. */
+const halves = (extent: Extent, numbers: number): [first: Extent, second: Extent] | undefined => {
+  if (extent.images < 2 || numbers < LARGE) return undefined;
+  const images = extent.images >> 1;
+  return [
+    { ...extent, images },
+    { ...extent, images: extent.images - images },
+  ];
+};
+
+const poolGradient = (
+  helper: Helper | undefined,
+  x: Float32Array,
+  dy: Float32Array,
+  dx: Float32Array,
+  extent: Extent,
+  positive: boolean,
+): Float64Array => {
+  const two = halves(extent, dx.length);
+  if (!two) return ownLoops.poolGradient(x, dy, dx, extent, positive);
+  const middle = (dy.length / extent.images) * two[0].images;
+  const [a, b] = cut([x, dy, dx], [4 * middle, middle, 4 * middle]);
+  const job = { kind: 'poolGradient', extent: two[1], positive } as const;
+  return added(
+    together(
+      helper,
+      job,
+      b,
+      () => ownLoops.poolGradient(...a, two[0], positive),
+      () => ownLoops.poolGradient(...b, two[1], positive),
+    ),
+  );
+};
+
+const reluGradient = (
+  helper: Helper | undefined,
+  dy: Float32Array,
+  z: Float32Array,
+  dx: Float32Array,
+  extent: Extent,
+): Float64Array => {
+  const two = halves(extent, dx.length);
+  if (!two) return ownLoops.reluGradient(dy, z, dx, extent);
+  const middle = (dy.length / extent.images) * two[0].images;
+  const [a, b] = cut([dy, z, dx], [middle, middle, middle]);
+  const job = { kind: 'reluGradient', extent: two[1], positive: false } as const;
+  return added(
+    together(
+      helper,
+      job,
+      b,
+      () => ownLoops.reluGradient(...a, two[0]),
+      () => ownLoops.reluGradient(...b, two[1]),
+    ),
+  );
+};
+
+const momentum = (
+  helper: Helper | undefined,
+  weight: Float32Array,
+  velocity: Float32Array,
+  gradient: Float32Array,
+  step: MomentumStep,
+): void => {
+  if (weight.length < LARGE) {
+    ownLoops.momentum(weight, velocity, gradient, step);
+    return;
+  }
+  const middle = 16 * (weight.length >> 5);
+  const [a, b] = cut([weight, velocity, gradient], [middle, middle, middle]);
+  const done = (arrays: Arrays) => (): true => {
+    ownLoops.momentum(...arrays, step);
+    return true;
+  };
+  together(helper, { kind: 'momentum', step }, b, done(a), done(b));
+};
+
+/** The loops of ./loops.ts with a helper, or without. An object, so that a profile can time them. */
+export const tensorLoops = { poolGradient, reluGradient, momentum };
