@@ -7,7 +7,7 @@ import { type Row, row } from '../row.js';
 const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
   ['convolution', /^Conv2D:/],
   ['input gradient', /^(Conv2DBackpropInput|ConvTranspose)/],
-  ['filter gradient: products', /^FilterGradient:(products|columns|product|pointwise)/],
+  ['filter gradient: products', /^FilterGradient:(products|columns|images|product|pointwise)/],
   ['filter gradient: bringing into order', /^FilterGradient:/],
   ['dense layers', /^MatMul:/],
   ['pooling', /^Pool:/],

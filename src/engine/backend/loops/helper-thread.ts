@@ -1,6 +1,7 @@
 // The thread of a helper: waits at the desk, does the loop that stands there, and says so.
 import { workerData } from 'node:worker_threads';
-import { borrow } from '../../ort.js';
+import { VerydeepError } from '../../../errors.js';
+import { borrow, lend } from '../../ort.js';
 import { STATE, WORD, deskIn, kinds } from './helper.js';
 import { ownLoops } from './loops.js';
 
@@ -34,6 +35,16 @@ const say = (state: number): void => {
   Atomics.notify(words, WORD.state);
 };
 
+/** Fails now where this thread cannot see another's memory or has no loops, rather than in the middle of a job. */
+const tryOut = (): void => {
+  const ones = new Float32Array(16).fill(1);
+  lend(ones, addresses, 0);
+  const [a, b] = [borrow(addresses, 0, 16), new Float32Array(16)];
+  ownLoops.momentum(a, b, new Float32Array(16), { learningRate: 1, momentum: 0, decay: 1 });
+  if (ones.some((value) => value !== 0)) throw new VerydeepError('Lent memory is not seen.');
+};
+
+tryOut();
 say(STATE.free);
 for (;;) {
   Atomics.wait(words, WORD.state, STATE.free);

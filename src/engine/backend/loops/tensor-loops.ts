@@ -1,5 +1,6 @@
 // The loops over whole tensors: large ones in two halves, one of which a helping thread takes where there is one. The halves do not depend
 // on it, so that sums come out the same.
+import { VerydeepError } from '../../../errors.js';
 import type { Helper, Job } from './helper.js';
 import { type Extent, type MomentumStep, ownLoops } from './loops.js';
 
@@ -14,7 +15,7 @@ const cut = (arrays: Arrays, places: readonly [number, number, number]): [first:
   arrays.map((array, i) => array.subarray(places[i])) as unknown as Arrays,
 ];
 
-/** Does two halves, the second by the helper if it can. */
+/** Does two halves, the second by the helper if it can; what it fails in is done anew, but for an update in place, which may be half done. */
 const together = <T>(
   helper: Helper | undefined,
   job: Job,
@@ -23,8 +24,17 @@ const together = <T>(
   second: () => T,
 ): [T, T | Float64Array] => {
   const isTaken = helper?.begin(job, arrays) ?? false;
-  const own = first();
-  return [own, (isTaken ? helper!.finish() : undefined) ?? second()];
+  let own: T;
+  let others: Float64Array | undefined;
+  try {
+    own = first();
+  } finally {
+    // Whatever happens here, the arrays are the helper's until it is done.
+    if (isTaken) others = helper!.finish();
+  }
+  if (isTaken && !others && job.kind === 'momentum')
+    throw new VerydeepError('The helping thread of the engine ended in the middle of an update of weights.');
+  return [own, others ?? second()];
 };
 
 const added = ([a, b]: [Float64Array, Float64Array]): Float64Array => a.map((value, i) => value + b[i]!);
