@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Helper } from '../../../src/engine/backend/loops/helper.js';
+import { Helper, STATE, WORD } from '../../../src/engine/backend/loops/helper.js';
 import { tensorLoops } from '../../../src/engine/backend/loops/tensor-loops.js';
 import { Random } from '../../../src/random.js';
 import { withFolder } from '../../support.js';
@@ -61,6 +63,31 @@ describe('backend: the helping thread', function () {
       assert.deepEqual(found, loop(), name);
     }
     helper.close();
+  });
+
+  it('is not taken to be done, nor to be asked, because somebody was woken', async () => {
+    const helper = await ready();
+    const waker = new Worker(
+      `const { workerData, parentPort } = require('node:worker_threads');
+       parentPort.postMessage('ready');
+       for (;;) Atomics.notify(workerData, ${WORD.state});`,
+      { eval: true, workerData: helper.desk!.words },
+    );
+    await once(waker, 'message');
+    try {
+      const arrays = [1, 2, 3].map((seed) => normals(2 ** 20, seed)) as unknown as Parameters<
+        Helper['begin']
+      >[1];
+      const step = { learningRate: 0, momentum: 1, decay: 0 };
+      for (let i = 0; i < 100; i++) {
+        assert.ok(helper.begin({ kind: 'momentum', step }, arrays), `job ${i}`);
+        assert.ok(helper.finish(), `job ${i}`);
+        assert.equal(Atomics.load(helper.desk!.words, WORD.state), STATE.free);
+      }
+    } finally {
+      await waker.terminate();
+      helper.close();
+    }
   });
 
   it('is left out where the tensor is small, one image, or of too many channels', async () => {

@@ -2,8 +2,6 @@
 import { GATHERED, SIZE } from './layout';
 
 /** Four numbers of the Gram matrix's row, at the places that four active rows have. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function fourAt(row: usize, a: usize, b: usize, c: usize, d: usize): v128 {
   let four = v128.load_zero<f32>(row + a);
   four = v128.load_lane<f32>(row + b, four, 1);

@@ -1,8 +1,6 @@
 // Brings a block of the Gram matrix to its place and its mirror image to the other side of the diagonal.
 
 /** Copies four by four numbers from rows `from` to columns `to`. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function mirrorFour(from: usize, fromStride: usize, to: usize, toStride: usize): void {
   const a = v128.load(from);
   const b = v128.load(from + fromStride);
@@ -22,15 +20,7 @@ function mirrorFour(from: usize, fromStride: usize, to: usize, toStride: usize):
  * Copies `height` rows of `width` numbers to (top, left) of the matrix of n x n, and their mirror image to (left, top): first what
  * is mirrored, so that a block that reaches over the diagonal counts above it.
  */
-export function place(
-  gram: usize,
-  n: i32,
-  block: usize,
-  top: i32,
-  left: i32,
-  height: i32,
-  width: i32,
-): void {
+export function place(gram: usize, n: i32, block: usize, top: i32, left: i32, height: i32, width: i32): void {
   const stride = (<usize>n) << 2;
   const blockStride = (<usize>width) << 2;
   const mirrored = gram + <usize>left * stride + ((<usize>top) << 2);

@@ -95,9 +95,7 @@ export function relax(
     }
     const first =
       (place >> 2) +
-      <usize>(
-        ctz(i32x4.bitmask(f32x4.eq(f32x4.pmin(v128.load(errors + place), v128.load(up + place)), tops)))
-      );
+      <usize>ctz(i32x4.bitmask(f32x4.eq(f32x4.pmin(v128.load(errors + place), v128.load(up + place)), tops)));
     // Its partner: the one with which it gains most.
     at = local + first * stride;
     const own = f32x4.splat(load<f32>(bends + (first << 2)));
@@ -161,17 +159,7 @@ export function relax(
 }
 
 /** What four coefficients would gain as partners, twice over; zero where they may not fall or are not lower. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
-function gainsAt(
-  j: usize,
-  at: usize,
-  errors: usize,
-  down: usize,
-  bends: usize,
-  tops: v128,
-  own: v128,
-): v128 {
+function gainsAt(j: usize, at: usize, errors: usize, down: usize, bends: usize, tops: v128, own: v128): v128 {
   const bend = f32x4.sub(f32x4.add(own, v128.load(bends + j)), v128.load(at + j));
   const difference = f32x4.sub(tops, f32x4.pmax(v128.load(errors + j), v128.load(down + j)));
   const positive = f32x4.pmax(difference, f32x4.splat(0));

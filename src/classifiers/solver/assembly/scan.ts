@@ -2,8 +2,6 @@
 import { BALANCE, BUCKETS, DUAL, FREE, PRIMAL, SPREAD, SUPPORT, bucketOf, endPair } from './layout';
 
 /** Counts a violation of a row that is not active. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function count(v: f32, row: usize, member: usize, histogram: usize): void {
   if (v == 0 || load<u8>(member + row)) return;
   const slot = histogram + ((<usize>((v < 0 ? BUCKETS : 0) + bucketOf(abs<f32>(v)))) << 2);

@@ -47,7 +47,7 @@ const tryOut = (): void => {
 tryOut();
 say(STATE.free);
 for (;;) {
-  Atomics.wait(words, WORD.state, STATE.free);
+  while (Atomics.load(words, WORD.state) === STATE.free) Atomics.wait(words, WORD.state, STATE.free);
   try {
     work();
   } catch {

@@ -101,11 +101,19 @@ export class Helper {
   finish(): Float64Array | undefined {
     const { words, sums } = this.#desk!;
     for (let i = 0; i < LOOKS; i++) if (Atomics.load(words, WORD.state) !== STATE.asked) break;
-    if (Atomics.wait(words, WORD.state, STATE.asked, PATIENCE) === 'timed-out')
-      throw new VerydeepError('The helping thread of the engine does not answer: run with --threads 1.');
+    // The thread may still be about to say that it is done with the job before: to be woken is no answer.
+    while (Atomics.load(words, WORD.state) === STATE.asked) {
+      if (Atomics.wait(words, WORD.state, STATE.asked, PATIENCE) === 'timed-out')
+        throw new VerydeepError('The helping thread of the engine does not answer: run with --threads 1.');
+    }
     if (Atomics.load(words, WORD.state) !== STATE.free) return undefined;
     this.done++;
     return sums.slice(0, words[WORD.sums]);
+  }
+
+  /** What it shares with its thread, once there is one. */
+  get desk(): Desk | undefined {
+    return this.#desk;
   }
 
   /** Ends the thread. The next job starts another one. */
