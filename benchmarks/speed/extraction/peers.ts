@@ -22,8 +22,8 @@ export interface RunningPeer<Name extends string> {
   readonly close: () => Promise<void>;
 }
 
-/** PyTorch with the dense net, channels last, oneDNN, in float32 and under autocast to bfloat16. */
-const TORCH = `
+/** The dense net in PyTorch, channels last, on the device that stands before it. */
+const TORCH_NET = `
 import json, sys, time, torch
 from torch import nn
 q = json.loads(sys.stdin.readline())
@@ -35,9 +35,15 @@ for block in ([64]*2, [128]*2, [256]*3, [512]*3, [512]*3):
         c = o
     layers.append(nn.MaxPool2d(2))
 layers += [nn.Conv2d(512, 4096, 7), nn.ReLU(True), nn.Conv2d(4096, 4096, 1), nn.ReLU(True)]
-net = nn.Sequential(*layers).eval().to(memory_format=torch.channels_last)
-x = torch.randn(1, 3, q['height'], q['width']).contiguous(memory_format=torch.channels_last)
+net = nn.Sequential(*layers).eval().to(device, memory_format=torch.channels_last)
 print(json.dumps({'version': torch.__version__}), flush=True)
+`;
+
+/** PyTorch on the processor, oneDNN, in float32 and under autocast to bfloat16. */
+const TORCH = `
+device = 'cpu'
+${TORCH_NET}
+x = torch.randn(1, 3, q['height'], q['width']).contiguous(memory_format=torch.channels_last)
 for line in sys.stdin:
     with torch.inference_mode(), torch.autocast('cpu', dtype=torch.bfloat16, enabled=line.strip().endswith('bf16')):
         start = time.perf_counter()
@@ -46,20 +52,18 @@ for line in sys.stdin:
 `;
 
 /** PyTorch on the GPU: pixels there, and the descriptor back. */
-const TORCH_GPU = TORCH.replace(
-  '.to(memory_format=torch.channels_last)',
-  ".to('cuda', memory_format=torch.channels_last)",
-).replace(/x = torch[^]*/, '').concat(`
+const TORCH_GPU = `
+device = 'cuda'
+${TORCH_NET}
 torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 torch.backends.cudnn.benchmark = True
 x = torch.randint(0, 256, (1, q['height'], q['width'], 3), dtype=torch.uint8)
-print(json.dumps({'version': torch.__version__}), flush=True)
 for line in sys.stdin:
     with torch.inference_mode():
         start = time.perf_counter()
         net(x.cuda().permute(0, 3, 1, 2).float()).mean((2, 3)).cpu()
         print(1000 * (time.perf_counter() - start), flush=True)
-`);
+`;
 
 /** ONNX Runtime in Python on the very same model file. */
 const ORT = `

@@ -13,7 +13,7 @@ const AIM = 0.9;
 const SETTLED = 3;
 /** Violators that join the active set at a time: many where it is empty and for the first C, few where it comes from another C. */
 const JOINING = { cold: 512, first: 128, warm: 32, later: 64 } as const;
-/** Active rows for each support vector at most, beyond a few: those that are left behind at a bound are let go. */
+/** Active rows for each free support vector at most, beyond a few: those at a bound mostly stay there, and are let go. */
 const MOST_ACTIVE = 1.5;
 const FEW = 256;
 /** Rounds after which a problem is given up as not converging. */

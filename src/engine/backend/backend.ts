@@ -288,12 +288,6 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
     return { dataId, shape: [...shape], dtype: 'float32' };
   }
 
-  /** Whether the tensor's numbers are its alone and lie in the pool, so that a kernel may overwrite them. */
-  isExclusive(tensor: TensorInfo): boolean {
-    const { block, refCount } = this.#entry(tensor.dataId);
-    return block !== undefined && refCount === 1;
-  }
-
   /** Moves a tensor's numbers into the pool, if they are not there. */
   adopt(tensor: TensorInfo): void {
     const entry = this.#entry(tensor.dataId);
