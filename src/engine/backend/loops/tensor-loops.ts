@@ -9,11 +9,14 @@ const LARGE = 2 ** 18;
 
 type Arrays = readonly [Float32Array, Float32Array, Float32Array];
 
-/** The three arrays cut at these places. */
-const cut = (arrays: Arrays, places: readonly [number, number, number]): [first: Arrays, second: Arrays] => [
-  arrays.map((array, i) => array.subarray(0, places[i])) as unknown as Arrays,
-  arrays.map((array, i) => array.subarray(places[i])) as unknown as Arrays,
-];
+/** The three arrays, each cut where this share of it ends. */
+const cut = (arrays: Arrays, share: number): [first: Arrays, second: Arrays] => {
+  const places = arrays.map(({ length }) => Math.round(length * share));
+  return [
+    arrays.map((array, i) => array.subarray(0, places[i])) as unknown as Arrays,
+    arrays.map((array, i) => array.subarray(places[i])) as unknown as Arrays,
+  ];
+};
 
 /** Does two halves, the second by the helper if it can; what it fails in is done anew, but for an update in place, which may be half done. */
 const together = <T>(
@@ -49,6 +52,28 @@ const halves = (extent: Extent, numbers: number): [first: Extent, second: Extent
   ];
 };
 
+/** A gradient, batch by halves, and its sums. */
+const gradient = (
+  helper: Helper | undefined,
+  job: { readonly kind: 'poolGradient' | 'reluGradient'; readonly positive: boolean },
+  arrays: Arrays,
+  extent: Extent,
+  loop: (part: Arrays, extent: Extent) => Float64Array,
+): Float64Array => {
+  const two = halves(extent, arrays[2].length);
+  if (!two) return loop(arrays, extent);
+  const [a, b] = cut(arrays, two[0].images / extent.images);
+  return added(
+    together(
+      helper,
+      { ...job, extent: two[1] },
+      b,
+      () => loop(a, two[0]),
+      () => loop(b, two[1]),
+    ),
+  );
+};
+
 const poolGradient = (
   helper: Helper | undefined,
   x: Float32Array,
@@ -56,22 +81,10 @@ const poolGradient = (
   dx: Float32Array,
   extent: Extent,
   positive: boolean,
-): Float64Array => {
-  const two = halves(extent, dx.length);
-  if (!two) return ownLoops.poolGradient(x, dy, dx, extent, positive);
-  const middle = (dy.length / extent.images) * two[0].images;
-  const [a, b] = cut([x, dy, dx], [4 * middle, middle, 4 * middle]);
-  const job = { kind: 'poolGradient', extent: two[1], positive } as const;
-  return added(
-    together(
-      helper,
-      job,
-      b,
-      () => ownLoops.poolGradient(...a, two[0], positive),
-      () => ownLoops.poolGradient(...b, two[1], positive),
-    ),
+): Float64Array =>
+  gradient(helper, { kind: 'poolGradient', positive }, [x, dy, dx], extent, (part, of) =>
+    ownLoops.poolGradient(...part, of, positive),
   );
-};
 
 const reluGradient = (
   helper: Helper | undefined,
@@ -79,36 +92,24 @@ const reluGradient = (
   z: Float32Array,
   dx: Float32Array,
   extent: Extent,
-): Float64Array => {
-  const two = halves(extent, dx.length);
-  if (!two) return ownLoops.reluGradient(dy, z, dx, extent);
-  const middle = (dy.length / extent.images) * two[0].images;
-  const [a, b] = cut([dy, z, dx], [middle, middle, middle]);
-  const job = { kind: 'reluGradient', extent: two[1], positive: false } as const;
-  return added(
-    together(
-      helper,
-      job,
-      b,
-      () => ownLoops.reluGradient(...a, two[0]),
-      () => ownLoops.reluGradient(...b, two[1]),
-    ),
+): Float64Array =>
+  gradient(helper, { kind: 'reluGradient', positive: false }, [dy, z, dx], extent, (part, of) =>
+    ownLoops.reluGradient(...part, of),
   );
-};
 
 const momentum = (
   helper: Helper | undefined,
   weight: Float32Array,
   velocity: Float32Array,
-  gradient: Float32Array,
+  slope: Float32Array,
   step: MomentumStep,
 ): void => {
   if (weight.length < LARGE) {
-    ownLoops.momentum(weight, velocity, gradient, step);
+    ownLoops.momentum(weight, velocity, slope, step);
     return;
   }
   const middle = 16 * (weight.length >> 5);
-  const [a, b] = cut([weight, velocity, gradient], [middle, middle, middle]);
+  const [a, b] = cut([weight, velocity, slope], middle / weight.length);
   const done = (arrays: Arrays) => (): true => {
     ownLoops.momentum(...arrays, step);
     return true;
