@@ -1,5 +1,6 @@
 // Copies the new active rows' part of the Gram matrix, four rows at a time: what is left of the diagonal is read from far and mirrored on the way.
 import { GATHERED, SIZE } from './layout';
+import { storeMirrored } from './mirror';
 
 /** Four numbers of the Gram matrix's row, at the places that four active rows have. */
 function fourAt(row: usize, a: usize, b: usize, c: usize, d: usize): v128 {
@@ -42,15 +43,7 @@ function gatherFour(i: usize, gram: usize, active: usize, local: usize, wide: us
     v128.store(place + stride, b);
     v128.store(place + 2 * stride, c);
     v128.store(place + 3 * stride, d);
-    const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
-    const cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
-    const high = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
-    const higher = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
-    const mirrored = local + j * stride + (i << 2);
-    v128.store(mirrored, v128.shuffle<i64>(ab, cd, 0, 2));
-    v128.store(mirrored + stride, v128.shuffle<i64>(ab, cd, 1, 3));
-    v128.store(mirrored + 2 * stride, v128.shuffle<i64>(high, higher, 0, 2));
-    v128.store(mirrored + 3 * stride, v128.shuffle<i64>(high, higher, 1, 3));
+    storeMirrored(a, b, c, d, local + j * stride + (i << 2), stride);
   }
 }
 

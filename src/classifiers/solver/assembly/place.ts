@@ -1,20 +1,5 @@
 // Brings a block of the Gram matrix to its place and its mirror image to the other side of the diagonal.
-
-/** Copies four by four numbers from rows `from` to columns `to`. */
-function mirrorFour(from: usize, fromStride: usize, to: usize, toStride: usize): void {
-  const a = v128.load(from);
-  const b = v128.load(from + fromStride);
-  const c = v128.load(from + 2 * fromStride);
-  const d = v128.load(from + 3 * fromStride);
-  const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
-  const cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
-  const high = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
-  const higher = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
-  v128.store(to, v128.shuffle<i64>(ab, cd, 0, 2));
-  v128.store(to + toStride, v128.shuffle<i64>(ab, cd, 1, 3));
-  v128.store(to + 2 * toStride, v128.shuffle<i64>(high, higher, 0, 2));
-  v128.store(to + 3 * toStride, v128.shuffle<i64>(high, higher, 1, 3));
-}
+import { storeMirrored } from './mirror';
 
 /**
  * Copies `height` rows of `width` numbers to (top, left) of the matrix of n x n, and their mirror image to (left, top): first what
@@ -30,7 +15,15 @@ export function place(gram: usize, n: i32, block: usize, top: i32, left: i32, he
     const from = block + ((<usize>c) << 2);
     const to = mirrored + <usize>c * stride;
     for (let r: i32 = 0; r < wholeHeight; r += 4) {
-      mirrorFour(from + <usize>r * blockStride, blockStride, to + ((<usize>r) << 2), stride);
+      const row = from + <usize>r * blockStride;
+      storeMirrored(
+        v128.load(row),
+        v128.load(row + blockStride),
+        v128.load(row + 2 * blockStride),
+        v128.load(row + 3 * blockStride),
+        to + ((<usize>r) << 2),
+        stride,
+      );
     }
   }
   for (let c: i32 = 0; c < width; c++) {

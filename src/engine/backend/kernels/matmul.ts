@@ -98,16 +98,7 @@ const product = (
       if (epilogue) result = epilogue.activate(g, result);
       g.output(result, 'float32', free('y', outDims.length));
     },
-    bias
-      ? [
-          [a, dimsA],
-          [b, dimsB],
-          [bias, biasDims],
-        ]
-      : [
-          [a, dimsA],
-          [b, dimsB],
-        ],
+    [[a, dimsA], [b, dimsB], ...(bias ? [[bias, biasDims] as const] : [])],
     [[y, outDims]],
   );
   return y;
