@@ -7,6 +7,7 @@ import type { GraphBuilder } from '../onnx.js';
 import { blocksToRows, rowsToBlocks } from './layout.js';
 import { Helper } from './loops/helper.js';
 import { type Block, Pool, type PoolStatistics } from './pool.js';
+import type { Crew } from './loops/tensor-loops.js';
 import { Sessions } from './sessions.js';
 
 /** The name under which the backend is registered. */
@@ -76,8 +77,8 @@ const isFloat32 = (values: unknown): values is Float32Array => values instanceof
 export class OnnxRuntimeBackend extends MathBackendCPU {
   readonly pool = new Pool();
   readonly sessions: Sessions;
-  /** Takes half of loops over large tensors. */
-  readonly helper: Helper | undefined;
+  /** The threads beside this one that take part in loops and convolutions, with graphs of a single thread. */
+  readonly crew: Crew;
 
   constructor(
     readonly threads: number,
@@ -85,7 +86,9 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   ) {
     super();
     this.sessions = new Sessions(threads);
-    this.helper = threads > 1 ? new Helper() : undefined;
+    const turns = new Int32Array(new SharedArrayBuffer(4));
+    const helpers = Array.from({ length: threads - 1 }, () => new Helper(turns));
+    this.crew = { helpers, turns, sessions: new Sessions(1) };
     // tfjs's CPU kernels read tensors through this: they see no deferred ones, and all in rows.
     const get = this.data.get.bind(this.data);
     this.#peek = get;
@@ -163,6 +166,11 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
     return blocks;
   }
 
+  /** The thread that takes half of loops over large tensors. */
+  get helper(): Helper | undefined {
+    return this.crew.helpers[0];
+  }
+
   /** What is known about a tensor's numbers; kernels add to it. */
   facts(tensor: TensorInfo): Facts {
     return (this.#peek(tensor.dataId).facts ??= {});
@@ -185,9 +193,15 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
    * step wants them once and overwrites them, a net that only computes wants them again and again.
    *
    * @param order what tells this order from others
-   * @param make writes the numbers, as many as the tensor has
+   * @param length how many numbers there are then
+   * @param make writes the numbers
    */
-  arranged(tensor: TensorInfo, order: string, make: (target: Block) => void): Block | undefined {
+  arranged(
+    tensor: TensorInfo,
+    order: string,
+    length: number,
+    make: (target: Block) => void,
+  ): Block | undefined {
     const entry = this.#peek(tensor.dataId);
     if (entry.arranged?.order !== order) {
       this.#dropArranged(entry);
@@ -195,7 +209,7 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
       return undefined;
     }
     if (!entry.arranged.block) {
-      const block = this.pool.acquire(util.sizeFromShape(tensor.shape));
+      const block = this.pool.acquire(length);
       make(block);
       entry.arranged.block = block;
     }
@@ -368,7 +382,8 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   override dispose(): void {
     this.sessions.close();
     this.pool.clear();
-    this.helper?.close();
+    for (const helper of this.crew.helpers) helper.close();
+    this.crew.sessions.close();
   }
 }
 

@@ -3,7 +3,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
 import type { Value } from '../../ort.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { free } from '../kernel.js';
+import { free, sizeOf } from '../kernel.js';
 import { blockedValue, hasBlocks } from '../layout.js';
 import type { Epilogue } from './activation.js';
 import {
@@ -18,6 +18,7 @@ import {
   wholeFilterDims,
 } from './blocked.js';
 import { keyOf } from './convolution-geometry.js';
+import { canFilterMinimally, filterMinimally } from './winograd.js';
 
 /** Convolution on NHWC in a graph, through NCHW: where the library has no blocked layout. */
 const convolveRows = (
@@ -83,7 +84,7 @@ const keptFilter = (backend: OnnxRuntimeBackend, convolution: Convolution): Valu
   const { kernel, inChannels, outChannels } = shape;
   const blockedDims = [outChannels, inChannels, ...kernel];
   const dims = filterDims(convolution, blockSize);
-  const kept = backend.arranged(filter, keyOf('Filter', shape), (target) =>
+  const kept = backend.arranged(filter, keyOf('Filter', shape), sizeOf(filter), (target) =>
     backend.run(
       keyOf('Filter', shape),
       (g) => {
@@ -111,6 +112,8 @@ export const convolve = (
   const { blockSize } = backend.capabilities;
   const { inChannels, outChannels } = shape;
   const source = blockSize > 0 ? backend.blocksOf(x) : undefined;
+  if (source && inBlocks && canFilterMinimally(backend, convolution, epilogue))
+    return filterMinimally(backend, convolution, epilogue);
   const kept = keptFilter(backend, convolution);
   const dims = kept?.dims ?? filterDims(convolution, blockSize);
   const y =

@@ -1,7 +1,8 @@
 // One step of stochastic gradient descent with momentum, in place: a kernel of its own, as no tfjs op has it.
 import type { OnnxRuntimeBackend } from '../backend.js';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type MomentumStep, hasLoops } from '../loops/loops.js';
+import type { MomentumStep } from '../loops/loops.js';
+import { hasLoops } from '../loops/module.js';
 import { tensorLoops } from '../loops/tensor-loops.js';
 import { sizeOf } from '../kernel.js';
 

@@ -4,7 +4,7 @@ import { isSameShape } from '../../shape.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { type Attributes, type NativeKernel, areFloat, free, limits } from '../kernel.js';
 import { blockedValue } from '../layout.js';
-import { canLoop } from '../loops/loops.js';
+import { canLoop } from '../loops/module.js';
 import { deferPoolGradient } from './gradients.js';
 import { DOMAIN } from './blocked.js';
 import { endPads } from './convolution-geometry.js';

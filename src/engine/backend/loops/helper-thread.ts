@@ -2,18 +2,24 @@
 import { workerData } from 'node:worker_threads';
 import { VerydeepError } from '../../../errors.js';
 import { borrow, lend } from '../../ort.js';
-import { STATE, WORD, deskIn, kinds } from './helper.js';
+import { Sessions } from '../sessions.js';
+import { type Place, STATE, WORD, deskIn, kinds } from './helper.js';
 import { ownLoops } from './loops.js';
+import { type WinogradTask, convolveUnits, taskFields } from './winograd.js';
 
-const { words, addresses, numbers, sums } = deskIn(workerData as SharedArrayBuffer);
+const { desk, turns } = workerData as Place;
+const { words, addresses, numbers, sums } = deskIn(desk);
+const sessions = new Sessions(1);
 
 const work = (): void => {
-  const [a, b, c] = [0, 1, 2].map((i) => borrow(addresses, i, words[WORD.lengths + i]!)) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
   const kind = kinds[words[WORD.kind]!]!;
+  const borrowed = (i: number): Float32Array => borrow(addresses, i, words[WORD.lengths + i]!);
+  const [a, b, c] = [borrowed(0), borrowed(1), borrowed(2)];
+  if (kind === 'convolution') {
+    const task = Object.fromEntries(taskFields.map((field, i) => [field, numbers[i]])) as WinogradTask;
+    convolveUnits(task, [a, b, c, borrowed(3)], sessions, () => Atomics.add(turns, 0, 1));
+    return;
+  }
   if (kind === 'momentum') {
     const [learningRate, momentum, decay] = numbers as unknown as [number, number, number];
     ownLoops.momentum(a, b, c, { learningRate, momentum, decay });
@@ -48,6 +54,7 @@ tryOut();
 say(STATE.free);
 for (;;) {
   while (Atomics.load(words, WORD.state) === STATE.free) Atomics.wait(words, WORD.state, STATE.free);
+  if (Atomics.load(words, WORD.state) === STATE.leaving) break;
   try {
     work();
   } catch {
@@ -56,3 +63,4 @@ for (;;) {
   }
   say(STATE.free);
 }
+sessions.close();

@@ -1,26 +1,31 @@
-// A thread that takes half of a loop over a large tensor: one thread alone does not read memory as fast as the machine can.
+// A thread that takes half of a loop over a large tensor, since one thread alone does not read memory as fast as the machine can; or
+// its share of a convolution's units.
 import { Worker } from 'node:worker_threads';
 import { VerydeepError } from '../../../errors.js';
 import { lend } from '../../ort.js';
 import type { Extent, MomentumStep } from './loops.js';
+import { type WinogradTask, taskFields } from './winograd.js';
 
-/** Half of a loop. Its numbers stand in the table of the helper. */
+/** Half of a loop, or a convolution to take part in. Its numbers stand in the table of the helper. */
 export type Job =
   | { readonly kind: 'poolGradient' | 'reluGradient'; readonly extent: Extent; readonly positive: boolean }
-  | { readonly kind: 'momentum'; readonly step: MomentumStep };
+  | { readonly kind: 'momentum'; readonly step: MomentumStep }
+  | { readonly kind: 'convolution'; readonly task: WinogradTask };
 
-/** The loops by their numbers in {@link Desk.words}. */
-export const kinds = ['poolGradient', 'reluGradient', 'momentum'] as const;
+/** The jobs by their numbers in {@link Desk.words}. */
+export const kinds = ['poolGradient', 'reluGradient', 'momentum', 'convolution'] as const;
 
-/** What {@link Desk.words} hold: what is to be done, which loop, the lengths of its three arrays, and of the sums that came out. */
-export const WORD = { state: 0, kind: 1, lengths: 2, sums: 5, length: 6 } as const;
+/** Arrays of a job, at most. */
+const ARRAYS = 4;
+/** What {@link Desk.words} hold: what is to be done, which job, the lengths of its arrays, and of the sums that came out. */
+export const WORD = { state: 0, kind: 1, lengths: 2, sums: 2 + ARRAYS, length: 3 + ARRAYS } as const;
 /** States of a desk. */
-export const STATE = { starting: 0, free: 1, asked: 2, failed: 3 } as const;
+export const STATE = { starting: 0, free: 1, asked: 2, failed: 3, leaving: 4 } as const;
 
 /** Channels whose sums fit. */
 const MOST_SUMS = 8192;
-/** Numbers of a job: an extent and whether only what is positive counts, or a step of momentum. */
-const NUMBERS = 6;
+/** Numbers of a job, at most. */
+const NUMBERS = taskFields.length;
 /** Looks at the desk before the thread sleeps: the halves end within microseconds of each other. */
 const LOOKS = 20_000;
 /** Milliseconds after which a helper is given up. */
@@ -34,17 +39,24 @@ export interface Desk {
   readonly sums: Float64Array;
 }
 
-const BYTES = 8 * (WORD.length + 3 + NUMBERS + MOST_SUMS);
+const BYTES = 8 * (WORD.length + ARRAYS + NUMBERS + MOST_SUMS);
 
 /** A desk in shared memory. */
 export const deskIn = (memory: SharedArrayBuffer): Desk => ({
   words: new Int32Array(memory, 0, WORD.length),
-  addresses: new BigUint64Array(memory, 8 * WORD.length, 3),
-  numbers: new Float64Array(memory, 8 * (WORD.length + 3), NUMBERS),
-  sums: new Float64Array(memory, 8 * (WORD.length + 3 + NUMBERS), MOST_SUMS),
+  addresses: new BigUint64Array(memory, 8 * WORD.length, ARRAYS),
+  numbers: new Float64Array(memory, 8 * (WORD.length + ARRAYS), NUMBERS),
+  sums: new Float64Array(memory, 8 * (WORD.length + ARRAYS + NUMBERS), MOST_SUMS),
 });
 
+/** What a helper's thread is started with: its desk, and the number of the next unit of a job that several threads take part in. */
+export interface Place {
+  readonly desk: SharedArrayBuffer;
+  readonly turns: Int32Array;
+}
+
 const numbersOf = (job: Job): number[] => {
+  if (job.kind === 'convolution') return taskFields.map((field) => job.task[field]);
   if (job.kind === 'momentum') return [job.step.learningRate, job.step.momentum, job.step.decay];
   const { images, planes, rows, columns, channels } = job.extent;
   return [images, planes, rows, columns, channels, Number(job.positive)];
@@ -57,13 +69,14 @@ export class Helper {
   /** Jobs that it has done. */
   done = 0;
 
+  /** @param turns where threads that do a job together count its units */
+  constructor(readonly turns = new Int32Array(new SharedArrayBuffer(4))) {}
+
   #start(): void {
     const memory = new SharedArrayBuffer(BYTES);
     const desk = deskIn(memory);
-    const worker = new Worker(new URL('./helper-thread.js', import.meta.url), {
-      workerData: memory,
-      execArgv: [],
-    });
+    const workerData: Place = { desk: memory, turns: this.turns };
+    const worker = new Worker(new URL('./helper-thread.js', import.meta.url), { workerData, execArgv: [] });
     const fail = (): void => void Atomics.store(desk.words, WORD.state, STATE.failed);
     worker.on('error', fail).on('exit', fail);
     worker.unref();
@@ -75,10 +88,10 @@ export class Helper {
    *
    * @returns whether it was taken
    */
-  begin(job: Job, arrays: readonly [Float32Array, Float32Array, Float32Array]): boolean {
+  begin(job: Job, arrays: readonly Float32Array[]): boolean {
     if (!this.#desk) this.#start();
     const { words, addresses, numbers } = this.#desk!;
-    const sums = job.kind === 'momentum' ? 0 : job.extent.planes * job.extent.channels;
+    const sums = 'extent' in job ? job.extent.planes * job.extent.channels : 0;
     if (sums > MOST_SUMS || Atomics.load(words, WORD.state) !== STATE.free) return false;
     arrays.forEach((array, i) => {
       lend(array, addresses, i);
@@ -116,9 +129,14 @@ export class Helper {
     return this.#desk;
   }
 
-  /** Ends the thread. The next job starts another one. */
+  /** Ends the thread, if it is not in the middle of a job. The next job starts another one. */
   close(): void {
-    void this.#worker?.terminate();
+    if (this.#desk) {
+      const { words } = this.#desk;
+      if (Atomics.compareExchange(words, WORD.state, STATE.free, STATE.leaving) === STATE.free)
+        Atomics.notify(words, WORD.state);
+      else void this.#worker!.terminate();
+    }
     this.#worker = this.#desk = undefined;
   }
 }

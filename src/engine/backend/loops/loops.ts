@@ -1,82 +1,9 @@
 // Loops over whole tensors that ONNX Runtime has no operator for, in WebAssembly with SIMD. They work on pieces that stay in the
 // second-level cache: a piece is copied into WebAssembly's memory, changed there and copied to where it belongs.
-import { type Memory, compileModule, growingMemory, instantiate, reserve } from '../../../webassembly.js';
+import { arrays, loops } from './module.js';
 
 /** Floats of a piece; a pair of rows that is longer is a piece of its own. */
 const PIECE = 2 ** 15;
-/** Where the pieces begin: what lies below is the module's own. */
-const START = 4096;
-
-interface Exports {
-  poolGradient(
-    x: number,
-    dy: number,
-    sums: number,
-    pairs: number,
-    windows: number,
-    channels: number,
-    positive: number,
-    period: number,
-    planes: number,
-    start: number,
-  ): void;
-  momentum(
-    weight: number,
-    velocity: number,
-    gradient: number,
-    count: number,
-    momentum: number,
-    rate: number,
-    decay: number,
-  ): void;
-  reluGradient(
-    dy: number,
-    z: number,
-    sums: number,
-    rows: number,
-    channels: number,
-    period: number,
-    planes: number,
-    start: number,
-  ): void;
-}
-
-interface Loops {
-  readonly memory: Memory;
-  readonly exports: Exports;
-}
-
-let loaded: Loops | undefined | null = null;
-
-const load = (): Loops | undefined => {
-  const module = compileModule(new URL('../loops.wasm', import.meta.url));
-  if (!module) return undefined;
-  const memory = growingMemory(8);
-  return { memory, exports: instantiate(module, memory) as Exports };
-};
-
-const loops = (): Loops | undefined => {
-  if (loaded === null) loaded = load();
-  return loaded;
-};
-
-/** Whether WebAssembly with SIMD is there. */
-export const hasLoops = (): boolean => loops() !== undefined;
-
-/** Whether the loops over channels can be used for this many of them: vectors fit. */
-export const canLoop = (channels: number): boolean => channels > 0 && channels % 4 === 0 && hasLoops();
-
-/** Arrays of these lengths in WebAssembly's memory, one after the other. */
-const arrays = (lengths: readonly number[]): Float32Array[] => {
-  const { memory } = loops()!;
-  reserve(memory, START + 4 * lengths.reduce((sum, n) => sum + n, 0));
-  let offset = START;
-  return lengths.map((length) => {
-    const array = new Float32Array(memory.buffer, offset, length);
-    offset += 4 * length;
-    return array;
-  });
-};
 
 /** Adds the sums of a piece to those of the whole, which have more digits, and clears them. */
 const collect = (sums: Float32Array, totals: Float64Array): void => {

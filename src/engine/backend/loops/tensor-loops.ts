@@ -2,7 +2,9 @@
 // on it, so that sums come out the same.
 import { VerydeepError } from '../../../errors.js';
 import type { Helper, Job } from './helper.js';
+import type { Sessions } from '../sessions.js';
 import { type Extent, type MomentumStep, ownLoops } from './loops.js';
+import { type WinogradArrays, type WinogradTask, convolveUnits } from './winograd.js';
 
 /** Numbers from which on waking another thread up is worth it. */
 const LARGE = 2 ** 18;
@@ -117,5 +119,35 @@ const momentum = (
   together(helper, { kind: 'momentum', step }, b, done(a), done(b));
 };
 
-/** The loops of ./loops.ts with a helper, or without. An object, so that a profile can time them. */
-export const tensorLoops = { poolGradient, reluGradient, momentum };
+/** What several threads compute a convolution with. */
+export interface Crew {
+  readonly helpers: readonly Helper[];
+  /** Where they count units; the helpers' own. */
+  readonly turns: Int32Array;
+  /** Graphs of one thread, for this one. */
+  readonly sessions: Sessions;
+}
+
+/** A convolution by Winograd's filtering, units by all threads that are free. If one of them fails, all units are done anew. */
+const convolution = (
+  { helpers, turns, sessions }: Crew,
+  task: WinogradTask,
+  arrays: WinogradArrays,
+): void => {
+  const next = (): number => Atomics.add(turns, 0, 1);
+  Atomics.store(turns, 0, 0);
+  const taken = helpers.filter((helper) => helper.begin({ kind: 'convolution', task }, arrays));
+  let done = 0;
+  try {
+    convolveUnits(task, arrays, sessions, next);
+  } finally {
+    // Whatever happens here, the arrays are the helpers' until they are done.
+    for (const helper of taken) if (helper.finish()) done++;
+  }
+  if (done === taken.length) return;
+  Atomics.store(turns, 0, 0);
+  convolveUnits(task, arrays, sessions, next);
+};
+
+/** The loops of ./loops.ts and ./winograd.ts with helpers, or without. An object, so that a profile can time them. */
+export const tensorLoops = { poolGradient, reluGradient, momentum, convolution };
