@@ -5,6 +5,7 @@ import { type NativeKernel, areFloat, free } from '../kernel.js';
 import { geometry, hasNegativePad, isProduct, shapeOf } from './convolution-geometry.js';
 import { type FilterGradient, byBlocks } from './filter-gradient-blocked.js';
 import { byColumns, byImages } from './filter-gradient-columns.js';
+import { byMinimalFiltering, canSumMinimally } from './winograd.js';
 
 /** Shifted products compute on the padding too; above this excess the columns are copied out instead. */
 const MAX_WASTE = 1.4;
@@ -102,16 +103,19 @@ const filterGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   const dw = backend.output(filterShape);
   const { blockSize } = backend.capabilities;
   const isBlocked = blockSize > 0 && info.outChannels % blockSize === 0;
+  const task = { backend, x, dy, dw, info };
   const way = isProduct(shape)
     ? byProduct
-    : info.inChannels < MIN_ROWS
-      ? byImages
-      : unstrided && isBlocked
-        ? byBlocks
-        : unstrided && fits && waste <= MAX_WASTE
-          ? byShifts
-          : byColumns;
-  way({ backend, x, dy, dw, info });
+    : canSumMinimally(backend, task)
+      ? byMinimalFiltering
+      : info.inChannels < MIN_ROWS
+        ? byImages
+        : unstrided && isBlocked
+          ? byBlocks
+          : unstrided && fits && waste <= MAX_WASTE
+            ? byShifts
+            : byColumns;
+  way(task);
   return dw;
 };
 

@@ -9,13 +9,18 @@ import { tensorLoops } from '../loops/tensor-loops.js';
 import { PLANES, type WinogradTask, tilesOf } from '../loops/winograd.js';
 import type { Block } from '../pool.js';
 import type { Epilogue } from './activation.js';
-import { DOMAIN, isWhole, wholeFilterDims } from './blocked.js';
+import { type ConvolutionShape, DOMAIN, isWhole, wholeFilterDims } from './blocked.js';
+import { shapeOf } from './convolution-geometry.js';
+import type { FilterGradient } from './filter-gradient-blocked.js';
 import type { Convolution } from './convolve.js';
 
 /** Tiles of a unit: more no longer make products quicker, and leave the cache. */
 const TILES = 112;
 /** Tiles for each thread from which on the transforms cost less than they save. */
 const LEAST_TILES = 48;
+/** The same of filters' gradients, whose sums are as large as the filter's transform for each thread. */
+const TILES_OF_SUMS = 208;
+const LEAST_TILES_OF_SUMS = 96;
 /** Channels of the input and of the output from which on they do. */
 const LEAST_CHANNELS = [64, 128] as const;
 
@@ -28,20 +33,20 @@ const G = [
 ] as const;
 
 /** G g G' as a matrix [16, 9] over the filter's positions in reading order; `turned`: of the filter turned by 180 degrees. */
-const transform = (turned: boolean): Float32Array => {
-  const matrix = G.flatMap((row) =>
-    G.map((column) => row.flatMap((a) => column.map((b) => a * b))).map((products) =>
-      turned ? products.reverse() : products,
-    ),
+const transform = (turned: boolean): readonly (readonly number[])[] =>
+  G.flatMap((row) =>
+    G.map((column) => {
+      const products = row.flatMap((a) => column.map((b) => a * b));
+      return turned ? products.reverse() : products;
+    }),
   );
-  return Float32Array.from(matrix.flat());
-};
 
-/** Whether {@link filterMinimally} can compute a convolution of a tensor in blocks, and is quicker. */
-export const canFilterMinimally = (
+/** Whether a convolution can be computed so, and is quicker. Its tensors must lie in blocks. */
+const pays = (
   { capabilities, threads }: OnnxRuntimeBackend,
-  { shape, outShape }: Convolution,
-  epilogue: Epilogue | undefined,
+  shape: ConvolutionShape,
+  outShape: readonly number[],
+  leastTiles: number,
 ): boolean => {
   const { kernel, strides, dilations, pads, inChannels, outChannels } = shape;
   const [images, outRows, outColumns] = outShape as [number, number, number, number];
@@ -53,11 +58,40 @@ export const canFilterMinimally = (
     isWhole(shape, capabilities.blockSize) &&
     inChannels >= LEAST_CHANNELS[0] &&
     outChannels >= LEAST_CHANNELS[1] &&
-    images * tileRows * tileColumns >= LEAST_TILES * threads &&
-    ['linear', 'relu'].includes(epilogue?.activation ?? 'linear') &&
+    images * tileRows * tileColumns >= leastTiles * threads &&
     hasLoops()
   );
 };
+
+/** Units for each thread: none with more tiles than stay in a cache. */
+const taskOf = (
+  { capabilities, threads }: OnnxRuntimeBackend,
+  { inChannels, outChannels, pads }: ConvolutionShape,
+  inShape: readonly number[],
+  outShape: readonly number[],
+  mostTiles: number,
+): WinogradTask => {
+  const [images, rows, columns] = inShape as [number, number, number, number];
+  const [, outRows, outColumns] = outShape as [number, number, number, number];
+  const { tileRows, tileColumns } = tilesOf({ outRows, outColumns });
+  const tiles = Math.min(mostTiles, Math.ceil((images * tileRows * tileColumns) / threads));
+  const unitRows = Math.min(tileRows, Math.max(1, Math.round(tiles / tileColumns)));
+  const unitImages = unitRows < tileRows ? 1 : Math.round(tiles / (tileRows * tileColumns));
+  return {
+    ...{ images, inChannels, outChannels, rows, columns, outRows, outColumns },
+    ...{ top: pads[0], left: pads[1], relu: 0, block: capabilities.blockSize },
+    ...{ unitImages: Math.min(images, Math.max(1, unitImages)), unitRows, parts: Math.max(2, threads) },
+  };
+};
+
+/** Whether {@link filterMinimally} can compute a convolution of a tensor in blocks, and is quicker. */
+export const canFilterMinimally = (
+  backend: OnnxRuntimeBackend,
+  { shape, outShape }: Convolution,
+  epilogue: Epilogue | undefined,
+): boolean =>
+  ['linear', 'relu'].includes(epilogue?.activation ?? 'linear') &&
+  pays(backend, shape, outShape, LEAST_TILES);
 
 /** Writes the filter's transform, in blocks, to `target`. */
 const transformFilter = (
@@ -76,21 +110,13 @@ const transformFilter = (
       const matrix = g.constant('transform', {
         type: 'float32',
         dims: [PLANES, 9],
-        data: transform(turned),
+        data: Float32Array.from(transform(turned).flat()),
       });
       g.output(g.node('MatMul', [matrix, rows]), 'float32', [PLANES, inChannels * outChannels]);
     },
     [backend.native(filter, dims)],
     [target.value([PLANES, inChannels * outChannels])],
   );
-};
-
-/** Units of a convolution: enough for all threads, none with more tiles than stay in a cache. */
-const unitsFor = (images: number, tileRows: number, tileColumns: number, threads: number) => {
-  const tiles = Math.min(TILES, Math.ceil((images * tileRows * tileColumns) / (2 * threads)));
-  const unitRows = Math.min(tileRows, Math.max(1, Math.round(tiles / tileColumns)));
-  const unitImages = unitRows < tileRows ? 1 : Math.max(1, Math.round(tiles / (tileRows * tileColumns)));
-  return { unitImages: Math.min(images, unitImages), unitRows };
 };
 
 /** Computes a convolution of a tensor in blocks that {@link canFilterMinimally}; its output is left in blocks. */
@@ -100,31 +126,14 @@ export const filterMinimally = (
   epilogue: Epilogue | undefined,
 ): TensorInfo => {
   const { x, filter, shape, outShape, turned } = convolution;
-  const { inChannels, outChannels, pads } = shape;
-  const [images, rows, columns] = x.shape as [number, number, number, number];
-  const [, outRows, outColumns] = outShape as [number, number, number, number];
-  const { tileRows, tileColumns } = tilesOf({ outRows, outColumns });
   const y = backend.outputInBlocks(outShape);
-  const task: WinogradTask = {
-    images,
-    inChannels,
-    outChannels,
-    rows,
-    columns,
-    outRows,
-    outColumns,
-    top: pads[0],
-    left: pads[1],
-    relu: Number(epilogue?.activation === 'relu'),
-    block: backend.capabilities.blockSize,
-    ...unitsFor(images, tileRows, tileColumns, backend.threads),
-  };
-  const length = PLANES * inChannels * outChannels;
+  const task = taskOf(backend, shape, x.shape, outShape, TILES);
+  const length = PLANES * shape.inChannels * shape.outChannels;
   const bias = epilogue?.bias
     ? (backend.native(epilogue.bias).data as Float32Array)
-    : new Float32Array(outChannels);
+    : new Float32Array(shape.outChannels);
   const compute = (u: Block): void =>
-    tensorLoops.convolution(backend.crew, task, [
+    tensorLoops.convolution(backend.crew, { ...task, relu: Number(epilogue?.activation === 'relu') }, [
       backend.blocksOf(x)!.view(sizeOf(x)),
       u.view(length),
       bias,
@@ -140,4 +149,51 @@ export const filterMinimally = (
       compute(u);
     });
   return y;
+};
+
+/** Whether {@link byMinimalFiltering} can compute a filter's gradient, and is quicker. */
+export const canSumMinimally = (backend: OnnxRuntimeBackend, { x, dy, info }: FilterGradient): boolean =>
+  pays(backend, shapeOf(info), info.outShape, LEAST_TILES_OF_SUMS) &&
+  [x, dy].every((tensor) => backend.blocksOf(tensor));
+
+/** The gradient of a filter for which {@link canSumMinimally}. */
+export const byMinimalFiltering = ({ backend, x, dy, dw, info }: FilterGradient): void => {
+  const shape = shapeOf(info);
+  const { inChannels, outChannels } = shape;
+  const task = taskOf(backend, shape, info.inShape, info.outShape, TILES_OF_SUMS);
+  const { parts } = task;
+  const size = inChannels * outChannels;
+  backend.withScratch(parts * PLANES * size, (sums) => {
+    tensorLoops.filterGradient(backend.crew, task, [
+      ...([x, dy].map((tensor) => backend.blocksOf(tensor)!.view(sizeOf(tensor))) as [
+        ...[Float32Array, Float32Array],
+      ]),
+      sums.view(parts * PLANES * size),
+    ]);
+    const matrix = transform(false);
+    const back = Array.from({ length: 9 }, (_, i) =>
+      Array.from({ length: parts * PLANES }, (_, k) => matrix[k % PLANES]![i]!),
+    );
+    backend.run(
+      `Winograd:gradient:${parts}:${inChannels}:${outChannels}`,
+      (g) => {
+        const planes = g.input('sums', 'float32', [parts * PLANES, size]);
+        const factor = g.constant('transform', {
+          type: 'float32',
+          dims: [9, parts * PLANES],
+          data: Float32Array.from(back.flat()),
+        });
+        const blocks = g.node('Reshape', [
+          g.node('MatMul', [factor, planes]),
+          g.ints(9, inChannels, outChannels, 1),
+        ]);
+        const order = { channels: inChannels, channels_last: 0 };
+        g.output(g.node('ReorderOutput', [blocks], order, { domain: DOMAIN }), 'float32', [
+          ...[9, inChannels, outChannels, 1],
+        ]);
+      },
+      [sums.value([parts * PLANES, size])],
+      [backend.block(dw).value([9, inChannels, outChannels, 1])],
+    );
+  });
 };

@@ -5,7 +5,9 @@ import { borrow, lend } from '../../ort.js';
 import { Sessions } from '../sessions.js';
 import { type Place, STATE, WORD, deskIn, kinds } from './helper.js';
 import { ownLoops } from './loops.js';
-import { type WinogradTask, convolveUnits, taskFields } from './winograd.js';
+import { convolveUnits } from './winograd-forward.js';
+import { sumParts } from './winograd-gradient.js';
+import { type WinogradTask, taskFields } from './winograd.js';
 
 const { desk, turns } = workerData as Place;
 const { words, addresses, numbers, sums } = deskIn(desk);
@@ -15,9 +17,11 @@ const work = (): void => {
   const kind = kinds[words[WORD.kind]!]!;
   const borrowed = (i: number): Float32Array => borrow(addresses, i, words[WORD.lengths + i]!);
   const [a, b, c] = [borrowed(0), borrowed(1), borrowed(2)];
-  if (kind === 'convolution') {
+  if (kind === 'convolution' || kind === 'filterGradient') {
     const task = Object.fromEntries(taskFields.map((field, i) => [field, numbers[i]])) as WinogradTask;
-    convolveUnits(task, [a, b, c, borrowed(3)], sessions, () => Atomics.add(turns, 0, 1));
+    const next = (): number => Atomics.add(turns, 0, 1);
+    if (kind === 'convolution') convolveUnits(task, [a, b, c, borrowed(3)], sessions, next);
+    else sumParts(task, [a, b, c], sessions, next);
     return;
   }
   if (kind === 'momentum') {

@@ -10,10 +10,10 @@ import { type WinogradTask, taskFields } from './winograd.js';
 export type Job =
   | { readonly kind: 'poolGradient' | 'reluGradient'; readonly extent: Extent; readonly positive: boolean }
   | { readonly kind: 'momentum'; readonly step: MomentumStep }
-  | { readonly kind: 'convolution'; readonly task: WinogradTask };
+  | { readonly kind: 'convolution' | 'filterGradient'; readonly task: WinogradTask };
 
 /** The jobs by their numbers in {@link Desk.words}. */
-export const kinds = ['poolGradient', 'reluGradient', 'momentum', 'convolution'] as const;
+export const kinds = ['poolGradient', 'reluGradient', 'momentum', 'convolution', 'filterGradient'] as const;
 
 /** Arrays of a job, at most. */
 const ARRAYS = 4;
@@ -56,8 +56,8 @@ export interface Place {
 }
 
 const numbersOf = (job: Job): number[] => {
-  if (job.kind === 'convolution') return taskFields.map((field) => job.task[field]);
-  if (job.kind === 'momentum') return [job.step.learningRate, job.step.momentum, job.step.decay];
+  if ('task' in job) return taskFields.map((field) => job.task[field]);
+  if ('step' in job) return [job.step.learningRate, job.step.momentum, job.step.decay];
   const { images, planes, rows, columns, channels } = job.extent;
   return [images, planes, rows, columns, channels, Number(job.positive)];
 };

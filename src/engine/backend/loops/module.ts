@@ -63,6 +63,25 @@ interface Exports {
     rows: number,
     columns: number,
   ): void;
+  winogradGather(
+    y: number,
+    rows: number,
+    columns: number,
+    channels: number,
+    tileRows: number,
+    tileColumns: number,
+    tiles: number,
+    pitch: number,
+  ): void;
+  winogradOutputGradient(
+    tiles: number,
+    pitch: number,
+    count: number,
+    channels: number,
+    z: number,
+    blockPitch: number,
+    planePitch: number,
+  ): void;
 }
 
 interface Loops {

@@ -4,7 +4,9 @@ import { VerydeepError } from '../../../errors.js';
 import type { Helper, Job } from './helper.js';
 import type { Sessions } from '../sessions.js';
 import { type Extent, type MomentumStep, ownLoops } from './loops.js';
-import { type WinogradArrays, type WinogradTask, convolveUnits } from './winograd.js';
+import { type ForwardArrays, convolveUnits } from './winograd-forward.js';
+import { type GradientArrays, sumParts } from './winograd-gradient.js';
+import type { WinogradTask } from './winograd.js';
 
 /** Numbers from which on waking another thread up is worth it. */
 const LARGE = 2 ** 18;
@@ -128,26 +130,40 @@ export interface Crew {
   readonly sessions: Sessions;
 }
 
-/** A convolution by Winograd's filtering, units by all threads that are free. If one of them fails, all units are done anew. */
-const convolution = (
+/** What threads take part in, piece by piece: the helpers that are free, and this thread. If one of them fails, all is done anew. */
+const shared = (
   { helpers, turns, sessions }: Crew,
-  task: WinogradTask,
-  arrays: WinogradArrays,
+  job: Job,
+  arrays: readonly Float32Array[],
+  take: (sessions: Sessions, next: () => number) => void,
 ): void => {
-  const next = (): number => Atomics.add(turns, 0, 1);
+  const takePart = (): void => {
+    Atomics.store(turns, 0, 0);
+    take(sessions, () => Atomics.add(turns, 0, 1));
+  };
   Atomics.store(turns, 0, 0);
-  const taken = helpers.filter((helper) => helper.begin({ kind: 'convolution', task }, arrays));
+  const taken = helpers.filter((helper) => helper.begin(job, arrays));
   let done = 0;
   try {
-    convolveUnits(task, arrays, sessions, next);
+    take(sessions, () => Atomics.add(turns, 0, 1));
   } finally {
     // Whatever happens here, the arrays are the helpers' until they are done.
     for (const helper of taken) if (helper.finish()) done++;
   }
-  if (done === taken.length) return;
-  Atomics.store(turns, 0, 0);
-  convolveUnits(task, arrays, sessions, next);
+  if (done < taken.length) takePart();
 };
 
-/** The loops of ./loops.ts and ./winograd.ts with helpers, or without. An object, so that a profile can time them. */
-export const tensorLoops = { poolGradient, reluGradient, momentum, convolution };
+/** A convolution by Winograd's filtering. */
+const convolution = (crew: Crew, task: WinogradTask, arrays: ForwardArrays): void =>
+  shared(crew, { kind: 'convolution', task }, arrays, (sessions, next) =>
+    convolveUnits(task, arrays, sessions, next),
+  );
+
+/** The sums of a filter's gradient by Winograd's filtering, in parts. */
+const filterGradient = (crew: Crew, task: WinogradTask, arrays: GradientArrays): void =>
+  shared(crew, { kind: 'filterGradient', task }, arrays, (sessions, next) =>
+    sumParts(task, arrays, sessions, next),
+  );
+
+/** The loops with helpers, or without. An object, so that a profile can time them. */
+export const tensorLoops = { poolGradient, reluGradient, momentum, convolution, filterGradient };

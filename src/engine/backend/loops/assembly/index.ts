@@ -130,4 +130,4 @@ export function momentum(
     v128.store(weight + i, f32x4.add(w, v));
   }
 }
-export { winogradInput, winogradOutput } from './winograd';
+export { winogradGather, winogradInput, winogradOutput, winogradOutputGradient } from './winograd';

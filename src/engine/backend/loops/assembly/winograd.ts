@@ -134,3 +134,99 @@ export function winogradOutput(
     }
   }
 }
+
+/**
+ * Collects the outputs of tiles, by their four positions within a tile: what lies beyond the plane's edge is zero.
+ *
+ * @param y the plane: `rows` rows of `columns` positions of `channels` numbers
+ * @param tiles receives four times `channels` numbers for each tile in reading order; the positions are `pitch` apart
+ */
+export function winogradGather(
+  y: usize,
+  rows: i32,
+  columns: i32,
+  channels: i32,
+  tileRows: i32,
+  tileColumns: i32,
+  tiles: usize,
+  pitch: usize,
+): void {
+  const pixel = (<usize>channels) << 2;
+  const row = <usize>columns * pixel;
+  const zero = f32x4.splat(0);
+  for (let p: i32 = 0; p < 4; p++) {
+    let o = tiles + <usize>p * pitch;
+    const right = p & 1;
+    for (let r = p >> 1; r < 2 * tileRows; r += 2) {
+      let q = y + <usize>r * row + <usize>right * pixel;
+      for (let j = right; j < 2 * tileColumns; j += 2) {
+        const isInside = r < rows && j < columns;
+        for (let c: usize = 0; c < pixel; c += 16) v128.store(o + c, isInside ? v128.load(q + c) : zero);
+        o += pixel;
+        q += 2 * pixel;
+      }
+    }
+  }
+}
+
+/** Exchanges rows and columns of 4 x 4 numbers, the rows of which lie `pitch` apart. */
+function transpose(p: usize, pitch: usize): void {
+  const a = v128.load(p);
+  const b = v128.load(p + pitch);
+  const c = v128.load(p + 2 * pitch);
+  const d = v128.load(p + 3 * pitch);
+  const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
+  const cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+  v128.store(p, v128.shuffle<i64>(ab, cd, 0, 2));
+  v128.store(p + pitch, v128.shuffle<i64>(ab, cd, 1, 3));
+  const ba = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+  const dc = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+  v128.store(p + 2 * pitch, v128.shuffle<i64>(ba, dc, 0, 2));
+  v128.store(p + 3 * pitch, v128.shuffle<i64>(ba, dc, 1, 3));
+}
+
+/** A row of AeA' of the vectors e = (p, q): p, p + q, p - q, -q; the results lie `pitch` apart. */
+function outputGradientRow(p: v128, q: v128, out: usize, pitch: usize): void {
+  v128.store(out, p);
+  v128.store(out + pitch, f32x4.add(p, q));
+  v128.store(out + 2 * pitch, f32x4.sub(p, q));
+  v128.store(out + 3 * pitch, f32x4.neg(q));
+}
+
+/**
+ * Transforms the gradients of tiles' outputs: AeA'. Tiles become the innermost numbers, as many of them as a block has channels.
+ *
+ * @param tiles `count` tiles as {@link winogradGather} collects them, whole blocks; overwritten
+ * @param z receives 16 planes, `planePitch` apart, in blocks of `channels` tiles that are `blockPitch` apart
+ */
+export function winogradOutputGradient(
+  tiles: usize,
+  pitch: usize,
+  count: i32,
+  channels: i32,
+  z: usize,
+  blockPitch: usize,
+  planePitch: usize,
+): void {
+  const pixel = (<usize>channels) << 2;
+  let p = tiles;
+  for (let t: i32 = 0; t < count; t += 4) {
+    let out = z + <usize>(t / channels) * blockPitch + ((<usize>(t % channels)) << 2);
+    for (let c: usize = 0; c < pixel; c += 16) {
+      for (let i: usize = 0; i < 4; i++) transpose(p + c + i * pitch, pixel);
+      for (let i: usize = 0; i < 4; i++) {
+        const q = p + c + i * pixel;
+        const a = v128.load(q);
+        const b = v128.load(q + pitch);
+        const d = v128.load(q + 2 * pitch);
+        const e = v128.load(q + 3 * pitch);
+        outputGradientRow(a, b, out, planePitch);
+        outputGradientRow(f32x4.add(a, d), f32x4.add(b, e), out + 4 * planePitch, planePitch);
+        outputGradientRow(f32x4.sub(a, d), f32x4.sub(b, e), out + 8 * planePitch, planePitch);
+        outputGradientRow(f32x4.neg(d), f32x4.neg(e), out + 12 * planePitch, planePitch);
+        out += pixel;
+      }
+    }
+    p += 4 * pixel;
+  }
+}
