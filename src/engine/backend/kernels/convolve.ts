@@ -111,9 +111,9 @@ export const convolve = (
   const { name, x, filter, turned, shape, outShape } = convolution;
   const { blockSize } = backend.capabilities;
   const { inChannels, outChannels } = shape;
-  const source = blockSize > 0 ? backend.blocksOf(x) : undefined;
-  if (source && inBlocks && canFilterMinimally(backend, convolution, epilogue))
+  if (canFilterMinimally(backend, convolution, epilogue))
     return filterMinimally(backend, convolution, epilogue);
+  const source = blockSize > 0 ? backend.blocksOf(x) : undefined;
   const kept = keptFilter(backend, convolution);
   const dims = kept?.dims ?? filterDims(convolution, blockSize);
   const y =

@@ -106,7 +106,7 @@ const filterGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   const task = { backend, x, dy, dw, info };
   const way = isProduct(shape)
     ? byProduct
-    : canSumMinimally(backend, task)
+    : canSumMinimally(task)
       ? byMinimalFiltering
       : info.inChannels < MIN_ROWS
         ? byImages

@@ -16,13 +16,12 @@ import type { Convolution } from './convolve.js';
 
 /** Tiles of a unit: more no longer make products quicker, and leave the cache. */
 const TILES = 112;
-/** Tiles for each thread from which on the transforms cost less than they save. */
-const LEAST_TILES = 48;
-/** The same of filters' gradients, whose sums are as large as the filter's transform for each thread. */
+/** Tiles of a unit of a filter's gradient, likewise: its sums are read and written once a unit. */
 const TILES_OF_SUMS = 208;
-const LEAST_TILES_OF_SUMS = 96;
-/** Channels of the input and of the output from which on they do. */
-const LEAST_CHANNELS = [64, 128] as const;
+/** Tiles for each thread from which on the transform of the filter costs less than is saved. */
+const LEAST_TILES = 48;
+/** Channels of input and output, the fewer and both together, from which on the transforms of these do. */
+const LEAST_CHANNELS = { convolution: [64, 192], gradient: [32, 64] } as const;
 
 /** G, which transforms a filter's columns (and its rows). */
 const G = [
@@ -41,12 +40,12 @@ const transform = (turned: boolean): readonly (readonly number[])[] =>
     }),
   );
 
-/** Whether a convolution can be computed so, and is quicker. Its tensors must lie in blocks. */
+/** Whether a convolution or a filter's gradient can be computed so, and is quicker. */
 const pays = (
   { capabilities, threads }: OnnxRuntimeBackend,
   shape: ConvolutionShape,
   outShape: readonly number[],
-  leastTiles: number,
+  work: keyof typeof LEAST_CHANNELS,
 ): boolean => {
   const { kernel, strides, dilations, pads, inChannels, outChannels } = shape;
   const [images, outRows, outColumns] = outShape as [number, number, number, number];
@@ -56,9 +55,9 @@ const pays = (
     [...strides, ...dilations].every((n) => n === 1) &&
     pads.every((n) => n <= 2) &&
     isWhole(shape, capabilities.blockSize) &&
-    inChannels >= LEAST_CHANNELS[0] &&
-    outChannels >= LEAST_CHANNELS[1] &&
-    images * tileRows * tileColumns >= leastTiles * threads &&
+    Math.min(inChannels, outChannels) >= LEAST_CHANNELS[work][0] &&
+    inChannels + outChannels >= LEAST_CHANNELS[work][1] &&
+    images * tileRows * tileColumns >= LEAST_TILES * threads &&
     hasLoops()
   );
 };
@@ -84,14 +83,14 @@ const taskOf = (
   };
 };
 
-/** Whether {@link filterMinimally} can compute a convolution of a tensor in blocks, and is quicker. */
+/** Whether {@link filterMinimally} can compute a convolution, and is quicker. */
 export const canFilterMinimally = (
   backend: OnnxRuntimeBackend,
   { shape, outShape }: Convolution,
   epilogue: Epilogue | undefined,
 ): boolean =>
   ['linear', 'relu'].includes(epilogue?.activation ?? 'linear') &&
-  pays(backend, shape, outShape, LEAST_TILES);
+  pays(backend, shape, outShape, 'convolution');
 
 /** Writes the filter's transform, in blocks, to `target`. */
 const transformFilter = (
@@ -119,7 +118,7 @@ const transformFilter = (
   );
 };
 
-/** Computes a convolution of a tensor in blocks that {@link canFilterMinimally}; its output is left in blocks. */
+/** Computes a convolution that {@link canFilterMinimally}. Its input is brought into blocks, its output left in them. */
 export const filterMinimally = (
   backend: OnnxRuntimeBackend,
   convolution: Convolution,
@@ -152,9 +151,8 @@ export const filterMinimally = (
 };
 
 /** Whether {@link byMinimalFiltering} can compute a filter's gradient, and is quicker. */
-export const canSumMinimally = (backend: OnnxRuntimeBackend, { x, dy, info }: FilterGradient): boolean =>
-  pays(backend, shapeOf(info), info.outShape, LEAST_TILES_OF_SUMS) &&
-  [x, dy].every((tensor) => backend.blocksOf(tensor));
+export const canSumMinimally = ({ backend, info }: FilterGradient): boolean =>
+  pays(backend, shapeOf(info), info.outShape, 'gradient');
 
 /** The gradient of a filter for which {@link canSumMinimally}. */
 export const byMinimalFiltering = ({ backend, x, dy, dw, info }: FilterGradient): void => {
@@ -165,7 +163,7 @@ export const byMinimalFiltering = ({ backend, x, dy, dw, info }: FilterGradient)
   const size = inChannels * outChannels;
   backend.withScratch(parts * PLANES * size, (sums) => {
     tensorLoops.filterGradient(backend.crew, task, [
-      ...([x, dy].map((tensor) => backend.blocksOf(tensor)!.view(sizeOf(tensor))) as [
+      ...([x, dy].map((tensor) => backend.intoBlocks(tensor).view(sizeOf(tensor))) as [
         ...[Float32Array, Float32Array],
       ]),
       sums.view(parts * PLANES * size),

@@ -185,14 +185,6 @@ function transpose(p: usize, pitch: usize): void {
   v128.store(p + 3 * pitch, v128.shuffle<i64>(ba, dc, 1, 3));
 }
 
-/** A row of AeA' of the vectors e = (p, q): p, p + q, p - q, -q; the results lie `pitch` apart. */
-function outputGradientRow(p: v128, q: v128, out: usize, pitch: usize): void {
-  v128.store(out, p);
-  v128.store(out + pitch, f32x4.add(p, q));
-  v128.store(out + 2 * pitch, f32x4.sub(p, q));
-  v128.store(out + 3 * pitch, f32x4.neg(q));
-}
-
 /**
  * Transforms the gradients of tiles' outputs: AeA'. Tiles become the innermost numbers, as many of them as a block has channels.
  *
@@ -209,24 +201,42 @@ export function winogradOutputGradient(
   planePitch: usize,
 ): void {
   const pixel = (<usize>channels) << 2;
-  let p = tiles;
-  for (let t: i32 = 0; t < count; t += 4) {
-    let out = z + <usize>(t / channels) * blockPitch + ((<usize>(t % channels)) << 2);
-    for (let c: usize = 0; c < pixel; c += 16) {
-      for (let i: usize = 0; i < 4; i++) transpose(p + c + i * pitch, pixel);
-      for (let i: usize = 0; i < 4; i++) {
-        const q = p + c + i * pixel;
-        const a = v128.load(q);
-        const b = v128.load(q + pitch);
-        const d = v128.load(q + 2 * pitch);
-        const e = v128.load(q + 3 * pitch);
-        outputGradientRow(a, b, out, planePitch);
-        outputGradientRow(f32x4.add(a, d), f32x4.add(b, e), out + 4 * planePitch, planePitch);
-        outputGradientRow(f32x4.sub(a, d), f32x4.sub(b, e), out + 8 * planePitch, planePitch);
-        outputGradientRow(f32x4.neg(d), f32x4.neg(e), out + 12 * planePitch, planePitch);
-        out += pixel;
+  const block = <usize>channels * pixel;
+  for (let t: i32 = 0; t < count; t += channels) {
+    // Within the rows of four tiles, the vectors of a channel lie where those of a tile lay.
+    for (let p: usize = 0; p < 4; p++) {
+      for (let r: usize = 0; r < block; r += 4 * pixel)
+        for (let c: usize = 0; c < pixel; c += 16) transpose(tiles + p * pitch + r + c, pixel);
+    }
+    // Few of the 16 planes at a time, and whole lines of them.
+    for (let i: usize = 0; i < 4; i++) {
+      for (let c: usize = 0; c < <usize>channels; c++) {
+        const q = tiles + (c & 3) * pixel + ((c >> 2) << 4);
+        const o = z + 4 * i * planePitch + c * pixel;
+        for (let r: usize = 0; r < pixel; r += 16) {
+          const at = q + r * <usize>channels;
+          let a = v128.load(at);
+          let b = v128.load(at + pitch);
+          const d = v128.load(at + 2 * pitch);
+          const e = v128.load(at + 3 * pitch);
+          if (i == 1) {
+            a = f32x4.add(a, d);
+            b = f32x4.add(b, e);
+          } else if (i == 2) {
+            a = f32x4.sub(a, d);
+            b = f32x4.sub(b, e);
+          } else if (i == 3) {
+            a = f32x4.neg(d);
+            b = f32x4.neg(e);
+          }
+          v128.store(o + r, a);
+          v128.store(o + r + planePitch, f32x4.add(a, b));
+          v128.store(o + r + 2 * planePitch, f32x4.sub(a, b));
+          v128.store(o + r + 3 * planePitch, f32x4.neg(b));
+        }
       }
     }
-    p += 4 * pixel;
+    tiles += block;
+    z += blockPitch;
   }
 }
