@@ -1,10 +1,12 @@
-// Where the time of a training step goes: inside ONNX Runtime by kind of graph, in the loops of WebAssembly, and the rest.
+// Where the time of a training step goes: inside ONNX Runtime by kind of graph, in loops of WebAssembly and products by minimal filtering,
+// and the rest.
 import { OnnxRuntimeBackend } from '../../../src/engine/backend/backend.js';
 import { tensorLoops } from '../../../src/engine/backend/loops/tensor-loops.js';
 import { type Row, row } from '../row.js';
 
 /** Kinds of work, and the graphs (keys of their sessions) that do it; the first that fits counts. */
 const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
+  ['minimal filtering: filters to and fro', /^Winograd:/],
   ['convolution', /^Conv2D:/],
   ['input gradient', /^(Conv2DBackpropInput|ConvTranspose)/],
   ['filter gradient: products', /^FilterGradient:(products|columns|images|product|pointwise)/],
@@ -14,6 +16,14 @@ const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
   ['between layouts', /^Layout:/],
   ['ReLU', /^Relu/],
 ];
+
+/** Kinds of work of loops. */
+const LOOPS = {
+  gradients: 'gradients of pooling and ReLU (WebAssembly)',
+  momentum: 'momentum (WebAssembly)',
+  convolution: 'minimal filtering: convolutions and input gradients',
+  filterGradient: 'minimal filtering: filter gradients',
+} as const;
 
 /** What is left of a step: tfjs, the kernels' own lines, plain loops over small tensors. */
 export const SCRIPT = 'JavaScript';
@@ -55,13 +65,16 @@ export const profileOf = (repetitions: number, use: () => void, warmUp: number):
     }
     timed(kind, (...a: Parameters<typeof run>) => run.apply(this, a), ...args);
   };
+  const timedLoop =
+    <A extends unknown[], R>(kind: string, loop: (...args: A) => R) =>
+    (...args: A): R =>
+      timed(kind, loop, ...args);
   Object.assign(tensorLoops, {
-    poolGradient: (...args: Parameters<typeof loops.poolGradient>) =>
-      timed('gradients of pooling and ReLU (WebAssembly)', loops.poolGradient, ...args),
-    reluGradient: (...args: Parameters<typeof loops.reluGradient>) =>
-      timed('gradients of pooling and ReLU (WebAssembly)', loops.reluGradient, ...args),
-    momentum: (...args: Parameters<typeof loops.momentum>) =>
-      timed('momentum (WebAssembly)', loops.momentum, ...args),
+    poolGradient: timedLoop(LOOPS.gradients, loops.poolGradient),
+    reluGradient: timedLoop(LOOPS.gradients, loops.reluGradient),
+    momentum: timedLoop(LOOPS.momentum, loops.momentum),
+    convolution: timedLoop(LOOPS.convolution, loops.convolution),
+    filterGradient: timedLoop(LOOPS.filterGradient, loops.filterGradient),
   });
   const once = (): Omit<Profile, 'script'> => {
     parts = new Map();

@@ -18,7 +18,7 @@ import {
   wholeFilterDims,
 } from './blocked.js';
 import { keyOf } from './convolution-geometry.js';
-import { canFilterMinimally, filterMinimally } from './winograd.js';
+import { filterMinimally } from './winograd.js';
 
 /** Convolution on NHWC in a graph, through NCHW: where the library has no blocked layout. */
 const convolveRows = (
@@ -111,8 +111,8 @@ export const convolve = (
   const { name, x, filter, turned, shape, outShape } = convolution;
   const { blockSize } = backend.capabilities;
   const { inChannels, outChannels } = shape;
-  if (canFilterMinimally(backend, convolution, epilogue))
-    return filterMinimally(backend, convolution, epilogue);
+  const minimal = filterMinimally(backend, convolution, epilogue);
+  if (minimal) return minimal;
   const source = blockSize > 0 ? backend.blocksOf(x) : undefined;
   const kept = keptFilter(backend, convolution);
   const dims = kept?.dims ?? filterDims(convolution, blockSize);

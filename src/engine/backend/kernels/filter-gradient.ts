@@ -5,7 +5,7 @@ import { type NativeKernel, areFloat, free } from '../kernel.js';
 import { geometry, hasNegativePad, isProduct, shapeOf } from './convolution-geometry.js';
 import { type FilterGradient, byBlocks } from './filter-gradient-blocked.js';
 import { byColumns, byImages } from './filter-gradient-columns.js';
-import { byMinimalFiltering, canSumMinimally } from './winograd.js';
+import { sumMinimally } from './winograd.js';
 
 /** Shifted products compute on the padding too; above this excess the columns are copied out instead. */
 const MAX_WASTE = 1.4;
@@ -104,17 +104,16 @@ const filterGradient: NativeKernel = ({ backend, inputs, attrs }) => {
   const { blockSize } = backend.capabilities;
   const isBlocked = blockSize > 0 && info.outChannels % blockSize === 0;
   const task = { backend, x, dy, dw, info };
+  if (sumMinimally(task)) return dw;
   const way = isProduct(shape)
     ? byProduct
-    : canSumMinimally(task)
-      ? byMinimalFiltering
-      : info.inChannels < MIN_ROWS
-        ? byImages
-        : unstrided && isBlocked
-          ? byBlocks
-          : unstrided && fits && waste <= MAX_WASTE
-            ? byShifts
-            : byColumns;
+    : info.inChannels < MIN_ROWS
+      ? byImages
+      : unstrided && isBlocked
+        ? byBlocks
+        : unstrided && fits && waste <= MAX_WASTE
+          ? byShifts
+          : byColumns;
   way(task);
   return dw;
 };

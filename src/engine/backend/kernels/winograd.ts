@@ -3,25 +3,15 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { sizeOf } from '../kernel.js';
-import { hasBlocks } from '../layout.js';
-import { hasLoops } from '../loops/module.js';
 import { tensorLoops } from '../loops/tensor-loops.js';
-import { PLANES, type WinogradTask, tilesOf } from '../loops/winograd.js';
+import { PLANES } from '../loops/winograd.js';
 import type { Block } from '../pool.js';
 import type { Epilogue } from './activation.js';
-import { type ConvolutionShape, DOMAIN, isWhole, wholeFilterDims } from './blocked.js';
+import { DOMAIN, wholeFilterDims } from './blocked.js';
 import { shapeOf } from './convolution-geometry.js';
-import type { FilterGradient } from './filter-gradient-blocked.js';
 import type { Convolution } from './convolve.js';
-
-/** Tiles of a unit: more no longer make products quicker, and leave the cache. */
-const TILES = 112;
-/** Tiles of a unit of a filter's gradient, likewise: its sums are read and written once a unit. */
-const TILES_OF_SUMS = 208;
-/** Tiles for each thread from which on the transform of the filter costs less than is saved. */
-const LEAST_TILES = 48;
-/** Channels of input and output, the fewer and both together, from which on the transforms of these do. */
-const LEAST_CHANNELS = { convolution: [64, 192], gradient: [32, 64] } as const;
+import type { FilterGradient } from './filter-gradient-blocked.js';
+import { planFor } from './winograd-plan.js';
 
 /** G, which transforms a filter's columns (and its rows). */
 const G = [
@@ -39,58 +29,6 @@ const transform = (turned: boolean): readonly (readonly number[])[] =>
       return turned ? products.reverse() : products;
     }),
   );
-
-/** Whether a convolution or a filter's gradient can be computed so, and is quicker. */
-const pays = (
-  { capabilities, threads }: OnnxRuntimeBackend,
-  shape: ConvolutionShape,
-  outShape: readonly number[],
-  work: keyof typeof LEAST_CHANNELS,
-): boolean => {
-  const { kernel, strides, dilations, pads, inChannels, outChannels } = shape;
-  const [images, outRows, outColumns] = outShape as [number, number, number, number];
-  const { tileRows, tileColumns } = tilesOf({ outRows, outColumns });
-  return (
-    kernel.every((n) => n === 3) &&
-    [...strides, ...dilations].every((n) => n === 1) &&
-    pads.every((n) => n <= 2) &&
-    isWhole(shape, capabilities.blockSize) &&
-    Math.min(inChannels, outChannels) >= LEAST_CHANNELS[work][0] &&
-    inChannels + outChannels >= LEAST_CHANNELS[work][1] &&
-    images * tileRows * tileColumns >= LEAST_TILES * threads &&
-    hasLoops()
-  );
-};
-
-/** Units for each thread: none with more tiles than stay in a cache. */
-const taskOf = (
-  { capabilities, threads }: OnnxRuntimeBackend,
-  { inChannels, outChannels, pads }: ConvolutionShape,
-  inShape: readonly number[],
-  outShape: readonly number[],
-  mostTiles: number,
-): WinogradTask => {
-  const [images, rows, columns] = inShape as [number, number, number, number];
-  const [, outRows, outColumns] = outShape as [number, number, number, number];
-  const { tileRows, tileColumns } = tilesOf({ outRows, outColumns });
-  const tiles = Math.min(mostTiles, Math.ceil((images * tileRows * tileColumns) / threads));
-  const unitRows = Math.min(tileRows, Math.max(1, Math.round(tiles / tileColumns)));
-  const unitImages = unitRows < tileRows ? 1 : Math.round(tiles / (tileRows * tileColumns));
-  return {
-    ...{ images, inChannels, outChannels, rows, columns, outRows, outColumns },
-    ...{ top: pads[0], left: pads[1], relu: 0, block: capabilities.blockSize },
-    ...{ unitImages: Math.min(images, Math.max(1, unitImages)), unitRows, parts: Math.max(2, threads) },
-  };
-};
-
-/** Whether {@link filterMinimally} can compute a convolution, and is quicker. */
-export const canFilterMinimally = (
-  backend: OnnxRuntimeBackend,
-  { shape, outShape }: Convolution,
-  epilogue: Epilogue | undefined,
-): boolean =>
-  ['linear', 'relu'].includes(epilogue?.activation ?? 'linear') &&
-  pays(backend, shape, outShape, 'convolution');
 
 /** Writes the filter's transform, in blocks, to `target`. */
 const transformFilter = (
@@ -118,21 +56,28 @@ const transformFilter = (
   );
 };
 
-/** Computes a convolution that {@link canFilterMinimally}. Its input is brought into blocks, its output left in them. */
+/**
+ * Computes a convolution, with bias and ReLU, where minimal filtering is quicker; else returns nothing. Its input is brought into blocks, its
+ * output left in them.
+ */
 export const filterMinimally = (
   backend: OnnxRuntimeBackend,
   convolution: Convolution,
   epilogue: Epilogue | undefined,
-): TensorInfo => {
+): TensorInfo | undefined => {
   const { x, filter, shape, outShape, turned } = convolution;
+  const activation = epilogue?.activation ?? 'linear';
+  const task = ['linear', 'relu'].includes(activation)
+    ? planFor(backend, 'convolution', shape, x.shape, outShape)
+    : undefined;
+  if (!task) return undefined;
   const y = backend.outputInBlocks(outShape);
-  const task = taskOf(backend, shape, x.shape, outShape, TILES);
   const length = PLANES * shape.inChannels * shape.outChannels;
   const bias = epilogue?.bias
     ? (backend.native(epilogue.bias).data as Float32Array)
     : new Float32Array(shape.outChannels);
   const compute = (u: Block): void =>
-    tensorLoops.convolution(backend.crew, { ...task, relu: Number(epilogue?.activation === 'relu') }, [
+    tensorLoops.convolution(backend.crew, { ...task, relu: Number(activation === 'relu') }, [
       backend.blocksOf(x)!.view(sizeOf(x)),
       u.view(length),
       bias,
@@ -150,15 +95,12 @@ export const filterMinimally = (
   return y;
 };
 
-/** Whether {@link byMinimalFiltering} can compute a filter's gradient, and is quicker. */
-export const canSumMinimally = ({ backend, info }: FilterGradient): boolean =>
-  pays(backend, shapeOf(info), info.outShape, 'gradient');
-
-/** The gradient of a filter for which {@link canSumMinimally}. */
-export const byMinimalFiltering = ({ backend, x, dy, dw, info }: FilterGradient): void => {
+/** Computes the gradient of a filter where minimal filtering is quicker; returns whether it is. */
+export const sumMinimally = ({ backend, x, dy, dw, info }: FilterGradient): boolean => {
   const shape = shapeOf(info);
   const { inChannels, outChannels } = shape;
-  const task = taskOf(backend, shape, info.inShape, info.outShape, TILES_OF_SUMS);
+  const task = planFor(backend, 'gradient', shape, info.inShape, info.outShape);
+  if (!task) return false;
   const { parts } = task;
   const size = inChannels * outChannels;
   backend.withScratch(parts * PLANES * size, (sums) => {
@@ -168,18 +110,19 @@ export const byMinimalFiltering = ({ backend, x, dy, dw, info }: FilterGradient)
       ]),
       sums.view(parts * PLANES * size),
     ]);
-    const matrix = transform(false);
-    const back = Array.from({ length: 9 }, (_, i) =>
-      Array.from({ length: parts * PLANES }, (_, k) => matrix[k % PLANES]![i]!),
-    );
     backend.run(
       `Winograd:gradient:${parts}:${inChannels}:${outChannels}`,
       (g) => {
+        const matrix = transform(false);
         const planes = g.input('sums', 'float32', [parts * PLANES, size]);
         const factor = g.constant('transform', {
           type: 'float32',
           dims: [9, parts * PLANES],
-          data: Float32Array.from(back.flat()),
+          data: Float32Array.from(
+            Array.from({ length: 9 }, (_, i) =>
+              Array.from({ length: parts * PLANES }, (_, k) => matrix[k % PLANES]![i]!),
+            ).flat(),
+          ),
         });
         const blocks = g.node('Reshape', [
           g.node('MatMul', [factor, planes]),
@@ -194,4 +137,5 @@ export const byMinimalFiltering = ({ backend, x, dy, dw, info }: FilterGradient)
       [backend.block(dw).value([9, inChannels, outChannels, 1])],
     );
   });
+  return true;
 };

@@ -1,0 +1,114 @@
+// Which convolutions Winograd's minimal filtering is quicker for, and the units that threads cut them into.
+import type { OnnxRuntimeBackend } from '../backend.js';
+import { hasLoops } from '../loops/module.js';
+import { PLANES, type WinogradTask, countUnits, tilesOf } from '../loops/winograd.js';
+import { type ConvolutionShape, isWhole } from './blocked.js';
+import { keyOf } from './convolution-geometry.js';
+
+/** What is computed: a convolution, an input's gradient among them, or a filter's gradient. */
+type Work = 'convolution' | 'gradient';
+
+/** Tiles for each thread from which on the transform of the filter costs less than is saved. */
+const LEAST_TILES = 48;
+/** Channels of input and output, the fewer and both together, from which on the transforms of these do. */
+const LEAST_CHANNELS: Readonly<Record<Work, readonly [fewer: number, both: number]>> = {
+  convolution: [64, 192],
+  gradient: [32, 64],
+};
+/** Numbers of a gradient's sums, those of all threads, up to which memory is worth it. */
+const MOST_SUMS = 2 ** 26;
+/**
+ * Tiles of a unit at most: more leave the cache. And what a unit costs besides its tiles, in tiles: products of few rows are slower, and the
+ * sums of a gradient are read and written once a unit.
+ */
+const UNITS: Readonly<Record<Work, { readonly most: number; readonly overhead: number }>> = {
+  convolution: { most: 128, overhead: 8 },
+  gradient: { most: 208, overhead: 24 },
+};
+/** Plans that are kept. */
+const KEPT = 1024;
+
+const pays = (work: Work, threads: number, tiles: number, shape: ConvolutionShape): boolean => {
+  const { kernel, strides, dilations, pads, inChannels, outChannels } = shape;
+  const [fewer, both] = LEAST_CHANNELS[work];
+  return (
+    kernel.every((n) => n === 3) &&
+    [...strides, ...dilations].every((n) => n === 1) &&
+    pads.every((n) => n >= 0 && n <= 2) &&
+    Math.min(inChannels, outChannels) >= fewer &&
+    inChannels + outChannels >= both &&
+    tiles >= LEAST_TILES * threads &&
+    (work === 'convolution' || Math.max(2, threads) * PLANES * inChannels * outChannels <= MOST_SUMS)
+  );
+};
+
+/**
+ * The units that end first when `workers` take turns: a unit takes as long as its tiles and `overhead` tiles more. None has more tiles
+ * than `most`, unless a row of tiles has.
+ */
+const cheapestUnits = (
+  images: number,
+  tileRows: number,
+  tileColumns: number,
+  workers: number,
+  { most, overhead }: (typeof UNITS)[Work],
+): Pick<WinogradTask, 'unitImages' | 'unitRows'> => {
+  let best = { unitImages: 1, unitRows: 1 };
+  let least = Infinity;
+  const consider = (unitImages: number, unitRows: number): void => {
+    const tiles = unitImages * unitRows * tileColumns;
+    if (tiles > most) return;
+    const units = Math.ceil(images / unitImages) * Math.ceil(tileRows / unitRows);
+    const time = Math.ceil(units / workers) * (tiles + overhead);
+    if (time < least) [best, least] = [{ unitImages, unitRows }, time];
+  };
+  for (let unitRows = 1; unitRows <= tileRows; unitRows++) consider(1, unitRows);
+  for (let unitImages = 2; unitImages <= images; unitImages++) consider(unitImages, tileRows);
+  return best;
+};
+
+const makePlan = (
+  work: Work,
+  threads: number,
+  block: number,
+  shape: ConvolutionShape,
+  inShape: readonly number[],
+  outShape: readonly number[],
+): WinogradTask | undefined => {
+  const { inChannels, outChannels, pads } = shape;
+  const [images, rows, columns] = inShape as [number, number, number, number];
+  const [, outRows, outColumns] = outShape as [number, number, number, number];
+  const { tileRows, tileColumns } = tilesOf({ outRows, outColumns });
+  const isPossible = isWhole(shape, block) && hasLoops();
+  if (!isPossible || !pays(work, threads, images * tileRows * tileColumns, shape)) return undefined;
+  // The same parts for one thread as for two, so that sums are the same.
+  const parts = Math.max(2, threads);
+  const workers = work === 'gradient' ? parts : threads;
+  const task = {
+    ...{ images, inChannels, outChannels, rows, columns, outRows, outColumns },
+    ...{ top: pads[0], left: pads[1], relu: 0, block, parts },
+    ...cheapestUnits(images, tileRows, tileColumns, workers, UNITS[work]),
+  };
+  return { ...task, parts: Math.min(parts, countUnits(task)) };
+};
+
+const plans = new Map<string, WinogradTask | undefined>();
+
+/**
+ * How to compute a convolution of a tensor of the shape `inShape` to one of `outShape`, or the gradient of its filter; nothing where it cannot
+ * be computed so, or would not be quicker.
+ */
+export const planFor = (
+  { capabilities: { blockSize }, threads }: OnnxRuntimeBackend,
+  work: Work,
+  shape: ConvolutionShape,
+  inShape: readonly number[],
+  outShape: readonly number[],
+): WinogradTask | undefined => {
+  const key = `${keyOf(work, shape)}:${inShape[0]},${inShape[1]},${inShape[2]}:${blockSize}:${threads}`;
+  if (!plans.has(key)) {
+    if (plans.size >= KEPT) plans.clear();
+    plans.set(key, makePlan(work, threads, blockSize, shape, inShape, outShape));
+  }
+  return plans.get(key);
+};
