@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { root } from '../support.js';
 import { run } from './python.js';
 import type { Int8Report } from './processors/int8.js';
+import type { FilteringReport } from './processors/minimal-filtering.js';
 import type { StepReport } from './processors/step.js';
 
 const script = join(root, 'dist/test/interop/processors/step.js');
+const filteringScript = join(root, 'dist/test/interop/processors/minimal-filtering.js');
 const int8Script = join(root, 'dist/test/interop/processors/int8.js');
 const train = async (
   program: string,
@@ -27,8 +29,12 @@ const needQemu = (test: Mocha.Context): void => {
   if (process.arch !== 'x64') test.skip();
 };
 
+const emulateNode = (processor: string, ...args: readonly string[]): Promise<string> =>
+  run('qemu-x86_64', ['-cpu', processor, process.execPath, ...args]);
+
+/** Without a compiler, and so without WebAssembly. */
 const emulate = (processor: string, ...args: readonly string[]): Promise<string> =>
-  run('qemu-x86_64', ['-cpu', processor, process.execPath, '--jitless', ...args]);
+  emulateNode(processor, '--jitless', ...args);
 
 const cosine = (a: readonly number[], b: readonly number[]): number => {
   const dot = (x: readonly number[], y: readonly number[]) =>
@@ -68,6 +74,20 @@ describe('processors', function () {
       const other = JSON.parse(await emulate(processor, script)) as StepReport;
       agree(other);
       assert.equal(other.blockSize, blockSize);
+    });
+  }
+
+  for (const [processor, instructions] of emulated) {
+    it(`convolves by minimal filtering on ${processor} (${instructions}), emulated, in blocks of 8`, async function () {
+      needQemu(this);
+      const native = JSON.parse(await run(process.execPath, [filteringScript])) as FilteringReport;
+      const other = JSON.parse(await emulateNode(processor, filteringScript)) as FilteringReport;
+      assert.equal(other.blockSize, 8);
+      assert.equal(other.minimal, 4);
+      other.samples.forEach((sample, i) => {
+        const scale = Math.max(...native.samples[i]!.map(Math.abs));
+        sample.forEach((value, k) => assert.ok(Math.abs(value - native.samples[i]![k]!) < 1e-5 * scale));
+      });
     });
   }
 

@@ -4,6 +4,7 @@ import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { UsageError } from '../../errors.js';
 import { Value } from '../ort.js';
 import type { GraphBuilder } from '../onnx.js';
+import { isSameShape } from '../shape.js';
 import { blocksToRows, rowsToBlocks } from './layout.js';
 import { Helper } from './loops/helper.js';
 import { type Block, Pool, type PoolStatistics } from './pool.js';
@@ -144,12 +145,13 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
   }
 
   /**
-   * Where a tensor lies in the blocked layout, if it does or can be computed so; nothing if it lies in rows. The layout is that of the
-   * tensor's own shape: tfjs's Reshape reads what it reshapes, and so brings it into rows.
+   * Where a tensor lies in the blocked layout of its own shape, if it does or can be computed so; nothing if it lies in rows.
    */
   blocksOf(tensor: TensorInfo): Block | undefined {
     const entry = this.#peek(tensor.dataId);
     if (entry.deferred) this.#settle(entry, true);
+    // A view of another shape shares the numbers, not the layout.
+    if (entry.blocked && !isSameShape(entry.blocked, tensor.shape)) this.#bringIntoRows(entry);
     return entry.blocked && entry.block;
   }
 

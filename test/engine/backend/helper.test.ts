@@ -127,6 +127,16 @@ describe('backend: the helping thread', function () {
     helper.close();
   });
 
+  it('ends by itself when it is left, and not before', async () => {
+    const helper = await ready();
+    const { words } = helper.desk!;
+    assert.equal(Atomics.load(words, WORD.state), STATE.free);
+    helper.close();
+    for (let i = 0; i < 500 && Atomics.load(words, WORD.state) !== STATE.failed; i++) await pause(10);
+    assert.equal(Atomics.load(words, WORD.state), STATE.failed, 'its thread is gone');
+    helper.close();
+  });
+
   it('does not keep a process or a worker thread from ending', async () => {
     const library = (path: string) => JSON.stringify(new URL(`../../../src/${path}`, import.meta.url).href);
     const program = `

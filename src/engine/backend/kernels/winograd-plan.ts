@@ -8,12 +8,15 @@ import { keyOf } from './convolution-geometry.js';
 /** What is computed: a convolution, an input's gradient among them, or a filter's gradient. */
 type Work = 'convolution' | 'gradient';
 
-/** Tiles for each thread from which on the transform of the filter costs less than is saved. */
-const LEAST_TILES = 48;
-/** Channels of input and output, the fewer and both together, from which on the transforms of these do. */
-const LEAST_CHANNELS: Readonly<Record<Work, readonly [fewer: number, both: number]>> = {
-  convolution: [64, 192],
-  gradient: [32, 64],
+/** From where on it is quicker. Tests lower these, to see it at work on small tensors. */
+export const least: {
+  tiles: number;
+  readonly channels: Record<Work, readonly [fewer: number, both: number]>;
+} = {
+  /** Tiles for each thread: the transform of the filter costs less than is saved. */
+  tiles: 48,
+  /** Channels of input and output, the fewer and both together: the transforms of these cost less. */
+  channels: { convolution: [64, 192], gradient: [32, 64] },
 };
 /** Numbers of a gradient's sums, those of all threads, up to which memory is worth it. */
 const MOST_SUMS = 2 ** 26;
@@ -28,16 +31,21 @@ const UNITS: Readonly<Record<Work, { readonly most: number; readonly overhead: n
 /** Plans that are kept. */
 const KEPT = 1024;
 
-const pays = (work: Work, threads: number, tiles: number, shape: ConvolutionShape): boolean => {
-  const { kernel, strides, dilations, pads, inChannels, outChannels } = shape;
-  const [fewer, both] = LEAST_CHANNELS[work];
+const pays = (
+  work: Work,
+  threads: number,
+  tiles: number,
+  { kernel, strides, dilations, pads, inChannels, outChannels }: ConvolutionShape,
+): boolean => {
+  const [fewer, both] = least.channels[work];
   return (
     kernel.every((n) => n === 3) &&
-    [...strides, ...dilations].every((n) => n === 1) &&
+    strides.every((n) => n === 1) &&
+    dilations.every((n) => n === 1) &&
     pads.every((n) => n >= 0 && n <= 2) &&
     Math.min(inChannels, outChannels) >= fewer &&
     inChannels + outChannels >= both &&
-    tiles >= LEAST_TILES * threads &&
+    tiles >= least.tiles * threads &&
     (work === 'convolution' || Math.max(2, threads) * PLANES * inChannels * outChannels <= MOST_SUMS)
   );
 };
@@ -71,16 +79,13 @@ const makePlan = (
   work: Work,
   threads: number,
   block: number,
-  shape: ConvolutionShape,
+  { inChannels, outChannels, pads }: ConvolutionShape,
   inShape: readonly number[],
   outShape: readonly number[],
-): WinogradTask | undefined => {
-  const { inChannels, outChannels, pads } = shape;
+): WinogradTask => {
   const [images, rows, columns] = inShape as [number, number, number, number];
   const [, outRows, outColumns] = outShape as [number, number, number, number];
   const { tileRows, tileColumns } = tilesOf({ outRows, outColumns });
-  const isPossible = isWhole(shape, block) && hasLoops();
-  if (!isPossible || !pays(work, threads, images * tileRows * tileColumns, shape)) return undefined;
   // The same parts for one thread as for two, so that sums are the same.
   const parts = Math.max(2, threads);
   const workers = work === 'gradient' ? parts : threads;
@@ -92,7 +97,7 @@ const makePlan = (
   return { ...task, parts: Math.min(parts, countUnits(task)) };
 };
 
-const plans = new Map<string, WinogradTask | undefined>();
+const plans = new Map<string, WinogradTask>();
 
 /**
  * How to compute a convolution of a tensor of the shape `inShape` to one of `outShape`, or the gradient of its filter; nothing where it cannot
@@ -105,10 +110,14 @@ export const planFor = (
   inShape: readonly number[],
   outShape: readonly number[],
 ): WinogradTask | undefined => {
+  const { tileRows, tileColumns } = tilesOf({ outRows: outShape[1]!, outColumns: outShape[2]! });
+  const isPossible = isWhole(shape, blockSize) && hasLoops();
+  if (!isPossible || !pays(work, threads, inShape[0]! * tileRows * tileColumns, shape)) return undefined;
   const key = `${keyOf(work, shape)}:${inShape[0]},${inShape[1]},${inShape[2]}:${blockSize}:${threads}`;
-  if (!plans.has(key)) {
-    if (plans.size >= KEPT) plans.clear();
-    plans.set(key, makePlan(work, threads, blockSize, shape, inShape, outShape));
-  }
-  return plans.get(key);
+  const kept = plans.get(key);
+  if (kept) return kept;
+  if (plans.size >= KEPT) plans.clear();
+  const plan = makePlan(work, threads, blockSize, shape, inShape, outShape);
+  plans.set(key, plan);
+  return plan;
 };

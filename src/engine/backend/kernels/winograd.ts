@@ -78,7 +78,7 @@ export const filterMinimally = (
     : new Float32Array(shape.outChannels);
   const compute = (u: Block): void =>
     tensorLoops.convolution(backend.crew, { ...task, relu: Number(activation === 'relu') }, [
-      backend.blocksOf(x)!.view(sizeOf(x)),
+      backend.intoBlocks(x).view(sizeOf(x)),
       u.view(length),
       bias,
       backend.blocksOf(y)!.view(sizeOf(y)),
@@ -95,47 +95,50 @@ export const filterMinimally = (
   return y;
 };
 
+/** G' s G of sums in parts, which are added, as a matrix [9, 16 * parts]. */
+const backTransform = (parts: number): readonly number[] => {
+  const matrix = transform(false);
+  return Array.from({ length: 9 }, (_, i) =>
+    Array.from({ length: parts * PLANES }, (_, k) => matrix[k % PLANES]![i]!),
+  ).flat();
+};
+
+/** Transforms sums of products back to the gradient of a filter. */
+const transformSums = (
+  { backend, dw, info: { inChannels, outChannels } }: FilterGradient,
+  parts: number,
+  sums: Block,
+): void => {
+  const planes = [parts * PLANES, inChannels * outChannels];
+  const dims = [9, inChannels, outChannels, 1];
+  backend.run(
+    `Winograd:gradient:${parts}:${inChannels}:${outChannels}`,
+    (g) => {
+      const matrix = g.constant('transform', {
+        type: 'float32',
+        dims: [9, parts * PLANES],
+        data: Float32Array.from(backTransform(parts)),
+      });
+      const product = g.node('MatMul', [matrix, g.input('sums', 'float32', planes)]);
+      const blocks = g.node('Reshape', [product, g.ints(...dims)]);
+      const order = { channels: inChannels, channels_last: 0 };
+      g.output(g.node('ReorderOutput', [blocks], order, { domain: DOMAIN }), 'float32', dims);
+    },
+    [sums.value(planes)],
+    [backend.block(dw).value(dims)],
+  );
+};
+
 /** Computes the gradient of a filter where minimal filtering is quicker; returns whether it is. */
-export const sumMinimally = ({ backend, x, dy, dw, info }: FilterGradient): boolean => {
-  const shape = shapeOf(info);
-  const { inChannels, outChannels } = shape;
-  const task = planFor(backend, 'gradient', shape, info.inShape, info.outShape);
+export const sumMinimally = (gradient: FilterGradient): boolean => {
+  const { backend, x, dy, info } = gradient;
+  const task = planFor(backend, 'gradient', shapeOf(info), info.inShape, info.outShape);
   if (!task) return false;
-  const { parts } = task;
-  const size = inChannels * outChannels;
-  backend.withScratch(parts * PLANES * size, (sums) => {
-    tensorLoops.filterGradient(backend.crew, task, [
-      ...([x, dy].map((tensor) => backend.intoBlocks(tensor).view(sizeOf(tensor))) as [
-        ...[Float32Array, Float32Array],
-      ]),
-      sums.view(parts * PLANES * size),
-    ]);
-    backend.run(
-      `Winograd:gradient:${parts}:${inChannels}:${outChannels}`,
-      (g) => {
-        const matrix = transform(false);
-        const planes = g.input('sums', 'float32', [parts * PLANES, size]);
-        const factor = g.constant('transform', {
-          type: 'float32',
-          dims: [9, parts * PLANES],
-          data: Float32Array.from(
-            Array.from({ length: 9 }, (_, i) =>
-              Array.from({ length: parts * PLANES }, (_, k) => matrix[k % PLANES]![i]!),
-            ).flat(),
-          ),
-        });
-        const blocks = g.node('Reshape', [
-          g.node('MatMul', [factor, planes]),
-          g.ints(9, inChannels, outChannels, 1),
-        ]);
-        const order = { channels: inChannels, channels_last: 0 };
-        g.output(g.node('ReorderOutput', [blocks], order, { domain: DOMAIN }), 'float32', [
-          ...[9, inChannels, outChannels, 1],
-        ]);
-      },
-      [sums.value([parts * PLANES, size])],
-      [backend.block(dw).value([9, inChannels, outChannels, 1])],
-    );
+  const length = task.parts * PLANES * info.inChannels * info.outChannels;
+  const numbers = (tensor: TensorInfo): Float32Array => backend.intoBlocks(tensor).view(sizeOf(tensor));
+  backend.withScratch(length, (sums) => {
+    tensorLoops.filterGradient(backend.crew, task, [numbers(x), numbers(dy), sums.view(length)]);
+    transformSums(gradient, task.parts, sums);
   });
   return true;
 };

@@ -137,20 +137,19 @@ const shared = (
   arrays: readonly Float32Array[],
   take: (sessions: Sessions, next: () => number) => void,
 ): void => {
-  const takePart = (): void => {
-    Atomics.store(turns, 0, 0);
-    take(sessions, () => Atomics.add(turns, 0, 1));
-  };
+  const next = (): number => Atomics.add(turns, 0, 1);
   Atomics.store(turns, 0, 0);
   const taken = helpers.filter((helper) => helper.begin(job, arrays));
   let done = 0;
   try {
-    take(sessions, () => Atomics.add(turns, 0, 1));
+    take(sessions, next);
   } finally {
     // Whatever happens here, the arrays are the helpers' until they are done.
     for (const helper of taken) if (helper.finish()) done++;
   }
-  if (done < taken.length) takePart();
+  if (done === taken.length) return;
+  Atomics.store(turns, 0, 0);
+  take(sessions, next);
 };
 
 /** A convolution by Winograd's filtering. */
