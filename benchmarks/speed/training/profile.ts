@@ -17,13 +17,16 @@ const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
   ['ReLU', /^Relu/],
 ];
 
+const LOOP = 'loop: ';
+
 /** Kinds of work of loops. */
-const LOOPS = {
-  gradients: 'gradients of pooling and ReLU (WebAssembly)',
-  momentum: 'momentum (WebAssembly)',
-  convolution: 'minimal filtering: convolutions and input gradients',
-  filterGradient: 'minimal filtering: filter gradients',
-} as const;
+const loopKinds: Readonly<Record<keyof typeof tensorLoops, string>> = {
+  poolGradient: `${LOOP}gradients of pooling and ReLU (WebAssembly)`,
+  reluGradient: `${LOOP}gradients of pooling and ReLU (WebAssembly)`,
+  momentum: `${LOOP}momentum (WebAssembly)`,
+  convolution: `${LOOP}minimal filtering: convolutions and input gradients`,
+  filterGradient: `${LOOP}minimal filtering: filter gradients`,
+};
 
 /** What is left of a step: tfjs, the kernels' own lines, plain loops over small tensors. */
 export const SCRIPT = 'JavaScript';
@@ -36,6 +39,46 @@ export interface Profile {
   readonly script: number;
 }
 
+/** What was called in a step, by the key of its graph or the kind of its loop, and for how long: noted in two stores, so as not to be the step's. */
+class Log {
+  readonly #names: string[] = [];
+  readonly #times: number[] = [];
+  #length = 0;
+
+  /** A function that does the same and notes its time. */
+  timing<This, A extends unknown[], R>(
+    nameOf: (...args: A) => string,
+    call: (this: This, ...args: A) => R,
+  ): (this: This, ...args: A) => R {
+    const note = (name: string, start: number): void => {
+      this.#times[this.#length] = performance.now() - start;
+      this.#names[this.#length++] = name;
+    };
+    return function (...args) {
+      const start = performance.now();
+      try {
+        return call.apply(this, args);
+      } finally {
+        note(nameOf(...args), start);
+      }
+    };
+  }
+
+  /** Milliseconds by kind of work since the last time. */
+  take(): Map<string, number> {
+    const parts = new Map<string, number>();
+    for (let i = 0; i < this.#length; i++) {
+      const name = this.#names[i]!;
+      const kind = name.startsWith(LOOP)
+        ? name.slice(LOOP.length)
+        : (kinds.find(([, graph]) => graph.test(name))?.[0] ?? 'other graphs');
+      parts.set(kind, (parts.get(kind) ?? 0) + this.#times[i]!);
+    }
+    this.#length = 0;
+    return parts;
+  }
+}
+
 /**
  * Where the time of the quickest of several calls of `use` goes. Graphs and loops are timed from outside: some microseconds each are
  * theirs.
@@ -43,44 +86,20 @@ export interface Profile {
  * @param warmUp calls that are timed but do not count: V8 compiles the callers of what is timed again
  */
 export const profileOf = (repetitions: number, use: () => void, warmUp: number): Profile => {
-  let parts = new Map<string, number>();
-  const timed = <A extends unknown[], R>(kind: string, call: (...args: A) => R, ...args: A): R => {
-    const start = performance.now();
-    try {
-      return call(...args);
-    } finally {
-      parts.set(kind, (parts.get(kind) ?? 0) + performance.now() - start);
-    }
-  };
+  const log = new Log();
   const prototype = OnnxRuntimeBackend.prototype as { run: OnnxRuntimeBackend['run'] };
   const run = prototype.run;
   const loops = { ...tensorLoops };
-  const kindOf = new Map<string, string>(); // Looked for once: it would count as the step's.
-  prototype.run = function (this: OnnxRuntimeBackend, ...args) {
-    const [key] = args;
-    let kind = kindOf.get(key);
-    if (kind === undefined) {
-      kind = kinds.find(([, graph]) => graph.test(key))?.[0] ?? 'other graphs';
-      kindOf.set(key, kind);
-    }
-    timed(kind, (...a: Parameters<typeof run>) => run.apply(this, a), ...args);
-  };
-  const timedLoop =
-    <A extends unknown[], R>(kind: string, loop: (...args: A) => R) =>
-    (...args: A): R =>
-      timed(kind, loop, ...args);
-  Object.assign(tensorLoops, {
-    poolGradient: timedLoop(LOOPS.gradients, loops.poolGradient),
-    reluGradient: timedLoop(LOOPS.gradients, loops.reluGradient),
-    momentum: timedLoop(LOOPS.momentum, loops.momentum),
-    convolution: timedLoop(LOOPS.convolution, loops.convolution),
-    filterGradient: timedLoop(LOOPS.filterGradient, loops.filterGradient),
-  });
+  prototype.run = log.timing((key) => key, run);
+  for (const [name, kind] of Object.entries(loopKinds)) {
+    const loop = loops[name as keyof typeof loops] as (...args: unknown[]) => unknown;
+    Object.assign(tensorLoops, { [name]: log.timing(() => kind, loop) });
+  }
   const once = (): Omit<Profile, 'script'> => {
-    parts = new Map();
     const start = performance.now();
     use();
     const total = performance.now() - start;
+    const parts = log.take();
     const native = [...parts.values()].reduce((a, b) => a + b, 0);
     return { total, parts: { ...Object.fromEntries(parts), [SCRIPT]: total - native } };
   };

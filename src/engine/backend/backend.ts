@@ -114,7 +114,10 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
     const { dataId } = compute(inBlocks);
     const { values, block, blocked, facts } = this.#peek(dataId);
     this.data.delete(dataId);
-    Object.assign(entry, { values, block, blocked, deferred: undefined });
+    if (values) entry.values = values;
+    if (block) entry.block = block;
+    entry.blocked = blocked;
+    entry.deferred = undefined;
     // Others may refer to the facts that are there.
     if (facts) entry.facts = Object.assign(entry.facts ?? {}, facts);
     for (const input of Object.values(inputs)) this.disposeData(input.dataId);

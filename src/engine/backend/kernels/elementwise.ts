@@ -1,6 +1,7 @@
 // Functions of each element, and arithmetic of two tensors with broadcasting.
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
+import { isSameShape } from '../../shape.js';
 import { canLoop } from '../loops/module.js';
 import { reluGradientOf } from './gradients.js';
 import { type Attributes, type NativeKernel, areFloat, free, sizeOf, limits } from '../kernel.js';
@@ -129,10 +130,10 @@ const binary =
   ({ backend, inputs }) => {
     const [a, b] = [inputs['a']!, inputs['b']!];
     if (!areFloat([a, b])) return undefined;
-    const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
-    const y: TensorInfo = { dataId: {}, shape, dtype: 'float32' };
-    const isBroadcast = !util.arraysEqual(a.shape, b.shape);
-    if (sizeOf(y) < (isBroadcast ? Math.min(BROADCAST, limits.small) : limits.small)) return undefined;
+    const isBroadcast = !isSameShape(a.shape, b.shape);
+    const shape = isBroadcast ? backend_util.assertAndGetBroadcastShape(a.shape, b.shape) : a.shape;
+    if (util.sizeFromShape(shape) < (isBroadcast ? Math.min(BROADCAST, limits.small) : limits.small))
+      return undefined;
     if (name === 'Multiply') {
       const gradient = reluGradientOf(backend, a, b) ?? reluGradientOf(backend, b, a);
       if (gradient) return gradient;

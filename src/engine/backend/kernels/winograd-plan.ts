@@ -8,7 +8,7 @@ import { keyOf } from './convolution-geometry.js';
 /** What is computed: a convolution, an input's gradient among them, or a filter's gradient. */
 type Work = 'convolution' | 'gradient';
 
-/** From where on it is quicker. Tests lower these, to see it at work on small tensors. */
+/** From where on it is quicker. Tests lower these, all together, to see it at work on small tensors. */
 export const least: {
   tiles: number;
   readonly channels: Record<Work, readonly [fewer: number, both: number]>;
@@ -79,13 +79,16 @@ const makePlan = (
   work: Work,
   threads: number,
   block: number,
-  { inChannels, outChannels, pads }: ConvolutionShape,
+  shape: ConvolutionShape,
   inShape: readonly number[],
   outShape: readonly number[],
-): WinogradTask => {
+): WinogradTask | undefined => {
+  const { inChannels, outChannels, pads } = shape;
   const [images, rows, columns] = inShape as [number, number, number, number];
   const [, outRows, outColumns] = outShape as [number, number, number, number];
   const { tileRows, tileColumns } = tilesOf({ outRows, outColumns });
+  const isPossible = isWhole(shape, block) && hasLoops();
+  if (!isPossible || !pays(work, threads, images * tileRows * tileColumns, shape)) return undefined;
   // The same parts for one thread as for two, so that sums are the same.
   const parts = Math.max(2, threads);
   const workers = work === 'gradient' ? parts : threads;
@@ -97,7 +100,8 @@ const makePlan = (
   return { ...task, parts: Math.min(parts, countUnits(task)) };
 };
 
-const plans = new Map<string, WinogradTask>();
+/** Plans by all that they depend on; a training step asks for the same ones again and again. */
+const plans = new Map<string, WinogradTask | undefined>();
 
 /**
  * How to compute a convolution of a tensor of the shape `inShape` to one of `outShape`, or the gradient of its filter; nothing where it cannot
@@ -110,12 +114,10 @@ export const planFor = (
   inShape: readonly number[],
   outShape: readonly number[],
 ): WinogradTask | undefined => {
-  const { tileRows, tileColumns } = tilesOf({ outRows: outShape[1]!, outColumns: outShape[2]! });
-  const isPossible = isWhole(shape, blockSize) && hasLoops();
-  if (!isPossible || !pays(work, threads, inShape[0]! * tileRows * tileColumns, shape)) return undefined;
-  const key = `${keyOf(work, shape)}:${inShape[0]},${inShape[1]},${inShape[2]}:${blockSize}:${threads}`;
+  const [images, rows, columns] = inShape;
+  const key = `${keyOf(work, shape)}:${images},${rows},${columns}:${blockSize}:${threads}:${least.tiles}`;
   const kept = plans.get(key);
-  if (kept) return kept;
+  if (kept || plans.has(key)) return kept;
   if (plans.size >= KEPT) plans.clear();
   const plan = makePlan(work, threads, blockSize, shape, inShape, outShape);
   plans.set(key, plan);
