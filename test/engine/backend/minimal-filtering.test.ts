@@ -144,6 +144,8 @@ describe('backend: minimal filtering', function () {
     const side = [2, 28, 28, 4096];
     assert.ok(planFor(backend(), 'convolution', large, side, side));
     assert.equal(planFor(backend(), 'gradient', large, side, side), undefined, 'its sums are large');
+    const wide = [1, 4, 2 ** 17, 64];
+    assert.equal(planFor(backend(), 'convolution', plain, wide, wide), undefined, 'a row of tiles is large');
     const counts = await countingMinimal(() =>
       agree(() => {
         const [x, filter] = [normal([1, 20, 20, 64], 1) as Image, normal([3, 3, 64, 128], 2) as Image];

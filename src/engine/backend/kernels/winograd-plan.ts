@@ -18,8 +18,8 @@ export const least: {
   /** Channels of input and output, the fewer and both together: the transforms of these cost less. */
   channels: { convolution: [64, 192], gradient: [32, 64] },
 };
-/** Numbers of a gradient's sums, those of all threads, up to which memory is worth it. */
-const MOST_SUMS = 2 ** 26;
+/** Numbers up to which memory is worth it: a gradient's sums, those of all threads, and a row of transformed tiles. */
+const MOST_NUMBERS = 2 ** 26;
 /**
  * Tiles of a unit at most: more leave the cache. And what a unit costs besides its tiles, in tiles: products of few rows are slower, and the
  * sums of a gradient are read and written once a unit.
@@ -35,6 +35,7 @@ const pays = (
   work: Work,
   threads: number,
   tiles: number,
+  tileColumns: number,
   { kernel, strides, dilations, pads, inChannels, outChannels }: ConvolutionShape,
 ): boolean => {
   const [fewer, both] = least.channels[work];
@@ -46,7 +47,8 @@ const pays = (
     Math.min(inChannels, outChannels) >= fewer &&
     inChannels + outChannels >= both &&
     tiles >= least.tiles * threads &&
-    (work === 'convolution' || Math.max(2, threads) * PLANES * inChannels * outChannels <= MOST_SUMS)
+    tileColumns * PLANES * (inChannels + outChannels) <= MOST_NUMBERS &&
+    (work === 'convolution' || Math.max(2, threads) * PLANES * inChannels * outChannels <= MOST_NUMBERS)
   );
 };
 
@@ -88,7 +90,8 @@ const makePlan = (
   const [, outRows, outColumns] = outShape as [number, number, number, number];
   const { tileRows, tileColumns } = tilesOf({ outRows, outColumns });
   const isPossible = isWhole(shape, block) && hasLoops();
-  if (!isPossible || !pays(work, threads, images * tileRows * tileColumns, shape)) return undefined;
+  const tiles = images * tileRows * tileColumns;
+  if (!isPossible || !pays(work, threads, tiles, tileColumns, shape)) return undefined;
   // The same parts for one thread as for two, so that sums are the same.
   const parts = Math.max(2, threads);
   const workers = work === 'gradient' ? parts : threads;

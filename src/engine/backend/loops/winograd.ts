@@ -49,10 +49,10 @@ export const countUnits = (task: WinogradTask): number =>
 export const mostTiles = (task: WinogradTask): number =>
   task.unitImages * task.unitRows * tilesOf(task).tileColumns;
 
-/** Where a unit lies: its images, its rows of tiles, and the rows of an output that they are. */
+/** Where a unit lies: its images, and which rows of their outputs it is. */
 export interface Unit {
   readonly images: readonly number[];
-  readonly start: number;
+  /** Rows of tiles. */
   readonly bandRows: number;
   readonly outStart: number;
   readonly outEnd: number;
@@ -70,7 +70,6 @@ export const unitAt = (task: WinogradTask, number: number): Unit => {
   const outStart = TILE * start;
   return {
     images: Array.from({ length: Math.min(task.unitImages, task.images - first) }, (_, i) => first + i),
-    start,
     bandRows,
     outStart,
     outEnd: Math.min(task.outRows, outStart + TILE * bandRows),
