@@ -1,5 +1,5 @@
 // Convolutions by filters of 3 x 3 with 16 products where there are 36: Winograd's minimal filtering F(2x2, 3x3), as Lavin and Gray
-// (2015) describe it for nets. Its transforms have no factors but 1/2, so that it is as exact as the sum of products is.
+// (2015) describe it for nets. Its transforms have no factors but 1/2, so that it rounds hardly more than a sum of products.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { sizeOf } from '../kernel.js';
