@@ -96,6 +96,7 @@ describe('backend: minimal filtering', function () {
       ['maps of one column', [5, 17, 1, 16], 32, 'same'],
       ['one output of an image', [9, 3, 3, 16], 16, 'valid'],
       ['many rows of tiles', [1, 50, 7, 16], 16, 'same'],
+      ['several units of a part', [12, 14, 14, 16], 16, 'same'],
       ['rows of many tiles', [1, 3, 500, 16], 16, 'same'],
     ];
     for (const [name, xShape, outputs, pad] of cases)
@@ -175,7 +176,8 @@ describe('backend: minimal filtering', function () {
       const filter = (): Image => normal([3, 3, 64, 128], 2) as Image;
       let [weight, velocity] = [tf.add<Image>(filter(), 0), tf.zerosLike(filter())];
       return [1, 2].flatMap(() => {
-        const outputs = [1, 2, 3].map(() => tf.relu(tf.conv2d(x, weight, 1, 'same')));
+        // What is put off would hold the filter, which is then not overwritten.
+        const outputs = [1, 2, 3].map(() => tf.tidy(() => tf.relu(tf.conv2d(x, weight, 1, 'same'))));
         const step = { learningRate: 0.1, momentum: 0, decay: 0 };
         ({ weight, velocity } = momentumUpdate(weight, velocity, filter(), step));
         return outputs;
