@@ -1,5 +1,6 @@
 // WebAssembly modules that are committed beside their sources, and the memory they work in.
 import { readFileSync } from 'node:fs';
+import { VerydeepError } from './errors.js';
 
 /** Bytes of a page of memory. */
 export const PAGE = 65_536;
@@ -48,8 +49,15 @@ export const growingMemory = (pages: number): Memory => new WebAssembly!.Memory(
 export const sharedMemory = (bytes: number): SharedMemory =>
   new WebAssembly!.Memory({ initial: Math.ceil(bytes / PAGE), maximum: PAGE, shared: true }) as SharedMemory;
 
-/** Lets `memory` grow to at least `bytes`. */
+/** Lets `memory` grow to at least `bytes`. @throws VerydeepError when the system has not that much, or WebAssembly's 4 GiB are too few */
 export const reserve = (memory: Memory, bytes: number): void => {
   const missing = bytes - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  if (missing <= 0) return;
+  try {
+    memory.grow(Math.ceil(missing / PAGE));
+  } catch {
+    throw new VerydeepError(
+      `Too little memory for ${Math.ceil(bytes / 2 ** 20)} MiB of WebAssembly: use a smaller batch or smaller images.`,
+    );
+  }
 };
