@@ -4,11 +4,12 @@ import { OnnxRuntimeBackend } from '../../../src/engine/backend/backend.js';
 import type { ConvolutionShape } from '../../../src/engine/backend/kernels/blocked.js';
 import { least, planFor } from '../../../src/engine/backend/kernels/winograd-plan.js';
 import type { Helper } from '../../../src/engine/backend/loops/helper.js';
-import { loops } from '../../../src/engine/backend/loops/module.js';
+import { arrays, loops } from '../../../src/engine/backend/loops/module.js';
 import { tensorLoops } from '../../../src/engine/backend/loops/tensor-loops.js';
-import { countUnits, unitAt } from '../../../src/engine/backend/loops/winograd.js';
+import { countUnits, trimValues, unitAt, valueIn } from '../../../src/engine/backend/loops/winograd.js';
 import { registerOnnxRuntimeBackend } from '../../../src/engine/backend/register.js';
 import { momentumUpdate } from '../../../src/engine/momentum.js';
+import { Value } from '../../../src/engine/ort.js';
 import { Random } from '../../../src/random.js';
 import { agree, difference, normal, on, tf } from './support.js';
 
@@ -288,6 +289,18 @@ describe('backend: units of a convolution', () => {
 });
 
 describe('loops of minimal filtering', () => {
+  it('keep the native values of a unit while others are made', function () {
+    if (!loops()) this.skip();
+    const [v, m] = arrays([1000, 1000]) as [Float32Array, Float32Array];
+    valueIn(v, [1000]);
+    for (let i = 1; i < 300; i++) {
+      const [input, output] = [valueIn(v, [i]), valueIn(m, [i])];
+      assert.ok(Value.handleOf(input) && Value.handleOf(output));
+    }
+    trimValues();
+    assert.ok(Value.handleOf(valueIn(v, [1000])));
+  });
+
   const random = new Random(9);
   const numbers = (length: number): Float32Array => Float32Array.from({ length }, () => random.normal());
 

@@ -16,6 +16,7 @@ import {
   roomFor,
   tilesOf,
   transformInput,
+  trimValues,
   unitAt,
   valueIn,
 } from './winograd.js';
@@ -85,6 +86,7 @@ export const convolveUnits = (
   next: () => number,
 ): void => {
   const { inChannels, outChannels } = task;
+  trimValues();
   const session = sessions.get('Winograd:products', products);
   const most = PLANES * mostTiles(task);
   const rooms = [outChannels, ...roomFor(task), inChannels * most, outChannels * most];

@@ -16,6 +16,7 @@ import {
   roomFor,
   tilesOf,
   transformInput,
+  trimValues,
   unitAt,
   valueIn,
 } from './winograd.js';
@@ -95,6 +96,7 @@ export const sumParts = (
   next: () => number,
 ): void => {
   const { inChannels, outChannels, block, parts } = task;
+  trimValues();
   const [first, further] = [false, true].map((adds) =>
     sessions.get(`Winograd:sums:${adds}`, products(adds)),
   ) as [ReturnType<Sessions['get']>, ReturnType<Sessions['get']>];

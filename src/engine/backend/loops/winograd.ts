@@ -137,11 +137,20 @@ const KEPT = 256;
 const values = new Map<string, Value>();
 let valuesOf: ArrayBufferLike | undefined;
 
+const releaseValues = (): void => {
+  for (const value of values.values()) value.release();
+  values.clear();
+};
+
+/** Frees the native values if there are very many, as happens when shapes keep changing. Before a job: within one they are in use. */
+export const trimValues = (): void => {
+  if (values.size > KEPT) releaseValues();
+};
+
 /** A native tensor over the first numbers of an array in this thread's memory of the loops. */
 export const valueIn = (array: Float32Array, dims: readonly number[]): Value => {
-  if (array.buffer !== valuesOf || values.size >= KEPT) {
-    for (const value of values.values()) value.release();
-    values.clear();
+  if (array.buffer !== valuesOf) {
+    releaseValues();
     valuesOf = array.buffer;
   }
   const key = `${array.byteOffset}:${dims.join()}`;
