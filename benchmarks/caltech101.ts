@@ -1,5 +1,5 @@
 // Caltech-101: 102 classes with the background class, three splits of 30 training and at most 50 test images a class (table 11).
-import type { Benchmark } from './benchmark.js';
+import type { Benchmark } from './protocol/benchmark.js';
 
 export const caltech101: Benchmark = {
   name: 'caltech101',

@@ -1,5 +1,5 @@
 // Caltech-256: 257 classes with clutter, three splits of 60 training images a class and all others as test (table 11).
-import type { Benchmark } from './benchmark.js';
+import type { Benchmark } from './protocol/benchmark.js';
 
 export const caltech256: Benchmark = {
   name: 'caltech256',

@@ -1,5 +1,5 @@
 // Caltech's protocol on any folder of images: a folder a class, random splits, mean class recall.
-import type { Benchmark } from './benchmark.js';
+import type { Benchmark } from './protocol/benchmark.js';
 
 export const folder: Benchmark = {
   name: 'folder',

@@ -1,14 +1,14 @@
 // ILSVRC-2012 classification as the paper tests it (section 3.2): dense and multi-crop, several scales, several nets.
 import { join } from 'node:path';
-import { openBackbone } from '../src/backbone/backbone.js';
+import { openBackbone } from '../src/backbone/nets/backbone.js';
 import type { Dataset, Item } from '../src/datasets/dataset.js';
 import { openDataset, splitOf } from '../src/datasets/open.js';
 import { UsageError, expected } from '../src/errors.js';
 import { topK } from '../src/evaluation/top-k.js';
-import { type ExtractOptions, extractFeatures } from '../src/features/extract.js';
-import { openFeatures } from '../src/features/reader.js';
-import type { Recipe } from '../src/features/recipe.js';
-import { makeFolder, writeAtomically, writeFileAtomically } from '../src/files.js';
+import { type ExtractOptions, extractFeatures } from '../src/features/pipeline/extract.js';
+import { openFeatures } from '../src/features/store/reader.js';
+import type { Recipe } from '../src/features/recipe/recipe.js';
+import { makeFolder, writeAtomically, writeFileAtomically } from '../src/io/files.js';
 import type { OnProgress, Skipped } from '../src/progress.js';
 import { type PublishedErrors, publishedErrors } from './ilsvrc/published.js';
 import {

@@ -1,10 +1,10 @@
 // All benchmarks by name.
 import { expected } from '../src/errors.js';
-import type { Benchmark } from './benchmark.js';
+import type { Benchmark } from './protocol/benchmark.js';
 import { caltech101 } from './caltech101.js';
 import { caltech256 } from './caltech256.js';
 import { folder } from './folder.js';
-import { voc2007Vissl } from './vissl.js';
+import { voc2007Vissl } from './protocol/vissl.js';
 import { voc2007 } from './voc2007.js';
 import { voc2012Action } from './voc2012-action.js';
 import { voc2012 } from './voc2012.js';

@@ -1,5 +1,5 @@
 // PASCAL VOC 2007 classification: C chosen by train → val, then trainval → test, mean average precision (table 11).
-import type { Benchmark } from './benchmark.js';
+import type { Benchmark } from './protocol/benchmark.js';
 
 export const voc2007: Benchmark = {
   name: 'voc2007',

@@ -1,6 +1,6 @@
 // PASCAL VOC 2012 action classification: ten actions of persons in boxes, with "other" as distractors (table 12).
-import type { Benchmark } from './benchmark.js';
-import { VAL_NOTE, voc2012Splits } from './voc2012-splits.js';
+import type { Benchmark } from './protocol/benchmark.js';
+import { VAL_NOTE, voc2012Splits } from './protocol/voc2012-splits.js';
 
 export const voc2012Action: Benchmark = {
   name: 'voc2012-action',

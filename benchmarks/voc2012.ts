@@ -1,6 +1,6 @@
 // PASCAL VOC 2012 classification: train → val scored here, trainval → test as result files for the server (table 11).
-import type { Benchmark } from './benchmark.js';
-import { VAL_NOTE, voc2012Splits } from './voc2012-splits.js';
+import type { Benchmark } from './protocol/benchmark.js';
+import { VAL_NOTE, voc2012Splits } from './protocol/voc2012-splits.js';
 
 export const voc2012: Benchmark = {
   name: 'voc2012',

@@ -21,8 +21,8 @@ const modules = {
     ],
   },
   loops: {
-    module: 'src/engine/backend/loops.wasm',
-    source: 'src/engine/backend/loops/assembly',
+    module: 'src/engine/onnxruntime/loops.wasm',
+    source: 'src/engine/onnxruntime/loops/assembly',
     options: simd,
   },
   enlarge: { module: 'src/images/enlarge.wasm', source: 'src/images/enlarge/assembly', options: simd },

@@ -4,7 +4,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { readFolder } from '../../src/datasets/folder.js';
 import { splitOf } from '../../src/datasets/open.js';
-import { writeFileAtomically } from '../../src/files.js';
+import { writeFileAtomically } from '../../src/io/files.js';
 import type { OnProgress } from '../../src/progress.js';
 import { artists } from './artists.js';
 import { verydeep } from './command.js';

@@ -1,7 +1,7 @@
 // The drawings of every artist, joined to the concepts by code point, or by name where a package tells no code points.
 import { readFile, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { sha256 } from '../../src/files.js';
+import { sha256 } from '../../src/io/files.js';
 import { artistNamed } from './artists.js';
 import { type Concept, codeOf } from './concepts.js';
 import { packageFile } from './packages.js';

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { sha256 } from '../../src/files.js';
+import { sha256 } from '../../src/io/files.js';
 import { Random } from '../../src/random.js';
 import { structureFile } from './matlab-file.js';
 

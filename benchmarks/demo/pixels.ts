@@ -2,10 +2,10 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Item } from '../../src/datasets/dataset.js';
-import { sha256, sha256OfFile } from '../../src/files.js';
-import { type NetIdentity, type Recipe, recipeHash } from '../../src/features/recipe.js';
-import { PART_SIZE, type Row, STORE_FORMAT, partCount } from '../../src/features/store.js';
-import { writePart } from '../../src/features/writer.js';
+import { sha256, sha256OfFile } from '../../src/io/files.js';
+import { type NetIdentity, type Recipe, recipeHash } from '../../src/features/recipe/recipe.js';
+import { PART_SIZE, type Row, STORE_FORMAT, partCount } from '../../src/features/store/store.js';
+import { writePart } from '../../src/features/store/writer.js';
 import { loadImage } from '../../src/images/decode.js';
 import { resizeTo } from '../../src/images/resize.js';
 

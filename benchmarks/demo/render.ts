@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
-import { sha256, writeFileAtomically } from '../../src/files.js';
+import { sha256, writeFileAtomically } from '../../src/io/files.js';
 import type { OnProgress } from '../../src/progress.js';
 import { artists } from './artists.js';
 import { readConcepts } from './concepts.js';

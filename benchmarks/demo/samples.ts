@@ -3,8 +3,8 @@ import { readFolder } from '../../src/datasets/folder.js';
 import { splitOf } from '../../src/datasets/open.js';
 import { rowOf } from '../../src/matrix.js';
 import { Random } from '../../src/random.js';
-import { evaluateSplit } from '../caltech-protocol.js';
-import { openDescriptors } from '../descriptors.js';
+import { evaluateSplit } from '../protocol/caltech.js';
+import { openDescriptors } from '../protocol/descriptors.js';
 import { protocols } from './settings.js';
 
 /** A class and its SVM's decision value. */

@@ -3,7 +3,7 @@ import type { Item } from '../../src/datasets/dataset.js';
 import { UsageError } from '../../src/errors.js';
 import type { Matrix } from '../../src/matrix.js';
 import type { Skipped } from '../../src/progress.js';
-import { openDescriptors } from '../descriptors.js';
+import { openDescriptors } from '../protocol/descriptors.js';
 
 /** How an image is tested: the whole image densely, or a grid of crops with each its mirror. */
 export const testings = ['dense', 'multi-crop'] as const;

@@ -5,9 +5,9 @@ import type { Content } from '../../src/evaluation/report/html.js';
 import { html } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
 import { mean } from '../../src/evaluation/statistics.js';
-import { metricTitles } from '../benchmark.js';
-import type { Figures } from '../outcome.js';
-import type { Results } from '../results.js';
+import { metricTitles } from '../protocol/benchmark.js';
+import type { Figures } from '../protocol/outcome.js';
+import type { Results } from '../protocol/results.js';
 import { percent } from './figures.js';
 
 /** A class's figures, mean over the splits that were scored. */

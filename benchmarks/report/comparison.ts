@@ -1,8 +1,8 @@
 // Ours beside what others reported: the table that a benchmark ends with.
 import type { Html } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
-import { metricTitles } from '../benchmark.js';
-import { type Results, scoredSplits } from '../results.js';
+import { metricTitles } from '../protocol/benchmark.js';
+import { type Results, scoredSplits } from '../protocol/results.js';
 import { percent, plusMinus } from './figures.js';
 
 /** One row of the table. */

@@ -4,8 +4,8 @@ import { chart } from '../../src/evaluation/report/chart.js';
 import { type Cell, heatMap } from '../../src/evaluation/report/charts.js';
 import type { Content } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
-import { predictionsOf } from '../caltech-protocol.js';
-import type { SplitOutcome } from '../outcome.js';
+import { predictionsOf } from '../protocol/caltech.js';
+import type { SplitOutcome } from '../protocol/outcome.js';
 
 /** Two classes, and how often images of the one were taken for the other. */
 export interface ConfusedPair {

@@ -5,11 +5,11 @@ import { type Point, lines, smallLines } from '../../src/evaluation/report/chart
 import type { Content } from '../../src/evaluation/report/html.js';
 import { html } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
-import { metricTitles } from '../benchmark.js';
-import { labelsOf } from '../fit.js';
-import { columnOf } from '../official-protocol.js';
-import type { SplitOutcome } from '../outcome.js';
-import type { Results } from '../results.js';
+import { metricTitles } from '../protocol/benchmark.js';
+import { labelsOf } from '../protocol/fit.js';
+import { columnOf } from '../protocol/official.js';
+import type { SplitOutcome } from '../protocol/outcome.js';
+import type { Results } from '../protocol/results.js';
 import { percent } from './figures.js';
 
 const MOST_POINTS = 120;

@@ -9,10 +9,10 @@ import { html } from '../../src/evaluation/report/html.js';
 import { type Thumbnail, thumbnails } from '../../src/evaluation/report/thumbnails.js';
 import { clipToImage, crop } from '../../src/images/crop.js';
 import { loadImage } from '../../src/images/decode.js';
-import { predictionsOf } from '../caltech-protocol.js';
-import { labelsOf } from '../fit.js';
-import { columnOf } from '../official-protocol.js';
-import type { SplitOutcome } from '../outcome.js';
+import { predictionsOf } from '../protocol/caltech.js';
+import { labelsOf } from '../protocol/fit.js';
+import { columnOf } from '../protocol/official.js';
+import type { SplitOutcome } from '../protocol/outcome.js';
 
 /** A test image with its score of a class, and the split in which it has it. */
 export interface Example {

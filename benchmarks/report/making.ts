@@ -1,11 +1,11 @@
 // How a result was made: descriptors, weights, what was left out, command, versions, times.
-import { describeRecipe } from '../../src/features/recipe.js';
+import { describeRecipe } from '../../src/features/recipe/recipe.js';
 import { code, facts } from '../../src/evaluation/report/facts.js';
 import type { Content } from '../../src/evaluation/report/html.js';
 import { html } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
-import type { OfficialRun } from '../benchmark.js';
-import type { Results } from '../results.js';
+import type { OfficialRun } from '../protocol/benchmark.js';
+import type { Results } from '../protocol/results.js';
 
 const listed = (values: Readonly<Record<string, unknown>>): string =>
   Object.entries(values)

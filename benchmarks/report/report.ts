@@ -2,10 +2,10 @@
 import type { Content } from '../../src/evaluation/report/html.js';
 import { capital, html } from '../../src/evaluation/report/html.js';
 import { type Section, page } from '../../src/evaluation/report/page.js';
-import { metricTitles } from '../benchmark.js';
-import type { Evaluation } from '../evaluate.js';
-import type { Results } from '../results.js';
-import { scoredSplits } from '../results.js';
+import { metricTitles } from '../protocol/benchmark.js';
+import type { Evaluation } from '../protocol/evaluate.js';
+import type { Results } from '../protocol/results.js';
+import { scoredSplits } from '../protocol/results.js';
 import { classSection } from './classes.js';
 import { comparison, splitTable } from './comparison.js';
 import { confusionSection } from './confusion.js';

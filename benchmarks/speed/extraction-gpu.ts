@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openBackbone } from '../../src/backbone/backbone.js';
-import { compileGraph } from '../../src/backbone/graph.js';
+import { openBackbone } from '../../src/backbone/nets/backbone.js';
+import { compileGraph } from '../../src/backbone/nets/graph.js';
 import type { Provider } from '../../src/engine/session.js';
 import { messageOf } from '../../src/errors.js';
-import { extractFeatures } from '../../src/features/extract.js';
+import { extractFeatures } from '../../src/features/pipeline/extract.js';
 import { loadImage } from '../../src/images/decode.js';
 import { resizeSmallestSide } from '../../src/images/resize.js';
 import { jpegs, vgg16File } from './extraction/data.js';

@@ -1,11 +1,11 @@
 // Extraction with VGG-16 at full size: against the machine's peak, ONNX Runtime alone, PyTorch and ONNX Runtime in Python.
 import { join } from 'node:path';
-import { openBackbone } from '../../src/backbone/backbone.js';
-import { calibrate } from '../../src/backbone/calibration.js';
-import { compileGraph } from '../../src/backbone/graph.js';
-import { compileInt8Graph } from '../../src/backbone/int8-graph.js';
-import { writeQuantised } from '../../src/backbone/quantise.js';
-import { int8Support } from '../../src/backbone/vnni.js';
+import { openBackbone } from '../../src/backbone/nets/backbone.js';
+import { calibrate } from '../../src/backbone/int8/calibration.js';
+import { compileGraph } from '../../src/backbone/nets/graph.js';
+import { compileInt8Graph } from '../../src/backbone/int8/graph.js';
+import { writeQuantised } from '../../src/backbone/int8/quantise.js';
+import { int8Support } from '../../src/backbone/int8/vnni.js';
 import { loadImage } from '../../src/images/decode.js';
 import { resizeSmallestSide } from '../../src/images/resize.js';
 import { cache, jpegs, vgg16File } from './extraction/data.js';

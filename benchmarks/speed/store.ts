@@ -4,11 +4,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import koffi from 'koffi';
-import { makeFolder } from '../../src/files.js';
-import { openFeatures } from '../../src/features/reader.js';
-import { resolveRecipe } from '../../src/features/recipe.js';
-import { PART_SIZE, type PartMetadata } from '../../src/features/store.js';
-import { writePart } from '../../src/features/writer.js';
+import { makeFolder } from '../../src/io/files.js';
+import { openFeatures } from '../../src/features/store/reader.js';
+import { resolveRecipe } from '../../src/features/recipe/recipe.js';
+import { PART_SIZE, type PartMetadata } from '../../src/features/store/store.js';
+import { writePart } from '../../src/features/store/writer.js';
 import { type SpeedBenchmark, row } from './row.js';
 
 const cache = fileURLToPath(new URL('../../../.cache/', import.meta.url));

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder } from '../files.js';
-import { openSafetensors, writeSafetensors } from '../safetensors.js';
+import { makeFolder } from '../io/files.js';
+import { openSafetensors, writeSafetensors } from '../formats/safetensors.js';
 import type { Gram } from './gram.js';
 import type { Common, Solution, Task } from './solver/task.js';
 

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { UsageError, expected } from '../errors.js';
-import { sha256OfFile } from '../files.js';
-import type { NetIdentity, Recipe } from '../features/recipe.js';
+import { sha256OfFile } from '../io/files.js';
+import type { NetIdentity, Recipe } from '../features/recipe/recipe.js';
 
 /** A net of an extraction, and where its weights lay, relative to the folder of the model's file. */
 export interface ModelNet extends NetIdentity {

@@ -1,6 +1,6 @@
 // Models on disk: safetensors with the weights, and all else as JSON in its metadata.
 import { UsageError, expected, messageOf } from '../errors.js';
-import { openSafetensors, writeSafetensors } from '../safetensors.js';
+import { openSafetensors, writeSafetensors } from '../formats/safetensors.js';
 import type { LinearModel } from './model.js';
 
 const FORMAT = 1;

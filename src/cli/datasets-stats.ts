@@ -18,9 +18,9 @@ const run = async (name: string, flags: StatsFlags): Promise<void> => {
   const { data, split, out, side } = flags;
   if (data === undefined) throw expected('a folder', '--data', data, 'It holds the images.');
   const { openDataset, splitOf } = await import('../datasets/open.js');
-  const { Loader } = await import('../backbone/loader.js');
-  const { measurePixels } = await import('../backbone/measure-pixels.js');
-  const { writeFileAtomically } = await import('../files.js');
+  const { Loader } = await import('../backbone/training/loader.js');
+  const { measurePixels } = await import('../backbone/training/measure-pixels.js');
+  const { writeFileAtomically } = await import('../io/files.js');
   const dataset = await openDataset(name, data);
   const chosen =
     split ?? ['train', 'trainval', 'all'].find((each) => dataset.splits[each]?.length) ?? 'train';

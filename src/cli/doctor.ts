@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { shared } from './options.js';
 import { type OutputOptions, exitCodes, say, sayJson } from './output.js';
 import type { EngineDescription, EnginesReport } from '../engine/describe.js';
-import type { Int8Support } from '../backbone/vnni.js';
+import type { Int8Support } from '../backbone/int8/vnni.js';
 
 const engineText = ({ name, available, chosen, version, notes, fix }: EngineDescription): string => {
   const state = chosen ? 'chosen by --engine auto' : available ? 'available' : 'not available';
@@ -35,7 +35,7 @@ export const command = (): Command =>
     .addHelpText('after', '\nExample:\n  $ verydeep doctor')
     .action(async (options: OutputOptions & { threads: number }) => {
       const { describeEngines } = await import('../engine/describe.js');
-      const { int8Support } = await import('../backbone/vnni.js');
+      const { int8Support } = await import('../backbone/int8/vnni.js');
       const report = await describeEngines();
       const hasRuntime = report.engines.some(({ name, available }) => name === 'onnxruntime' && available);
       const int8: Int8Support = hasRuntime ? int8Support() : { bits: 7, reason: 'needs ONNX Runtime' };

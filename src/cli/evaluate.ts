@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { ClassWeights } from '../classifiers/problem.js';
 import { expected } from '../errors.js';
-import type { Results } from '../../benchmarks/results.js';
+import type { Results } from '../../benchmarks/protocol/results.js';
 import type { IlsvrcFlags } from './evaluate-ilsvrc.js';
 import { classWeights, integer, number, shared } from './options.js';
 import { interruptible } from './interruptible.js';
@@ -119,7 +119,7 @@ const run = async (name: string, options: Options & IlsvrcFlags): Promise<void> 
     );
   }
   await refuseUsedFolder(out, options.resume);
-  const { runBenchmark } = await import('../../benchmarks/run.js');
+  const { runBenchmark } = await import('../../benchmarks/protocol/run.js');
   const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
   const results = await interruptible(
     (signal) =>
@@ -167,7 +167,7 @@ const show = async (results: Results, out: string, options: Options): Promise<vo
   if (options.json) sayJson(results);
   else {
     const { comparisonRows } = await import('../../benchmarks/report/comparison.js');
-    const { metricTitles } = await import('../../benchmarks/benchmark.js');
+    const { metricTitles } = await import('../../benchmarks/protocol/benchmark.js');
     say(
       options,
       textTable(

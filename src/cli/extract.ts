@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { UsageError } from '../errors.js';
-import type { Extracted } from '../features/extract.js';
-import type { RecipeChoice, RecipeName } from '../features/recipe.js';
+import type { Extracted } from '../features/pipeline/extract.js';
+import type { RecipeChoice, RecipeName } from '../features/recipe/recipe.js';
 import { KERNELS, type Kernel } from '../images/kernels.js';
 import { type CsvFlags, csvFlags, csvOf, integer, shared } from './options.js';
 import { interruptible } from './interruptible.js';
@@ -141,14 +141,14 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
   const data = resolve(required(flags.data, '--data'));
   const backbones = required(flags.backbone, '--backbone');
   const choice = choiceOf(flags);
-  const { extractFeatures } = await import('../features/extract.js');
-  const { describeRecipe } = await import('../features/recipe.js');
-  const { openNets, planExtraction } = await import('../features/plan.js');
+  const { extractFeatures } = await import('../features/pipeline/extract.js');
+  const { describeRecipe } = await import('../features/recipe/recipe.js');
+  const { openNets, planExtraction } = await import('../features/pipeline/plan.js');
   if (flags.dryRun) {
     const nets = await openNets(backbones, choice);
     // The hash of an int8 recipe is known once the nets are quantised.
     const plan = nets.recipe.precision === 'fp32' ? await planExtraction(nets, flags) : undefined;
-    const { kernelRemark } = await import('../features/kernel-remark.js');
+    const { kernelRemark } = await import('../features/recipe/kernel-remark.js');
     const remark = kernelRemark(nets.recipe.kernel, nets.backbones);
     if (remark !== undefined) note(flags, remark);
     if (flags.json)

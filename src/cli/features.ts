@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { UsageError } from '../errors.js';
-import type { ExportFormat } from '../features/export/export.js';
+import type { ExportFormat } from '../features/store/export/export.js';
 import { shared } from './options.js';
 import { exitCodes, progressBar, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
@@ -21,8 +21,8 @@ const required = (value: string | undefined, flag: string): string => {
 };
 
 const info = async (folders: string[], flags: Flags): Promise<void> => {
-  const { openFeatures } = await import('../features/reader.js');
-  const { describeRecipe } = await import('../features/recipe.js');
+  const { openFeatures } = await import('../features/store/reader.js');
+  const { describeRecipe } = await import('../features/recipe/recipe.js');
   const store = await openFeatures(folders);
   const classes = new Set(store.labels.flat()).size;
   const columns = Object.fromEntries(store.layers.map((layer) => [layer, store.columns(layer)]));
@@ -42,7 +42,7 @@ const info = async (folders: string[], flags: Flags): Promise<void> => {
 };
 
 const verify = async (folders: string[], flags: Flags): Promise<void> => {
-  const { verifyFeatures } = await import('../features/verify.js');
+  const { verifyFeatures } = await import('../features/store/verify.js');
   const result = await verifyFeatures(folders);
   if (flags.json) sayJson(result);
   else {
@@ -56,7 +56,7 @@ const verify = async (folders: string[], flags: Flags): Promise<void> => {
 
 const merge = async (folders: string[], flags: Flags): Promise<void> => {
   const out = required(flags.out, '--out');
-  const { mergeFeatures } = await import('../features/merge.js');
+  const { mergeFeatures } = await import('../features/store/merge.js');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   try {
     const merged = await mergeFeatures(folders, out, onProgress);
@@ -70,8 +70,8 @@ const merge = async (folders: string[], flags: Flags): Promise<void> => {
 
 const exportTo = async (folders: string[], flags: Flags): Promise<void> => {
   const out = required(flags.out, '--out');
-  const { openFeatures } = await import('../features/reader.js');
-  const { exportFeatures } = await import('../features/export/export.js');
+  const { openFeatures } = await import('../features/store/reader.js');
+  const { exportFeatures } = await import('../features/store/export/export.js');
   const store = await openFeatures(folders);
   const layer = flags.layer ?? store.layers[0]!;
   const files = await exportFeatures(store, flags.to, layer, out);

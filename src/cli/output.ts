@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import cliProgress from 'cli-progress';
 import { UsageError } from '../errors.js';
-import { isEmptyFolder } from '../files.js';
+import { isEmptyFolder } from '../io/files.js';
 import type { OnProgress, Skipped } from '../progress.js';
 
 /** Exit codes of the command line. */

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import type { Photo, Prediction } from '../classifiers/predict.js';
 import { expected } from '../errors.js';
-import { writeFileAtomically } from '../files.js';
+import { writeFileAtomically } from '../io/files.js';
 import { rowOf } from '../matrix.js';
 import { integer, shared } from './options.js';
 import { interruptible } from './interruptible.js';
@@ -38,7 +38,7 @@ const columnsOf = ({ path, box }: Photo): Record<string, string | number> => ({
 });
 
 const csvOf = async (prediction: Prediction): Promise<string> => {
-  const { csvField } = await import('../features/run-record.js');
+  const { csvField } = await import('../features/store/run-record.js');
   const lines = prediction.photos.map((photo, row) => [
     ...Object.values(columnsOf(photo)),
     ranked(prediction, row)[0]!.name,

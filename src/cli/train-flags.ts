@@ -1,12 +1,12 @@
 // The flags of `verydeep train`: the net, the data, the recipe (the paper's values are defaults), the run.
 import { Command, Option } from 'commander';
-import { configs } from '../backbone/architecture.js';
-import { initialisations } from '../backbone/initialisation.js';
-import { schedules } from '../backbone/schedule.js';
-import { trainDefaults } from '../backbone/train-defaults.js';
+import { configs } from '../backbone/nets/architecture.js';
+import { initialisations } from '../backbone/nets/initialisation.js';
+import { schedules } from '../backbone/training/schedule.js';
+import { trainDefaults } from '../backbone/training/defaults.js';
 import { KERNELS } from '../images/kernels.js';
-import { normalisations } from '../backbone/training-options.js';
-import { transfers } from '../backbone/transfer.js';
+import { normalisations } from '../backbone/training/options.js';
+import { transfers } from '../backbone/training/transfer.js';
 import { expected } from '../errors.js';
 import { csvFlags, integer, number, shared } from './options.js';
 import type { TrainRequest } from './train-run.js';

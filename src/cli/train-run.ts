@@ -4,7 +4,7 @@ import {
   type TrainOutcome,
   type TrainRequest as BackboneRequest,
   trainBackbone,
-} from '../backbone/train-backbone.js';
+} from '../backbone/training/train-backbone.js';
 import { requireClasses } from '../datasets/common.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { openDataset } from '../datasets/open.js';

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
-import type { TrainOutcome } from '../backbone/train-backbone.js';
+import type { TrainOutcome } from '../backbone/training/train-backbone.js';
 import { UsageError } from '../errors.js';
-import { makeFolder } from '../files.js';
+import { makeFolder } from '../io/files.js';
 import { interruptible } from './interruptible.js';
 import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { csvOf } from './options.js';

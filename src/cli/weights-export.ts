@@ -1,7 +1,7 @@
 // `verydeep weights export`: a backbone for other programs, in float32 or quantised to 8 bits.
 import { Command, Option } from 'commander';
-import type { ExportFormat } from '../backbone/exporters/export.js';
-import type { WeightBits } from '../backbone/quantise.js';
+import type { ExportFormat } from '../backbone/weights/exporters/export.js';
+import type { WeightBits } from '../backbone/int8/quantise.js';
 import { expected } from '../errors.js';
 import { shared } from './options.js';
 import { type OutputOptions, progressBar, say, sayJson } from './output.js';
@@ -38,8 +38,8 @@ const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void>
     );
   }
   const { photosIn } = await import('../datasets/photos.js');
-  const { exportInt8 } = await import('../features/export-int8.js');
-  const { fidelityText } = await import('../features/int8-fidelity.js');
+  const { exportInt8 } = await import('../features/pipeline/export-int8.js');
+  const { fidelityText } = await import('../features/pipeline/int8-fidelity.js');
   const images = await photosIn([calibration], '--calibration');
   const bar = progressBar(flags);
   try {
@@ -74,7 +74,7 @@ const action = async (path: string, flags: ExportFlags): Promise<void> => {
   for (const flag of int8Flags) {
     if (flags[flag] !== undefined) throw expected('--precision int8', `--${flag}`, 'fp32');
   }
-  const { exportWeights } = await import('../backbone/exporters/export.js');
+  const { exportWeights } = await import('../backbone/weights/exporters/export.js');
   const written = await exportWeights(path, flags.format, flags.out);
   if (flags.json) sayJson({ format: flags.format, written });
   else say(flags, `Wrote ${written.join(' and ')}`);

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { BackboneMetadata, InputNormalisation } from '../backbone/backbone.js';
-import type { PublishedWeights } from '../backbone/published.js';
-import { cacheFolder } from '../cache.js';
+import type { BackboneMetadata, InputNormalisation } from '../backbone/nets/backbone.js';
+import type { PublishedWeights } from '../backbone/weights/published.js';
+import { cacheFolder } from '../io/cache.js';
 import { UsageError, expected, messageOf } from '../errors.js';
 import { shared } from './options.js';
 import { interruptible } from './interruptible.js';
@@ -27,9 +27,9 @@ const classesText = ({ classes, superclasses = [] }: BackboneMetadata): string =
 /** `--input oxford`, `--input torchvision`, or a JSON object. */
 const inputOf = async (text: string | undefined): Promise<InputNormalisation | undefined> => {
   if (text === undefined) return undefined;
-  const { inputPresets } = await import('../backbone/importers/source.js');
+  const { inputPresets } = await import('../backbone/weights/importers/source.js');
   if (Object.hasOwn(inputPresets, text)) return inputPresets[text as keyof typeof inputPresets];
-  const { checkInput } = await import('../backbone/backbone.js');
+  const { checkInput } = await import('../backbone/nets/backbone.js');
   try {
     return checkInput('--input', JSON.parse(text));
   } catch (error) {
@@ -60,8 +60,8 @@ interface ImportFlags extends OutputOptions {
 }
 
 const importAction = async (path: string, flags: ImportFlags): Promise<void> => {
-  const { importWeights } = await import('../backbone/importers/import.js');
-  const { sha256OfFile } = await import('../files.js');
+  const { importWeights } = await import('../backbone/weights/importers/import.js');
+  const { sha256OfFile } = await import('../io/files.js');
   const input = await inputOf(flags.input);
   const bar = progressBar(flags);
   let metadata: BackboneMetadata;
@@ -74,7 +74,7 @@ const importAction = async (path: string, flags: ImportFlags): Promise<void> => 
   } finally {
     bar.stop();
   }
-  const { describe } = await import('../backbone/backbone.js');
+  const { describe } = await import('../backbone/nets/backbone.js');
   const sha256 = await sha256OfFile(flags.out);
   if (flags.json) sayJson({ out: flags.out, sha256, ...metadata });
   else {
@@ -108,8 +108,8 @@ const infoCommand = (): Command =>
     .addOption(shared.json())
     .addHelpText('after', '\nExample:\n  $ verydeep weights info vgg16.safetensors')
     .action(async (path: string, flags: OutputOptions) => {
-      const { openBackbone, describe } = await import('../backbone/backbone.js');
-      const { parameterCount } = await import('../backbone/architecture.js');
+      const { openBackbone, describe } = await import('../backbone/nets/backbone.js');
+      const { parameterCount } = await import('../backbone/nets/architecture.js');
       const backbone = await openBackbone(path);
       const { metadata } = backbone;
       const parameters = parameterCount(metadata.architecture);
@@ -136,7 +136,7 @@ const listCommand = (): Command =>
     .addOption(shared.json())
     .addHelpText('after', '\nExample:\n  $ verydeep weights list')
     .action(async (flags: OutputOptions) => {
-      const { publishedWeights } = await import('../backbone/published.js');
+      const { publishedWeights } = await import('../backbone/weights/published.js');
       if (flags.json) {
         sayJson(publishedWeights);
         return;
@@ -167,8 +167,8 @@ interface DownloadFlags extends OutputOptions {
 
 const downloadAction = (name: string, flags: DownloadFlags): Promise<void> =>
   interruptible(async (signal) => {
-    const { publishedWeightsNamed } = await import('../backbone/published.js');
-    const { download } = await import('../download.js');
+    const { publishedWeightsNamed } = await import('../backbone/weights/published.js');
+    const { download } = await import('../io/download.js');
     const row = publishedWeightsNamed(name);
     const path = join(cacheFolder(), 'weights', row.file);
     const bar = progressBar(flags);
@@ -186,7 +186,7 @@ const downloadAction = (name: string, flags: DownloadFlags): Promise<void> =>
         else say(flags, `${path} (${bytes} bytes${cached ? ', was there already' : ''})`);
         return;
       }
-      const { importWeights } = await import('../backbone/importers/import.js');
+      const { importWeights } = await import('../backbone/weights/importers/import.js');
       const metadata = await importWeights(path, flags.out, {
         source: { published: name, licence: row.licence, ...row.checksum },
         onProgress: bar.onProgress,

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mismatchOf } from '../checksum.js';
+import { mismatchOf } from '../io/checksum.js';
 import { UsageError, VerydeepError } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type PublishedArchive, publishedArchives } from './archives/published.js';

@@ -1,8 +1,8 @@
 // Getting a data set's archives: fetched where everybody may, verified where a login is needed and a person fetched them.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { mismatchOf } from '../checksum.js';
-import { type DownloadOptions, download } from '../download.js';
+import { mismatchOf } from '../io/checksum.js';
+import { type DownloadOptions, download } from '../io/download.js';
 import { VerydeepError, expected } from '../errors.js';
 import { innerMismatchOf } from './archives/inner.js';
 import { type PublishedArchive, publishedArchives } from './archives/published.js';

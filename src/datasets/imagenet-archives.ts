@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { cacheFolder } from '../cache.js';
+import { cacheFolder } from '../io/cache.js';
 import { expected } from '../errors.js';
-import { makeFolder, sha256, writeFileAtomically } from '../files.js';
+import { makeFolder, sha256, writeFileAtomically } from '../io/files.js';
 import type { OnProgress } from '../progress.js';
 import { indexTar } from './archives/tar.js';
 import type { ImageSource } from './dataset.js';

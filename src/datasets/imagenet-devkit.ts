@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError, expected } from '../errors.js';
-import { type MatlabValue, readMatlab } from '../matlab.js';
+import { type MatlabValue, readMatlab } from '../formats/matlab.js';
 import { isCompressed, type RepackOptions, repack } from './archives/repack.js';
 import { indexTar } from './archives/tar.js';
 import { readSlice } from './archives/tree.js';

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { messageOf } from '../errors.js';
-import { probe } from './backend/probe.js';
+import { probe } from './onnxruntime/probe.js';
 import { describeAttempt, tryTensorFlow } from './engine.js';
 import { describeLibrary } from './ort.js';
 import { installedVersion, mayHaveGpu, tensorflowPackages } from './tensorflow.js';

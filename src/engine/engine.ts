@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import '@tensorflow/tfjs-layers'; // Its bundle registers the gradients of tfjs-core.
 import * as tf from '@tensorflow/tfjs-core';
 import { UsageError, VerydeepError, expected, messageOf } from '../errors.js';
-import { BACKEND_NAME } from './backend/backend.js';
-import { registerOnnxRuntimeBackend } from './backend/register.js';
+import { BACKEND_NAME } from './onnxruntime/backend.js';
+import { registerOnnxRuntimeBackend } from './onnxruntime/register.js';
 import { describeLibrary } from './ort.js';
 import {
   type TensorFlowAttempt,

@@ -1,11 +1,11 @@
 // Stochastic gradient descent with momentum on any engine: in place where the backend can, by tfjs's operations elsewhere.
 import * as tf from '@tensorflow/tfjs-core';
 import { expected } from '../errors.js';
-import { OnnxRuntimeBackend } from './backend/backend.js';
-import { type MomentumStep, momentumStep } from './backend/kernels/momentum.js';
+import { OnnxRuntimeBackend } from './onnxruntime/backend.js';
+import { type MomentumStep, momentumStep } from './onnxruntime/kernels/momentum.js';
 import { isSameShape } from './shape.js';
 
-export type { MomentumStep } from './backend/kernels/momentum.js';
+export type { MomentumStep } from './onnxruntime/kernels/momentum.js';
 
 /**
  * velocity' = momentum * velocity - learningRate * (gradient + decay * weight); weight' = weight + velocity'.

@@ -3,10 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { type Architecture, architecture } from '../../src/backbone/architecture.js';
-import { initialWeights } from '../../src/backbone/initialisation.js';
-import { tensorsOf, tfShape, toTfLayout } from '../../src/backbone/layout.js';
-import type { Tf } from '../../src/backbone/forward.js';
+import { type Architecture, architecture } from '../../src/backbone/nets/architecture.js';
+import { initialWeights } from '../../src/backbone/nets/initialisation.js';
+import { tensorsOf, tfShape, toTfLayout } from '../../src/backbone/nets/layout.js';
+import type { Tf } from '../../src/backbone/nets/forward.js';
 import { Random } from '../../src/random.js';
 
 /** tfjs-core on the plain JavaScript backend, with gradients. */

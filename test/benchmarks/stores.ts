@@ -1,9 +1,9 @@
 // Feature stores for tests, made of numbers given: no net, no pixels.
 import { mkdir } from 'node:fs/promises';
-import { resolveRecipe } from '../../src/features/recipe.js';
-import { PART_SIZE } from '../../src/features/store.js';
-import { writePart } from '../../src/features/writer.js';
-import { sha256 } from '../../src/files.js';
+import { resolveRecipe } from '../../src/features/recipe/recipe.js';
+import { PART_SIZE } from '../../src/features/store/store.js';
+import { writePart } from '../../src/features/store/writer.js';
+import { sha256 } from '../../src/io/files.js';
 import { Random } from '../../src/random.js';
 
 /** An image of a store made for a test. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { UsageError } from '../../src/errors.js';
 import { loadModel, saveModel } from '../../src/classifiers/model-file.js';
 import type { LinearModel } from '../../src/classifiers/model.js';
-import { writeSafetensors } from '../../src/safetensors.js';
+import { writeSafetensors } from '../../src/formats/safetensors.js';
 import { withFolder } from '../support.js';
 
 const model: LinearModel = {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { extractionOf } from '../../benchmarks/models.js';
-import { openDescriptors } from '../../benchmarks/descriptors.js';
-import { labelsOf } from '../../benchmarks/fit.js';
+import { extractionOf } from '../../benchmarks/protocol/models.js';
+import { openDescriptors } from '../../benchmarks/protocol/descriptors.js';
+import { labelsOf } from '../../benchmarks/protocol/fit.js';
 import { saveModel } from '../../src/classifiers/model-file.js';
 import { decisionValues } from '../../src/classifiers/model.js';
 import { predictImages } from '../../src/classifiers/predict.js';
 import { trainOneVsRest } from '../../src/classifiers/train.js';
-import { extractFeatures } from '../../src/features/extract.js';
+import { extractFeatures } from '../../src/features/pipeline/extract.js';
 import { pictures, randomBackbone, small } from '../features/nets.js';
 import { withFolder } from '../support.js';
 

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { architecture, weightShapes } from '../../src/backbone/architecture.js';
-import { saveBackbone } from '../../src/backbone/backbone.js';
-import { openFeatures } from '../../src/features/reader.js';
+import { architecture, weightShapes } from '../../src/backbone/nets/architecture.js';
+import { saveBackbone } from '../../src/backbone/nets/backbone.js';
+import { openFeatures } from '../../src/features/store/reader.js';
 import { verydeep, withFolder } from '../support.js';
 
 const net = architecture({

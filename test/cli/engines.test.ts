@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { openFeatures } from '../../src/features/reader.js';
-import { openSafetensors } from '../../src/safetensors.js';
+import { openFeatures } from '../../src/features/store/reader.js';
+import { openSafetensors } from '../../src/formats/safetensors.js';
 import { colourImages } from '../backbone/tf.js';
 import { verydeep, withFolder } from '../support.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Results } from '../../benchmarks/results.js';
+import type { Results } from '../../benchmarks/protocol/results.js';
 import { classWeights } from '../../src/cli/options.js';
 import { clusters, makeStore } from '../benchmarks/stores.js';
 import { verydeep, withFolder } from '../support.js';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { type Layout, type Pictures, layOut, wnidOf } from '../../benchmarks/demo/ilsvrc.js';
 import { chooseImages, png } from '../../benchmarks/demo/render.js';
-import { openBackbone } from '../../src/backbone/backbone.js';
+import { openBackbone } from '../../src/backbone/nets/backbone.js';
 import { readFeatures } from './posteriors.js';
-import { sha256OfFile } from '../../src/files.js';
+import { sha256OfFile } from '../../src/io/files.js';
 import { Random } from '../../src/random.js';
 import { verydeep, withFolder } from '../support.js';
 

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { openCheckpoint } from '../../src/backbone/checkpoint.js';
-import { sha256OfFile } from '../../src/files.js';
+import { openCheckpoint } from '../../src/backbone/training/checkpoint.js';
+import { sha256OfFile } from '../../src/io/files.js';
 import { colourImages } from '../backbone/tf.js';
 import { root as project, verydeep, withFolder } from '../support.js';
 

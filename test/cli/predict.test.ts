@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { loadModel } from '../../src/classifiers/model-file.js';
 import { decisionValues } from '../../src/classifiers/model.js';
 import { readBoxes } from '../../src/datasets/boxes.js';
-import { openFeatures } from '../../src/features/reader.js';
+import { openFeatures } from '../../src/features/store/reader.js';
 import { randomBackbone, small } from '../features/nets.js';
 import { makeCaltech } from '../fixtures/datasets/caltech.js';
 import { makeVoc } from '../fixtures/datasets/voc.js';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { copyFile, cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openBackbone } from '../../src/backbone/backbone.js';
-import { sha256OfFile } from '../../src/files.js';
+import { openBackbone } from '../../src/backbone/nets/backbone.js';
+import { sha256OfFile } from '../../src/io/files.js';
 import { fixture, root as project, verydeep, withFolder } from '../support.js';
 import { colourImages } from '../backbone/tf.js';
 

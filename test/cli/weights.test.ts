@@ -3,8 +3,8 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { publishedWeightsNamed } from '../../src/backbone/published.js';
-import { sha256 } from '../../src/files.js';
+import { publishedWeightsNamed } from '../../src/backbone/weights/published.js';
+import { sha256 } from '../../src/io/files.js';
 import { randomBackbone, small } from '../features/nets.js';
 import { fixture, verydeep, withFolder } from '../support.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { registerOnnxRuntimeBackend } from '../../src/engine/backend/register.js';
+import { registerOnnxRuntimeBackend } from '../../src/engine/onnxruntime/register.js';
 import { momentumUpdate } from '../../src/engine/momentum.js';
-import { difference, normal, tf } from './backend/support.js';
+import { difference, normal, tf } from './onnxruntime/support.js';
 
 describe('momentum', () => {
   before(() => registerOnnxRuntimeBackend(2)); // Tests of the engine, which closes it, may have run before.

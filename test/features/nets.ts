@@ -2,8 +2,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
-import { type Architecture, architecture } from '../../src/backbone/architecture.js';
-import { type Backbone, openBackbone, saveBackbone } from '../../src/backbone/backbone.js';
+import { type Architecture, architecture } from '../../src/backbone/nets/architecture.js';
+import { type Backbone, openBackbone, saveBackbone } from '../../src/backbone/nets/backbone.js';
 import type { Item } from '../../src/datasets/dataset.js';
 import { Random } from '../../src/random.js';
 

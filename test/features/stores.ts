@@ -1,7 +1,7 @@
 // What tests of the store share: rows of random descriptors, and folders of them.
-import { PART_SIZE, type PartMetadata, type Row } from '../../src/features/store.js';
-import { resolveRecipe } from '../../src/features/recipe.js';
-import { writePart } from '../../src/features/writer.js';
+import { PART_SIZE, type PartMetadata, type Row } from '../../src/features/store/store.js';
+import { resolveRecipe } from '../../src/features/recipe/recipe.js';
+import { writePart } from '../../src/features/store/writer.js';
 import { Random } from '../../src/random.js';
 
 /** Numbers of a descriptor of the two layers. */

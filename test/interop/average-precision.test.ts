@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { averagePrecision } from '../../src/evaluation/average-precision.js';
 import { accuracy, confusionMatrix, meanClassRecall } from '../../src/evaluation/confusion.js';
 import { topK } from '../../src/evaluation/top-k.js';
-import { stratifiedFolds } from '../../benchmarks/cross-validation.js';
+import { stratifiedFolds } from '../../benchmarks/protocol/cross-validation.js';
 import { Random } from '../../src/random.js';
 import { withFolder } from '../support.js';
 import { python, run } from './python.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type Browser, type Page, chromium } from 'playwright-core';
 import { benchmarkNamed } from '../../benchmarks/list.js';
-import { runBenchmark } from '../../benchmarks/run.js';
+import { runBenchmark } from '../../benchmarks/protocol/run.js';
 import { randomBackbone, small } from '../features/nets.js';
 import { makeCaltech } from '../fixtures/datasets/caltech.js';
 import { makeVoc } from '../fixtures/datasets/voc.js';

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { verifyFeatures } from '../../src/features/verify.js';
+import { verifyFeatures } from '../../src/features/store/verify.js';
 import { Random } from '../../src/random.js';
 import { root, withFolder } from '../support.js';
 import { pictures, randomBackbone, small } from '../features/nets.js';

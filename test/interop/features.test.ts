@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exportFeatures } from '../../src/features/export/export.js';
-import { openFeatures } from '../../src/features/reader.js';
-import { partFiles } from '../../src/features/reader.js';
+import { exportFeatures } from '../../src/features/store/export/export.js';
+import { openFeatures } from '../../src/features/store/reader.js';
+import { partFiles } from '../../src/features/store/reader.js';
 import { writeStore } from '../features/stores.js';
 import { root, withFolder } from '../support.js';
 import { python } from './python.js';

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { root } from '../support.js';
 import { run } from './python.js';
 import type { Int8Report } from './processors/int8.js';
-import type { FilteringReport } from './processors/minimal-filtering.js';
+import type { FilteringReport } from './processors/winograd.js';
 import type { StepReport } from './processors/step.js';
 
 const script = join(root, 'dist/test/interop/processors/step.js');
-const filteringScript = join(root, 'dist/test/interop/processors/minimal-filtering.js');
+const filteringScript = join(root, 'dist/test/interop/processors/winograd.js');
 const int8Script = join(root, 'dist/test/interop/processors/int8.js');
 const train = async (
   program: string,

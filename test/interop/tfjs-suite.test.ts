@@ -21,7 +21,7 @@ describe("tfjs's own suite", function () {
     await mkdir(dirname(bundle), { recursive: true });
     await bundleSuite(bundle);
     // The backend's loops lie beside its folder.
-    await copyFile(join(root, 'src/engine/backend/loops.wasm'), join(folder, 'loops.wasm'));
+    await copyFile(join(root, 'src/engine/onnxruntime/loops.wasm'), join(folder, 'loops.wasm'));
   });
 
   const settings: [string, NodeJS.ProcessEnv][] = [

@@ -1,9 +1,9 @@
 // What torch's two ONNX exporters write today, imported: the same fc7 and scores as torch.
 import { ok } from 'node:assert/strict';
 import { join } from 'node:path';
-import { openBackbone } from '../../src/backbone/backbone.js';
-import { importWeights } from '../../src/backbone/importers/import.js';
-import { describeImages, relativeError, weightFile } from '../backbone/importers/support.js';
+import { openBackbone } from '../../src/backbone/nets/backbone.js';
+import { importWeights } from '../../src/backbone/weights/importers/import.js';
+import { describeImages, relativeError, weightFile } from '../backbone/weights/importers/support.js';
 import { withFolder } from '../support.js';
 import { python } from './python.js';
 

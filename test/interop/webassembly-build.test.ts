@@ -7,7 +7,7 @@ import { run } from './python.js';
 
 const modules = {
   solver: 'src/classifiers/solver.wasm',
-  loops: 'src/engine/backend/loops.wasm',
+  loops: 'src/engine/onnxruntime/loops.wasm',
   enlarge: 'src/images/enlarge.wasm',
 };
 

@@ -1,10 +1,10 @@
 // Exports as other programs see them: ONNX's checker and ONNX Runtime in Python, torch with torchvision's names.
 import { deepEqual, ok } from 'node:assert/strict';
 import { join } from 'node:path';
-import { openBackbone } from '../../src/backbone/backbone.js';
-import { exportWeights } from '../../src/backbone/exporters/export.js';
-import { importWeights } from '../../src/backbone/importers/import.js';
-import { describeImages, relativeError, weightFile } from '../backbone/importers/support.js';
+import { openBackbone } from '../../src/backbone/nets/backbone.js';
+import { exportWeights } from '../../src/backbone/weights/exporters/export.js';
+import { importWeights } from '../../src/backbone/weights/importers/import.js';
+import { describeImages, relativeError, weightFile } from '../backbone/weights/importers/support.js';
 import { withFolder } from '../support.js';
 import { python } from './python.js';
 

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { architecture, layersOf } from '../../../src/backbone/architecture.js';
-import { saveBackbone } from '../../../src/backbone/backbone.js';
+import { architecture, layersOf } from '../../../src/backbone/nets/architecture.js';
+import { saveBackbone } from '../../../src/backbone/nets/backbone.js';
 import type { Item } from '../../../src/datasets/dataset.js';
 import { Random } from '../../../src/random.js';
 

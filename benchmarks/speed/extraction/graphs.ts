@@ -1,8 +1,8 @@
 // The graphs alone on one image: int8 against fp32, and both against the peers, all of them in alternating rounds.
-import type { Backbone } from '../../../src/backbone/backbone.js';
-import type { CompiledGraph } from '../../../src/backbone/graph.js';
+import type { Backbone } from '../../../src/backbone/nets/backbone.js';
+import type { CompiledGraph } from '../../../src/backbone/nets/graph.js';
 import { type Provider, Session } from '../../../src/engine/session.js';
-import { SESSION } from '../../../src/features/runner.js';
+import { SESSION } from '../../../src/features/pipeline/runner.js';
 import type { RgbImage } from '../../../src/images/image.js';
 import { type Row, missingRow, row } from '../row.js';
 import { type Round, alternate, timeOf } from '../rounds.js';

@@ -1,7 +1,7 @@
 // The Python peers of extraction, which answer a round a line: PyTorch, and ONNX Runtime on our own graph.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CompiledGraph } from '../../../src/backbone/graph.js';
+import type { CompiledGraph } from '../../../src/backbone/nets/graph.js';
 import { messageOf } from '../../../src/errors.js';
 import { PeerProcess } from '../peer-process.js';
 import { keepMemory, pythonWith } from '../python.js';

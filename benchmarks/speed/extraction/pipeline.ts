@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Provider } from '../../../src/engine/session.js';
-import { extractFeatures } from '../../../src/features/extract.js';
-import type { Shard } from '../../../src/features/list.js';
+import { extractFeatures } from '../../../src/features/pipeline/extract.js';
+import type { Shard } from '../../../src/features/store/list.js';
 import { jpegs, vgg16File } from './data.js';
 
 /** What is measured: see `Measured`. */

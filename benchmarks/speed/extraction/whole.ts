@@ -2,8 +2,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { CompiledGraph } from '../../../src/backbone/graph.js';
-import { recipes } from '../../../src/features/recipe.js';
+import type { CompiledGraph } from '../../../src/backbone/nets/graph.js';
+import { recipes } from '../../../src/features/recipe/recipe.js';
 import type { RgbImage } from '../../../src/images/image.js';
 import { type Row, missingRow, row } from '../row.js';
 import { alternate } from '../rounds.js';

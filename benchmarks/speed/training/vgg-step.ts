@@ -1,6 +1,6 @@
 // A training step of a VGG net of any size by tfjs's ordinary operations, and the arithmetic it takes.
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { type Config, architecture, layersOf } from '../../../src/backbone/architecture.js';
+import { type Config, architecture, layersOf } from '../../../src/backbone/nets/architecture.js';
 import type { MomentumStep } from '../../../src/engine/momentum.js';
 import { Random } from '../../../src/random.js';
 

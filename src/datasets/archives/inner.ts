@@ -1,7 +1,7 @@
 // The checksum of an archive inside a .zip: what is known of Caltech-101, whose .zip was made anew.
 import { createHash } from 'node:crypto';
 import { openPromise } from 'yauzl';
-import { type Checksum, type Mismatch, algorithms } from '../../checksum.js';
+import { type Checksum, type Mismatch, algorithms } from '../../io/checksum.js';
 import { VerydeepError } from '../../errors.js';
 
 /**

@@ -1,5 +1,5 @@
 // The original archives of each data set: where they are, how large, their checksums, and which need a login.
-import type { Checksum } from '../../checksum.js';
+import type { Checksum } from '../../io/checksum.js';
 
 /** An archive as its publishers hand it out. */
 export interface PublishedArchive {

@@ -6,9 +6,9 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract, pack } from 'tar-stream';
 import { openPromise } from 'yauzl';
-import { cacheFolder } from '../../cache.js';
+import { cacheFolder } from '../../io/cache.js';
 import { VerydeepError, messageOf } from '../../errors.js';
-import { makeFolder, sha256, writeAtomically } from '../../files.js';
+import { makeFolder, sha256, writeAtomically } from '../../io/files.js';
 import type { OnProgress } from '../../progress.js';
 import { refuseName } from './names.js';
 

@@ -1,9 +1,9 @@
 // The index of a .tar, kept in the cache: a large archive is gone through once, and opened at once from then on.
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { cacheFolder } from '../../cache.js';
+import { cacheFolder } from '../../io/cache.js';
 import { VerydeepError } from '../../errors.js';
-import { makeFolder, sha256, writeFileAtomically } from '../../files.js';
+import { makeFolder, sha256, writeFileAtomically } from '../../io/files.js';
 import { type TarIndex, indexTar } from './tar.js';
 
 /** Changes when the form of the file does. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { pixelsOf, writePixels } from '../../../benchmarks/demo/pixels.js';
 import { readFolder } from '../../../src/datasets/folder.js';
-import { openFeatures } from '../../../src/features/reader.js';
+import { openFeatures } from '../../../src/features/store/reader.js';
 import { rowOf } from '../../../src/matrix.js';
 import { withFolder } from '../../support.js';
 

@@ -11,7 +11,7 @@ import {
   select,
   sizes,
 } from '../../../benchmarks/demo/selection.js';
-import { sha256 } from '../../../src/files.js';
+import { sha256 } from '../../../src/io/files.js';
 
 /** How many images lie in each folder at that depth. */
 const count = (images: readonly Placed[], depth: number): Map<string, number> => {

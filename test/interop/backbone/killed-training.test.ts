@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256OfFile } from '../../../src/files.js';
+import { sha256OfFile } from '../../../src/io/files.js';
 import { Random } from '../../../src/random.js';
 import { root as project, verydeep, withFolder } from '../../support.js';
 import { colourImages } from '../../backbone/tf.js';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { saveBackbone } from '../../../src/backbone/backbone.js';
-import { initialWeights } from '../../../src/backbone/initialisation.js';
-import { tensorsOf } from '../../../src/backbone/layout.js';
-import { Model } from '../../../src/backbone/model.js';
+import { saveBackbone } from '../../../src/backbone/nets/backbone.js';
+import { initialWeights } from '../../../src/backbone/nets/initialisation.js';
+import { tensorsOf } from '../../../src/backbone/nets/layout.js';
+import { Model } from '../../../src/backbone/training/model.js';
 import { useEngine } from '../../../src/engine/engine.js';
 import { python } from '../python.js';
 import { withFolder } from '../../support.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { EventFile } from '../../../src/backbone/tensorboard.js';
+import { EventFile } from '../../../src/backbone/training/tensorboard.js';
 import { python } from '../python.js';
 import { withFolder } from '../../support.js';
 

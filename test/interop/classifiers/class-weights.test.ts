@@ -1,9 +1,9 @@
 // `verydeep evaluate --class-weight` against LIBLINEAR's -w1 and -w-1 on the same training images.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { drawSplit } from '../../../benchmarks/caltech-protocol.js';
-import { openDescriptors } from '../../../benchmarks/descriptors.js';
-import { labelsOf } from '../../../benchmarks/fit.js';
+import { drawSplit } from '../../../benchmarks/protocol/caltech.js';
+import { openDescriptors } from '../../../benchmarks/protocol/descriptors.js';
+import { labelsOf } from '../../../benchmarks/protocol/fit.js';
 import { loadModel } from '../../../src/classifiers/model-file.js';
 import { decisionValues } from '../../../src/classifiers/model.js';
 import { makeStore, clusters } from '../../benchmarks/stores.js';

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Results } from '../../../benchmarks/results.js';
+import type { Results } from '../../../benchmarks/protocol/results.js';
 import { Random } from '../../../src/random.js';
 import { clusters, makeStore } from '../../benchmarks/stores.js';
 import { root, withFolder } from '../../support.js';

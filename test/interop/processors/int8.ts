@@ -1,8 +1,8 @@
 // An int8 extraction in a process of its own, so that it can be run on an emulated processor: prints JSON.
 import { join } from 'node:path';
-import { int8Support } from '../../../src/backbone/vnni.js';
-import { extractFeatures } from '../../../src/features/extract.js';
-import type { RecipeChoice } from '../../../src/features/recipe.js';
+import { int8Support } from '../../../src/backbone/int8/vnni.js';
+import { extractFeatures } from '../../../src/features/pipeline/extract.js';
+import type { RecipeChoice } from '../../../src/features/recipe/recipe.js';
 import { withFolder } from '../../support.js';
 import { pictures, randomBackbone, small } from '../../features/nets.js';
 

@@ -1,8 +1,8 @@
 // A tiny training run in a process of its own, so that it can be run on an emulated processor: prints JSON.
 import '@tensorflow/tfjs-layers'; // Registers the gradients.
 import * as tf from '@tensorflow/tfjs-core';
-import type { OnnxRuntimeBackend } from '../../../src/engine/backend/backend.js';
-import { registerOnnxRuntimeBackend } from '../../../src/engine/backend/register.js';
+import type { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend.js';
+import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
 import { momentumUpdate } from '../../../src/engine/momentum.js';
 import { Random } from '../../../src/random.js';
 

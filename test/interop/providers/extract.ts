@@ -1,7 +1,7 @@
 // The same extraction on the processor and by the provider named, in a process of its own whose libraries were chosen: prints JSON.
 import { join } from 'node:path';
 import type { Provider } from '../../../src/engine/session.js';
-import { extractFeatures } from '../../../src/features/extract.js';
+import { extractFeatures } from '../../../src/features/pipeline/extract.js';
 import { withFolder } from '../../support.js';
 import { pictures, randomBackbone, small } from '../../features/nets.js';
 

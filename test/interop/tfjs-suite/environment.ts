@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util.js';
-import { limits } from '../../../src/engine/backend/kernel.js';
-import { registerOnnxRuntimeBackend } from '../../../src/engine/backend/register.js';
+import { limits } from '../../../src/engine/onnxruntime/kernel.js';
+import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
 
 /** What one spec of the suite came to. */
 export interface SpecResult {

@@ -1,0 +1,77 @@
+// What a benchmark is: a data set, a recipe, a protocol, a metric, and what others reported on it.
+import type { TrainOptions } from '../../src/classifiers/train.js';
+import type { RecipeChoice } from '../../src/features/recipe/recipe.js';
+
+/** A published figure in percent. */
+export interface Published {
+  readonly method: string;
+  readonly mean: number;
+  readonly std?: number;
+  /** What sets it apart: more training data, a part of the image only. */
+  readonly note?: string;
+}
+
+/** Random splits, mean class recall (Caltech). */
+export interface RandomSplits {
+  readonly kind: 'random splits';
+  readonly splits: number;
+  readonly trainPerClass: number;
+  readonly testPerClass?: number;
+  readonly validationShare: number;
+}
+
+/** One evaluation on official splits: C is chosen by training on `choose.train` and testing on `choose.validate`. */
+export interface OfficialRun {
+  readonly train: string;
+  readonly test: string;
+  /** `share` of the training images validates where the official validation split is what is tested. */
+  readonly choose: { readonly validate: string } | { readonly share: number };
+  /** Whether labels of the test images are public; otherwise result files for the server are written. */
+  readonly scored: boolean;
+}
+
+/** Official splits, mean average precision (VOC). */
+export interface OfficialSplits {
+  readonly kind: 'official splits';
+  readonly runs: readonly OfficialRun[];
+  /** The form of average precision that is the benchmark's figure; the other is reported beside it where `both`. */
+  readonly form: '11-point' | 'all-points';
+  readonly both: boolean;
+  /** Chooses a C for each class by cross-validation over so many folds, instead of one for all on the validation split. */
+  readonly folds?: number;
+  /** Where the server looks for result files, and the competition that begins their names. */
+  readonly server?: { readonly folder: string; readonly competition: string };
+}
+
+/** A benchmark. */
+export interface Benchmark {
+  readonly name: string;
+  readonly title: string;
+  /** Name of the data set, as `openDataset` knows it. */
+  readonly dataset: string;
+  readonly recipe: RecipeChoice;
+  /** Divides descriptors by their norm plus this; as they are in the store where missing. */
+  readonly norm?: number;
+  /** How the SVMs differ from the default: hinge loss, no weights, eight values of C. */
+  readonly svm?: Pick<TrainOptions, 'loss' | 'classWeights'> & { readonly grid?: readonly number[] };
+  readonly protocol: RandomSplits | OfficialSplits;
+  /** What the table of results shows. */
+  readonly metric: 'meanClassRecall' | 'mAP';
+  readonly published: readonly Published[];
+  /** What a reader must know to compare figures. */
+  readonly notes: readonly string[];
+}
+
+/** Names of metrics for people. */
+export const metricTitles: Readonly<Record<string, string>> = {
+  meanClassRecall: 'mean class recall',
+  accuracy: 'accuracy',
+  top5: 'top-5 accuracy',
+  recall: 'recall',
+  mAP: 'mean average precision',
+  mAP11Point: 'mean average precision, 11-point',
+  mAPAllPoints: 'mean average precision, all points',
+  ap: 'average precision',
+  ap11Point: 'average precision, 11-point',
+  apAllPoints: 'average precision, all points',
+};

@@ -1,0 +1,32 @@
+// Classes and groups from the folders of a nested data set: which level is the class, which is kept together.
+import type { Dataset, Item } from '../../src/datasets/dataset.js';
+import { UsageError } from '../../src/errors.js';
+
+/**
+ * Makes the first `level` folders of a path the class: with level 1, "animals/cat/1.png" is of the class "animals".
+ *
+ * @param items items with one label, their folder
+ * @throws UsageError naming an item that lies less deep
+ */
+export const atClassLevel = (items: readonly Item[], level: number): Item[] =>
+  items.map((item) => {
+    const folders = (item.labels[0] ?? '').split('/');
+    if (folders.length < level) {
+      throw new UsageError(
+        `Expected ${level} folders above each image for --class-level ${level} but found ${item.path}. Choose a smaller level.`,
+      );
+    }
+    return { ...item, labels: [folders.slice(0, level).join('/')] };
+  });
+
+/** The group of an item: the first `level` folders of the class it had in its data set. */
+export const groupAt = (
+  dataset: Pick<Dataset, 'splits'>,
+  level: number,
+): ((item: Pick<Item, 'id'>) => string) => {
+  const groups = new Map<string, string>();
+  for (const item of Object.values(dataset.splits).flat()) {
+    groups.set(item.id, (item.labels[0] ?? '').split('/').slice(0, level).join('/'));
+  }
+  return ({ id }) => groups.get(id) ?? id;
+};

@@ -1,0 +1,149 @@
+// The results of a benchmark as documents: results.json with everything, results.csv with the figures.
+import type { Recipe } from '../../src/features/recipe/recipe.js';
+import type { Interval } from '../../src/evaluation/statistics.js';
+import { mean, standardDeviation } from '../../src/evaluation/statistics.js';
+import type { Skipped } from '../../src/progress.js';
+import type { Benchmark, Published } from './benchmark.js';
+import type { Duplicate } from './contamination.js';
+import type { Descriptors } from './descriptors.js';
+import type { Figures, SplitOutcome } from './outcome.js';
+
+/** One split in the document. Figures are in percent. */
+export interface SplitResult {
+  readonly name: string;
+  readonly train: number;
+  readonly test: number;
+  readonly figures: Figures;
+  readonly interval?: Interval;
+  /** One for all classes, or one a class. */
+  readonly C: number | readonly number[];
+  /** The metric on the held-out images for each C tried. */
+  readonly curve: readonly { readonly C: number; readonly mean: number }[];
+  /** The worst relative duality gap of the final SVMs. */
+  readonly worstGap: number;
+  readonly notes: readonly string[];
+  readonly perClass: readonly {
+    readonly name: string;
+    readonly train: number;
+    readonly test: number;
+    readonly figures: Figures;
+  }[];
+  readonly duplicates: readonly Duplicate[];
+}
+
+/** A weight file and what it is. */
+export interface BackboneResult {
+  readonly path?: string;
+  readonly sha256: string;
+  readonly config: string;
+}
+
+/** How the run was made: what differs between two runs that give the same figures. */
+export interface RunRecord {
+  readonly command: string;
+  readonly date: string;
+  readonly machine: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+/** The document of results.json and of `--json`. */
+export interface Results {
+  readonly benchmark: string;
+  readonly title: string;
+  readonly protocol: Readonly<Record<string, unknown>>;
+  /** Name of the figure in `mean`. */
+  readonly metric: string;
+  readonly unit: '%';
+  /** Mean over the splits, and their sample standard deviation (0 for a single one); null where nothing was scored. */
+  readonly mean: number | null;
+  readonly std: number | null;
+  readonly splits: readonly SplitResult[];
+  readonly published: readonly Published[];
+  readonly notes: readonly string[];
+  readonly classes: readonly string[];
+  readonly images: number;
+  readonly skipped: readonly Skipped[];
+  readonly strays: number;
+  readonly descriptors: {
+    readonly hash: string;
+    readonly layer: string;
+    readonly columns: number;
+    readonly engine: string;
+    readonly recipes: readonly Recipe[];
+  };
+  readonly backbones: readonly BackboneResult[];
+  readonly svm: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  /** Files written beside this one, by what they are. */
+  readonly files: Readonly<Record<string, readonly string[]>>;
+  readonly run: RunRecord;
+}
+
+/** A split's outcome as it stands in the document. */
+export const splitResult = (outcome: SplitOutcome, duplicates: readonly Duplicate[]): SplitResult => {
+  const { model, selection } = outcome;
+  const same = model.C.every((C) => C === model.C[0]);
+  return {
+    name: outcome.name,
+    train: outcome.train.length,
+    test: outcome.test.length,
+    figures: outcome.figures,
+    ...(outcome.interval ? { interval: outcome.interval } : {}),
+    C: same ? (model.C[0] ?? NaN) : model.C,
+    curve: selection?.curve.map(({ C, mean: value }) => ({ C, mean: 100 * value })) ?? [],
+    worstGap: Math.max(...model.certificates.map(({ gap }) => gap)),
+    notes: [...(selection?.notes ?? []), ...model.notes],
+    perClass: outcome.perClass,
+    duplicates,
+  };
+};
+
+/** How many splits were scored: of several there is a deviation to report. */
+export const scoredSplits = ({ splits, metric }: Pick<Results, 'splits' | 'metric'>): number =>
+  splits.filter(({ figures }) => figures[metric] !== undefined).length;
+
+/** Mean and deviation of the benchmark's figure over the splits that were scored. */
+export const summary = (
+  benchmark: Pick<Benchmark, 'metric'>,
+  splits: readonly Pick<SplitResult, 'figures'>[],
+): { mean: number | null; std: number | null } => {
+  const figures = splits.flatMap(({ figures }) => figures[benchmark.metric] ?? []);
+  return figures.length === 0
+    ? { mean: null, std: null }
+    : { mean: mean(figures), std: standardDeviation(figures) };
+};
+
+/** What the document says of the descriptors. */
+export const describeDescriptors = (descriptors: Descriptors): Results['descriptors'] => ({
+  hash: descriptors.hash,
+  layer: [...new Set(descriptors.layers)].join(', '),
+  columns: descriptors.columns,
+  engine: descriptors.engine,
+  recipes: descriptors.recipes,
+});
+
+const quoted = (value: string | number): string => {
+  const text = String(value);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+
+/** The figures as a table: one row a split and class, and one a split for all classes. */
+export const resultsCsv = (results: Pick<Results, 'benchmark' | 'splits'>): string => {
+  const rows: (string | number)[][] = [
+    ['benchmark', 'split', 'class', 'figure', 'percent', 'train', 'test', 'C'],
+  ];
+  for (const split of results.splits) {
+    const add = (name: string, figures: Figures, train: number, test: number, C: number | string): void => {
+      for (const [figure, value] of Object.entries(figures)) {
+        rows.push([results.benchmark, split.name, name, figure, value, train, test, C]);
+      }
+    };
+    const shared = typeof split.C === 'number' ? split.C : '';
+    add('', split.figures, split.train, split.test, shared);
+    split.perClass.forEach(({ name, figures, train, test }, c) =>
+      add(name, figures, train, test, typeof split.C === 'number' ? split.C : (split.C[c] ?? '')),
+    );
+  }
+  return `${rows.map((row) => row.map(quoted).join(',')).join('\n')}\n`;
+};

@@ -1,0 +1,156 @@
+// A benchmark from images to files: extracts what is missing, evaluates, writes results.json, results.csv and the report.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { OpenOptions } from '../../src/datasets/open.js';
+import { expected } from '../../src/errors.js';
+import { extractFeatures } from '../../src/features/pipeline/extract.js';
+import type { ExtractOptions } from '../../src/features/pipeline/extract.js';
+import type { RecipeChoice } from '../../src/features/recipe/recipe.js';
+import { makeFolder, writeFileAtomically } from '../../src/io/files.js';
+import type { Benchmark } from './benchmark.js';
+import { type Descriptors, dividedByNorm, openDescriptors } from './descriptors.js';
+import { type EvaluateOptions, type Evaluation, datasetFor, evaluate, itemsFor } from './evaluate.js';
+import { saveModels } from './models.js';
+import { reportOf } from '../report/report.js';
+import { type Results, describeDescriptors, resultsCsv, splitResult, summary } from './results.js';
+import { writeServerFiles } from './server-files.js';
+import { machine, versions } from './versions.js';
+
+/** Where everything comes from and goes to. */
+export interface RunOptions extends EvaluateOptions {
+  readonly data?: string;
+  readonly open?: OpenOptions;
+  /** Weight files of the nets, stacked in this order; or else `features`. */
+  readonly backbones: readonly string[];
+  /** What differs from the benchmark's recipe. */
+  readonly recipe: RecipeChoice;
+  readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'onProgress'>;
+  /** Folders of descriptors on disk. */
+  readonly features: readonly string[];
+  readonly layer?: string;
+  /** Folder of the results; descriptors go to its `features`. */
+  readonly out: string;
+  /** Writes the SVMs of each split to `models`. */
+  readonly saveModels?: boolean;
+  /** The command as typed, for the report. */
+  readonly command: string;
+}
+
+/** A clock that notes the seconds of each stage. */
+const stages = () => {
+  const seconds: Record<string, number> = {};
+  const run = async <T>(stage: string, work: () => Promise<T>): Promise<T> => {
+    const started = performance.now();
+    const result = await work();
+    seconds[stage] = Number(((performance.now() - started) / 1000).toFixed(3));
+    return result;
+  };
+  return { seconds, run };
+};
+
+const document = (
+  { benchmark, dataset, descriptors, protocol, images, skipped, outcomes, duplicates }: Evaluation,
+  options: RunOptions,
+  seconds: Readonly<Record<string, number>>,
+  files: Results['files'],
+): Results => {
+  const splits = outcomes.map((outcome, i) => splitResult(outcome, duplicates[i] ?? []));
+  const model = outcomes[0]?.model;
+  return {
+    benchmark: benchmark.name,
+    title: benchmark.title,
+    protocol,
+    metric: benchmark.metric,
+    unit: '%',
+    ...summary(benchmark, splits),
+    splits,
+    published: benchmark.published,
+    notes: benchmark.notes,
+    classes: outcomes[0]?.classes ?? dataset.classes,
+    images,
+    skipped,
+    strays: dataset.strays.length,
+    descriptors: describeDescriptors(descriptors),
+    backbones: descriptors.nets.map(({ sha256, config }, i) => ({
+      sha256,
+      config,
+      ...(options.backbones[i] === undefined ? {} : { path: options.backbones[i] }),
+    })),
+    svm: {
+      loss: model?.loss,
+      bias: model?.bias,
+      solver: model?.solver,
+      classWeights: options.svm?.classWeights ?? benchmark.svm?.classWeights,
+      ...(benchmark.norm === undefined ? {} : { descriptors: `divided by norm + ${benchmark.norm}` }),
+    },
+    seed: options.seed,
+    files,
+    run: {
+      command: options.command,
+      date: new Date().toISOString(),
+      machine: machine(),
+      versions: versions(),
+      seconds: { ...seconds, ...Object.fromEntries(outcomes.map((one) => [one.name, one.seconds])) },
+    },
+  };
+};
+
+/**
+ * Runs a benchmark start to end. Descriptors that lie in `out` already are reused, missing ones are made; SVMs that an
+ * interrupted run solved lie in `out/svm` and are not solved again. The results are those of an undisturbed run.
+ *
+ * @throws UsageError naming the option or file at fault
+ */
+export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): Promise<Results> => {
+  const { data, open, backbones, features, layer, out, recipe, extract, onProgress } = options;
+  if ((backbones.length === 0) === (features.length === 0)) {
+    throw expected(
+      'either weights or descriptors',
+      '--backbone or --features',
+      backbones.length === 0 ? 'neither' : 'both',
+    );
+  }
+  const { seconds, run } = stages();
+  const checkpoint = join(out, 'svm');
+  let descriptors: Descriptors | undefined =
+    features.length > 0 ? await openDescriptors(features, layer) : undefined;
+  const dataset = await run('read', () => datasetFor(benchmark, data, open, descriptors));
+  await makeFolder(out);
+  descriptors ??= await run('extract', async () => {
+    const folder = join(out, 'features');
+    await extractFeatures(
+      itemsFor(benchmark, dataset, options),
+      backbones,
+      { ...benchmark.recipe, ...recipe },
+      { ...extract, out: folder, resume: true, ...(onProgress ? { onProgress } : {}) },
+    );
+    return openDescriptors([folder], layer);
+  });
+  const ready = benchmark.norm === undefined ? descriptors : dividedByNorm(descriptors, benchmark.norm);
+  const evaluation = await run('evaluate', () =>
+    evaluate(benchmark, dataset, ready, {
+      ...options,
+      svm: { ...benchmark.svm, ...options.svm, checkpoint },
+    }),
+  );
+  const { protocol } = benchmark;
+  const written =
+    protocol.kind === 'official splits' && protocol.server
+      ? await writeServerFiles(out, benchmark.name, evaluation.outcomes, protocol.server)
+      : undefined;
+  const models = options.saveModels
+    ? await saveModels(out, evaluation.outcomes, descriptors, backbones, benchmark.norm)
+    : undefined;
+  const results = document(evaluation, options, seconds, {
+    results: ['results.json', 'results.csv'],
+    report: ['report.html'],
+    ...(models ? { models } : {}),
+    ...(written ? { scores: written.files, server: written.archives } : {}),
+  });
+  const report = await run('report', () => reportOf(results, evaluation));
+  await writeFileAtomically(join(out, 'report.html'), report);
+  await writeFileAtomically(join(out, 'results.csv'), resultsCsv(results));
+  await writeFileAtomically(join(out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
+  await rm(checkpoint, { recursive: true, force: true });
+  return results;
+};

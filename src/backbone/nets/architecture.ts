@@ -1,0 +1,164 @@
+// The VGG nets of the paper's table 1 as one table, and the same nets at other widths, depths and input sizes.
+import { expected } from '../../errors.js';
+
+/** The columns of the paper's table 1. */
+export const configs = ['A', 'A-LRN', 'B', 'C', 'D', 'E'] as const;
+export type Config = (typeof configs)[number];
+
+/** What decides the shape of a net. The paper's nets have the values in brackets. */
+export interface Architecture {
+  readonly config: Config;
+  /** Factor on every number of convolution channels [1]. */
+  readonly width: number;
+  /** How many blocks of convolutions, each ended by a 2x2 max-pool [5]. */
+  readonly blocks: number;
+  /** Side of the square training crop in pixels [224], a multiple of 2^blocks. */
+  readonly inputSize: number;
+  /** Units of fc6 and fc7 [4096]; 0, with 0 outputs, for the convolutions alone (Keras's "notop" files). */
+  readonly fullyConnected: number;
+  /** Units of fc8: classes, and superclasses after them where the net was trained with both [1000]. */
+  readonly outputs: number;
+}
+
+/** 3x3 (stride 1, padding 1) or 1x1 convolution, followed by ReLU. */
+export interface ConvLayer {
+  readonly kind: 'conv';
+  readonly name: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly kernel: 1 | 3;
+}
+
+/** Fully-connected layer; on a map it is a convolution with a `kernel` x `kernel` window. ReLU follows all but fc8. */
+export interface DenseLayer {
+  readonly kind: 'dense';
+  readonly name: 'fc6' | 'fc7' | 'fc8';
+  /** Channels of the input map; the matrix has `inputs * kernel * kernel` columns. */
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly kernel: number;
+}
+
+/** Local response normalisation over channels (only in A-LRN, after the first ReLU). */
+export interface LrnLayer {
+  readonly kind: 'lrn';
+  readonly name: string;
+}
+
+/** 2x2 max-pooling with stride 2; an odd last row or column is dropped. */
+export interface PoolLayer {
+  readonly kind: 'pool';
+  readonly name: string;
+}
+
+export type Layer = ConvLayer | DenseLayer | LrnLayer | PoolLayer;
+export type WeightedLayer = ConvLayer | DenseLayer;
+
+/**
+ * Krizhevsky's constants and formula: x / (k + alpha * sum of squares over `size` neighbouring channels) ^ beta.
+ * ONNX and Caffe divide alpha by the size: there alpha is 5e-4.
+ */
+export const lrn = { size: 5, alpha: 1e-4, beta: 0.75, k: 2 } as const;
+
+/** Output channels of each block at width 1. */
+const channels = [64, 128, 256, 512, 512] as const;
+
+/** Kernel sides of each block's convolutions, a digit each. */
+const kernels: Readonly<Record<Config, readonly string[]>> = {
+  A: ['3', '3', '33', '33', '33'],
+  'A-LRN': ['3', '3', '33', '33', '33'],
+  B: ['33', '33', '33', '33', '33'],
+  C: ['33', '33', '331', '331', '331'],
+  D: ['33', '33', '333', '333', '333'],
+  E: ['33', '33', '3333', '3333', '3333'],
+};
+
+/**
+ * A checked architecture; what is left out has the paper's value.
+ *
+ * @throws UsageError naming the option that is wrong
+ */
+export const architecture = (options: Partial<Architecture> & { readonly config: Config }): Architecture => {
+  const { config, width = 1, blocks = 5, inputSize = 224, fullyConnected = 4096, outputs = 1000 } = options;
+  if (!configs.includes(config)) throw expected(`one of ${configs.join(', ')}`, '--config', config);
+  if (!(Number.isFinite(width) && width > 0)) throw expected('a number above 0', '--width', width);
+  if (!(Number.isInteger(blocks) && blocks >= 1 && blocks <= channels.length)) {
+    throw expected(`a whole number from 1 to ${channels.length}`, '--blocks', blocks);
+  }
+  const step = 2 ** blocks;
+  if (!(Number.isInteger(inputSize) && inputSize >= step && inputSize % step === 0)) {
+    const below = Math.max(step, Math.floor(inputSize / step) * step);
+    throw expected(
+      `a multiple of ${step} (${blocks} blocks halve the map ${blocks} times)`,
+      '--input-size',
+      inputSize,
+      Number.isFinite(below) ? `Give ${below} or ${below + step}.` : undefined,
+    );
+  }
+  for (const [flag, value] of [
+    ['--fully-connected', fullyConnected],
+    ['outputs', outputs],
+  ] as const) {
+    const least = fullyConnected === 0 && outputs === 0 ? 0 : 1;
+    if (!(Number.isInteger(value) && value >= least)) {
+      throw expected('a whole number of at least 1', flag, value);
+    }
+  }
+  return { config, width, blocks, inputSize, fullyConnected, outputs };
+};
+
+/** The side of the map that enters fc6: 7 for the paper's nets. */
+export const lastMapSide = ({ inputSize, blocks }: Architecture): number => inputSize / 2 ** blocks;
+
+/** Every layer in order: conv1_1, (lrn1,) …, pool1, …, fc6, fc7, fc8. */
+export const layersOf = (net: Architecture): readonly Layer[] => {
+  const layers: Layer[] = [];
+  let inputs = 3;
+  for (let block = 1; block <= net.blocks; block++) {
+    const outputs = Math.max(1, Math.round((channels[block - 1] as number) * net.width));
+    Array.from(kernels[net.config][block - 1] as string).forEach((kernel, i) => {
+      layers.push({
+        kind: 'conv',
+        name: `conv${block}_${i + 1}`,
+        inputs,
+        outputs,
+        kernel: kernel === '1' ? 1 : 3,
+      });
+      inputs = outputs;
+    });
+    if (net.config === 'A-LRN' && block === 1) layers.push({ kind: 'lrn', name: 'lrn1' });
+    layers.push({ kind: 'pool', name: `pool${block}` });
+  }
+  const { fullyConnected: units } = net;
+  if (units === 0) return layers;
+  layers.push(
+    { kind: 'dense', name: 'fc6', inputs, outputs: units, kernel: lastMapSide(net) },
+    { kind: 'dense', name: 'fc7', inputs: units, outputs: units, kernel: 1 },
+    { kind: 'dense', name: 'fc8', inputs: units, outputs: net.outputs, kernel: 1 },
+  );
+  return layers;
+};
+
+/** The layers that have weights, in order. */
+export const weightedLayersOf = (net: Architecture): readonly WeightedLayer[] =>
+  layersOf(net).filter((layer): layer is WeightedLayer => layer.kind === 'conv' || layer.kind === 'dense');
+
+/**
+ * Names and shapes of the tensors of a backbone file, in the order of the layers: `conv1_1.weight`
+ * [out, in, height, width], `conv1_1.bias` [out], …, `fc6.weight` [out, channels * height * width], …
+ */
+export const weightShapes = (net: Architecture): ReadonlyMap<string, readonly number[]> => {
+  const shapes = new Map<string, readonly number[]>();
+  for (const { kind, name, inputs, outputs, kernel } of weightedLayersOf(net)) {
+    shapes.set(
+      `${name}.weight`,
+      kind === 'conv' ? [outputs, inputs, kernel, kernel] : [outputs, inputs * kernel * kernel],
+    );
+    shapes.set(`${name}.bias`, [outputs]);
+  }
+  return shapes;
+};
+
+/** Weights and biases of the whole net. */
+export const parameterCount = (net: Architecture): number =>
+  [...weightShapes(net).values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);

@@ -1,0 +1,185 @@
+// Compiles a backbone to a dense ONNX graph: pixels in, averaged activations of the chosen layers out (sec. 3.2).
+import { realpathSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { type ExternalTensor, GraphBuilder } from '../../engine/onnx.js';
+import type { Tensor } from '../../engine/tensor.js';
+import { type Architecture, type Layer, type WeightedLayer, lrn } from './architecture.js';
+import type { Backbone, InputNormalisation } from './backbone.js';
+import { type NamedLayer, namedLayers } from './layer-names.js';
+
+/** A graph that takes `pixels`, uint8 [1, height, width, 3] in RGB, and gives a vector [channels] for each layer asked for. */
+export interface CompiledGraph {
+  readonly model: Uint8Array;
+  /** Folder of the file that holds the weights. */
+  readonly externalDataFolder: string;
+  readonly layers: readonly NamedLayer[];
+  /** Names of the outputs, in the order of `layers`. */
+  readonly outputs: readonly string[];
+}
+
+/** How a graph is made. */
+export interface GraphOptions {
+  /** See layer-names.ts. */
+  readonly layers: readonly string[];
+  /** Whether the activations are averaged with those of the mirrored image. */
+  readonly flip: boolean;
+}
+
+const floats = (...values: number[]): Tensor => ({
+  type: 'float32',
+  dims: [values.length],
+  data: Float32Array.from(values),
+});
+
+/** uint8 [1, height, width, 3] to float [1, 3, height, width] in the net's order of channels. */
+export const planes = (graph: GraphBuilder, pixels: string, order: 'rgb' | 'bgr'): string => {
+  const chw = graph.node('Transpose', [pixels], { perm: [0, 3, 1, 2] });
+  const channels = graph.ints(2, 1, 0);
+  const ordered = order === 'bgr' ? graph.node('Gather', [chw, channels], { axis: 1 }) : chw;
+  return graph.node('Cast', [ordered], { to: 1 });
+};
+
+/** x = (pixel * scale - mean) / std for each channel, as one product and one sum. */
+export const normalise = (
+  graph: GraphBuilder,
+  x: string,
+  { scale, mean, std }: InputNormalisation,
+): string => {
+  const perChannel = (name: string, values: number[]): string =>
+    graph.constant(name, { ...floats(...values), dims: [1, 3, 1, 1] });
+  const factor = perChannel(
+    'input_factor',
+    std.map((s) => scale / s),
+  );
+  const shift = perChannel(
+    'input_shift',
+    mean.map((m, c) => -m / std[c]!),
+  );
+  return graph.node('Add', [graph.node('Mul', [x, factor]), shift]);
+};
+
+/** The batch of an image and its mirror image. */
+export const withMirror = (graph: GraphBuilder, x: string): string => {
+  const last = Number.MIN_SAFE_INTEGER; // before the first column, counted from the end
+  const mirrored = graph.node('Slice', [x, graph.ints(-1), graph.ints(last), graph.ints(3), graph.ints(-1)]);
+  return graph.node('Concat', [x, mirrored], { axis: 0 });
+};
+
+/**
+ * Folder and name under which ONNX Runtime opens a file of weights. Links are followed: it refuses a file that lies outside
+ * the folder.
+ */
+export const placeOf = (path: string): { folder: string; name: string } => {
+  const real = realpathSync(path);
+  return { folder: dirname(real), name: basename(real) };
+};
+
+/**
+ * A layer's weights as constants that lie in the backbone file itself; a matrix becomes a kernel of a convolution.
+ *
+ * ONNX Runtime copies the kernels of convolutions twice to bring them into the order that is fastest. For those of the
+ * fully-connected layers, nine tenths of the weights and a tenth of the arithmetic, this takes ten times as long as it ever
+ * gains: they stay in the file.
+ */
+export const weightConstants = (
+  graph: GraphBuilder,
+  backbone: Backbone,
+  { kind, name, inputs, outputs, kernel }: WeightedLayer,
+): [weight: string, bias: string] => {
+  const external = (tensor: string, dims: number[]): string => {
+    const { offset, length } = backbone.tensors.get(tensor)!;
+    const place: ExternalTensor = {
+      type: 'float32',
+      dims,
+      location: placeOf(backbone.path).name,
+      offset,
+      length,
+      stays: kind === 'dense' && tensor.endsWith('.weight'),
+    };
+    return graph.constant(tensor, place);
+  };
+  return [external(`${name}.weight`, [outputs, inputs, kernel, kernel]), external(`${name}.bias`, [outputs])];
+};
+
+/** Average over positions, then over the image and its mirror: [batch, channels, h, w] to [channels]. */
+export const averaged = (graph: GraphBuilder, x: string, { form }: NamedLayer): string => {
+  const soft = (value: string): string => graph.node('Softmax', [value], { axis: 1 });
+  let vector = graph.node('GlobalAveragePool', [form === 'softmax' ? soft(x) : x]);
+  if (form === 'posterior') vector = soft(vector);
+  return graph.node('ReduceMean', [vector, graph.ints(0, 2, 3)], { keepdims: 0 });
+};
+
+/** Parameters of ONNX's LRN, which divides alpha by the size. */
+export const lrnAttributes = { size: lrn.size, alpha: lrn.alpha * lrn.size, beta: lrn.beta, bias: lrn.k };
+
+/** How many outputs of fc8 are classes. */
+export const classCount = ({ metadata: { classes, architecture } }: Backbone): number =>
+  classes.length || architecture.outputs;
+
+/** Scores of classes only: nets trained with superclasses have further outputs, which do not share the soft-max. */
+export const classScores = (graph: GraphBuilder, x: string, backbone: Backbone): string => {
+  const classes = classCount(backbone);
+  if (classes === backbone.metadata.architecture.outputs) return x;
+  return graph.node('Slice', [x, graph.ints(0), graph.ints(classes), graph.ints(1)]);
+};
+
+/** Adds a layer to the graph; gives its value before ReLU and after it (the same where no ReLU follows). */
+export const addLayer = (
+  graph: GraphBuilder,
+  backbone: Backbone,
+  layer: Layer,
+  x: string,
+): { linear: string; output: string } => {
+  const same = (value: string) => ({ linear: value, output: value });
+  switch (layer.kind) {
+    case 'pool':
+      return same(graph.node('MaxPool', [x], { kernel_shape: [2, 2], strides: [2, 2] }));
+    case 'lrn':
+      return same(graph.node('LRN', [x], lrnAttributes));
+    default: {
+      const pad = layer.kind === 'conv' && layer.kernel === 3 ? 1 : 0;
+      const linear = graph.node('Conv', [x, ...weightConstants(graph, backbone, layer)], {
+        kernel_shape: [layer.kernel, layer.kernel],
+        pads: [pad, pad, pad, pad],
+      });
+      return layer.name === 'fc8' ? same(linear) : { linear, output: graph.node('Relu', [linear]) };
+    }
+  }
+};
+
+/**
+ * The dense net as an ONNX graph in float32. The fully-connected layers are convolutions, so that any image at least as
+ * large as the net's input can be given whole. Weights are not copied: the graph points into the backbone file.
+ *
+ * @throws UsageError for a layer that the net does not have
+ */
+export const compileGraph = (backbone: Backbone, { layers, flip }: GraphOptions): CompiledGraph => {
+  const net: Architecture = backbone.metadata.architecture;
+  const { named, needed } = namedLayers(net, layers, classCount(backbone));
+  const graph = new GraphBuilder();
+  const pixels = graph.input('pixels', 'uint8', [1, 'height', 'width', 3]);
+  const { input } = backbone.metadata;
+  let x = normalise(graph, planes(graph, pixels, input.order), input);
+  if (flip) x = withMirror(graph, x);
+  const outputs = new Map<NamedLayer, string>();
+  for (const layer of needed) {
+    const values = addLayer(graph, backbone, layer, x);
+    for (const wanted of named.filter((each) => each.layer.name === layer.name)) {
+      const value =
+        wanted.form === 'posterior' || wanted.form === 'softmax'
+          ? classScores(graph, values.output, backbone)
+          : wanted.form === 'linear'
+            ? values.linear
+            : values.output;
+      outputs.set(wanted, averaged(graph, value, wanted));
+    }
+    x = values.output;
+  }
+  const names = named.map((wanted) => graph.output(outputs.get(wanted)!, 'float32', [wanted.channels]));
+  return {
+    model: graph.model(),
+    externalDataFolder: placeOf(backbone.path).folder,
+    layers: named,
+    outputs: names,
+  };
+};

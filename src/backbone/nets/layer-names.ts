@@ -1,0 +1,71 @@
+// How layers are named by users: "fc7", "fc7:linear", "conv5", "conv3_2", "pool4", "fc8:posterior".
+import { expected } from '../../errors.js';
+import { type Architecture, type Layer, layersOf } from './architecture.js';
+
+/**
+ * What is taken of a layer: its output after ReLU where one follows ("output"), before ReLU ("linear"), or of fc8 class
+ * posteriors: soft-max of the scores averaged over positions ("posterior", the literal text of sec. 3.2), or soft-max at
+ * every position ("softmax"), averaged afterwards.
+ */
+export type Form = 'output' | 'linear' | 'posterior' | 'softmax';
+
+/** A layer that a user named. */
+export interface NamedLayer {
+  /** As given: the name of the column of descriptors. */
+  readonly name: string;
+  readonly layer: Layer;
+  readonly form: Form;
+  /** Numbers at each position. */
+  readonly channels: number;
+}
+
+const forms = (layer: Layer): readonly Form[] =>
+  layer.name === 'fc8'
+    ? ['output', 'posterior', 'softmax']
+    : layer.kind === 'conv' || layer.kind === 'dense'
+      ? ['output', 'linear']
+      : ['output'];
+
+/** Finds a layer; "conv5" is the last convolution of block 5. */
+const find = (layers: readonly Layer[], name: string): Layer | undefined =>
+  layers.find((layer) => layer.name === name) ??
+  layers.findLast((layer) => layer.kind === 'conv' && layer.name.startsWith(`${name}_`));
+
+/**
+ * The layer of a net that `name` means.
+ *
+ * @param classes outputs of fc8 that are classes; the rest are superclasses, which posteriors leave out
+ * @throws UsageError that lists the layers the net has
+ */
+export const namedLayer = (net: Architecture, name: string, classes = net.outputs): NamedLayer => {
+  const layers = layersOf(net);
+  const [base = '', form = 'output', ...rest] = name.split(':');
+  const layer = find(layers, base);
+  if (!layer) {
+    const names = layers.map((each) => each.name).join(', ');
+    throw expected(`a layer of a net ${net.config}`, '--layer', name, `It has ${names}.`);
+  }
+  const possible = forms(layer);
+  if (rest.length > 0 || !possible.includes(form as Form)) {
+    const names = possible.map((each) => (each === 'output' ? base : `${base}:${each}`)).join(', ');
+    throw expected(`one of ${names}`, '--layer', name);
+  }
+  const before = layers.slice(0, layers.indexOf(layer) + 1);
+  const weighted = before.findLast((each) => each.kind === 'conv' || each.kind === 'dense');
+  const channels =
+    form === 'posterior' || form === 'softmax' ? classes : (weighted as { outputs: number }).outputs;
+  return { name, layer, form: form as Form, channels };
+};
+
+/** Named layers of a net, and how far it must be computed for them. */
+export const namedLayers = (
+  net: Architecture,
+  names: readonly string[],
+  classes?: number,
+): { readonly named: readonly NamedLayer[]; readonly needed: readonly Layer[] } => {
+  const named = names.map((name) => namedLayer(net, name, classes));
+  const layers = layersOf(net);
+  const order = layers.map((layer) => layer.name);
+  const last = Math.max(...named.map(({ layer }) => order.indexOf(layer.name)));
+  return { named, needed: layers.slice(0, last + 1) };
+};

@@ -1,0 +1,111 @@
+// How a training image becomes one square of numbers: scale, crop, mirror, colour shift (paper, section 3.1).
+import { expected } from '../../errors.js';
+import type { RgbImage } from '../../images/image.js';
+import type { Random } from '../../random.js';
+import type { InputNormalisation } from '../nets/backbone.js';
+
+/** Principal axes of the colours of the training set. */
+export interface ColourAxes {
+  /**
+   * Scale of the shift along each axis, in pixel units (0-255): 255 times the eigenvalues of the covariance of pixels
+   * in [0, 1]. Krizhevsky's formula multiplies by eigenvalues, so it depends on the unit; in [0, 1] it gives the
+   * few levels that are meant (ImageNet: 55.5, 4.8, 1.1 here), in 0-255 it would give thousands.
+   */
+  readonly spread: readonly number[];
+  /** A unit vector (red, green, blue) for each axis. */
+  readonly axes: readonly (readonly number[])[];
+}
+
+/** What is done to an image before it enters the net. */
+export interface Augmentation {
+  /** Side of the square crop: the net's input size. */
+  readonly crop: number;
+  /** The smallest side S after scaling: fixed where both are equal, else uniform in between (both included). */
+  readonly sides: readonly [number, number];
+  /** Mirrors half of the images. */
+  readonly flip: boolean;
+  /** Shifts all pixels along the colour axes by normal amounts. */
+  readonly colour?: ColourShift | undefined;
+}
+
+export interface ColourShift extends ColourAxes {
+  /** Standard deviation of the shift, as a factor on each axis's spread: 0.1. */
+  readonly strength: number;
+}
+
+/** What was drawn for one presentation of one image. `x` and `y` are places in [0, 1) along the free way of the crop. */
+export interface Draw {
+  readonly side: number;
+  readonly x: number;
+  readonly y: number;
+  readonly flip: boolean;
+  /** Added to red, green and blue, in pixel units. */
+  readonly shift: readonly [number, number, number];
+}
+
+/** Checks scale against crop. @throws UsageError naming the option */
+export const checkSides = (sides: readonly [number, number], crop: number): void => {
+  if (!sides.every(Number.isInteger) || sides[0] < crop || sides[1] < sides[0]) {
+    throw expected(`S or S1-S2 with S of at least the input size ${crop}`, '--train-side', sides.join('-'));
+  }
+};
+
+/** A centred crop at scale S (the middle of a jittered range): for validation. */
+export const centred = ({ sides: [low, high] }: Augmentation): Draw => ({
+  side: Math.round((low + high) / 2),
+  x: 0.5,
+  y: 0.5,
+  flip: false,
+  shift: [0, 0, 0],
+});
+
+/**
+ * Draws scale, place, mirror and colour for one presentation, always the same count of numbers in the same order.
+ *
+ * @param random a stream of this image in this epoch alone, so that the threads' order does not matter
+ */
+export const draw = ({ sides: [low, high], flip, colour }: Augmentation, random: Random): Draw => {
+  const side = low + random.below(high - low + 1);
+  const [x, y] = [random.uniform(), random.uniform()];
+  const mirrored = random.uniform() < 0.5;
+  const shift: [number, number, number] = [0, 0, 0];
+  for (let axis = 0; axis < 3; axis++) {
+    const amount = random.normal() * (colour ? colour.strength * (colour.spread[axis] as number) : 0);
+    for (let c = 0; c < 3; c++) shift[c]! += amount * (colour?.axes[axis]?.[c] ?? 0);
+  }
+  return { side, x, y, flip: flip && mirrored, shift };
+};
+
+/**
+ * Crops, mirrors, shifts and normalises an image into a batch: row by row, channels together, in the net's order.
+ *
+ * @param target receives crop * crop * 3 numbers from `offset` on: ((pixel + shift) * scale - mean) / std
+ * @param image scaled already; each side at least `crop`
+ */
+export const cropInto = (
+  target: Float32Array,
+  offset: number,
+  { width, height, data }: RgbImage,
+  crop: number,
+  { x, y, flip, shift }: Draw,
+  { order, scale, mean, std }: InputNormalisation,
+): void => {
+  const left = Math.floor(x * (width - crop + 1));
+  const top = Math.floor(y * (height - crop + 1));
+  const source = order === 'rgb' ? [0, 1, 2] : [2, 1, 0];
+  const [s0, s1, s2] = source as [number, number, number];
+  const factor = (c: number) => scale / std[c]!;
+  const term = (c: number) => (shift[source[c]!]! * scale - mean[c]!) / std[c]!;
+  const [f0, f1, f2] = [factor(0), factor(1), factor(2)];
+  const [t0, t1, t2] = [term(0), term(1), term(2)];
+  const step = flip ? -3 : 3;
+  for (let row = 0; row < crop; row++) {
+    let from = ((top + row) * width + left + (flip ? crop - 1 : 0)) * 3;
+    let to = offset + row * crop * 3;
+    for (let column = 0; column < crop; column++, from += step, to += 3) {
+      target[to] = data[from + s0]! * f0 + t0;
+      target[to + 1] = data[from + s1]! * f1 + t1;
+      target[to + 2] = data[from + s2]! * f2 + t2;
+    }
+  }
+};

@@ -1,0 +1,115 @@
+// Checkpoints: weights, velocities and the state of training in one safetensors file, so that they always belong together.
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UsageError } from '../../errors.js';
+import type { Skipped } from '../../progress.js';
+import type { InputNormalisation } from '../nets/backbone.js';
+import type { Model } from './model.js';
+import { openSafetensors, writeSafetensors } from '../../formats/safetensors.js';
+import { type ScheduleState, initialScheduleState } from './schedule.js';
+
+/** Sums over the images of the running epoch. */
+export interface EpochSums {
+  readonly loss: number;
+  readonly images: number;
+  readonly top1: number;
+  readonly top5: number;
+}
+
+/** What one epoch gave. Errors in percent. */
+export interface EpochRecord {
+  readonly epoch: number;
+  /** Steps done at its end. */
+  readonly step: number;
+  readonly learningRate: number;
+  readonly loss: number;
+  readonly trainTop1Error: number;
+  readonly trainTop5Error: number;
+  readonly validationTop1Error?: number;
+  readonly validationTop5Error?: number;
+  readonly seconds: number;
+  /** Share of the time that the trainer waited for images, 0-1. */
+  readonly waiting: number;
+  readonly imagesPerSecond: number;
+}
+
+/** Where training stands: plain data. The random streams follow from seed, epoch and step. */
+export interface TrainingState {
+  /** Updates done since the start. */
+  readonly step: number;
+  /** The running epoch, counted from 0, and the steps done in it. */
+  readonly epoch: number;
+  readonly stepInEpoch: number;
+  readonly schedule: ScheduleState;
+  readonly sums: EpochSums;
+  readonly history: readonly EpochRecord[];
+  readonly skipped: readonly Skipped[];
+}
+
+export const noSums: EpochSums = { loss: 0, images: 0, top1: 0, top5: 0 };
+
+/** Before the first step. */
+export const startState: TrainingState = {
+  step: 0,
+  epoch: 0,
+  stepInEpoch: 0,
+  schedule: initialScheduleState,
+  sums: noSums,
+  history: [],
+  skipped: [],
+};
+
+/** A checkpoint's text part. */
+export interface CheckpointHeader {
+  readonly format: 1;
+  readonly state: TrainingState;
+  readonly input: InputNormalisation;
+  /** The options that a resumed run must share. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export const checkpointPath = (out: string): string => join(out, 'checkpoint.safetensors');
+
+const velocityPrefix = 'velocity.';
+
+/** Writes the checkpoint of `out`, replacing the last one in one instant. */
+export const writeCheckpoint = (out: string, model: Model, header: CheckpointHeader): Promise<void> => {
+  const entry = (prefix: string, name: string, read: () => Promise<Float32Array>) => ({
+    name: `${prefix}${name}`,
+    shape: model.shapes.get(name)!,
+    data: read,
+  });
+  return writeSafetensors(checkpointPath(out), { verydeepTraining: JSON.stringify(header) }, [
+    ...[...model.weights.keys()].map((name) => entry('', name, () => model.read(name))),
+    ...model.trainable.map((name) => entry(velocityPrefix, name, () => model.readVelocity(name))),
+  ]);
+};
+
+export interface Checkpoint {
+  readonly header: CheckpointHeader;
+  readonly weight: (name: string) => Promise<Float32Array>;
+  readonly velocity: (name: string) => Promise<Float32Array>;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens the checkpoint of `out`; undefined if there is none. @throws UsageError when the file is no checkpoint */
+export const openCheckpoint = async (out: string): Promise<Checkpoint | undefined> => {
+  const path = checkpointPath(out);
+  try {
+    await access(path);
+  } catch {
+    return undefined;
+  }
+  const file = await openSafetensors(path);
+  const text = file.metadata['verydeepTraining'];
+  if (text === undefined) {
+    await file.close();
+    throw new UsageError(`Expected a training checkpoint in ${path} but it has no training state.`);
+  }
+  return {
+    header: JSON.parse(text) as CheckpointHeader,
+    weight: (name) => file.read(name),
+    velocity: (name) => file.read(`${velocityPrefix}${name}`),
+    close: () => file.close(),
+  };
+};

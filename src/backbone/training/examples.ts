@@ -1,0 +1,58 @@
+// From a data set's items to examples with class and superclass numbers.
+import type { Item } from '../../datasets/dataset.js';
+import { UsageError, expected } from '../../errors.js';
+import type { Example } from './loader.js';
+
+/** The superclass of a nested class: "animals/cat" belongs to "animals". */
+const parentOf = (name: string): string | undefined => {
+  const cut = name.lastIndexOf('/');
+  return cut > 0 ? name.slice(0, cut) : undefined;
+};
+
+/**
+ * The superclasses of nested classes, sorted.
+ *
+ * @throws UsageError when a class has no parent folder, or all have the same
+ */
+export const superclassesOf = (classes: readonly string[]): string[] => {
+  const parents = classes.map((name) => {
+    const parent = parentOf(name);
+    if (parent !== undefined) return parent;
+    throw new UsageError(
+      `Expected nested class folders (animals/cat) for --superclass-loss but the class ${name} has no parent folder.`,
+    );
+  });
+  const names = [...new Set(parents)].sort();
+  if (names.length < 2) throw expected('at least two parent folders', '--superclass-loss', names);
+  return names;
+};
+
+/**
+ * Numbers the labels of items.
+ *
+ * @param superclasses from {@link superclassesOf}; empty for training on classes alone
+ * @throws UsageError for an item with no or several labels, or a label that is no class
+ */
+export const examplesOf = (
+  items: readonly Item[],
+  classes: readonly string[],
+  superclasses: readonly string[] = [],
+): Example[] => {
+  const indices = new Map(classes.map((name, i) => [name, i]));
+  const parents = new Map(superclasses.map((name, i) => [name, i]));
+  return items.map(({ id, path, source, labels }) => {
+    const [name, ...others] = labels;
+    if (name === undefined || others.length > 0) {
+      throw expected(
+        'one class for each training image',
+        path,
+        labels,
+        'Training needs images of one class each.',
+      );
+    }
+    const label = indices.get(name);
+    if (label === undefined) throw expected('a class of the training set', path, name);
+    const superlabel = superclasses.length > 0 ? parents.get(parentOf(name) ?? '') : undefined;
+    return { id, path, source, label, superlabel };
+  });
+};

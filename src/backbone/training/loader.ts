@@ -1,0 +1,222 @@
+// The input pipeline: batches of training images, prepared ahead by worker threads, small sets kept in memory.
+import type { ImageSource } from '../../datasets/dataset.js';
+import type { RgbImage } from '../../images/image.js';
+import type { Kernel } from '../../images/kernels.js';
+import type { Skipped } from '../../progress.js';
+import { type Draw, cropInto } from './augmentation.js';
+import type { InputNormalisation } from '../nets/backbone.js';
+import { ImagePool } from './image-pool.js';
+import type { ImageTask } from './image-worker.js';
+import type { Target } from './loss.js';
+
+/** An image to learn from. */
+export interface Example extends Target {
+  readonly id: string;
+  readonly path: string;
+  readonly source: ImageSource;
+}
+
+/** Images that go through the net together; unreadable ones are left out and listed. */
+export interface Batch {
+  readonly examples: readonly Example[];
+  /** [examples, crop, crop, 3], normalised. */
+  readonly pixels: Float32Array;
+  readonly skipped: readonly Skipped[];
+}
+
+/** One presentation of one image. */
+export interface Presentation {
+  readonly example: Example;
+  readonly draw: Draw;
+}
+
+export interface LoaderOptions {
+  readonly crop: number;
+  readonly kernel: Kernel;
+  /** Worker threads. */
+  readonly workers: number;
+  /** Batches prepared ahead of the one in use. */
+  readonly prefetch: number;
+  /** Most bytes of decoded images kept in memory (only images at one fixed scale are kept). */
+  readonly cacheBytes: number;
+}
+
+/** Splits into at most `parts` pieces of nearly equal size. */
+const deal = <T>(values: readonly T[], parts: number): T[][] =>
+  Array.from({ length: Math.min(parts, values.length) }, (_, part) =>
+    values.filter((_value, i) => i % parts === part),
+  );
+
+const keyOf = ({ file, slice }: ImageSource): string => (slice ? `${file}\u0000${slice.offset}` : file);
+
+/** Reads images in worker threads. Whoever makes one closes it. */
+export class Loader {
+  readonly #options: LoaderOptions;
+  readonly #cache = new Map<string, RgbImage>();
+  /** Images on their way to a reader of `images` that are not kept. */
+  readonly #loose = new Map<string, RgbImage>();
+  readonly #bad = new Map<string, string>();
+  readonly #skipped: Skipped[] = [];
+  #pool: ImagePool | undefined;
+  #cached = 0;
+  #reserved = 0;
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of decoded images in memory. */
+  get cachedBytes(): number {
+    return this.#cached;
+  }
+
+  /** Images that could not be read so far. */
+  get skipped(): readonly Skipped[] {
+    return this.#skipped;
+  }
+
+  async close(): Promise<void> {
+    await this.#pool?.close();
+    this.#pool = undefined;
+    this.#cache.clear();
+  }
+
+  /**
+   * Yields one batch for each list of presentations, in order; `prefetch` lists are in the works ahead of the reader.
+   *
+   * @param fixed whether every draw has the same scale, so that scaled images may be kept for the next epoch
+   */
+  async *batches(
+    lists: Iterable<readonly Presentation[]>,
+    input: InputNormalisation,
+    fixed: boolean,
+  ): AsyncGenerator<Batch> {
+    const ahead: Promise<Batch>[] = [];
+    try {
+      for (const list of lists) {
+        const batch = this.#prepare(list, input, fixed);
+        batch.catch(() => undefined); // Reported when its turn comes.
+        ahead.push(batch);
+        if (ahead.length > this.#options.prefetch) yield await (ahead.shift() as Promise<Batch>);
+      }
+      while (ahead.length > 0) yield await (ahead.shift() as Promise<Batch>);
+    } finally {
+      await Promise.allSettled(ahead);
+    }
+  }
+
+  /** Yields the scaled images themselves, one after the other, without crops; unreadable ones as reasons. */
+  async *images(
+    presentations: readonly Presentation[],
+    fixed: boolean,
+  ): AsyncGenerator<{ example: Example; image?: RgbImage; reason?: string }> {
+    const block = 16;
+    const start = async (list: readonly Presentation[]) => {
+      await this.#fetch(
+        list.filter(({ example }) => !this.#known(example, fixed)),
+        fixed,
+        true,
+      );
+      return list;
+    };
+    const ahead: ReturnType<typeof start>[] = [];
+    const take = async function* (this: Loader) {
+      for (const { example } of await (ahead.shift() as ReturnType<typeof start>)) {
+        const key = keyOf(example.source);
+        const image = this.#loose.get(key) ?? this.#cache.get(key);
+        const reason = this.#bad.get(key);
+        this.#loose.delete(key);
+        yield { example, ...(image && { image }), ...(reason !== undefined && { reason }) };
+      }
+    }.bind(this);
+    for (let i = 0; i < presentations.length; i += block) {
+      const list = start(presentations.slice(i, i + block));
+      list.catch(() => undefined); // Reported when its turn comes, if it does.
+      ahead.push(list);
+      if (ahead.length > this.#options.prefetch) yield* take();
+    }
+    while (ahead.length > 0) yield* take();
+  }
+
+  /** Whether an image needs no worker: it is in memory at the one scale, or known to be unreadable. */
+  #known({ source }: Example, fixed: boolean): boolean {
+    const key = keyOf(source);
+    return (fixed && this.#cache.has(key)) || this.#bad.has(key);
+  }
+
+  /** Whether there is room to keep one more image of smallest side `side`; its room is reserved, at 4:3. */
+  #reserve(side: number, fixed: boolean): boolean {
+    const bytes = side * side * 4;
+    if (!fixed || this.#cached + this.#reserved + bytes > this.#options.cacheBytes) return false;
+    this.#reserved += bytes;
+    return true;
+  }
+
+  /** Has the workers read images: into `memory` if given, into the cache where there is room. */
+  async #fetch(
+    presentations: readonly Presentation[],
+    fixed: boolean,
+    loose: boolean,
+    batch?: { memory: SharedArrayBuffer; input: InputNormalisation; rows: readonly number[] },
+  ): Promise<void> {
+    if (presentations.length === 0) return;
+    const { crop, kernel } = this.#options;
+    const pool = (this.#pool ??= new ImagePool(this.#options.workers));
+    const kept = new Set<number>();
+    const tasks = presentations.map(({ example, draw }, i): ImageTask => {
+      if (this.#reserve(draw.side, fixed)) kept.add(i);
+      const { source, path } = example;
+      return { row: batch?.rows[i] ?? i, source, path, draw, keep: loose || kept.has(i) };
+    });
+    const rowToIndex = new Map(tasks.map(({ row }, i) => [row, i]));
+    const answers = await Promise.all(
+      deal(tasks, pool.size).map((part) =>
+        pool.run({ tasks: part, crop, kernel, batch: batch && { memory: batch.memory, input: batch.input } }),
+      ),
+    );
+    for (const { row, pixels, reason } of answers.flat()) {
+      const index = rowToIndex.get(row) as number;
+      const { example, draw } = presentations[index] as Presentation;
+      const key = keyOf(example.source);
+      if (kept.has(index)) this.#reserved -= draw.side * draw.side * 4;
+      if (reason !== undefined) {
+        this.#bad.set(key, reason);
+        this.#skipped.push({ id: example.id, path: example.path, reason });
+      } else if (pixels && kept.has(index)) {
+        this.#cache.set(key, pixels);
+        this.#cached += pixels.data.length;
+      } else if (pixels) this.#loose.set(key, pixels);
+    }
+  }
+
+  async #prepare(list: readonly Presentation[], input: InputNormalisation, fixed: boolean): Promise<Batch> {
+    const { crop } = this.#options;
+    const size = crop * crop * 3;
+    const missing = list.flatMap(({ example }, row) => (this.#known(example, fixed) ? [] : [row]));
+    const memory = missing.length > 0 ? new SharedArrayBuffer(list.length * size * 4) : undefined;
+    if (memory) {
+      const rows = missing;
+      await this.#fetch(
+        rows.map((row) => list[row] as Presentation),
+        fixed,
+        false,
+        { memory, input, rows },
+      );
+    }
+    const fetched = new Set(missing);
+    const shared = memory && new Float32Array(memory);
+    const readable = list.flatMap((presentation, row) =>
+      this.#bad.has(keyOf(presentation.example.source)) ? [] : [{ ...presentation, row }],
+    );
+    const pixels = new Float32Array(readable.length * size);
+    readable.forEach(({ example, draw, row }, i) => {
+      if (shared && fetched.has(row)) pixels.set(shared.subarray(row * size, (row + 1) * size), i * size);
+      else cropInto(pixels, i * size, this.#cache.get(keyOf(example.source)) as RgbImage, crop, draw, input);
+    });
+    const skipped = list.flatMap(({ example: { id, path, source } }) => {
+      const reason = this.#bad.get(keyOf(source));
+      return reason === undefined ? [] : [{ id, path, reason }];
+    });
+    return { examples: readable.map(({ example }) => example), pixels, skipped };
+  }
+}

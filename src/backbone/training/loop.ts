@@ -1,0 +1,295 @@
+// The training loop (paper, section 3.1): epochs of shuffled batches, validation, schedule, checkpoints.
+import type * as tfjs from '@tensorflow/tfjs-core';
+import { VerydeepError } from '../../errors.js';
+import type { OnProgress, Skipped } from '../../progress.js';
+import { type EpochRecord, type TrainingState, noSums, writeCheckpoint } from './checkpoint.js';
+import type { Tf } from '../nets/forward.js';
+import type { Batch, Example, Loader } from './loader.js';
+import type { Model } from './model.js';
+import { chunks, dropoutOf, epochOf, validationOf } from './samples.js';
+import { afterEpoch, learningRate } from './schedule.js';
+import type { EventFile } from './tensorboard.js';
+import type { TrainingLog } from './log.js';
+import { type TrainingOptions, fingerprint } from './options.js';
+import { writeHistory } from './results.js';
+
+/** What the trainer needs besides the recipe. */
+export interface TrainingRun {
+  readonly tf: Tf;
+  readonly loader: Loader;
+  readonly train: readonly Example[];
+  /** May be empty: then the schedule follows the accuracy on the training images. */
+  readonly validation: readonly Example[];
+  /** Folder of the results; it exists. */
+  readonly out: string;
+  /** Continue from the checkpoint in `out`, if there is one. */
+  readonly resume?: boolean;
+  /** Weights to start from, by name in a backbone file's layout; random ones where it gives none. */
+  readonly initial?: (name: string) => Promise<Float32Array | undefined>;
+  /** Steps between checkpoints, besides those at each epoch's end; 0 for none. */
+  readonly checkpointEvery?: number;
+  /** Asks to stop after the running step, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+/** Lets signals and messages of worker threads in between two steps. */
+const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const errorPercent = (correct: number, images: number): number =>
+  images === 0 ? 100 : 100 * (1 - correct / images);
+
+const addGradients = (
+  tf: Tf,
+  sum: Map<string, tfjs.Tensor> | undefined,
+  part: Map<string, tfjs.Tensor>,
+): Map<string, tfjs.Tensor> => {
+  if (!sum) return part;
+  for (const [name, gradient] of part) {
+    const before = sum.get(name)!;
+    sum.set(name, tf.add(before, gradient));
+    tf.dispose([before, gradient]);
+  }
+  return sum;
+};
+
+/** A loss above this many times the loss of guessing means that training explodes. */
+const EXPLODED = 100;
+
+/** Trains a model epoch by epoch; its state is what a checkpoint holds. */
+export class Trainer {
+  #state: TrainingState;
+  #waited = 0;
+  readonly #fixedSide: boolean;
+
+  constructor(
+    readonly run: TrainingRun,
+    readonly options: TrainingOptions,
+    readonly model: Model,
+    readonly log: TrainingLog,
+    readonly events: EventFile,
+    state: TrainingState,
+  ) {
+    this.#state = state;
+    this.#fixedSide = options.sides[0] === options.sides[1];
+  }
+
+  get state(): TrainingState {
+    return this.#state;
+  }
+
+  /** Images that weigh together as one in the update: the last, smaller batch of an epoch counts for less. */
+  get #divisor(): number {
+    return Math.min(this.options.batch, this.run.train.length);
+  }
+
+  get #stepsPerEpoch(): number {
+    return Math.ceil(this.run.train.length / this.options.batch);
+  }
+
+  get #rate(): number {
+    const { epoch, stepInEpoch, schedule } = this.#state;
+    return learningRate(this.options.schedule, schedule, epoch + stepInEpoch / this.#stepsPerEpoch);
+  }
+
+  checkpoint(): Promise<void> {
+    const { options, run } = this;
+    return writeCheckpoint(run.out, this.model, {
+      format: 1,
+      state: this.#state,
+      input: options.input,
+      options: fingerprint(options),
+    });
+  }
+
+  async #next(batches: AsyncGenerator<Batch>): Promise<Batch> {
+    const start = performance.now();
+    const batch = (await batches.next()) as IteratorYieldResult<Batch>;
+    this.#waited += performance.now() - start;
+    return batch.value;
+  }
+
+  /** One update from the parts of a batch. */
+  async #step(batches: AsyncGenerator<Batch>, parts: number): Promise<void> {
+    const { model, options } = this;
+    const { tf } = model;
+    const { step, sums, skipped } = this.#state;
+    const dropout = dropoutOf(options, step);
+    const total = { ...sums };
+    let stepLoss = 0;
+    let stepImages = 0;
+    const bad: Skipped[] = [];
+    let gradients: Map<string, tfjs.Tensor> | undefined;
+    try {
+      for (let part = 0; part < parts; part++) {
+        const { examples, pixels, skipped: unreadable } = await this.#next(batches);
+        bad.push(...unreadable);
+        if (examples.length === 0) continue;
+        const result = model.gradients(pixels, examples, this.#divisor, dropout);
+        gradients = addGradients(tf, gradients, result.gradients);
+        stepLoss += result.loss;
+        stepImages += examples.length;
+        total.top1 += result.top1;
+        total.top5 += result.top5;
+        this.#checkLoss(result.loss * (this.#divisor / examples.length), pixels, examples);
+      }
+      const rate = this.#rate;
+      if (gradients) {
+        model.update(gradients, { learningRate: rate, momentum: options.momentum, decay: options.decay });
+      }
+      total.loss += stepLoss * this.#divisor;
+      total.images += stepImages;
+      const seen = new Set(skipped.map(({ id }) => id));
+      this.#state = {
+        ...this.#state,
+        step: step + 1,
+        stepInEpoch: this.#state.stepInEpoch + 1,
+        sums: total,
+        skipped: [...skipped, ...bad.filter(({ id }) => !seen.has(id))],
+      };
+      const loss = stepImages === 0 ? null : (stepLoss * this.#divisor) / stepImages;
+      await this.log.write({ step: step + 1, epoch: this.#state.epoch + 1, loss, learningRate: rate });
+      if (loss !== null) await this.events.scalars(step + 1, { 'train/loss': loss, 'learning rate': rate });
+    } finally {
+      if (gradients) tf.dispose([...gradients.values()]);
+    }
+  }
+
+  /** Stops training at a loss that is not finite or explodes, and says where it began. */
+  #checkLoss(loss: number, pixels: Float32Array, examples: readonly Example[]): void {
+    const { classes, superclasses, superclassWeight } = this.model.heads;
+    const chance = Math.log(Math.max(2, classes)) + superclassWeight * Math.log(Math.max(2, superclasses));
+    if (loss <= EXPLODED * chance) return;
+    const { step, epoch } = this.#state;
+    const where = this.model.firstBadLayer(pixels, examples.length);
+    throw new VerydeepError(
+      `Training diverged at step ${step + 1} (epoch ${epoch + 1}): the loss is ${loss}; ${where}. ` +
+        `Lower --learning-rate (now ${this.#rate}) or choose another --init; the last checkpoint in ${this.run.out} is kept.`,
+    );
+  }
+
+  /** Finishes the running epoch. Returns false when training was asked to stop in between. */
+  async epoch(): Promise<boolean> {
+    const { run, options } = this;
+    const { epoch, stepInEpoch } = this.#state;
+    const start = performance.now();
+    this.#waited = 0;
+    const steps = chunks(epochOf(run.train, options, epoch), options.batch).slice(stepInEpoch);
+    const lists = steps.map((step) => chunks(step, options.microBatch));
+    const batches = run.loader.batches(lists.flat(), options.input, this.#fixedSide);
+    const imagesBefore = this.#state.sums.images;
+    try {
+      for (const parts of lists) {
+        await this.#step(batches, parts.length);
+        this.#report(start, imagesBefore);
+        await breathe();
+        if (run.signal?.aborted) {
+          await this.checkpoint();
+          return false;
+        }
+        const every = run.checkpointEvery ?? 0;
+        if (every > 0 && this.#state.step % every === 0 && this.#state.stepInEpoch < this.#stepsPerEpoch) {
+          await this.checkpoint();
+        }
+      }
+    } finally {
+      await batches.return(undefined);
+    }
+    return this.#endEpoch(start, imagesBefore);
+  }
+
+  #report(start: number, imagesBefore: number): void {
+    const { epoch, sums, step } = this.#state;
+    const seconds = (performance.now() - start) / 1000;
+    this.run.onProgress?.({
+      task: 'train',
+      done: step,
+      total: this.options.schedule.epochs * this.#stepsPerEpoch,
+      unit: 'steps',
+      figures: {
+        epoch: `${epoch + 1}/${this.options.schedule.epochs}`,
+        loss: sums.loss / Math.max(1, sums.images),
+        rate: this.#rate,
+        'images/s': (sums.images - imagesBefore) / seconds,
+        waiting: `${((100 * this.#waited) / 1000 / seconds).toFixed(0)}%`,
+      },
+    });
+  }
+
+  /** Validates, and writes what the epoch gave. Returns false when it was asked to stop: validation is then repeated. */
+  async #endEpoch(start: number, imagesBefore: number): Promise<boolean> {
+    const { options } = this;
+    const { epoch, step, sums } = this.#state;
+    const seconds = (performance.now() - start) / 1000;
+    const rate = this.#rate;
+    if (sums.images === 0) throw new VerydeepError('None of the training images can be read.');
+    const validation = this.run.validation.length > 0 ? await this.#validate() : undefined;
+    if (this.run.signal?.aborted) {
+      await this.checkpoint();
+      return false;
+    }
+    const record: EpochRecord = {
+      epoch: epoch + 1,
+      step,
+      learningRate: rate,
+      loss: sums.loss / sums.images,
+      trainTop1Error: errorPercent(sums.top1, sums.images),
+      trainTop5Error: errorPercent(sums.top5, sums.images),
+      ...(validation && {
+        validationTop1Error: validation.top1Error,
+        validationTop5Error: validation.top5Error,
+      }),
+      seconds,
+      waiting: this.#waited / 1000 / seconds,
+      imagesPerSecond: (sums.images - imagesBefore) / seconds,
+    };
+    this.#state = {
+      ...this.#state,
+      epoch: epoch + 1,
+      stepInEpoch: 0,
+      sums: noSums,
+      schedule: afterEpoch(
+        options.schedule,
+        this.#state.schedule,
+        -(validation?.top1Error ?? record.trainTop1Error) + 100,
+      ),
+      history: [...this.#state.history, record],
+    };
+    await this.log.write({ kind: 'epoch', ...record });
+    await this.events.scalars(step, {
+      'train/top-1 error': record.trainTop1Error,
+      'train/top-5 error': record.trainTop5Error,
+      ...(validation && {
+        'validation/top-1 error': validation.top1Error,
+        'validation/top-5 error': validation.top5Error,
+      }),
+    });
+    await this.checkpoint();
+    await writeHistory(this.run.out, this.#state.history);
+    return true;
+  }
+
+  /** Errors on the validation images: one centred crop each. Asked to stop, it does so without a result. */
+  async #validate(): Promise<{ top1Error: number; top5Error: number }> {
+    const { run, options, model } = this;
+    const lists = chunks(validationOf(run.validation, options), options.microBatch);
+    let [top1, top5, images] = [0, 0, 0];
+    const bad: Skipped[] = [];
+    for await (const batch of run.loader.batches(lists, options.input, true)) {
+      if (run.signal?.aborted) break;
+      bad.push(...batch.skipped);
+      if (batch.examples.length === 0) continue;
+      const correct = model.correct(batch.pixels, batch.examples);
+      top1 += correct.top1;
+      top5 += correct.top5;
+      images += batch.examples.length;
+      await breathe();
+    }
+    const seen = new Set(this.#state.skipped.map(({ id }) => id));
+    this.#state = {
+      ...this.#state,
+      skipped: [...this.#state.skipped, ...bad.filter(({ id }) => !seen.has(id))],
+    };
+    return { top1Error: errorPercent(top1, images), top5Error: errorPercent(top5, images) };
+  }
+}

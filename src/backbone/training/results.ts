@@ -1,0 +1,39 @@
+// What a finished training leaves besides checkpoint and log: the history, the report, the metadata of the backbone.
+import { join } from 'node:path';
+import { writeFileAtomically } from '../../io/files.js';
+import type { BackboneMetadata } from '../nets/backbone.js';
+import type { EpochRecord, TrainingState } from './checkpoint.js';
+import { type TrainingOptions, fingerprint } from './options.js';
+
+/** Writes `history.json`: every epoch's figures. */
+export const writeHistory = (out: string, history: readonly EpochRecord[]): Promise<void> =>
+  writeFileAtomically(join(out, 'history.json'), `${JSON.stringify({ epochs: history }, null, 2)}\n`);
+
+/** Writes `report.html`: the curves. */
+export const writeReport = async (
+  out: string,
+  options: TrainingOptions,
+  history: readonly EpochRecord[],
+): Promise<void> => {
+  const { trainingReport } = await import('./report.js'); // Loads a library of charts.
+  await writeFileAtomically(join(out, 'report.html'), await trainingReport(options, history));
+};
+
+/** What the backbone file says of its training. */
+export const metadataOf = (options: TrainingOptions, state: TrainingState): BackboneMetadata => {
+  const { net, classes, superclasses, input } = options;
+  const last = state.history.at(-1);
+  return {
+    format: 1,
+    architecture: net,
+    input,
+    classes,
+    ...(superclasses.length > 0 && { superclasses }),
+    training: {
+      ...fingerprint(options),
+      epochs: state.epoch,
+      steps: state.step,
+      ...(last?.validationTop1Error !== undefined && { validationTop1Error: last.validationTop1Error }),
+    },
+  };
+};

@@ -1,0 +1,46 @@
+// A backbone as safetensors in torchvision's names: `features.0.weight`, …, `classifier.6.bias`.
+import { UsageError } from '../../../errors.js';
+import { writeSafetensors } from '../../../formats/safetensors.js';
+import { type Architecture, layersOf, weightShapes } from '../../nets/architecture.js';
+import type { Backbone } from '../../nets/backbone.js';
+import { NOTE, noteOf } from '../../nets/note.js';
+
+const heads: Readonly<Record<string, string>> = {
+  fc6: 'classifier.0',
+  fc7: 'classifier.3',
+  fc8: 'classifier.6',
+};
+
+/** Our names of layers and torchvision's: every convolution, ReLU and pool counts in `features`. */
+export const torchvisionNames = (net: Architecture): ReadonlyMap<string, string> => {
+  if (net.config === 'A-LRN') {
+    throw new UsageError(
+      'Expected a net without local response normalisation for --format torchvision but received A-LRN: torchvision has no such layer. Export it as onnx.',
+    );
+  }
+  const names = new Map<string, string>();
+  let index = 0;
+  for (const layer of layersOf(net)) {
+    if (layer.kind === 'conv') {
+      names.set(layer.name, `features.${index}`);
+      index += 2; // The convolution and its ReLU.
+    } else if (layer.kind === 'pool') index += 1;
+    else if (layer.kind === 'dense') names.set(layer.name, heads[layer.name]!);
+  }
+  return names;
+};
+
+/**
+ * Writes a backbone as safetensors that `torchvision.models.vggNN().load_state_dict` takes. The net keeps its own
+ * preprocessing; the metadata's `verydeep.input` says which.
+ *
+ * @throws UsageError for A-LRN, which torchvision does not have
+ */
+export const exportTorchvision = async (backbone: Backbone, out: string): Promise<void> => {
+  const names = torchvisionNames(backbone.metadata.architecture);
+  const entries = [...weightShapes(backbone.metadata.architecture)].map(([tensor, shape]) => {
+    const [layer = '', part = ''] = tensor.split('.');
+    return { name: `${names.get(layer)!}.${part}`, shape, data: () => backbone.chunks(tensor) };
+  });
+  await writeSafetensors(out, { format: 'pt', [NOTE]: noteOf(backbone.metadata) }, entries);
+};

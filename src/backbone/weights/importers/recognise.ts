@@ -1,0 +1,113 @@
+// Which kind of weight file it is, by its bytes: names and endings are not looked at.
+import { UsageError, expected } from '../../../errors.js';
+import { FileBytes } from '../../../formats/file-bytes.js';
+import { fieldsOf } from '../../../formats/protobuf.js';
+import type { WeightSource } from './source.js';
+import { legacyMagic } from './torch.js';
+
+/** The kinds of files, and what reads them. Each module is loaded when it is needed. */
+export const formats = {
+  safetensors: {
+    title: 'safetensors',
+    open: () => import('./safetensors.js').then((m) => m.openSafetensorsSource),
+  },
+  torch: { title: 'torch checkpoint (zip)', open: () => import('./torch.js').then((m) => m.openTorchZip) },
+  'torch-legacy': {
+    title: 'torch checkpoint (before 1.6)',
+    open: () => import('./torch.js').then((m) => m.openTorchLegacy),
+  },
+  hdf5: {
+    title: 'Keras HDF5',
+    open: () => import('./keras.js').then((m) => (path: string) => m.openKeras(path)),
+  },
+  mat: { title: 'MATLAB 5', open: () => import('./matconvnet.js').then((m) => m.openMatConvNet) },
+  tfjs: { title: 'TensorFlow.js model.json', open: () => import('./tfjs.js').then((m) => m.openTfjs) },
+  caffe: { title: 'Caffe', open: () => import('./caffe.js').then((m) => m.openCaffe) },
+  onnx: { title: 'ONNX', open: () => import('./onnx.js').then((m) => m.openOnnx) },
+} as const satisfies Record<
+  string,
+  { title: string; open: () => Promise<(path: string) => Promise<WeightSource>> }
+>;
+
+export type WeightFormat = keyof typeof formats;
+
+const startsWith = (bytes: Uint8Array, magic: ArrayLike<number>): boolean =>
+  bytes.length >= magic.length && Array.from(magic).every((byte, i) => bytes[i] === byte);
+
+const hdf5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** HDF5 begins at byte 0, 512, 1024, 2048, …: before it may stand what another program likes. */
+const hdf5At = (file: FileBytes): number | undefined => {
+  for (let at = 0; at + hdf5.length <= file.size && at <= 1 << 20; at = at === 0 ? 512 : at * 2) {
+    if (startsWith(file.read(at, hdf5.length), hdf5)) return at;
+  }
+  return undefined;
+};
+
+/** Protocol buffers have no magic: an ONNX model has a graph in field 7, a Caffe net layers in field 2 or 100. */
+const protobufKind = (file: FileBytes): WeightFormat | undefined => {
+  const seen = new Set<string>();
+  try {
+    for (const { number, kind } of fieldsOf(file, { offset: 0, length: file.size })) {
+      seen.add(`${number} ${kind}`);
+      if (seen.has('1 varint') && seen.has('7 bytes')) return 'onnx';
+      if (seen.has('100 bytes') || (seen.has('1 bytes') && seen.has('2 bytes'))) return 'caffe';
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    // A file that begins like one of the two is left to its reader, which says where it is damaged.
+    if (seen.has('1 varint') && (seen.has('2 bytes') || seen.has('8 bytes'))) return 'onnx';
+    if (seen.has('1 bytes') && !seen.has('7 bytes')) return seen.size <= 2 ? undefined : 'caffe';
+    return undefined;
+  }
+  return seen.has('2 bytes') && !seen.has('7 bytes') && seen.size <= 6 ? 'caffe' : undefined;
+};
+
+/** What other files begin with, so that a wrong one is named rightly. */
+const others: readonly (readonly [string, string])[] = [
+  ['MATLAB 7.3', 'a MATLAB 7.3 file; save it from MATLAB with -v7'],
+  ['%PDF', 'a PDF document'],
+  ['<!DOCTYPE', 'a web page, perhaps the error page of a download'],
+  ['<html', 'a web page, perhaps the error page of a download'],
+  ['version https://git-lfs', 'a pointer of Git LFS, not the file itself; fetch it with `git lfs pull`'],
+  ['\u001f\u008b', 'a gzip archive; unpack it first'],
+  ['\u0089PNG', 'a PNG image'],
+  ['\u00ff\u00d8', 'a JPEG image'],
+];
+
+const KINDS =
+  'a VGG weight file (Caffe, Keras .h5, torch .pth, safetensors, ONNX, MatConvNet .mat, TensorFlow.js model.json)';
+
+/**
+ * Recognises a weight file.
+ *
+ * @throws UsageError naming the file and what it holds instead
+ */
+export const recognise = (path: string): WeightFormat => {
+  const file = new FileBytes(path);
+  try {
+    const start = file.read(0, Math.min(512, file.size));
+    const text = Buffer.from(start).toString('latin1');
+    if (file.size === 0) throw expected(KINDS, path, 'an empty file');
+    if (startsWith(start, legacyMagic)) return 'torch-legacy';
+    if (text.startsWith('PK\u0003\u0004')) return 'torch';
+    const other = others.find(([magic]) => text.startsWith(magic));
+    if (other) throw expected(KINDS, path, other[1]);
+    if (hdf5At(file) !== undefined) return 'hdf5';
+    if (text.startsWith('MATLAB 5.0') || ['IM', 'MI'].includes(text.slice(126, 128))) return 'mat';
+    if (start[8] === 0x7b && start.slice(3, 8).every((byte) => byte === 0)) return 'safetensors';
+    if (/^\s*\{/.test(text)) return 'tfjs';
+    if (start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5) {
+      throw expected(KINDS, path, 'a Python pickle that is no torch checkpoint');
+    }
+    const kind = protobufKind(file);
+    if (kind) return kind;
+    throw expected(KINDS, path, `the first bytes ${Buffer.from(start.subarray(0, 8)).toString('hex')}`);
+  } finally {
+    file.close();
+  }
+};
+
+/** Opens a weight file of any kind. Whoever opens it closes it. @throws UsageError naming the file and what is wrong */
+export const openWeights = async (path: string): Promise<WeightSource> =>
+  (await formats[recognise(path)].open())(path);

@@ -1,0 +1,56 @@
+// safetensors of torchvision or timm, and verydeep's own backbone files.
+import { openSafetensors } from '../../../formats/safetensors.js';
+import { weightedLayersOf } from '../../nets/architecture.js';
+import { openBackbone } from '../../nets/backbone.js';
+import { NOTE, readNote } from '../../nets/note.js';
+import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets } from './source.js';
+import { stateDictLayers } from './state-dict.js';
+
+const openOwn = async (path: string): Promise<WeightSource> => {
+  const backbone = await openBackbone(path);
+  const file = await openSafetensors(path);
+  const { architecture: net, input, classes, superclasses, training, source } = backbone.metadata;
+  const tensor = (name: string): SourceTensor => ({
+    name,
+    shape: backbone.tensors.get(name)!.shape,
+    chunks: () => file.chunks(name),
+  });
+  return {
+    format: 'verydeep',
+    layers: weightedLayersOf(net).map(({ name }): SourceLayer => ({
+      name,
+      kernel: tensor(`${name}.weight`),
+      axes: 'oihw',
+      bias: tensor(`${name}.bias`),
+    })),
+    lrn: net.config === 'A-LRN',
+    input,
+    classes,
+    details: { superclasses, training, source },
+    close: () => file.close(),
+  };
+};
+
+/** Opens any of the three. */
+export const openSafetensorsSource = async (path: string): Promise<WeightSource> => {
+  const file = await openSafetensors(path);
+  if (file.metadata['verydeep'] !== undefined) {
+    await file.close();
+    return openOwn(path);
+  }
+  try {
+    const tensors = [...file.tensors].map(
+      ([name, { shape }]) => [name, { name, shape, chunks: () => file.chunks(name) }] as const,
+    );
+    return {
+      format: 'safetensors',
+      layers: stateDictLayers(path, new Map(tensors)),
+      input: inputPresets.torchvision,
+      ...readNote(path, file.metadata[NOTE]),
+      close: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+};

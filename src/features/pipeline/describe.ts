@@ -1,0 +1,30 @@
+// The descriptor of one image from its views: every net runs on every view, layer by layer joined.
+import { joinViews, stacked } from '../recipe/descriptor.js';
+import type { Recipe } from '../recipe/recipe.js';
+import type { Runner } from './runner.js';
+import type { View } from '../recipe/views.js';
+
+/**
+ * Descriptors of an image, one for each layer of the recipe; several nets are stacked in the order given.
+ */
+export const describeViews = async (
+  runners: readonly Runner[],
+  recipe: Recipe,
+  views: readonly View[],
+): Promise<Float32Array[]> => {
+  const byNet: Float32Array[][] = [];
+  for (const runner of runners) {
+    const activations: Float32Array[][] = [];
+    for (const { image } of views) activations.push(await runner.run(image));
+    byNet.push(
+      recipe.layers.map((_, layer) =>
+        joinViews(
+          recipe,
+          views,
+          activations.map((each) => each[layer]!),
+        ),
+      ),
+    );
+  }
+  return recipe.layers.map((_, layer) => stacked(byNet.map((descriptors) => descriptors[layer]!)));
+};

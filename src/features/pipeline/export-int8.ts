@@ -1,0 +1,56 @@
+// Exports a backbone in 8 bits: calibrated, measured and gated as an extraction in int8 is.
+import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
+import { exportInt8Onnx, int8Outputs } from '../../backbone/int8/export.js';
+import type { Item } from '../../datasets/dataset.js';
+import { VerydeepError } from '../../errors.js';
+import type { OnProgress } from '../../progress.js';
+import { openBackbone } from '../../backbone/nets/backbone.js';
+import { fidelityText, gateText } from './int8-fidelity.js';
+import { type Int8Options, type PreparedInt8, prepareInt8 } from './int8.js';
+import { openNets } from './plan.js';
+
+/** How a backbone is exported in 8 bits. */
+export interface Int8ExportOptions extends Omit<Int8Options, 'calibration'> {
+  /** Images that calibrate, and others of them that measure the fidelity. */
+  readonly calibration: readonly Item[];
+  /** Writes the weights to a file beside the model, `out` + ".data". */
+  readonly external?: boolean;
+  readonly threads?: number;
+  readonly onProgress?: OnProgress;
+}
+
+/** What was written, and how close it comes to float32. */
+export interface Int8Export extends Pick<PreparedInt8, 'bits' | 'fidelity' | 'accepted'> {
+  readonly written: readonly string[];
+}
+
+/**
+ * Quantises a backbone and writes it as an ONNX model. The fidelity is that of the model's outputs at the scales of the
+ * default recipe, over images that did not calibrate; the least favourable output counts.
+ *
+ * @param path the backbone file
+ * @param out the model to write
+ * @throws UsageError for a file that is no backbone, or when no calibration image can be read
+ * @throws VerydeepError when the fidelity does not pass the gate and `force` is not given
+ */
+export const exportInt8 = async (
+  path: string,
+  out: string,
+  { calibration, external = false, threads = availableParallelism(), onProgress, ...int8 }: Int8ExportOptions,
+): Promise<Int8Export> => {
+  const layers = [...int8Outputs(await openBackbone(path)).values()];
+  const nets = await openNets([path], { layers, precision: 'int8' });
+  const context = { ...nets, threads, onProgress };
+  const prepared = await prepareInt8(nets.backbones, calibration, dirname(out), context, int8);
+  const { bits, fidelity, accepted } = prepared;
+  if (!accepted && !int8.force) {
+    throw new VerydeepError(
+      `Not exported: int8 does not pass ${gateText}: ${fidelityText(fidelity)}. Calibrate on more images like those ` +
+        'that the net will see (--calibration, --calibration-images), or add --force to export it all the same.',
+    );
+  }
+  const data = `${out}.data`;
+  await exportInt8Onnx(nets.backbones[0]!, prepared.files[0]!, out, external ? { externalData: data } : {});
+  return { written: external ? [out, data] : [out], bits, fidelity, accepted };
+};

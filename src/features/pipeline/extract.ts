@@ -1,0 +1,209 @@
+// Extraction: a list of images, a recipe and backbones become a feature store on disk.
+import { availableParallelism } from 'node:os';
+import type { Item } from '../../datasets/dataset.js';
+import { returnFreedMemory, withMemoryReturned } from '../../engine/malloc.js';
+import { InterruptedError, UsageError } from '../../errors.js';
+import { makeFolder } from '../../io/files.js';
+import type { OnProgress, Skipped } from '../../progress.js';
+import { assemblePart, partMetadata } from './assemble.js';
+import { conveyor } from './conveyor.js';
+import { ImageDescriber } from './image.js';
+import { type ImageList, type Shard, imageList, inShard, itemsOfPart, partsOfShard } from '../store/list.js';
+import { openPart } from '../store/part.js';
+import { fidelityText, gateText } from './int8-fidelity.js';
+import { type Int8Options, prepareInt8 } from './int8.js';
+import { kernelRemark } from '../recipe/kernel-remark.js';
+import {
+  type Machinery,
+  type OpenedNets,
+  type Plan,
+  checkMachinery,
+  openNets,
+  planExtraction,
+} from './plan.js';
+import { Pool } from './pool.js';
+import { Previous } from '../store/previous.js';
+import { type FeatureStore, partFiles, storeOf } from '../store/reader.js';
+import type { RecipeChoice } from '../recipe/recipe.js';
+import { partsToCompute } from './resume.js';
+import { type RunRecord, writeRunRecord } from '../store/run-record.js';
+import { Tally } from './tally.js';
+import { writePart } from '../store/writer.js';
+
+/** Where the descriptors go and what computes them. */
+export interface ExtractOptions extends Machinery {
+  /** Folder of the store; made if missing. */
+  readonly out: string;
+  /** Go on with what lies in `out`: only what is missing or has changed is computed. */
+  readonly resume?: boolean;
+  /** Only the parts p with p mod count = index. */
+  readonly shard?: Shard;
+  /** Images of more pixels are skipped; default 100 million. */
+  readonly maxPixels?: number;
+  readonly onProgress?: OnProgress;
+  /** Takes remarks: what is computed again and why. */
+  readonly onNotice?: (text: string) => void;
+  /** Ends the run cleanly: what is computed is kept for `resume`, and InterruptedError is thrown. */
+  readonly signal?: AbortSignal | undefined;
+  /** Calibration and gate of an int8 recipe. */
+  readonly int8?: Int8Options;
+  /** Command line, for run.json. */
+  readonly command?: readonly string[];
+}
+
+/** What an extraction did. */
+export interface Extracted {
+  /** Every part that lies in `out`, of this and of other shards. */
+  readonly store: FeatureStore;
+  /** The images of this shard that have no descriptor, whether this run or an earlier one tried them. */
+  readonly skipped: readonly Skipped[];
+  readonly run: RunRecord;
+}
+
+/** Images under way besides those that workers compute or have waiting. */
+const PREFETCH = 3;
+const ALL: Shard = { index: 0, count: 1 };
+
+/** Refuses a folder with parts of this shard. */
+const refuseUsed = ({ inPlace }: Previous, out: string, shard: Shard): void => {
+  const used = [...inPlace].find(([, part]) => inShard(part.metadata.part, shard));
+  if (!used) return;
+  throw new UsageError(
+    `The folder ${out} given for --out already holds descriptors (${used[0]}). Add --resume to continue that run, or ` +
+      'choose another folder.',
+  );
+};
+
+/** Quantises the nets of an int8 recipe; below the gate the plan is one in float32, and a remark says so. */
+const planFor = async (
+  nets: OpenedNets,
+  items: readonly Item[],
+  { out, int8 = {}, onProgress, onNotice, ...machinery }: ExtractOptions,
+): Promise<Plan> => {
+  const { precision } = nets.recipe;
+  checkMachinery(precision, machinery);
+  if (precision !== 'int8') return planExtraction(nets, machinery);
+  const threads = machinery.threads ?? availableParallelism();
+  const prepared = await prepareInt8(nets.backbones, items, out, { ...nets, threads, onProgress }, int8);
+  if (prepared.accepted || int8.force) {
+    onNotice?.(`int8: ${prepared.bits}-bit weights, ${fidelityText(prepared.fidelity)}.`);
+    return planExtraction(nets, machinery, prepared);
+  }
+  onNotice?.(
+    `int8 does not pass ${gateText}: ${fidelityText(prepared.fidelity)}. Going on in fp32; --force takes int8 all the same.`,
+  );
+  return planExtraction({ ...nets, recipe: { ...nets.recipe, precision: 'fp32' } }, machinery);
+};
+
+/** Computes parts and writes them; returns the seconds that nets computed. */
+const computeParts = async (
+  plan: Plan,
+  list: ImageList,
+  todo: readonly number[],
+  previous: Previous,
+  tally: Tally,
+  { out, maxPixels, signal }: ExtractOptions,
+): Promise<number> => {
+  const parts = todo.map((number) => ({ number, items: itemsOfPart(list, number) }));
+  returnFreedMemory(); // Of an int8 recipe's calibration.
+  const pool = await Pool.start({ specs: plan.specs, recipe: plan.recipe }, plan.workers);
+  try {
+    const describer = new ImageDescriber(plan, pool, previous, maxPixels);
+    const done = await conveyor({
+      parts,
+      width: 2 * plan.workers + PREFETCH,
+      work: async (item: Item) => {
+        const outcome = await describer.describe(item);
+        tally.add(outcome);
+        return outcome;
+      },
+      finish: async (part, outcomes) => {
+        const items = itemsOfPart(list, part);
+        const { metadata, rows } = assemblePart(plan, partMetadata(plan, list, part), items, outcomes);
+        const whole = outcomes.length === items.length;
+        if (!whole && rows.length === 0) return;
+        // Rows of a part that was interrupted are kept aside: the next run finds them there.
+        const folder = whole ? out : await previous.asideFolder();
+        const path = await writePart(folder, metadata, rows, plan.lengths);
+        if (whole) describer.written(await openPart(path));
+        returnFreedMemory();
+      },
+      signal,
+    });
+    if (!done)
+      throw new InterruptedError(`Interrupted. What is done lies in ${out}: continue with --resume.`);
+    return pool.busySeconds;
+  } finally {
+    await pool.close();
+  }
+};
+
+const extract = async (
+  items: readonly Item[],
+  backbones: readonly string[],
+  choice: RecipeChoice,
+  options: ExtractOptions,
+): Promise<Extracted> => {
+  const started = new Date();
+  const { out, shard = ALL, resume = false, onProgress, onNotice } = options;
+  const nets = await openNets(backbones, choice);
+  const remark = kernelRemark(nets.recipe.kernel, nets.backbones);
+  if (remark !== undefined) onNotice?.(remark);
+  const list = imageList(items, nets.recipe);
+  await makeFolder(out);
+  const plan = await planFor(nets, list.items, options);
+  const previous = await Previous.read(out, plan.hash, plan.engine);
+  if (!resume) refuseUsed(previous, out, shard);
+  const mine = partsOfShard(list, shard);
+  const wanted = (part: number) => partMetadata(plan, list, part);
+  const todo = resume ? await partsToCompute(list, shard, previous, wanted, onProgress, onNotice) : mine;
+  const imagesOf = (parts: readonly number[]): number =>
+    parts.reduce((sum, part) => sum + itemsOfPart(list, part).length, 0);
+  const tally = new Tally(imagesOf(todo), onProgress);
+  const busySeconds = todo.length > 0 ? await computeParts(plan, list, todo, previous, tally, options) : 0;
+  await previous.clear(shard);
+
+  const present = await Promise.all((await partFiles(out)).map(openPart));
+  const store = storeOf(
+    plan,
+    present.filter((part) => part.metadata.hash === plan.hash),
+  );
+  const skipped = store.parts
+    .filter((part) => inShard(part.metadata.part, shard))
+    .flatMap((part) => part.metadata.skipped.map(({ id, path, reason }) => ({ id, path, reason })));
+  const run: RunRecord = {
+    started: started.toISOString(),
+    seconds: (Date.now() - started.getTime()) / 1000,
+    busySeconds,
+    images: imagesOf(mine),
+    ...tally.counts,
+    skipped: skipped.length,
+    threads: plan.threads,
+    workers: plan.workers,
+    engine: plan.engine,
+    hash: plan.hash,
+    shard: `${shard.index}/${shard.count}`,
+    command: options.command ?? [],
+  };
+  await writeRunRecord(out, shard, run, skipped);
+  return { store, skipped, run };
+};
+
+/**
+ * Describes images and writes the descriptors to `options.out`, at most 64 images a file. Stopped at any moment and
+ * called again with `resume`, it ends with the same bytes as an undisturbed run.
+ *
+ * @param items images of a split; ids must differ
+ * @param backbones paths of weight files; several are stacked, each net's descriptor normalised by itself
+ * @param choice the recipe, or a name of one, or single options; the rest takes its default
+ * @returns the store, and the images that were left out with the reason
+ * @throws UsageError for a recipe, backbone or list that does not fit, or a folder in use
+ * @throws VerydeepError when the disk is full or the computation fails; what is written stays good
+ * @throws InterruptedError after `options.signal`
+ */
+export const extractFeatures = (
+  items: readonly Item[],
+  backbones: readonly string[],
+  choice: RecipeChoice,
+  options: ExtractOptions,
+): Promise<Extracted> => withMemoryReturned(() => extract(items, backbones, choice, options));

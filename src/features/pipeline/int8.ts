@@ -1,0 +1,135 @@
+// Before an int8 extraction: nets are quantised on images of the data set, and what that costs is measured and gated.
+import { existsSync } from 'node:fs';
+import type { Backbone } from '../../backbone/nets/backbone.js';
+import { calibrate } from '../../backbone/int8/calibration.js';
+import { type WeightBits, writeQuantised } from '../../backbone/int8/quantise.js';
+import { int8Support } from '../../backbone/int8/vnni.js';
+import type { Item } from '../../datasets/dataset.js';
+import { UsageError } from '../../errors.js';
+import { sha256OfFile, writeFileAtomically } from '../../io/files.js';
+import type { OnProgress } from '../../progress.js';
+import { type Note, noteFile, quantisedPaths, readNote } from './int8-cache.js';
+import { type Fidelity, measureFidelity, passes } from './int8-fidelity.js';
+import {
+  type Sample,
+  calibratingOf,
+  calibrationKey,
+  calibrationViews,
+  expectedSample,
+  sampleKey,
+  sampleOf,
+} from './int8-sample.js';
+import type { Recipe } from '../recipe/recipe.js';
+
+/** How an int8 extraction is prepared. */
+export interface Int8Options {
+  /** Images that calibrate; default: drawn from the images to be described. */
+  readonly calibration?: readonly Item[];
+  /** How many of them; default 24, and half as many again to measure the fidelity. */
+  readonly calibrationImages?: number;
+  /** Whether int8 is used even where the fidelity does not pass the gate. */
+  readonly force?: boolean;
+  /** Bits of a weight; default: what the processor can do. */
+  readonly bits?: WeightBits;
+}
+
+/** What is made: a quantised file for each net. */
+export interface PreparedInt8 {
+  readonly files: readonly string[];
+  /** SHA-256 of each file. */
+  readonly hashes: readonly string[];
+  readonly bits: WeightBits;
+  readonly fidelity: Fidelity;
+  /** Whether the fidelity passes the gate. */
+  readonly accepted: boolean;
+}
+
+export interface Int8Context {
+  readonly recipe: Recipe;
+  readonly inputSize: number;
+  readonly threads: number;
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/** Writes the quantised nets that are missing. */
+const quantise = async (
+  backbones: readonly Backbone[],
+  files: readonly string[],
+  samples: readonly Sample[],
+  calibration: string,
+  bits: WeightBits,
+  { recipe, threads, onProgress }: Int8Context,
+): Promise<void> => {
+  for (const [i, backbone] of backbones.entries()) {
+    const path = files[i]!;
+    if (existsSync(path)) continue;
+    const ranges = calibrate(backbone, calibrationViews(samples, recipe), threads, onProgress);
+    const source = await backbone.sha256();
+    await writeQuantised(path, backbone, { format: 1, source, bits, ranges, calibration });
+  }
+};
+
+/**
+ * What an earlier run left behind for the same sample, found by reading its images only. Views of dozens of images at all scales
+ * would take seconds, and most of the memory of the whole run.
+ */
+const foundPrepared = async (
+  backbones: readonly Backbone[],
+  keys: readonly string[],
+  calibrationImages: number,
+  bits: WeightBits,
+  out: string,
+  { recipe }: Int8Context,
+): Promise<PreparedInt8 | undefined> => {
+  const calibrating = keys.slice(0, calibratingOf(keys.length, calibrationImages));
+  const files = await quantisedPaths(backbones, calibrationKey(calibrating, recipe), bits, out);
+  if (keys.length === 0 || !files.every((file) => existsSync(file))) return undefined;
+  const hashes = await Promise.all(files.map(sha256OfFile));
+  const note = await readNote(noteFile(recipe, files, hashes));
+  if (note?.sample !== sampleKey(keys)) return undefined;
+  const { fidelity } = note;
+  return { files, hashes, bits, fidelity, accepted: passes(fidelity) };
+};
+
+/**
+ * Quantises the nets of an int8 recipe, or finds them in the cache, and measures the fidelity on images that did not
+ * calibrate.
+ *
+ * @param items images to be described, from which calibration images are drawn unless others are given
+ * @param out folder for the cache where that of a backbone cannot be written
+ * @throws UsageError when no image can be used
+ */
+export const prepareInt8 = async (
+  backbones: readonly Backbone[],
+  items: readonly Item[],
+  out: string,
+  context: Int8Context,
+  { calibration: given, calibrationImages = 24, bits = int8Support().bits }: Int8Options = {},
+): Promise<PreparedInt8> => {
+  const { recipe } = context;
+  const from = given ?? items;
+  const count = calibrationImages + Math.max(1, Math.floor(calibrationImages / 2));
+  const expected = await expectedSample(from, count, context);
+  const found = await foundPrepared(backbones, expected, calibrationImages, bits, out, context);
+  if (found) return found;
+
+  const samples = await sampleOf(from, count, context);
+  if (samples.length < 2) {
+    throw new UsageError(
+      'Expected at least 2 images to calibrate --precision int8 on, but fewer could be read.',
+    );
+  }
+  const used = calibratingOf(samples.length, calibrationImages);
+  const keys = samples.map(({ key }) => key);
+  const calibration = calibrationKey(keys.slice(0, used), recipe);
+  const files = await quantisedPaths(backbones, calibration, bits, out);
+  await quantise(backbones, files, samples.slice(0, used), calibration, bits, context);
+  const hashes = await Promise.all(files.map(sha256OfFile));
+  const path = noteFile(recipe, files, hashes);
+  const fidelity =
+    (await readNote(path))?.fidelity ??
+    (await measureFidelity(backbones, files, samples.slice(used), recipe, context.threads));
+  const note: Note = { fidelity, sample: sampleKey(keys) };
+  await writeFileAtomically(path, `${JSON.stringify(note)}\n`);
+  return { files, hashes, bits, fidelity, accepted: passes(fidelity) };
+};

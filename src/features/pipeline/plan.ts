@@ -1,0 +1,177 @@
+// What an extraction will do, before it starts: nets opened and checked, the recipe completed, threads shared out.
+import { availableParallelism } from 'node:os';
+import { type Backbone, openBackbone } from '../../backbone/nets/backbone.js';
+import { type CompiledGraph, compileGraph } from '../../backbone/nets/graph.js';
+import { compileInt8Graph } from '../../backbone/int8/graph.js';
+import { UsageError, expected } from '../../errors.js';
+import type { EngineName } from '../../engine/engine.js';
+import type { SessionOptions } from '../../engine/session.js';
+import type { PreparedInt8 } from './int8.js';
+import { trainedKernel } from '../recipe/kernel-remark.js';
+import {
+  type NetIdentity,
+  type Recipe,
+  type RecipeChoice,
+  descriptorLength,
+  recipeHash,
+  resolveRecipe,
+} from '../recipe/recipe.js';
+import type { RunnerSpec } from './runner.js';
+
+/** Nets of more bytes compute an image with several threads; with smaller ones every thread has an image of its own. */
+const LARGE_WEIGHTS = 64 * 2 ** 20;
+
+/** What computes. */
+export interface Machinery {
+  readonly threads?: number;
+  readonly workers?: number;
+  /** `auto` (default) takes TensorFlow only where it sees a GPU. */
+  readonly engine?: EngineName;
+  readonly provider?: SessionOptions['provider'];
+  readonly gpu?: number;
+}
+
+export interface Plan {
+  readonly recipe: Recipe;
+  readonly nets: readonly NetIdentity[];
+  readonly hash: string;
+  readonly engine: string;
+  readonly specs: readonly RunnerSpec[];
+  readonly threads: number;
+  readonly workers: number;
+  /** Side of crops in pixels: the largest input of the nets. */
+  readonly inputSize: number;
+  /** Numbers of a descriptor, by layer. */
+  readonly lengths: Readonly<Record<string, number>>;
+}
+
+const weightBytes = (backbone: Backbone): number =>
+  [...backbone.tensors.values()].reduce((sum, { length }) => sum + length, 0);
+
+/** The engine that `auto` stands for. tfjs and TensorFlow are loaded only where there may be a GPU. */
+const chosenEngine = async ({
+  engine = 'auto',
+  threads,
+  gpu,
+}: Machinery): Promise<'onnxruntime' | 'tensorflow'> => {
+  if (engine !== 'auto') return engine;
+  if (process.env['VERYDEEP_ENGINE'] === 'tensorflow') return 'tensorflow';
+  const { mayHaveGpu } = await import('../../engine/tensorflow.js');
+  if (!mayHaveGpu()) return 'onnxruntime';
+  const { useEngine } = await import('../../engine/engine.js');
+  const used = await useEngine({
+    engine,
+    ...(threads === undefined ? {} : { threads }),
+    ...(gpu === undefined ? {} : { gpu }),
+  });
+  used.close();
+  return used.name;
+};
+
+/**
+ * How many workers there are, each with an image of its own, and the threads of the session that they share: a worker counts
+ * as one of them. More images at once are a little faster in int8, and take that many times the memory of activations.
+ */
+const shareThreads = (
+  backbones: readonly Backbone[],
+  { threads = availableParallelism(), workers, provider = 'cpu' }: Machinery,
+  int8: boolean,
+): { threads: number; workers: number; each: number } => {
+  const large = backbones.some((backbone) => weightBytes(backbone) > LARGE_WEIGHTS);
+  const usual = provider !== 'cpu' ? 1 : !large ? threads : int8 ? Math.ceil(threads / 2) : 1;
+  const count = workers ?? usual;
+  return { threads, workers: count, each: Math.max(1, threads - count + 1) };
+};
+
+/**
+ * Refuses machinery that cannot compute in a precision, before anything is done for it.
+ *
+ * @throws UsageError naming the flags that do not go together
+ */
+export const checkMachinery = (
+  precision: Recipe['precision'],
+  { engine, provider = 'cpu' }: Machinery,
+): void => {
+  const given = provider === 'cpu' ? `--precision ${precision}` : `--provider ${provider}`;
+  if (engine === 'tensorflow' && (precision === 'int8' || provider !== 'cpu'))
+    throw new UsageError(`${given} needs ONNX Runtime: leave out --engine tensorflow.`);
+  if (precision === 'int8' && provider !== 'cpu')
+    throw new UsageError(`--precision int8 computes on the processor: leave out ${given}.`);
+};
+
+/** The nets of an extraction, opened, and the recipe completed for them. */
+export interface OpenedNets {
+  readonly backbones: readonly Backbone[];
+  readonly recipe: Recipe;
+  /** The largest input of the nets. */
+  readonly inputSize: number;
+}
+
+/**
+ * Opens the backbones and completes the recipe.
+ *
+ * @throws UsageError for a backbone file or recipe that does not fit
+ */
+export const openNets = async (paths: readonly string[], choice: RecipeChoice): Promise<OpenedNets> => {
+  if (paths.length === 0) throw expected('at least one backbone file', '--backbone', 'none');
+  const backbones: Backbone[] = [];
+  for (const path of paths) backbones.push(await openBackbone(path));
+  const inputSize = Math.max(...backbones.map(({ metadata }) => metadata.architecture.inputSize));
+  return { backbones, recipe: resolveRecipe(choice, inputSize, trainedKernel(backbones)), inputSize };
+};
+
+/**
+ * Compiles the nets and shares out the threads.
+ *
+ * @param int8 the quantised nets, for a recipe of that precision
+ * @throws UsageError for a layer that a net does not have
+ */
+export const planExtraction = async (
+  { backbones, recipe, inputSize }: OpenedNets,
+  machinery: Machinery,
+  int8?: Pick<PreparedInt8, 'files' | 'hashes'>,
+): Promise<Plan> => {
+  const provider = machinery.provider ?? 'cpu';
+  checkMachinery(recipe.precision, machinery);
+  const engine = int8 || provider !== 'cpu' ? 'onnxruntime' : await chosenEngine(machinery);
+  const shared = shareThreads(backbones, machinery, int8 !== undefined);
+  // TensorFlow has one pool of threads in the process.
+  const { threads, workers, each } =
+    engine === 'tensorflow' ? { threads: shared.threads, workers: 1, each: shared.threads } : shared;
+  const graphs: CompiledGraph[] = [];
+  const nets: NetIdentity[] = [];
+  for (const [i, backbone] of backbones.entries()) {
+    graphs.push(
+      int8 ? await compileInt8Graph(int8.files[i]!, backbone, recipe) : compileGraph(backbone, recipe),
+    );
+    nets.push({
+      sha256: await backbone.sha256(),
+      config: backbone.metadata.architecture.config,
+      ...(int8 ? { quantised: int8.hashes[i]! } : {}),
+    });
+  }
+  const gpu = machinery.gpu === undefined ? {} : { gpu: machinery.gpu };
+  const options = { threads: each, provider, ...gpu };
+  const { layers, flip } = recipe;
+  const lengths = Object.fromEntries(
+    recipe.layers.map((name, i) => [
+      name,
+      graphs.reduce((sum, { layers }) => sum + descriptorLength(recipe, layers[i]!.channels), 0),
+    ]),
+  );
+  return {
+    recipe,
+    nets,
+    hash: recipeHash(recipe, nets),
+    engine: engine === 'tensorflow' ? engine : `onnxruntime ${provider}`,
+    specs: graphs.map(({ model, externalDataFolder, outputs }, i): RunnerSpec =>
+      engine === 'tensorflow'
+        ? { ...gpu, kind: 'tfjs', backbone: backbones[i]!.path, layers, flip, engine, threads }
+        : { model, externalDataFolder, outputs, options },
+    ),
+    threads,
+    workers,
+    inputSize,
+    lengths,
+  };
+};

@@ -1,0 +1,76 @@
+// What a resumed run must do: which parts still hold, and which are computed again.
+import type { Item } from '../../datasets/dataset.js';
+import { sha256 } from '../../io/files.js';
+import { ImageError } from '../../images/image.js';
+import { readImageBytes } from '../../images/source.js';
+import type { OnProgress } from '../../progress.js';
+import { Gate } from './gate.js';
+import { type ImageList, type Shard, inShard, itemsOfPart, partsOfShard } from '../store/list.js';
+import type { Part } from '../store/part.js';
+import type { Previous } from '../store/previous.js';
+import { type PartMetadata, partName } from '../store/store.js';
+
+const HASHES_AT_ONCE = 4;
+
+/** Whether a part says of itself that it is what would be computed. One with skipped images does not: they are tried again. */
+const holds = (part: Part, wanted: PartMetadata, images: number): boolean =>
+  part.rows === images &&
+  part.metadata.list === wanted.list &&
+  part.metadata.engine === wanted.engine &&
+  part.metadata.parts === wanted.parts;
+
+const fileHash = async (item: Item): Promise<string | undefined> => {
+  try {
+    return sha256(await readImageBytes(item.source, item.path));
+  } catch (error) {
+    if (error instanceof ImageError) return undefined;
+    throw error;
+  }
+};
+
+/** Whether the images of a part are, byte for byte, those it was made from. */
+const unchanged = async (part: Part, items: readonly Item[], gate: Gate): Promise<boolean> => {
+  const hashes = await Promise.all(items.map((item) => gate.pass(() => fileHash(item))));
+  return hashes.every((hash, i) => hash === part.sha256[i]);
+};
+
+/**
+ * Finds the parts of a shard that must be computed, and sets aside those in place that do not hold any more.
+ *
+ * @param wanted the schema that a part would get, without skipped images
+ */
+export const partsToCompute = async (
+  list: ImageList,
+  shard: Shard,
+  previous: Previous,
+  wanted: (part: number) => PartMetadata,
+  onProgress?: OnProgress,
+  onNotice?: (text: string) => void,
+): Promise<number[]> => {
+  for (const file of previous.damaged) onNotice?.(`${file} is damaged: it is computed again.`);
+  const gate = new Gate(HASHES_AT_ONCE);
+  const mine = partsOfShard(list, shard);
+  const todo: number[] = [];
+  const kept = new Set<string>();
+  for (const [i, number] of mine.entries()) {
+    const metadata = wanted(number);
+    const name = partName(metadata.hash, number);
+    const part = previous.inPlace.get(name);
+    const items = itemsOfPart(list, number);
+    const good = part && holds(part, metadata, items.length) && (await unchanged(part, items, gate));
+    if (good) kept.add(name);
+    else todo.push(number);
+    onProgress?.({ task: 'check', done: i + 1, total: mine.length, unit: 'parts' });
+  }
+  const stale = [...previous.inPlace].filter(
+    ([name, part]) => !kept.has(name) && inShard(part.metadata.part, shard),
+  );
+  const foreign = stale.filter(([, part]) => part.metadata.hash !== wanted(0).hash).length;
+  if (foreign > 0) {
+    onNotice?.(
+      `Recipe or weights have changed since ${foreign} of the parts were made: they are made again.`,
+    );
+  }
+  for (const [name] of stale) await previous.setAside(name);
+  return todo;
+};

@@ -1,0 +1,190 @@
+// The recipe: everything that decides the numbers of a descriptor, checked, named and hashed.
+import { expected } from '../../errors.js';
+import { sha256 } from '../../io/files.js';
+import { DEFAULT_KERNEL, KERNELS, type Kernel } from '../../images/kernels.js';
+
+/** How the descriptors of several scales are joined. */
+export type Aggregate = 'average' | 'max' | 'stack';
+/** Which part of an image the net sees. */
+export type Region = 'image' | 'box' | 'image+box' | 'crops';
+
+/**
+ * What a descriptor is made of (sec. B of the paper): the net is applied densely to the image at every scale, the
+ * activations of a layer are averaged over positions and with those of the mirrored image, scales are joined, and the
+ * result is L2-normalised. Several nets are stacked, each normalised by itself.
+ */
+export interface Recipe {
+  /**
+   * Layers, a column of the store each: "fc7" (after its ReLU), "fc7:linear" (before it), "conv5" (the last convolution
+   * of block 5), "conv3_2", "pool4", …
+   */
+  readonly layers: readonly string[];
+  /** Smallest sides Q in pixels to which the region is resized, ascending. */
+  readonly scales: readonly number[];
+  readonly aggregate: Aggregate;
+  /** Whether the mirrored image is averaged in. */
+  readonly flip: boolean;
+  /** "l2": once, after scales are joined; "per-scale": each scale before joining as well; "none": as the net gives it. */
+  readonly normalize: 'l2' | 'per-scale' | 'none';
+  /** "image+box" stacks the descriptor of the image and of the item's box; "crops" averages a grid of square crops. */
+  readonly region: Region;
+  /**
+   * Longest side of a resized image in pixels: of longer ones the middle part is used, so that no image needs too much
+   * memory. No limit where missing.
+   */
+  readonly maxSide?: number;
+  /** Side of the grid of crops of the net's input size: 1 is the centre crop, 5 the paper's 25 crops. */
+  readonly crops: number;
+  readonly kernel: Kernel;
+  /** Whether EXIF orientation is applied (boxes of VOC are given for the image as stored: leave it off there). */
+  readonly orient: boolean;
+  readonly precision: 'fp32' | 'int8';
+  /** Type of the numbers in the store. */
+  readonly store: 'float32' | 'float16';
+}
+
+/** A recipe as a user gives it: a name, or single options, or both; the rest takes its default. */
+export type RecipeChoice = Partial<Recipe> & { readonly name?: RecipeName };
+
+const defaults: Recipe = {
+  layers: ['fc7'],
+  scales: [256, 384, 512],
+  aggregate: 'average',
+  flip: true,
+  normalize: 'l2',
+  region: 'image',
+  crops: 1,
+  kernel: DEFAULT_KERNEL,
+  orient: false,
+  precision: 'fp32',
+  store: 'float32',
+};
+
+/** The paper's recipes, with scales for an input of 224 pixels. */
+export const recipes = {
+  default: {},
+  /** VOC-2007 and 2012: five scales, averaged. */
+  voc: { scales: [256, 384, 512, 640, 768] },
+  /** Caltech-101 and 256: three scales, stacked. */
+  caltech: { aggregate: 'stack' },
+  /** VOC-2012 action: the whole image and the person's box, stacked. */
+  action: { region: 'image+box' },
+  /** What many papers use to compare: the centre crop at one scale. */
+  'center-crop': { scales: [256], region: 'crops', crops: 1, flip: false },
+} as const satisfies Readonly<Record<string, Partial<Recipe>>>;
+
+export type RecipeName = keyof typeof recipes;
+
+const REFERENCE_INPUT = 224;
+
+/** A scale given for an input of 224 pixels, for a net with another input: 256 is 73 for an input of 64 pixels. */
+export const scaleFor = (inputSize: number, scale: number): number =>
+  Math.round((scale * inputSize) / REFERENCE_INPUT);
+
+const oneOf = <T extends string>(what: string, value: T, choices: readonly T[]): T => {
+  if (!choices.includes(value)) throw expected(`one of ${choices.join(', ')}`, what, value);
+  return value;
+};
+
+const wholeAbove = (least: number, what: string, value: number, advice?: string): number => {
+  if (!Number.isInteger(value) || value < least)
+    throw expected(`a whole number of at least ${least}`, what, value, advice);
+  return value;
+};
+
+const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
+
+/** Layers that need the whole input size under them. */
+export const isFullyConnected = (layer: string): boolean => /^fc\d/.test(layer);
+
+/**
+ * A complete, checked recipe. Scales that `choice` does not give are those of the named recipe (or the default), made
+ * relative to the net's input.
+ *
+ * @param inputSize side of the nets' input in pixels (the largest, if several nets are stacked)
+ * @param kernel the resampling kernel where `choice` names none: that of the nets' training
+ * @throws UsageError naming the option that does not fit, such as a scale below the net's input
+ */
+export const resolveRecipe = (choice: RecipeChoice, inputSize: number, kernel = DEFAULT_KERNEL): Recipe => {
+  const { name = 'default', ...given } = choice;
+  if (!Object.hasOwn(recipes, name))
+    throw expected(`one of ${Object.keys(recipes).join(', ')}`, 'the recipe', name);
+  const named: Partial<Recipe> = recipes[name];
+  const merged: Recipe = { ...defaults, kernel, ...named, ...given };
+  const scales = given.scales ?? merged.scales.map((scale) => scaleFor(inputSize, scale));
+  const least = merged.layers.some(isFullyConnected) || merged.region === 'crops' ? inputSize : 1;
+  const advice = `The net's input is ${inputSize} pixels wide: the fully-connected layers need at least that.`;
+  if (scales.length === 0) throw expected('at least one scale', '--scales', 'none');
+  if (merged.layers.length === 0) throw expected('at least one layer', '--layer', 'none');
+  // Keys in this order: the canonical form that is hashed.
+  return {
+    layers: unique(merged.layers),
+    scales: unique(scales)
+      .map((scale) => wholeAbove(least, '--scales', scale, least > 1 ? advice : undefined))
+      .sort((a, b) => a - b),
+    aggregate: oneOf('--aggregate', merged.aggregate, ['average', 'max', 'stack']),
+    flip: merged.flip,
+    normalize: oneOf('--normalize', merged.normalize, ['l2', 'per-scale', 'none']),
+    region: oneOf('--region', merged.region, ['image', 'box', 'image+box', 'crops']),
+    crops: merged.region === 'crops' ? wholeAbove(1, '--crops', merged.crops) : 1,
+    ...(merged.maxSide === undefined
+      ? {}
+      : { maxSide: wholeAbove(Math.max(inputSize, ...scales), '--max-side', merged.maxSide) }),
+    kernel: oneOf('--kernel', merged.kernel, KERNELS),
+    orient: merged.orient,
+    precision: oneOf('--precision', merged.precision, ['fp32', 'int8']),
+    store: oneOf('--store', merged.store, ['float32', 'float16']),
+  };
+};
+
+/** A net as it enters a recipe's hash and the store's schema. */
+export interface NetIdentity {
+  /** SHA-256 of the weight file. */
+  readonly sha256: string;
+  /** Configuration of the paper: "D". */
+  readonly config: string;
+  /** Of an int8 recipe: SHA-256 of the quantised net, which depends on the calibration images too. */
+  readonly quantised?: string;
+}
+
+/** The hash that names descriptors: of the recipe and of the weights, the first 16 digits of a SHA-256. */
+export const recipeHash = (recipe: Recipe, nets: readonly NetIdentity[]): string =>
+  sha256(
+    JSON.stringify({ format: 1, recipe, nets: nets.map((net) => [net.sha256, net.quantised ?? null]) }),
+  ).slice(0, 16);
+
+/** Regions of an image that a recipe describes, in the order in which their descriptors are stacked. */
+export const regionsOf = (recipe: Recipe): readonly ('image' | 'box' | 'crops')[] =>
+  recipe.region === 'image+box' ? ['image', 'box'] : [recipe.region];
+
+/** How many numbers a recipe gives of a layer of `channels` channels in one net. */
+export const descriptorLength = (recipe: Recipe, channels: number): number =>
+  channels * regionsOf(recipe).length * (recipe.aggregate === 'stack' ? recipe.scales.length : 1);
+
+/** A recipe in words, a line a part, to be printed. */
+export const describeRecipe = (recipe: Recipe): string => {
+  const lines: [string, string][] = [
+    ['layers', recipe.layers.join(', ')],
+    ['scales', `${recipe.scales.join(', ')} pixels on the smallest side, ${recipe.kernel}`],
+    ['scales joined by', recipe.aggregate],
+    ['mirrored image', recipe.flip ? 'averaged in' : 'left out'],
+    [
+      'normalisation',
+      { l2: 'L2, once at the end', 'per-scale': 'L2, each scale and at the end', none: 'none' }[
+        recipe.normalize
+      ],
+    ],
+    [
+      'region',
+      recipe.region === 'crops'
+        ? recipe.crops === 1
+          ? 'centre crop'
+          : `${recipe.crops} × ${recipe.crops} crops, averaged`
+        : recipe.region,
+    ],
+    ['EXIF orientation', recipe.orient ? 'applied' : 'ignored'],
+    ['precision', `${recipe.precision}, stored as ${recipe.store}`],
+  ];
+  const width = Math.max(...lines.map(([label]) => label.length));
+  return lines.map(([label, text]) => `${label.padEnd(width)}  ${text}`).join('\n');
+};

@@ -1,0 +1,41 @@
+// Descriptors in formats of other programs: one table of them.
+import { makeFolder } from '../../../io/files.js';
+import { dirname } from 'node:path';
+import { expected } from '../../../errors.js';
+import type { FeatureStore } from '../reader.js';
+import { exportHdf5 } from './hdf5.js';
+import { exportNpy } from './npy.js';
+import { exportParquet } from './parquet.js';
+import { exportCsv, exportLibsvm } from './text.js';
+
+/** Writers by name of the format; each gives the files that it wrote. */
+const writers = {
+  npy: exportNpy,
+  csv: exportCsv,
+  libsvm: exportLibsvm,
+  parquet: exportParquet,
+  hdf5: exportHdf5,
+} as const satisfies Readonly<
+  Record<string, (store: FeatureStore, layer: string, path: string) => Promise<string[]>>
+>;
+
+export type ExportFormat = keyof typeof writers;
+export const exportFormats = Object.keys(writers) as readonly ExportFormat[];
+
+/**
+ * Writes descriptors of a layer to a file of another format, a part in memory at a time.
+ *
+ * @returns the files written
+ * @throws UsageError for an unknown format or layer, or a folder that cannot be written
+ */
+export const exportFeatures = async (
+  store: FeatureStore,
+  format: ExportFormat,
+  layer: string,
+  path: string,
+): Promise<string[]> => {
+  if (!Object.hasOwn(writers, format)) throw expected(`one of ${exportFormats.join(', ')}`, '--to', format);
+  store.columns(layer); // throws for a layer that is not there
+  await makeFolder(dirname(path));
+  return writers[format](store, layer, path);
+};

@@ -1,0 +1,67 @@
+// Parquet, through hyparquet-writer: the columns of the store, descriptors as lists of float, a row group a part.
+import type { ParquetWriter } from 'hyparquet-writer';
+import { rowOf } from '../../../matrix.js';
+import type { FeatureStore } from '../reader.js';
+import { writeBeside } from './beside.js';
+
+type Schema = ParquetWriter['schema'];
+type Element = Schema[number];
+
+const text = (name: string): Element => ({
+  name,
+  type: 'BYTE_ARRAY',
+  converted_type: 'UTF8',
+  repetition_type: 'REQUIRED',
+});
+
+const list = (name: string, item: Element): Element[] => [
+  { name, num_children: 1, converted_type: 'LIST', repetition_type: 'REQUIRED' },
+  { name: 'list', num_children: 1, repetition_type: 'REPEATED' },
+  { ...item, name: 'element', repetition_type: 'REQUIRED' },
+];
+
+const whole = (name: string): Element => ({ name, type: 'INT32', repetition_type: 'REQUIRED' });
+const float = (name: string): Element => ({ name, type: 'FLOAT', repetition_type: 'REQUIRED' });
+
+/** Writes all that is known of the images, and one layer. */
+export const exportParquet = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
+  const parquet = await import('hyparquet-writer');
+  const schema: Schema = [
+    { name: 'root', num_children: 7 },
+    text('id'),
+    text('path'),
+    text('sha256'),
+    ...list('labels', text('element')),
+    whole('width'),
+    whole('height'),
+    ...list(layer, float('element')),
+  ];
+  await writeBeside(path, async (temporary) => {
+    const writer = new parquet.ParquetWriter({
+      writer: parquet.fileWriter(temporary),
+      schema,
+      codec: 'UNCOMPRESSED', // Descriptors hardly shrink.
+      statistics: false,
+      kvMetadata: [{ key: 'verydeep', value: JSON.stringify({ recipe: store.recipe, hash: store.hash }) }],
+      createdBy: 'verydeep',
+    });
+    for await (const { start, matrix } of store.batches(layer)) {
+      if (matrix.rows === 0) continue;
+      const end = start + matrix.rows;
+      await writer.write({
+        columnData: [
+          { name: 'id', data: store.ids.slice(start, end) },
+          { name: 'path', data: store.paths.slice(start, end) },
+          { name: 'sha256', data: store.sha256.slice(start, end) },
+          { name: 'labels', data: store.labels.slice(start, end).map((labels) => [...labels]) },
+          { name: 'width', data: store.widths.slice(start, end) },
+          { name: 'height', data: store.heights.slice(start, end) },
+          { name: layer, data: Array.from({ length: matrix.rows }, (_, i) => Array.from(rowOf(matrix, i))) },
+        ],
+        rowGroupSize: matrix.rows,
+      });
+    }
+    await writer.finish();
+  });
+  return [path];
+};

@@ -1,0 +1,72 @@
+// Joins the folders of several shards into one store, byte for byte what a single run would have written.
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { UsageError, expected } from '../../errors.js';
+import { makeFolder, sha256OfFile, writeFileAtomically } from '../../io/files.js';
+import type { OnProgress } from '../../progress.js';
+import { type Part, openPart } from './part.js';
+import { partFiles } from './reader.js';
+import { skippedCsv } from './run-record.js';
+
+/** What was merged. */
+export interface Merged {
+  readonly parts: number;
+  readonly rows: number;
+  readonly skipped: number;
+}
+
+/** The parts by number; one that is in two folders must be the same in both. */
+const collect = async (folders: readonly string[]): Promise<Map<number, Part>> => {
+  const parts = new Map<number, Part>();
+  let first: Part | undefined;
+  for (const folder of folders) {
+    const files = await partFiles(folder);
+    if (files.length === 0) throw expected('a folder of descriptors', 'merge', folder);
+    for (const file of files) {
+      const part = await openPart(file);
+      first ??= part;
+      const { hash, list, engine, part: number } = part.metadata;
+      if (hash !== first.metadata.hash || list !== first.metadata.list || engine !== first.metadata.engine) {
+        throw new UsageError(
+          `${file} was made with another recipe, other weights, images or machinery than ${first.path}: they cannot be merged.`,
+        );
+      }
+      const twice = parts.get(number);
+      if (twice && (await sha256OfFile(twice.path)) !== (await sha256OfFile(file)))
+        throw new UsageError(`${twice.path} and ${file} are the same part but differ. Keep the right one.`);
+      parts.set(number, twice ?? part);
+    }
+  }
+  return parts;
+};
+
+/**
+ * Copies the parts of several folders into `out`.
+ *
+ * @throws UsageError when folders do not belong together, or parts are missing (it says which shard to run)
+ */
+export const mergeFeatures = async (
+  folders: readonly string[],
+  out: string,
+  onProgress?: OnProgress,
+): Promise<Merged> => {
+  const parts = await collect(folders);
+  const { parts: total } = [...parts.values()][0]!.metadata;
+  const missing = Array.from({ length: total }, (_, i) => i).filter((part) => !parts.has(part));
+  if (missing.length > 0) {
+    throw new UsageError(
+      `${missing.length} of ${total} parts are missing (the first is ${missing[0]}). Run the shards that are not done ` +
+        'with --resume, then merge again.',
+    );
+  }
+  await makeFolder(out);
+  const ordered = [...parts.entries()].sort(([a], [b]) => a - b).map(([, part]) => part);
+  for (const [i, { path }] of ordered.entries()) {
+    const target = join(out, basename(path));
+    if (target !== path) await writeFileAtomically(target, await readFile(path));
+    onProgress?.({ task: 'merge', done: i + 1, total, unit: 'parts' });
+  }
+  const skipped = ordered.flatMap((part) => part.metadata.skipped);
+  if (skipped.length > 0) await writeFileAtomically(join(out, 'skipped.csv'), skippedCsv(skipped));
+  return { parts: total, rows: ordered.reduce((sum, part) => sum + part.rows, 0), skipped: skipped.length };
+};

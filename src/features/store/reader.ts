@@ -1,0 +1,174 @@
+// Opens feature stores and reads descriptors as matrices, whole or a part at a time.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { adviseHugePages } from '../../engine/pages.js';
+import { UsageError, codeOf, expected } from '../../errors.js';
+import type { Matrix } from '../../matrix.js';
+import type { Skipped } from '../../progress.js';
+import { type Part, openPart, readDescriptors } from './part.js';
+import type { NetIdentity, Recipe } from '../recipe/recipe.js';
+import { parsePartName } from './store.js';
+
+const PARALLEL_READS = 4;
+
+/** Descriptors on disk, with what is known of their images. Row `i` of every list and matrix is the same image. */
+export interface FeatureStore {
+  readonly recipe: Recipe;
+  readonly hash: string;
+  readonly nets: readonly NetIdentity[];
+  readonly engine: string;
+  readonly layers: readonly string[];
+  readonly rows: number;
+  readonly ids: readonly string[];
+  readonly paths: readonly string[];
+  readonly sha256: readonly string[];
+  readonly labels: readonly (readonly string[])[];
+  readonly widths: readonly number[];
+  readonly heights: readonly number[];
+  /** Images that have no descriptor, with the reason. */
+  readonly skipped: readonly Skipped[];
+  readonly parts: readonly Part[];
+  /** How many numbers a descriptor of the layer has. */
+  columns(layer: string): number;
+  /** All descriptors of a layer: `rows` x `columns(layer)`. */
+  read(layer: string): Promise<Matrix>;
+  /** The descriptors of a layer a part (at most 64 rows) at a time, in order. */
+  batches(layer: string): AsyncGenerator<{ readonly start: number; readonly matrix: Matrix }>;
+}
+
+/** Paths of the parts in a folder, in order of the images. */
+export const partFiles = async (folder: string): Promise<string[]> => {
+  try {
+    const names = (await readdir(folder)).filter((name) => parsePartName(name)).sort();
+    return names.map((name) => join(folder, name));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') {
+      throw expected('a folder of descriptors', '--features', folder, 'Make one with `verydeep extract`.');
+    }
+    throw error;
+  }
+};
+
+/** Maps with a few calls under way at once, keeping the order. */
+const mapSome = async <T, R>(
+  values: readonly T[],
+  map: (value: T, index: number) => Promise<R>,
+): Promise<R[]> => {
+  const results = new Array<R>(values.length);
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < values.length) {
+      const i = next++;
+      results[i] = await map(values[i]!, i);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_READS }, work));
+  return results;
+};
+
+const checkAlike = (parts: readonly Part[]): void => {
+  const first = parts[0]!;
+  const other = parts.find((part) => part.metadata.hash !== first.metadata.hash);
+  if (other) {
+    throw new UsageError(
+      `${other.path} holds descriptors of another recipe or other weights (${other.metadata.hash}) than ` +
+        `${first.path} (${first.metadata.hash}). Give folders made with the same recipe and backbones.`,
+    );
+  }
+  const seen = new Map<string, string>();
+  for (const part of parts) {
+    for (const id of part.ids) {
+      const where = seen.get(id);
+      if (where !== undefined)
+        throw new UsageError(
+          `The image ${id} is in ${where} and again in ${part.path}. Give each folder once.`,
+        );
+      seen.set(id, part.path);
+    }
+  }
+};
+
+/** What all parts of a store have in common. */
+export interface StoreFacts {
+  readonly recipe: Recipe;
+  readonly hash: string;
+  readonly nets: readonly NetIdentity[];
+  readonly engine: string;
+  /** Numbers of a descriptor, by layer. */
+  readonly lengths: Readonly<Record<string, number>>;
+}
+
+/** A store of opened parts. */
+export const storeOf = (facts: StoreFacts, parts: readonly Part[]): FeatureStore => {
+  const { recipe, hash, nets, engine, lengths } = facts;
+  const starts: number[] = [];
+  let rows = 0;
+  for (const part of parts) {
+    starts.push(rows);
+    rows += part.rows;
+  }
+  const columns = (layer: string): number => {
+    const length = lengths[layer];
+    if (length === undefined) throw expected(`one of ${recipe.layers.join(', ')}`, '--layer', layer);
+    return length;
+  };
+  return {
+    recipe,
+    hash,
+    nets,
+    engine,
+    layers: recipe.layers,
+    rows,
+    ids: parts.flatMap((part) => part.ids),
+    paths: parts.flatMap((part) => part.paths),
+    sha256: parts.flatMap((part) => part.sha256),
+    labels: parts.flatMap((part) => part.labels),
+    widths: parts.flatMap((part) => part.widths),
+    heights: parts.flatMap((part) => part.heights),
+    skipped: parts.flatMap((part) =>
+      part.metadata.skipped.map(({ id, path, reason }) => ({ id, path, reason })),
+    ),
+    parts,
+    columns,
+    read: async (layer) => {
+      const width = columns(layer);
+      const data = new Float32Array(rows * width);
+      adviseHugePages(data.buffer); // Fresh small pages cost more time than reading.
+      await mapSome(parts, (part, i) => {
+        const start = starts[i]! * width;
+        return readDescriptors(part, layer, data.subarray(start, start + part.rows * width));
+      });
+      return { rows, columns: width, data };
+    },
+    async *batches(layer) {
+      const width = columns(layer);
+      for (const [i, part] of parts.entries()) {
+        const data = new Float32Array(part.rows * width);
+        await readDescriptors(part, layer, data);
+        yield { start: starts[i]!, matrix: { rows: part.rows, columns: width, data } };
+      }
+    },
+  };
+};
+
+/**
+ * Opens one or several folders of descriptors (such as of a training and a test split) as one store, in the order given.
+ *
+ * @throws UsageError if a folder holds none, or folders differ in recipe or weights or share images
+ * @throws VerydeepError naming a damaged file
+ */
+export const openFeatures = async (folders: readonly string[]): Promise<FeatureStore> => {
+  const files: string[] = [];
+  for (const folder of folders) {
+    const found = await partFiles(folder);
+    if (found.length === 0) {
+      throw expected('a folder of descriptors', '--features', folder, 'Make one with `verydeep extract`.');
+    }
+    files.push(...found);
+  }
+  if (files.length === 0) throw expected('at least one folder of descriptors', '--features', 'none');
+  const parts = await mapSome(files, openPart);
+  checkAlike(parts);
+  const first = parts[0]!;
+  return storeOf({ ...first.metadata, lengths: first.lengths }, parts);
+};

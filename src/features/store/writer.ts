@@ -1,0 +1,104 @@
+// Writes a part of the store: an Arrow IPC file with one record batch, byte-identical for the same rows.
+import { Field, FixedSizeList, Float16, Float32, Int32, List, Message, RecordBatch } from 'apache-arrow';
+import { RecordBatchFileWriter, Schema, Struct, Utf8, makeData, vectorFromArray } from 'apache-arrow';
+import type { Data, DataType } from 'apache-arrow';
+import { join } from 'node:path';
+import { writeFileAtomically } from '../../io/files.js';
+import { toHalf } from '../../formats/half.js';
+import { partName } from './store.js';
+import type { PartMetadata, Row } from './store.js';
+
+/** Column of strings. Built by vectorFromArray, except where empty: that would give no buffers at all. */
+const strings = (values: readonly string[]): Data<Utf8> =>
+  values.length === 0
+    ? makeData({
+        type: new Utf8(),
+        length: 0,
+        nullCount: 0,
+        valueOffsets: new Int32Array(1),
+        data: new Uint8Array(0),
+      })
+    : vectorFromArray(values, new Utf8()).data[0]!;
+
+const integers = (values: readonly number[]): Data<Int32> =>
+  makeData({ type: new Int32(), length: values.length, nullCount: 0, data: Int32Array.from(values) });
+
+const stringLists = (lists: readonly (readonly string[])[]): Data<List<Utf8>> => {
+  const valueOffsets = new Int32Array(lists.length + 1);
+  lists.forEach((list, i) => (valueOffsets[i + 1] = valueOffsets[i]! + list.length));
+  const type = new List(new Field('item', new Utf8(), false));
+  return makeData({ type, length: lists.length, nullCount: 0, valueOffsets, child: strings(lists.flat()) });
+};
+
+/** Column of vectors of one length. */
+const vectors = (rows: readonly Float32Array[], length: number, type: 'float32' | 'float16'): Data => {
+  const all = new Float32Array(rows.length * length);
+  rows.forEach((row, i) => all.set(row, i * length));
+  const common = { length: all.length, nullCount: 0 };
+  const child =
+    type === 'float32'
+      ? makeData({ type: new Float32(), ...common, data: all })
+      : makeData({ type: new Float16(), ...common, data: toHalf(all) });
+  const list = new FixedSizeList(length, new Field('item', child.type as DataType, false));
+  return makeData({ type: list, length: rows.length, nullCount: 0, child } as never);
+};
+
+/** apache-arrow puts the schema into the footer only; the format wants it first as well, for sequential readers. */
+class FileWriter extends RecordBatchFileWriter {
+  protected override _writeSchema(schema: Schema): this {
+    super._writeSchema(schema);
+    return this._writeMessage(Message.from(schema));
+  }
+}
+
+/**
+ * The bytes of a part.
+ *
+ * @param lengths numbers of a descriptor of each layer (they cannot be seen from rows where there are none)
+ */
+export const encodePart = (
+  metadata: PartMetadata,
+  rows: readonly Row[],
+  lengths: Readonly<Record<string, number>>,
+): Uint8Array => {
+  const columns: [string, Data][] = [
+    ['id', strings(rows.map((row) => row.id))],
+    ['path', strings(rows.map((row) => row.path))],
+    ['sha256', strings(rows.map((row) => row.sha256))],
+    ['labels', stringLists(rows.map((row) => row.labels))],
+    ['width', integers(rows.map((row) => row.width))],
+    ['height', integers(rows.map((row) => row.height))],
+    ...metadata.recipe.layers.map((layer): [string, Data] => [
+      layer,
+      vectors(
+        rows.map((row) => row.descriptors[layer]!),
+        lengths[layer]!,
+        metadata.recipe.store,
+      ),
+    ]),
+  ];
+  const fields = columns.map(([name, { type }]) => new Field(name, type, false));
+  const schema = new Schema(fields, new Map([['verydeep', JSON.stringify(metadata)]]));
+  const data = makeData({
+    type: new Struct(fields),
+    length: rows.length,
+    nullCount: 0,
+    children: columns.map(([, column]) => column),
+  });
+  const writer = new FileWriter();
+  writer.write(new RecordBatch(schema, data));
+  writer.finish();
+  return writer.toUint8Array(true);
+};
+
+/** Writes a part into `folder`, beside and renamed; returns the file's path. */
+export const writePart = async (
+  folder: string,
+  metadata: PartMetadata,
+  rows: readonly Row[],
+  lengths: Readonly<Record<string, number>>,
+): Promise<string> => {
+  const path = join(folder, partName(metadata.hash, metadata.part));
+  await writeFileAtomically(path, encodePart(metadata, rows, lengths));
+  return path;
+};

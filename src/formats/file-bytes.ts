@@ -1,0 +1,88 @@
+// Bytes of a file by place, through a small window: what the parsers of weight files read headers with.
+import { closeSync, openSync, readSync, fstatSync } from 'node:fs';
+import { UsageError, messageOf } from '../errors.js';
+import { floatsOf } from './floats.js';
+import { elementBytes } from './safetensors.js';
+
+const WINDOW = 1 << 16;
+const CHUNK = 1 << 24;
+
+/** An open file; every place is checked against its size before it is read. Whoever opens it closes it. */
+export class FileBytes {
+  readonly path: string;
+  readonly size: number;
+  readonly #fd: number;
+  #window: Uint8Array = new Uint8Array(0);
+  #start = 0;
+
+  /** @throws UsageError naming the file when it cannot be opened */
+  constructor(path: string) {
+    this.path = path;
+    try {
+      this.#fd = openSync(path, 'r');
+    } catch (error) {
+      throw new UsageError(`Cannot open the weight file ${path}: ${messageOf(error)}.`);
+    }
+    const stat = fstatSync(this.#fd);
+    if (!stat.isFile()) {
+      closeSync(this.#fd);
+      throw new UsageError(`Expected a weight file for ${path} but received a folder.`);
+    }
+    this.size = stat.size;
+  }
+
+  /** The error for a file that breaks its own format. */
+  wrong(what: string): UsageError {
+    return new UsageError(`The weight file ${this.path} is damaged or cut short: ${what}.`);
+  }
+
+  /** Bytes as a fresh copy. @throws UsageError when they do not lie in the file */
+  read(offset: number, length: number): Uint8Array {
+    this.check(offset, length);
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length;) {
+      const count = readSync(this.#fd, bytes, done, length - done, offset + done);
+      if (count === 0) throw this.wrong(`it ends at byte ${offset + done}`);
+      done += count;
+    }
+    return bytes;
+  }
+
+  /** Refuses a place outside the file. */
+  check(offset: number, length: number): void {
+    const fits = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+    if (!fits || offset + length > this.size) {
+      throw this.wrong(`${length} bytes at byte ${offset} lie outside its ${this.size} bytes`);
+    }
+  }
+
+  /** One byte, from the window. */
+  byte(offset: number): number {
+    if (offset < this.#start || offset >= this.#start + this.#window.length) {
+      this.check(offset, 1);
+      this.#window = this.read(offset, Math.min(WINDOW, this.size - offset));
+      this.#start = offset;
+    }
+    return this.#window[offset - this.#start] as number;
+  }
+
+  /** Bytes as text (UTF-8); at most `most` of them, so that a lie about the length costs nothing. */
+  text(offset: number, length: number, most = 1 << 16): string {
+    this.check(offset, length);
+    if (length > most) throw this.wrong(`a name of ${length} bytes at byte ${offset}`);
+    return Buffer.from(this.read(offset, length)).toString('utf8');
+  }
+
+  /** A stretch of numbers as float32, in pieces. `dtype` as safetensors names them. */
+  *floats(offset: number, count: number, dtype: keyof typeof elementBytes): Generator<Float32Array> {
+    const length = count * elementBytes[dtype];
+    this.check(offset, length);
+    for (let done = 0; done < length; done += CHUNK) {
+      yield floatsOf(this.read(offset + done, Math.min(CHUNK, length - done)), dtype, this.path);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}

@@ -1,0 +1,54 @@
+// Bytes of the floating-point types that weight files use, as float32.
+import { expected } from '../errors.js';
+
+/** One IEEE half (float16) as a number. */
+export const halfToFloat = (bits: number): number => {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+};
+
+/** A copy that begins at byte 0 of a buffer of its own, where the view does not lie on a multiple of `bytes`. */
+const aligned = (bytes: Uint8Array, elementBytes: number): Uint8Array =>
+  bytes.byteOffset % elementBytes === 0 ? bytes : bytes.slice();
+
+const from16 = (bytes: Uint8Array, convert: (bits: number) => number): Float32Array => {
+  const view = aligned(bytes, 2);
+  return Float32Array.from(new Uint16Array(view.buffer, view.byteOffset, view.length >> 1), convert);
+};
+
+const converters: Readonly<Record<string, (bytes: Uint8Array) => Float32Array>> = {
+  F32: (bytes) => {
+    const view = aligned(bytes, 4);
+    return new Float32Array(view.buffer, view.byteOffset, view.length >> 2);
+  },
+  F64: (bytes) => {
+    const view = aligned(bytes, 8);
+    return Float32Array.from(new Float64Array(view.buffer, view.byteOffset, view.length >> 3));
+  },
+  F16: (bytes) => from16(bytes, halfToFloat),
+  BF16: (bytes) => {
+    const view = aligned(bytes, 2);
+    const words = Uint32Array.from(
+      new Uint16Array(view.buffer, view.byteOffset, view.length >> 1),
+      (bits) => bits << 16,
+    );
+    return new Float32Array(words.buffer);
+  },
+};
+
+/**
+ * Little-endian bytes of a floating-point type as float32; float32 is a view where it can be, else a copy.
+ *
+ * @param dtype F64, F32, F16 or BF16
+ * @param where what the bytes belong to, for the error
+ * @throws UsageError for a type that is not floating-point
+ */
+export const floatsOf = (bytes: Uint8Array, dtype: string, where: string): Float32Array => {
+  const convert = converters[dtype];
+  if (!convert) throw expected(`a type among ${Object.keys(converters).join(', ')}`, where, dtype);
+  return convert(bytes);
+};

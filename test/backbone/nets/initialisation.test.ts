@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import type { WeightedLayer } from '../../../src/backbone/nets/architecture.js';
+import { initialStd, initialWeights, initialisations } from '../../../src/backbone/nets/initialisation.js';
+
+const layer: WeightedLayer = { kind: 'conv', name: 'conv2_1', inputs: 64, outputs: 128, kernel: 3 };
+
+const momentsOf = (values: Float32Array) => {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const std = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
+  return { mean, std, largest: values.reduce((a, b) => Math.max(a, Math.abs(b)), 0) };
+};
+
+describe('initialisation', () => {
+  for (const method of initialisations) {
+    it(`${method} has mean 0 and its standard deviation, to four standard errors`, () => {
+      const values = initialWeights(layer, method, 7);
+      const { mean, std } = momentsOf(values);
+      const expectedStd = initialStd(layer, method);
+      assert.ok(Math.abs(mean) < (4 * expectedStd) / Math.sqrt(values.length), `mean ${mean}`);
+      assert.ok(Math.abs(std / expectedStd - 1) < 4 / Math.sqrt(2 * values.length), `std ${std}`);
+    });
+  }
+
+  it("has the published formulas' deviations", () => {
+    assert.equal(initialStd(layer, 'paper'), 0.01);
+    assert.equal(initialStd(layer, 'paper', 0.1), 0.1);
+    assert.equal(initialStd(layer, 'he'), Math.sqrt(2 / 576));
+    assert.equal(
+      initialStd({ ...layer, name: 'fc8' }, 'he'),
+      0.01,
+      'no ReLU follows fc8: scores start small',
+    );
+    assert.equal(initialStd(layer, 'glorot'), Math.sqrt(2 / (576 + 1152)));
+  });
+
+  it("keeps Glorot's uniform distribution inside its bound and fills it", () => {
+    const { largest } = momentsOf(initialWeights(layer, 'glorot', 1));
+    const bound = Math.sqrt(6 / (576 + 1152));
+    assert.ok(largest <= bound && largest > 0.999 * bound);
+  });
+
+  it('is the same for the same seed and layer, and another otherwise', () => {
+    const first = initialWeights(layer, 'he', 1);
+    assert.deepEqual(initialWeights(layer, 'he', 1), first);
+    assert.notDeepEqual(initialWeights(layer, 'he', 2), first);
+    assert.notDeepEqual(initialWeights({ ...layer, name: 'conv2_2' }, 'he', 1), first);
+  });
+
+  it('refuses a standard deviation that is not positive', () => {
+    assert.throws(() => initialWeights(layer, 'paper', 1, 0), /--init-std but received 0/);
+  });
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Example, Loader, type Presentation } from '../../../src/backbone/training/loader.js';
+import { measurePixels } from '../../../src/backbone/training/measure-pixels.js';
+import { VerydeepError } from '../../../src/errors.js';
+import { withFolder } from '../../support.js';
+import { colourImages } from '../tf.js';
+
+const options = { crop: 8, kernel: 'cubic', workers: 2, prefetch: 2, cacheBytes: 1 << 20 } as const;
+const input = { order: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
+const place = { side: 9, x: 0.3, y: 0.7, flip: true, shift: [1, 2, 3] as [number, number, number] };
+
+/** Images of two classes in a folder, and one that is none. */
+const withExamples = (use: (examples: Example[]) => Promise<void>): Promise<void> =>
+  withFolder(async (root) => {
+    await colourImages(root, 5, { red: [200, 20, 20], blue: [20, 20, 200] });
+    await writeFile(join(root, 'red', 'note.png'), 'not an image');
+    const files = await Promise.all(
+      ['red', 'blue'].map(async (name, label) =>
+        (await readdir(join(root, name))).sort().map((file): Example => {
+          const path = `${name}/${file}`;
+          return { id: path, path, label, source: { file: join(root, path) } };
+        }),
+      ),
+    );
+    await use(files.flat());
+  });
+
+const present = (examples: readonly Example[]): Presentation[] =>
+  examples.map((example) => ({ example, draw: place }));
+
+const collect = async (loader: Loader, lists: Presentation[][], fixed = true) => {
+  const batches = [];
+  for await (const batch of loader.batches(lists, input, fixed)) batches.push(batch);
+  return batches;
+};
+
+describe('loader', () => {
+  it('gives batches in order, leaves out and lists what cannot be read, whatever the workers and the cache', () =>
+    withExamples(async (examples) => {
+      const lists = [examples.slice(0, 4), examples.slice(4, 9), examples.slice(9)].map(present);
+      const runs = [];
+      for (const variant of [{ workers: 1 }, { workers: 3 }, { cacheBytes: 0 }, { prefetch: 1 }]) {
+        const loader = new Loader({ ...options, ...variant });
+        try {
+          const first = await collect(loader, lists);
+          const second = await collect(loader, lists); // From memory where there is a cache.
+          runs.push(first, second);
+          assert.equal(loader.cachedBytes > 0, !('cacheBytes' in variant));
+          assert.equal(loader.skipped.length, 1);
+        } finally {
+          await loader.close();
+        }
+      }
+      for (const batches of runs) assert.deepEqual(batches, runs[0]);
+      const [, batch] = runs[0]!;
+      assert.deepEqual(
+        runs[0]!.map(({ examples: { length } }) => length),
+        [4, 4, 2],
+      );
+      assert.deepEqual(
+        batch!.skipped.map(({ path, reason }) => [path, reason]),
+        [['red/note.png', 'it holds text, not an image']],
+      );
+      assert.equal(batch!.pixels.length, 4 * 8 * 8 * 3);
+      assert.ok(!batch!.examples.some(({ path }) => path === 'red/note.png'));
+    }));
+
+  it('keeps no image in memory beyond its limit, nor any of varying scale', () =>
+    withExamples(async (examples) => {
+      const small = new Loader({ ...options, cacheBytes: 1000 });
+      const jittered = new Loader(options);
+      try {
+        await collect(small, [present(examples)]);
+        assert.ok(small.cachedBytes > 0 && small.cachedBytes <= 1000, `${small.cachedBytes}`);
+        await collect(jittered, [present(examples)], false);
+        assert.equal(jittered.cachedBytes, 0);
+      } finally {
+        await Promise.all([small.close(), jittered.close()]);
+      }
+    }));
+
+  it('prepares no more batches ahead than it is told to', () =>
+    withExamples(async (examples) => {
+      const loader = new Loader({ ...options, prefetch: 2 });
+      try {
+        let asked = 0;
+        const lists = (function* () {
+          for (let i = 0; i < 10; i++) {
+            asked++;
+            yield present(examples.slice(0, 2));
+          }
+        })();
+        const batches = loader.batches(lists, input, false);
+        await batches.next();
+        assert.equal(asked, 3);
+        await batches.next();
+        assert.equal(asked, 4);
+        await batches.return(undefined);
+      } finally {
+        await loader.close();
+      }
+    }));
+
+  it('measures the colours of all readable images', () =>
+    withExamples(async (examples) => {
+      const loader = new Loader(options);
+      try {
+        const statistics = await measurePixels(loader, examples, [9, 9]);
+        assert.equal(statistics.images, 10);
+        const [r, g, b] = statistics.mean as [number, number, number];
+        assert.ok(Math.abs(r - b) < 10 && r > 80 && g < 60, statistics.mean.join(' '));
+        const again = await measurePixels(loader, examples, [9, 9]);
+        assert.deepEqual(again, statistics);
+        const jittered = await measurePixels(loader, examples, [8, 10]);
+        assert.deepEqual(jittered, statistics);
+      } finally {
+        await loader.close();
+      }
+    }));
+
+  it('fails when no image at all can be measured', () =>
+    withExamples(async (examples) => {
+      const loader = new Loader(options);
+      try {
+        const bad = examples.filter(({ path }) => path.endsWith('note.png'));
+        await assert.rejects(
+          measurePixels(loader, bad, [9, 9]),
+          (error) => error instanceof VerydeepError && /None of the training images/.test(error.message),
+        );
+      } finally {
+        await loader.close();
+      }
+    }));
+});

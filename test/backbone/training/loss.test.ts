@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { correctRows, trainingLoss } from '../../../src/backbone/training/loss.js';
+import { randomArray } from '../tf.js';
+
+/** -log soft-max of one entry, in double precision. */
+const crossEntropy = (scores: readonly number[], label: number): number =>
+  Math.log(scores.reduce((sum, x) => sum + Math.exp(x - scores[label]!), 0));
+
+describe('loss', () => {
+  const logits = randomArray(6 * 5, 3);
+  const row = (i: number): number[] => [...logits.subarray(i * 5, i * 5 + 5)];
+  const targets = [0, 2, 1, 2, 0, 1].map((label, i) => ({ label, superlabel: i % 2 }));
+  const value = (heads: Parameters<typeof trainingLoss>[2], divisor = 6) =>
+    trainingLoss(logits, targets, heads, divisor).loss;
+
+  it('is the mean cross-entropy', () => {
+    const formula = targets.reduce((sum, { label }, i) => sum + crossEntropy(row(i), label), 0) / 6;
+    const loss = value({ classes: 5, superclasses: 0, superclassWeight: 0 });
+    assert.ok(Math.abs(loss - formula) < 1e-6);
+  });
+
+  it('adds the weighted cross-entropy on the superclass, each head with a soft-max of its own', () => {
+    const formula =
+      targets.reduce(
+        (sum, { label, superlabel }, i) =>
+          sum + crossEntropy(row(i).slice(0, 3), label) + 0.7 * crossEntropy(row(i).slice(3), superlabel),
+        0,
+      ) / 6;
+    const loss = value({ classes: 3, superclasses: 2, superclassWeight: 0.7 });
+    assert.ok(Math.abs(loss - formula) < 1e-6);
+  });
+
+  it("parts of a batch add up to the batch's loss, and have its slopes", () => {
+    const heads = { classes: 3, superclasses: 2, superclassWeight: 0.5 };
+    const whole = trainingLoss(logits, targets, heads, 6);
+    const parts = [
+      [0, 2],
+      [2, 6],
+    ].map(([begin, end]) =>
+      trainingLoss(logits.slice(begin! * 5, end! * 5), targets.slice(begin, end), heads, 6),
+    );
+    assert.ok(Math.abs(parts[0]!.loss + parts[1]!.loss - whole.loss) < 1e-12);
+    assert.deepEqual([...parts[0]!.slope, ...parts[1]!.slope], [...whole.slope]);
+  });
+
+  it('has the slope that finite differences give', () => {
+    const heads = { classes: 3, superclasses: 2, superclassWeight: 0.7 };
+    const { slope } = trainingLoss(logits, targets, heads, 6);
+    const h = 2 ** -8;
+    slope.forEach((analytic, i) => {
+      const moved = (step: number) => {
+        const scores = logits.slice();
+        scores[i]! += step;
+        return trainingLoss(scores, targets, heads, 6).loss;
+      };
+      const difference = (moved(h) - moved(-h)) / (2 * h);
+      assert.ok(Math.abs(analytic - difference) < 1e-4, `${i}: ${analytic} ${difference}`);
+    });
+  });
+
+  it('stays finite for scores far apart, and is not a number where a score is none', () => {
+    const heads = { classes: 2, superclasses: 0, superclassWeight: 0 };
+    assert.equal(trainingLoss(Float32Array.of(1e4, -1e4), [{ label: 1 }], heads, 1).loss, 2e4);
+    assert.equal(trainingLoss(Float32Array.of(1e4, -1e4), [{ label: 0 }], heads, 1).loss, 0);
+    assert.ok(Number.isNaN(trainingLoss(Float32Array.of(Number.NaN, 1), [{ label: 1 }], heads, 1).loss));
+  });
+
+  it('counts rows among the best 1 and 5; of equal scores the earlier class is first', () => {
+    const scores = Float32Array.from(
+      [
+        [9, 1, 2, 3, 4, 5, 6, 0],
+        [5, 5, 5, 5, 5, 5, 5, 0],
+        [1, 2, 3, 4, 5, 6, 7, 99], // The last column is not a class.
+      ].flat(),
+    );
+    const count = (...labels: number[]) =>
+      correctRows(
+        scores,
+        8,
+        7,
+        labels.map((label) => ({ label })),
+      );
+    assert.deepEqual(count(0, 0, 6), { top1: 3, top5: 3 });
+    assert.deepEqual(count(6, 4, 2), { top1: 0, top5: 3 });
+    assert.deepEqual(count(1, 5, 1), { top1: 0, top5: 0 });
+  });
+
+  it('counts no row whose score is not a number', () => {
+    const scores = Float32Array.from([Number.NaN, Number.NaN]);
+    assert.deepEqual(correctRows(scores, 2, 2, [{ label: 0 }]), { top1: 0, top5: 0 });
+  });
+});

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import {
+  type Schedule,
+  type ScheduleState,
+  afterEpoch,
+  checkSchedule,
+  initialScheduleState,
+  learningRate,
+} from '../../../src/backbone/training/schedule.js';
+
+const plateau: Schedule = { name: 'plateau', rate: 0.01, epochs: 74, patience: 2, decreases: 3 };
+
+/** The learning rate of each epoch on a made-up curve of accuracies; ends where training would. */
+const ratesOn = (schedule: Schedule, accuracies: readonly number[]): number[] => {
+  const rates: number[] = [];
+  let state: ScheduleState = initialScheduleState;
+  for (const [epoch, accuracy] of accuracies.entries()) {
+    if (state.finished) break;
+    rates.push(learningRate(schedule, state, epoch));
+    state = afterEpoch(schedule, state, accuracy);
+  }
+  return rates;
+};
+
+const near = (actual: readonly number[], wanted: readonly number[]) => {
+  assert.equal(actual.length, wanted.length, actual.join(' '));
+  actual.forEach((rate, i) => assert.ok(Math.abs(rate / wanted[i]! - 1) < 1e-12, actual.join(' ')));
+};
+
+describe('schedule', () => {
+  it('keeps the rate while accuracy improves', () => {
+    near(ratesOn(plateau, [10, 20, 30, 31, 32]), [1e-2, 1e-2, 1e-2, 1e-2, 1e-2]);
+  });
+
+  it('divides by 10 at each of three plateaus, then ends', () => {
+    const curve = [10, 20, 20, 19, 30, 30, 30, 31, 31, 30, 32, 32, 32, 99, 99];
+    near(ratesOn(plateau, curve), [
+      ...[1e-2, 1e-2, 1e-2, 1e-2],
+      ...[1e-3, 1e-3, 1e-3],
+      ...[1e-4, 1e-4, 1e-4],
+      ...[1e-5, 1e-5, 1e-5],
+    ]);
+  });
+
+  it('counts a single bad epoch as no plateau', () => {
+    near(
+      ratesOn(plateau, [10, 9, 11, 10, 12, 11, 13]),
+      Array.from({ length: 7 }, () => 1e-2),
+    );
+  });
+
+  it('does not take an equal accuracy for progress', () => {
+    near(ratesOn(plateau, [10, 10, 10, 10]), [1e-2, 1e-2, 1e-2, 1e-3]);
+  });
+
+  it('falls smoothly to 0 by cosine and linearly', () => {
+    const at = (name: 'cosine' | 'linear' | 'constant', position: number) =>
+      learningRate({ ...plateau, name, epochs: 10 }, initialScheduleState, position);
+    assert.equal(at('cosine', 0), 0.01);
+    assert.ok(Math.abs(at('cosine', 5) - 0.005) < 1e-12);
+    assert.ok(at('cosine', 10) < 1e-12);
+    assert.ok(Math.abs(at('linear', 2.5) - 0.0075) < 1e-12);
+    assert.equal(at('linear', 10), 0);
+    assert.equal(at('constant', 7), 0.01);
+  });
+
+  it('refuses wrong values by their flags', () => {
+    const wrong = (part: Partial<Schedule>, message: RegExp) =>
+      assert.throws(() => checkSchedule({ ...plateau, ...part }), message);
+    wrong({ rate: 0 }, /--learning-rate but received 0/);
+    wrong({ epochs: -1 }, /--epochs but received -1/);
+    wrong({ patience: 0 }, /--patience but received 0/);
+    wrong({ decreases: 0.5 }, /--decreases but received 0.5/);
+    wrong({ name: 'steps' as never }, /--schedule but received "steps"/);
+  });
+});

@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Tf } from '../../../src/backbone/nets/forward.js';
+import { openBackbone } from '../../../src/backbone/nets/backbone.js';
+import { type Example, Loader } from '../../../src/backbone/training/loader.js';
+import { Model } from '../../../src/backbone/training/model.js';
+import { initialWeights } from '../../../src/backbone/nets/initialisation.js';
+import { tensorsOf } from '../../../src/backbone/nets/layout.js';
+import { type TrainingRun, train } from '../../../src/backbone/training/trainer.js';
+import type { TrainingOptions } from '../../../src/backbone/training/options.js';
+import { sha256OfFile } from '../../../src/io/files.js';
+import { withFolder } from '../../support.js';
+import { colourImages, cpu, randomArray, tinyNet } from '../tf.js';
+
+const colours = {
+  red: [220, 30, 30],
+  green: [30, 200, 60],
+  blue: [20, 40, 230],
+  grey: [120, 120, 120],
+} as const;
+const classes = Object.keys(colours).sort();
+
+const options = (part: Partial<TrainingOptions> = {}): TrainingOptions => ({
+  net: tinyNet(),
+  classes,
+  superclasses: [],
+  superclassWeight: 0,
+  batch: 8,
+  microBatch: 8,
+  momentum: 0.9,
+  decay: 5e-4,
+  dropout: 0.5,
+  schedule: { name: 'constant', rate: 0.02, epochs: 2, patience: 5, decreases: 3 },
+  initialisation: 'he',
+  initialStd: 0.01,
+  sides: [9, 9],
+  flip: true,
+  colour: undefined,
+  kernel: 'cubic',
+  input: { order: 'rgb', scale: 1, mean: [110, 110, 110], std: [70, 70, 70] },
+  seed: 1,
+  factors: {},
+  ...part,
+});
+
+describe('trainer', () => {
+  let tf: Tf;
+  before(async () => {
+    tf = await cpu();
+  });
+
+  /** Runs `use` with images, a loader, and a maker of output folders. */
+  const withRun = (
+    use: (run: Omit<TrainingRun, 'out'>, folder: (name: string) => Promise<string>) => Promise<void>,
+  ): Promise<void> =>
+    withFolder(async (root) => {
+      await colourImages(join(root, 'data'), 6, colours);
+      const examples = (
+        await Promise.all(
+          classes.map(async (name, label) =>
+            (await readdir(join(root, 'data', name))).sort().map((file): Example => {
+              const path = `${name}/${file}`;
+              return { id: path, path, label, source: { file: join(root, 'data', path) } };
+            }),
+          ),
+        )
+      ).flat();
+      const loader = new Loader({ crop: 8, kernel: 'cubic', workers: 1, prefetch: 2, cacheBytes: 1 << 24 });
+      const { mkdir } = await import('node:fs/promises');
+      try {
+        await use(
+          {
+            tf,
+            loader,
+            train: examples.filter((_, i) => i % 6 !== 0),
+            validation: examples.filter((_, i) => i % 6 === 0),
+          },
+          async (name) => {
+            await mkdir(join(root, name));
+            return join(root, name);
+          },
+        );
+      } finally {
+        await loader.close();
+      }
+    });
+
+  const weightsOf = async (out: string) => sha256OfFile(join(out, 'backbone.safetensors'));
+
+  it('learns, writes its results, and leaves no tensor behind', () =>
+    withRun(async (run, folder) => {
+      const before = tf.memory().numTensors;
+      const out = await folder('out');
+      const schedule = { name: 'cosine', rate: 0.02, epochs: 12, patience: 5, decreases: 3 } as const;
+      const { history, backbone, step } = await train({ ...run, out }, options({ schedule, dropout: 0 }));
+      assert.equal(tf.memory().numTensors, before);
+      assert.equal(step, 12 * 3);
+      assert.equal(history.length, 12);
+      assert.ok(
+        history[0]!.loss > 1 && history.at(-1)!.loss < 0.7,
+        history.map(({ loss }) => loss).join(' '),
+      );
+      assert.ok(history.at(-1)!.validationTop1Error! <= 25);
+      const { metadata } = await openBackbone(backbone!);
+      assert.deepEqual(metadata.classes, classes);
+      assert.equal(metadata.training!['steps'], 36);
+      const lines = (await readFile(join(out, 'log.jsonl'), 'utf8')).trim().split('\n');
+      const records = lines.map((line) => JSON.parse(line) as { step: number; kind?: string });
+      assert.deepEqual(
+        records.filter(({ kind }) => kind !== 'epoch').map((record) => record.step),
+        Array.from({ length: 36 }, (_, i) => i + 1),
+      );
+      assert.equal(records.filter(({ kind }) => kind === 'epoch').length, 12);
+      assert.equal(
+        (JSON.parse(await readFile(join(out, 'history.json'), 'utf8')) as { epochs: unknown[] }).epochs
+          .length,
+        12,
+      );
+    })).timeout(60_000);
+
+  it('gives the same weights for the same seed, and others for another', () =>
+    withRun(async (run, folder) => {
+      const hashes: string[] = [];
+      for (const [name, seed] of [
+        ['a', 1],
+        ['b', 1],
+        ['c', 2],
+      ] as const) {
+        const out = await folder(name);
+        await train({ ...run, out }, options({ seed }));
+        hashes.push(await weightsOf(out));
+      }
+      assert.equal(hashes[1], hashes[0]);
+      assert.notEqual(hashes[2], hashes[0]);
+    }));
+
+  it('ends with the same bytes when it is stopped after any step and resumed', () =>
+    withRun(async (run, folder) => {
+      const whole = await folder('whole');
+      await train({ ...run, out: whole }, options());
+      for (const stopAt of [1, 2, 3, 5]) {
+        const out = await folder(`stopped-${stopAt}`);
+        const stop = new AbortController();
+        const onProgress = ({ done }: { done: number }) => {
+          if (done === stopAt) stop.abort();
+        };
+        const first = await train({ ...run, out, signal: stop.signal, onProgress }, options());
+        assert.equal(first.interrupted, true);
+        assert.equal(first.step, stopAt);
+        assert.equal(first.backbone, undefined);
+        const second = await train({ ...run, out, resume: true }, options());
+        assert.equal(second.interrupted, false);
+        assert.equal(await weightsOf(out), await weightsOf(whole), `stopped after step ${stopAt}`);
+        assert.deepEqual(
+          second.history.map(({ loss, validationTop1Error }) => [loss, validationTop1Error]),
+          (await train({ ...run, out: whole, resume: true }, options())).history.map(
+            ({ loss, validationTop1Error }) => [loss, validationTop1Error],
+          ),
+        );
+      }
+    })).timeout(60_000);
+
+  it('refuses to resume with other options, and names the first', () =>
+    withRun(async (run, folder) => {
+      const out = await folder('out');
+      await train({ ...run, out }, options());
+      await assert.rejects(
+        train({ ...run, out, resume: true }, options({ momentum: 0.5 })),
+        /for --resume but received another momentum: 0.9 before, 0.5 now/,
+      );
+      const more = { ...options().schedule, epochs: 3 };
+      const { history } = await train({ ...run, out, resume: true }, options({ schedule: more }));
+      assert.equal(history.length, 3, 'more epochs of a constant schedule are a continuation');
+    }));
+
+  it('writes the untrained net for 0 epochs', () =>
+    withRun(async (run, folder) => {
+      const out = await folder('out');
+      const none = { ...options().schedule, epochs: 0 };
+      const { backbone, step } = await train({ ...run, out }, options({ schedule: none }));
+      assert.equal(step, 0);
+      const file = await openBackbone(backbone!);
+      const [{ layer }] = tensorsOf(tinyNet()) as [ReturnType<typeof tensorsOf>[number]];
+      assert.deepEqual(await file.read('conv1_1.weight'), initialWeights(layer, 'he', 1));
+      assert.ok((await file.read('fc8.bias')).every((x) => x === 0));
+    }));
+
+  it('stops at a loss that explodes, names step and layer, and keeps the last checkpoint', () =>
+    withRun(async (run, folder) => {
+      const out = await folder('out');
+      await train({ ...run, out }, options({ schedule: { ...options().schedule, epochs: 1 } }));
+      const checkpoint = await sha256OfFile(join(out, 'checkpoint.safetensors'));
+      const before = tf.memory().numTensors;
+      const wild = { ...options().schedule, rate: 1e20 };
+      await assert.rejects(
+        train({ ...run, out: await folder('wild') }, options({ schedule: wild })),
+        /Training diverged at step 2 \(epoch 1\): the loss is .*layer .*Lower --learning-rate \(now 100000000000000000000\)/,
+      );
+      assert.equal(tf.memory().numTensors, before);
+      assert.equal(await sha256OfFile(join(out, 'checkpoint.safetensors')), checkpoint);
+    }));
+});
+
+describe('model', () => {
+  let tf: Tf;
+  before(async () => {
+    tf = await cpu();
+  });
+  const net = tinyNet();
+  const heads = { classes: 4, superclasses: 0, superclassWeight: 0 };
+  const he = (name: string) => {
+    const { layer, bias } = tensorsOf(net).find((entry) => entry.name === name)!;
+    return bias ? new Float32Array(layer.outputs) : initialWeights(layer, 'he', 3);
+  };
+  const size = 8 * 8 * 3;
+  const pixels = randomArray(6 * size, 1);
+  const targets = [0, 1, 2, 3, 1, 0].map((label) => ({ label }));
+
+  it('adds up the gradients of parts to those of the whole batch', async () => {
+    const model = await Model.create(tf, net, heads, new Map(), he);
+    const whole = model.gradients(pixels, targets, 6, undefined);
+    const parts = [
+      [0, 1],
+      [1, 4],
+      [4, 6],
+    ].map(([begin, end]) =>
+      model.gradients(pixels.slice(begin! * size, end! * size), targets.slice(begin, end), 6, undefined),
+    );
+    assert.ok(Math.abs(parts.reduce((sum, { loss }) => sum + loss, 0) - whole.loss) < 1e-6);
+    for (const [name, gradient] of whole.gradients) {
+      const wanted = gradient.dataSync<'float32'>();
+      const largest = wanted.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
+      const [a, b, c] = parts.map(({ gradients }) => gradients.get(name)!.dataSync());
+      wanted.forEach((x, i) => assert.ok(Math.abs(a![i]! + b![i]! + c![i]! - x) <= 1e-5 * largest, name));
+    }
+    for (const { gradients } of [whole, ...parts]) tf.dispose([...gradients.values()]);
+    model.dispose();
+  });
+
+  it('has gradients equal to finite differences of the loss', async () => {
+    const model = await Model.create(tf, net, heads, new Map(), he);
+    const { gradients } = model.gradients(pixels, targets, 6, undefined);
+    const lossWith = async (name: string, index: number, step: number): Promise<number> => {
+      const moved = await Model.create(tf, net, heads, new Map(), (each) => {
+        const data = he(each);
+        if (each === name) data[index]! += step;
+        return data;
+      });
+      const result = moved.gradients(pixels, targets, 6, undefined);
+      tf.dispose([...result.gradients.values()]);
+      moved.dispose();
+      return result.loss;
+    };
+    for (const name of ['fc8.bias', 'fc7.bias', 'conv2_1.bias', 'conv1_1.bias']) {
+      const gradient = gradients.get(name)!.dataSync()[1]!;
+      const h = 2e-3;
+      const difference = ((await lossWith(name, 1, h)) - (await lossWith(name, 1, -h))) / (2 * h);
+      assert.ok(
+        Math.abs(gradient - difference) < 2e-3 * Math.max(1, Math.abs(difference)),
+        `${name} ${gradient} ${difference}`,
+      );
+    }
+    tf.dispose([...gradients.values()]);
+    model.dispose();
+  });
+
+  it('does not move frozen layers, moves others by their factors, and leaves no tensor behind in a step', async () => {
+    const factors = new Map([
+      ['conv1_1.weight', 0],
+      ['conv1_1.bias', 0],
+      ['fc8.weight', 10],
+    ]);
+    const model = await Model.create(tf, net, heads, factors, he);
+    assert.ok(!model.trainable.includes('conv1_1.weight'));
+    const before = tf.memory().numTensors;
+    const { gradients } = model.gradients(pixels, targets, 6, undefined);
+    assert.equal(gradients.has('conv1_1.weight'), false);
+    model.update(gradients, { learningRate: 1e-3, momentum: 0.9, decay: 0 });
+    const gradient = [...gradients.get('fc8.weight')!.dataSync()];
+    tf.dispose([...gradients.values()]);
+    assert.equal(tf.memory().numTensors, before);
+    assert.deepEqual(await model.read('conv1_1.weight'), he('conv1_1.weight'));
+    const { layer } = tensorsOf(net).find(({ name }) => name === 'fc8.weight')!;
+    const [start, end] = [he('fc8.weight'), await model.read('fc8.weight')];
+    for (let o = 0; o < layer.outputs; o++)
+      for (let i = 0; i < layer.inputs; i++) {
+        const moved = end[o * layer.inputs + i]! - start[o * layer.inputs + i]!;
+        assert.ok(Math.abs(moved + 1e-2 * gradient[i * layer.outputs + o]!) < 1e-6);
+      }
+    model.dispose();
+  });
+
+  it('refuses to give out weights that are not finite', async () => {
+    const model = await Model.create(tf, net, heads, new Map(), (name) => he(name).fill(Number.NaN));
+    await assert.rejects(model.read('conv1_1.weight'), /weights conv1_1.weight are no longer finite/);
+    model.dispose();
+  });
+});

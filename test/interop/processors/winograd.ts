@@ -1,0 +1,51 @@
+// A convolution and its gradients by minimal filtering in a process of its own, so that it can be run on an emulated processor: prints JSON.
+import '@tensorflow/tfjs-layers'; // Registers the gradients.
+import * as tf from '@tensorflow/tfjs-core';
+import type { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend.js';
+import { tensorLoops } from '../../../src/engine/onnxruntime/loops/tensor-loops.js';
+import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
+import { Random } from '../../../src/random.js';
+
+/** What the run prints. */
+export interface FilteringReport {
+  readonly blockSize: number;
+  /** Convolutions and filters' gradients that were computed by minimal filtering. */
+  readonly minimal: number;
+  /** Some numbers of y and of the gradients of x and the filter. */
+  readonly samples: readonly (readonly number[])[];
+}
+
+let minimal = 0;
+const { convolution, filterGradient } = tensorLoops;
+tensorLoops.convolution = (...args) => {
+  minimal++;
+  convolution(...args);
+};
+tensorLoops.filterGradient = (...args) => {
+  minimal++;
+  filterGradient(...args);
+};
+
+registerOnnxRuntimeBackend(2);
+await tf.setBackend('onnxruntime');
+const random = new Random(1);
+const normal = (shape: number[]): tf.Tensor =>
+  tf.tensor(
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+    shape,
+  );
+const [x, filter, bias] = [normal([3, 15, 13, 64]), normal([3, 3, 64, 128]), normal([128])];
+const layer = (a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
+  tf.relu(
+    tf.fused.conv2d({ x: a as tf.Tensor4D, filter: b as tf.Tensor4D, bias: bias, strides: 1, pad: 'same' }),
+  );
+const y = layer(x, filter);
+const results = [y, ...tf.grads(layer)([x, filter], normal(y.shape))];
+// Reading them computes what was put off.
+const samples = results.map((tensor) => [...tensor.dataSync()].filter((_, i) => i % 97 === 0));
+const report: FilteringReport = {
+  blockSize: (tf.backend() as OnnxRuntimeBackend).capabilities.blockSize,
+  minimal,
+  samples,
+};
+process.stdout.write(`${JSON.stringify(report)}\n`);
