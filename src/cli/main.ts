@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UsageError, VerydeepError, messageOf } from '../errors.js';
+import { messageForCli } from './flag.js';
 import { exitCodes } from './output.js';
 
 const { version, description } = JSON.parse(
@@ -42,7 +43,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   } else if (error instanceof VerydeepError) {
-    process.stderr.write(`verydeep: ${error.message}\n`);
+    process.stderr.write(`verydeep: ${messageForCli(error)}\n`);
     process.exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
   } else {
     const detail = error instanceof Error && process.env['VERYDEEP_DEBUG'] ? `\n${error.stack}` : '';
