@@ -10,7 +10,7 @@ import { openFeatures } from '../src/features/store/reader.js';
 import type { Recipe } from '../src/features/recipe/recipe.js';
 import { makeFolder, writeAtomically, writeFileAtomically } from '../src/io/files.js';
 import type { OnProgress, Skipped } from '../src/progress.js';
-import { type PublishedErrors, publishedErrors } from './ilsvrc/published.js';
+import { publishedErrors } from './ilsvrc/published.js';
 import {
   type Combination,
   type PosteriorStore,
@@ -20,6 +20,7 @@ import {
 } from './ilsvrc/posteriors.js';
 import { appendLines, predictionHeader, predictionLines } from './ilsvrc/predictions.js';
 import { ilsvrcReport } from './ilsvrc/report.js';
+import type { ErrorRow, IlsvrcResults } from './ilsvrc/results.js';
 
 export interface IlsvrcOptions {
   readonly data: string;
@@ -42,34 +43,6 @@ export interface IlsvrcOptions {
   readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'onProgress'>;
   readonly onProgress?: OnProgress;
   readonly onNotice?: (text: string) => void;
-}
-
-/** Errors of one combination of nets and ways of testing, in percent. */
-export interface ErrorRow {
-  readonly name: string;
-  readonly top1Error: number;
-  readonly top5Error: number;
-}
-
-export interface IlsvrcResults {
-  readonly benchmark: 'ilsvrc2012';
-  readonly split: string;
-  readonly metric: 'top5Error';
-  readonly unit: '%';
-  /** Top-5 error of the first row: all nets fused, or the net. */
-  readonly mean: number | null;
-  readonly rows: readonly ErrorRow[];
-  readonly images: number;
-  readonly classes: number;
-  readonly scales: readonly number[];
-  readonly testing: readonly Testing[];
-  readonly flip: boolean;
-  readonly nets: readonly { readonly config: string; readonly sha256: string }[];
-  readonly published: readonly PublishedErrors[];
-  readonly skipped: readonly Skipped[];
-  /** Images of which only the middle part was used. */
-  readonly limited: readonly string[];
-  readonly files: { readonly predictions: string; readonly posteriors: readonly string[] };
 }
 
 const BLOCK = 512;

@@ -2,8 +2,8 @@
 import { facts } from '../../src/evaluation/report/facts.js';
 import { page } from '../../src/evaluation/report/page.js';
 import { table } from '../../src/evaluation/report/table.js';
-import type { IlsvrcResults } from '../ilsvrc2012.js';
 import type { PublishedErrors } from './published.js';
+import type { IlsvrcResults } from './results.js';
 
 const titles: Readonly<Record<PublishedErrors['table'], string>> = {
   3: 'Table 3: one test scale',

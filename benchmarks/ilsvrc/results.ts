@@ -1,0 +1,32 @@
+// What a run of ILSVRC-2012 found: the content of its results.json.
+import type { Skipped } from '../../src/progress.js';
+import type { Testing } from './posteriors.js';
+import type { PublishedErrors } from './published.js';
+
+/** Errors of one combination of nets and ways of testing, in percent. */
+export interface ErrorRow {
+  readonly name: string;
+  readonly top1Error: number;
+  readonly top5Error: number;
+}
+
+export interface IlsvrcResults {
+  readonly benchmark: 'ilsvrc2012';
+  readonly split: string;
+  readonly metric: 'top5Error';
+  readonly unit: '%';
+  /** Top-5 error of the first row: all nets fused, or the net. */
+  readonly mean: number | null;
+  readonly rows: readonly ErrorRow[];
+  readonly images: number;
+  readonly classes: number;
+  readonly scales: readonly number[];
+  readonly testing: readonly Testing[];
+  readonly flip: boolean;
+  readonly nets: readonly { readonly config: string; readonly sha256: string }[];
+  readonly published: readonly PublishedErrors[];
+  readonly skipped: readonly Skipped[];
+  /** Images of which only the middle part was used. */
+  readonly limited: readonly string[];
+  readonly files: { readonly predictions: string; readonly posteriors: readonly string[] };
+}
