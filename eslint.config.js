@@ -4,7 +4,9 @@ import tseslint from 'typescript-eslint';
 import house from './scripts/lint/house.js';
 
 /** Shared by all rooms; these files import no room themselves. */
-const shared = ['errors', 'matrix', 'progress', 'random', 'webassembly'].map((name) => `src/${name}.ts`);
+const shared = ['errors', 'matrix', 'progress', 'random', 'shape', 'webassembly'].map(
+  (name) => `src/${name}.ts`,
+);
 const bytes = [...shared, 'src/io', 'src/formats'];
 const nets = ['src/backbone/nets', 'src/engine'];
 const rooms = [
@@ -40,11 +42,11 @@ const mayImport = {
 export default tseslint.config(
   { ignores: ['dist', 'coverage', 'runs', 'node_modules', '.cache', 'src/**/assembly'] },
   js.configs.recommended,
+  { plugins: { house } },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    plugins: { house },
     rules: {
       '@typescript-eslint/restrict-template-expressions': [
         'error',

@@ -31,7 +31,7 @@ const onSpecifiers = (visit) => ({
 const rooms = {
   meta: { type: 'problem', schema: [{ type: 'object' }] },
   create(context) {
-    const [table] = context.options;
+    const [table = {}] = context.options;
     const folders = Object.keys(table).sort((a, b) => b.length - a.length);
     const roomOf = (path) => folders.find((folder) => isWithin(path, folder));
     const file = slashed(context.filename);
@@ -86,7 +86,7 @@ let cachedGraph;
 const noCircles = {
   meta: { type: 'problem', schema: [{ type: 'array', items: { type: 'string' } }] },
   create(context) {
-    cachedGraph ??= importGraph(context.options[0]);
+    cachedGraph ??= importGraph(context.options[0] ?? []);
     return onSpecifiers((node, to) => {
       const path = target(context.filename, to);
       const way = path && wayBetween(cachedGraph, path, context.filename);

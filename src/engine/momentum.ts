@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expected } from '../errors.js';
 import { OnnxRuntimeBackend } from './onnxruntime/backend.js';
 import { type MomentumStep, momentumStep } from './onnxruntime/kernels/momentum.js';
-import { isSameShape } from './shape.js';
+import { isSameShape } from '../shape.js';
 
 export type { MomentumStep } from './onnxruntime/kernels/momentum.js';
 

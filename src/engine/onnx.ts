@@ -2,6 +2,7 @@
 import protobuf from 'protobufjs';
 import { expected } from '../errors.js';
 import { type Tensor, type TensorType, elementTypes } from './tensor.js';
+import { sizeFromShape } from '../shape.js';
 
 const field = (type: string, id: number, rule?: 'repeated'): protobuf.IField => ({
   type,
@@ -137,11 +138,9 @@ export interface ModelOptions {
 /** A dimension: a fixed size, or a name where the size is free. */
 export type Dimension = number | string;
 
-const elementCount = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
-
 const tensorMessage = (tensor: Tensor, name?: string) => {
   const { type, dims, data } = tensor;
-  if (elementCount(dims) !== data.length)
+  if (sizeFromShape(dims) !== data.length)
     throw expected(`${data.length} elements`, `the shape of ${name ?? 'a tensor attribute'}`, dims);
   return {
     dims,

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import h5wasm from 'h5wasm/node';
 import { messageOf } from '../errors.js';
+import { sizeFromShape } from '../shape.js';
 
 /** A dataset of floating-point numbers. */
 export interface Hdf5Dataset {
@@ -60,7 +61,7 @@ const describe = (dataset: InstanceType<typeof h5wasm.Dataset>, size: number): H
   if (source) trespass ??= source.file_name;
   const isFloat = metadata.type === FLOAT && !metadata.vlen && [4, 8].includes(metadata.size);
   if (shape === null || !isFloat) return undefined;
-  const bytes = shape.reduce((a, b) => a * b, 1) * metadata.size;
+  const bytes = sizeFromShape(shape) * metadata.size;
   if (bytes > size * (filters.length > 0 ? MOST_COMPRESSED : 1)) {
     throw new Error(`the dataset ${dataset.path} announces ${bytes} bytes, more than the file can hold`);
   }

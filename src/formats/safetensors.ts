@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { UsageError, expected, messageOf } from '../errors.js';
 import { writeAtomically } from '../io/files.js';
 import { floatsOf } from './floats.js';
+import { sizeFromShape } from '../shape.js';
 
 /** Bytes an element of each type that a header may name. */
 export const elementBytes = {
@@ -50,8 +51,6 @@ export interface Safetensors {
 const MAX_HEADER = 100_000_000; // The reference implementation's limit.
 const CHUNK = 1 << 22;
 
-const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
 const isIndex = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
@@ -85,7 +84,7 @@ const tensorInfo = (
       'The file is cut short or damaged: fetch it again.',
     );
   }
-  const needed = product(shape) * elementBytes[dtype as Dtype];
+  const needed = sizeFromShape(shape) * elementBytes[dtype as Dtype];
   if (end - begin !== needed) {
     throw expected(`${needed} bytes (${dtype} ${JSON.stringify(shape)})`, at, end - begin);
   }
@@ -195,7 +194,7 @@ export const openSafetensors = async (path: string): Promise<Safetensors> => {
       }
     };
     const read = async (name: string): Promise<Float32Array> => {
-      const result = new Float32Array(product(tensors.get(name)?.shape ?? []));
+      const result = new Float32Array(sizeFromShape(tensors.get(name)?.shape ?? []));
       let done = 0;
       for await (const chunk of chunks(name)) {
         result.set(chunk, done);
@@ -206,7 +205,7 @@ export const openSafetensors = async (path: string): Promise<Safetensors> => {
     const readDoubles = async (name: string): Promise<Float64Array> => {
       const info = tensors.get(name);
       if (info?.dtype !== 'F64') throw expected('type F64', `the tensor ${name} of ${path}`, info?.dtype);
-      const result = new Float64Array(product(info.shape));
+      const result = new Float64Array(sizeFromShape(info.shape));
       await file.read(new Uint8Array(result.buffer), 0, info.length, info.offset);
       return result;
     };
@@ -259,7 +258,7 @@ const headerBytes = (
   let position = 0;
   for (const { name, shape, data } of entries) {
     const dtype = dtypeOf(data);
-    const end = position + product(shape) * elementBytes[dtype];
+    const end = position + sizeFromShape(shape) * elementBytes[dtype];
     header.push([name, { dtype, shape, data_offsets: [position, end] }]);
     position = end;
   }
@@ -297,8 +296,8 @@ export const writeSafetensors = async (
         count += piece.length;
         await writeAll(file, new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
       }
-      if (count !== product(shape)) {
-        throw expected(`${product(shape)} numbers`, `the tensor ${name} of ${path}`, count);
+      if (count !== sizeFromShape(shape)) {
+        throw expected(`${sizeFromShape(shape)} numbers`, `the tensor ${name} of ${path}`, count);
       }
     }
   });

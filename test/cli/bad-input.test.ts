@@ -7,6 +7,7 @@ import { architecture, weightShapes } from '../../src/backbone/nets/architecture
 import { saveBackbone } from '../../src/backbone/nets/backbone.js';
 import { openFeatures } from '../../src/features/store/reader.js';
 import { verydeep, withFolder } from '../support.js';
+import { sizeFromShape } from '../../src/shape.js';
 
 const net = architecture({
   config: 'A',
@@ -16,8 +17,6 @@ const net = architecture({
   fullyConnected: 8,
   outputs: 2,
 });
-
-const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 /** Two classes of three good images, and one of each kind of bad one. */
 const makeImages = async (folder: string): Promise<void> => {
@@ -51,7 +50,7 @@ describe('bad input on the command line', () => {
         classes: ['a', 'b'],
       } as const;
       await saveBackbone(backbone, metadata, (name) =>
-        Promise.resolve(new Float32Array(size(weightShapes(net).get(name) ?? [])).fill(0.01)),
+        Promise.resolve(new Float32Array(sizeFromShape(weightShapes(net).get(name) ?? [])).fill(0.01)),
       );
       const extract = (...args: string[]) =>
         verydeep(['extract', 'folder', '--data', data, '--scales', '16', ...args]);

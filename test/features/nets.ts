@@ -6,6 +6,7 @@ import { type Architecture, architecture } from '../../src/backbone/nets/archite
 import { type Backbone, openBackbone, saveBackbone } from '../../src/backbone/nets/backbone.js';
 import type { Item } from '../../src/datasets/dataset.js';
 import { Random } from '../../src/random.js';
+import { sizeFromShape } from '../../src/shape.js';
 
 /** A net with four blocks, input of 32 pixels, about 1/16 of the paper's width. */
 export const small = (change: Partial<Architecture> = {}): Architecture =>
@@ -34,7 +35,7 @@ export const randomBackbone = async (
   };
   await saveBackbone(path, metadata, (name, shape) => {
     const random = new Random('weights', seed, name);
-    const count = shape.reduce((a, b) => a * b, 1);
+    const count = sizeFromShape(shape);
     const scale = shape.length === 1 ? 0.1 : Math.sqrt((2 * shape[0]!) / count);
     return Float32Array.from({ length: count }, () => scale * random.normal());
   });

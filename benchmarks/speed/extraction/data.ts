@@ -9,6 +9,7 @@ import { architecture, layersOf } from '../../../src/backbone/nets/architecture.
 import { saveBackbone } from '../../../src/backbone/nets/backbone.js';
 import type { Item } from '../../../src/datasets/dataset.js';
 import { Random } from '../../../src/random.js';
+import { sizeFromShape } from '../../../src/shape.js';
 
 /** Where the benchmark keeps what it makes. */
 export const cache = fileURLToPath(new URL('../../../../.cache/bench-extraction/', import.meta.url));
@@ -38,7 +39,7 @@ export const vgg16File = async (): Promise<string> => {
   const input = { order: 'bgr', scale: 1, mean: [103.939, 116.779, 123.68], std: [1, 1, 1] } as const;
   await saveBackbone(path, { format: 1, architecture: vgg16, input, classes: [] }, (name, shape) => {
     const random = new Random('vgg16', name);
-    const count = shape.reduce((a, b) => a * b, 1);
+    const count = sizeFromShape(shape);
     const reach = shape.length === 1 ? 0.1 : Math.sqrt((6 * shape[0]!) / count);
     const values = new Float32Array(count);
     for (let i = 0; i < count; i++) values[i] = reach * (random.uint32() / 2 ** 31 - 1);

@@ -3,6 +3,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { type Config, architecture, layersOf } from '../../../src/backbone/nets/architecture.js';
 import type { MomentumStep } from '../../../src/engine/momentum.js';
 import { Random } from '../../../src/random.js';
+import { sizeFromShape } from '../../../src/shape.js';
 
 type Tf = typeof tfjs;
 
@@ -87,7 +88,7 @@ export class VggStep {
     this.#layers = stepLayers(which);
     const random = new Random(1);
     const uniform = (shape: number[], bound: number): tfjs.Tensor => {
-      const size = shape.reduce((a, b) => a * b, 1);
+      const size = sizeFromShape(shape);
       return tf.tensor(
         Float32Array.from({ length: size }, () => (random.uniform() * 2 - 1) * bound),
         shape,

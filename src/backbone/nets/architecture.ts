@@ -1,5 +1,6 @@
 // The VGG nets of the paper's table 1 as one table, and the same nets at other widths, depths and input sizes.
 import { expected } from '../../errors.js';
+import { sizeFromShape } from '../../shape.js';
 
 /** The columns of the paper's table 1. */
 export const configs = ['A', 'A-LRN', 'B', 'C', 'D', 'E'] as const;
@@ -161,4 +162,4 @@ export const weightShapes = (net: Architecture): ReadonlyMap<string, readonly nu
 
 /** Weights and biases of the whole net. */
 export const parameterCount = (net: Architecture): number =>
-  [...weightShapes(net).values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  [...weightShapes(net).values()].reduce((sum, shape) => sum + sizeFromShape(shape), 0);

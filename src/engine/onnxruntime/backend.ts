@@ -4,7 +4,7 @@ import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { UsageError } from '../../errors.js';
 import { Value } from '../ort.js';
 import type { GraphBuilder } from '../onnx.js';
-import { isSameShape } from '../shape.js';
+import { isSameShape, sizeFromShape } from '../../shape.js';
 import { blocksToRows, rowsToBlocks } from './layout.js';
 import { Helper } from './loops/helper.js';
 import { type Block, Pool, type PoolStatistics } from './pool.js';
@@ -125,7 +125,7 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
 
   #bringIntoRows(entry: Entry): void {
     const { block, blocked } = entry;
-    const length = util.sizeFromShape([...blocked!]);
+    const length = sizeFromShape(blocked!);
     const rows = this.pool.acquire(length);
     blocksToRows(this, block!, rows, blocked!);
     this.pool.recycle(block!);
@@ -290,7 +290,7 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
 
   /** A tensor whose numbers a kernel is about to write: any content, in a block of the pool. */
   output(shape: readonly number[]): TensorInfo {
-    const length = util.sizeFromShape([...shape]);
+    const length = sizeFromShape(shape);
     const block = this.pool.acquire(length);
     const dataId = {};
     const entry: Entry = { values: block.view(length), dtype: 'float32', refCount: 1, block };
@@ -300,7 +300,7 @@ export class OnnxRuntimeBackend extends MathBackendCPU {
 
   /** As {@link output}, in the blocked layout. */
   outputInBlocks(shape: readonly number[]): TensorInfo {
-    const block = this.pool.acquire(util.sizeFromShape([...shape]));
+    const block = this.pool.acquire(sizeFromShape(shape));
     const dataId = {};
     const entry: Entry = { dtype: 'float32', refCount: 1, block, blocked: [...shape] };
     this.data.set(dataId, entry);

@@ -1,6 +1,6 @@
 // Buffers that tensors live in and that are used again: fresh pages are dear, and their native values are kept too.
 import { Value, allocate } from '../ort.js';
-import { isSameShape } from '../shape.js';
+import { isSameShape, sizeFromShape } from '../../shape.js';
 
 /** Native values of one shape that lie one behind the other. */
 interface Row {
@@ -39,7 +39,7 @@ export class Block {
     let rows = this.#rows.get(count);
     if (!rows) this.#rows.set(count, (rows = []));
     for (const row of rows) if (row.offset === offset && isSameShape(row.dims, dims)) return row.values;
-    const length = dims.reduce((a, b) => a * b, 1);
+    const length = sizeFromShape(dims);
     const values = Array.from({ length: count }, (_, i) => {
       const start = offset + i * length;
       return new Value(this.memory.subarray(start, start + length), 'float32', dims);

@@ -4,6 +4,7 @@ import { GraphBuilder } from '../onnx.js';
 import { NativeSession, Value } from '../ort.js';
 import type { Capabilities } from './backend.js';
 import { blockFilter, blockedConvolution, fromBlocked, toBlocked } from './kernels/blocked.js';
+import { sizeFromShape } from '../../shape.js';
 
 const evaluate = (
   build: (g: GraphBuilder) => void,
@@ -21,7 +22,7 @@ const evaluate = (
 };
 
 const ones = (...dims: number[]): Value =>
-  new Value(new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1), 'float32', dims);
+  new Value(new Float32Array(sizeFromShape(dims)).fill(1), 'float32', dims);
 
 /** Channels that four become in the blocked layout: the size of a block. */
 const findBlockSize = (): number =>

@@ -5,6 +5,7 @@ import type { Dimension } from '../onnx.js';
 import { type TensorData, type TensorType, elementTypes } from '../tensor.js';
 import { environment } from './environment.js';
 import { type Library, type Pointer, check, receive } from './library.js';
+import { sizeFromShape } from '../../shape.js';
 
 const arrays = {
   float32: Float32Array,
@@ -50,7 +51,7 @@ export class Value {
 
   /** @throws UsageError when the shape does not fit the number of elements */
   constructor(data: TensorData[TensorType], type: TensorType, dims: readonly number[]) {
-    const count = dims.reduce((a, b) => a * b, 1);
+    const count = sizeFromShape(dims);
     if (count !== data.length || !(data instanceof arrays[type])) {
       throw new UsageError(
         `Expected ${data.length} elements of ${type} for a tensor but its shape is [${dims.join(', ')}].`,
@@ -121,7 +122,7 @@ export const copyOut = (
   const info = receive(library, (out) => api.getTensorTypeAndShape(value, out));
   try {
     const { type, dims } = describeTensor(library, info) as { type: TensorType; dims: number[] };
-    const count = dims.reduce((a, b) => a * b, 1);
+    const count = sizeFromShape(dims);
     const make = arrays[type];
     if (count === 0) return { type, dims, data: new make(0) };
     const address = receive(library, (out) => api.getTensorMutableData(value, out));

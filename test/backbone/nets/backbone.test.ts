@@ -8,6 +8,7 @@ import { architecture, weightShapes } from '../../../src/backbone/nets/architect
 import { type BackboneMetadata, openBackbone, saveBackbone } from '../../../src/backbone/nets/backbone.js';
 import { openSafetensors, writeSafetensors } from '../../../src/formats/safetensors.js';
 import { withFolder } from '../../support.js';
+import { sizeFromShape } from '../../../src/shape.js';
 
 const net = architecture({ config: 'A', width: 1 / 16, inputSize: 32, fullyConnected: 8, outputs: 3 });
 
@@ -22,7 +23,7 @@ const metadata: BackboneMetadata = {
 
 /** Numbers that tell tensors and places apart. */
 const ramp = (name: string, shape: readonly number[]): Float32Array =>
-  Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => name.length + i / 7);
+  Float32Array.from({ length: sizeFromShape(shape) }, (_, i) => name.length + i / 7);
 
 const refused = (path: string, ...words: string[]) =>
   rejects(openBackbone(path), (error) => {

@@ -5,13 +5,14 @@ import '@tensorflow/tfjs-layers'; // Registers the gradients.
 import '@tensorflow/tfjs-backend-cpu';
 import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
 import { Random } from '../../../src/random.js';
+import { sizeFromShape } from '../../../src/shape.js';
 
 registerOnnxRuntimeBackend(2);
 
 /** Normal numbers in a tensor of the current backend. */
 export const normal = (shape: readonly number[], seed: number): tf.Tensor => {
   const random = new Random(seed);
-  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal());
+  const data = Float32Array.from({ length: sizeFromShape(shape) }, () => random.normal());
   return tf.tensor(data, [...shape], 'float32');
 };
 

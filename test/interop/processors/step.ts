@@ -5,6 +5,7 @@ import type { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend
 import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
 import { momentumUpdate } from '../../../src/engine/momentum.js';
 import { Random } from '../../../src/random.js';
+import { sizeFromShape } from '../../../src/shape.js';
 
 /** What the run prints. */
 export interface StepReport {
@@ -17,7 +18,7 @@ registerOnnxRuntimeBackend(2);
 await tf.setBackend('onnxruntime');
 const random = new Random(1);
 const normal = (shape: number[], scale: number): tf.Tensor => {
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeFromShape(shape);
   return tf.tensor(
     Float32Array.from({ length: size }, () => scale * random.normal()),
     shape,

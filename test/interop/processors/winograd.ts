@@ -5,6 +5,7 @@ import type { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend
 import { tensorLoops } from '../../../src/engine/onnxruntime/loops/tensor-loops.js';
 import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
 import { Random } from '../../../src/random.js';
+import { sizeFromShape } from '../../../src/shape.js';
 
 /** What the run prints. */
 export interface FilteringReport {
@@ -31,7 +32,7 @@ await tf.setBackend('onnxruntime');
 const random = new Random(1);
 const normal = (shape: number[]): tf.Tensor =>
   tf.tensor(
-    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+    Float32Array.from({ length: sizeFromShape(shape) }, () => random.normal()),
     shape,
   );
 const [x, filter, bias] = [normal([3, 15, 13, 64]), normal([3, 3, 64, 128]), normal([128])];

@@ -3,6 +3,7 @@ import { expected } from '../../../errors.js';
 import { FileBytes } from '../../../formats/file-bytes.js';
 import { type Message, fieldsOf, intsOf, isBytes, textOf } from '../../../formats/protobuf.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets } from './source.js';
+import { sizeFromShape } from '../../../shape.js';
 
 /**
  * Field numbers of caffe.proto. V1 and V0 layers are both in NetParameter's field 2: a V0 one wraps its parameters in
@@ -62,7 +63,7 @@ const blobOf = (file: FileBytes, message: Message, name: string): SourceTensor =
     }
   }
   shape ??= old;
-  const count = shape.reduce((a, b) => a * b, 1);
+  const count = sizeFromShape(shape);
   const bytes = dtype === 'F64' ? 8 : 4;
   if (!data || data.length !== count * bytes) {
     throw expected(

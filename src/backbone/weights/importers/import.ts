@@ -4,11 +4,17 @@ import { UsageError, expected } from '../../../errors.js';
 import type { OnProgress } from '../../../progress.js';
 import { imagenetClasses } from '../imagenet-classes.js';
 import { type Architecture, weightShapes } from '../../nets/architecture.js';
-import { type BackboneMetadata, type InputNormalisation, checkInput, saveBackbone } from '../../nets/backbone.js';
+import {
+  type BackboneMetadata,
+  type InputNormalisation,
+  checkInput,
+  saveBackbone,
+} from '../../nets/backbone.js';
 import { type Sizes, toOihw } from './permute.js';
 import { openWeights } from './recognise.js';
 import { recogniseNet } from './recognise-net.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, readAll } from './source.js';
+import { sizeFromShape } from '../../../shape.js';
 
 export interface ImportOptions {
   /** Instead of the preprocessing that nets of the file's format were trained with. */
@@ -21,7 +27,7 @@ export interface ImportOptions {
 }
 
 const checkCount = (path: string, tensor: SourceTensor, count: number): void => {
-  const received = tensor.shape.reduce((a, b) => a * b, 1);
+  const received = sizeFromShape(tensor.shape);
   if (received !== count)
     throw expected(`${count} numbers`, `the tensor ${tensor.name} of ${path}`, tensor.shape);
 };
@@ -138,7 +144,7 @@ export const importWeights = async (
     const metadata = metadataOf(path, source, net, options);
     const read = tensorsOf(path, source, net, sizes);
     const shapes = weightShapes(net);
-    const total = [...shapes.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 4), 0);
+    const total = [...shapes.values()].reduce((sum, shape) => sum + 4 * sizeFromShape(shape), 0);
     let done = 0;
     await saveBackbone(out, metadata, async function* (name) {
       for await (const piece of read(name)) {

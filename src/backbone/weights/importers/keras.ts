@@ -4,6 +4,7 @@ import { type Hdf5, type Hdf5Worker, openHdf5 } from '../../../formats/hdf5.js';
 import type { Hdf5Dataset, Hdf5Index } from '../../../formats/hdf5-worker.js';
 import { type SourceTensor, type WeightSource, inputPresets } from './source.js';
 import { kernelsAndBiases } from './tfjs.js';
+import { sizeFromShape } from '../../../shape.js';
 
 const CHUNK = 1 << 22;
 
@@ -12,7 +13,7 @@ const tensorOf = (file: Hdf5, { path, shape }: Hdf5Dataset, name: string): Sourc
   shape,
   chunks: async function* () {
     const [rows = 1, ...rest] = shape;
-    const step = Math.max(1, Math.floor(CHUNK / rest.reduce((a, b) => a * b, 1)));
+    const step = Math.max(1, Math.floor(CHUNK / sizeFromShape(rest)));
     for (let from = 0; from < rows; from += step) {
       yield await file.rows(path, from, Math.min(from + step, rows));
     }

@@ -3,6 +3,7 @@ import { UsageError, expected } from '../../../errors.js';
 import { type MatArray, type MatFile, type MatValue, openMat } from '../../../formats/mat.js';
 import type { Kernel } from '../../../images/kernels.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets, readAll } from './source.js';
+import { sizeFromShape } from '../../../shape.js';
 
 const isArray = (value: MatValue): value is MatArray => typeof value === 'object' && !Array.isArray(value);
 
@@ -38,7 +39,7 @@ const layerOf = (path: string, layer: MatValue, position: number): SourceLayer |
     : [field(layer, 'filters'), field(layer, 'biases')];
   if (!isArray(filters)) throw expected('weights', `the layer ${label} of ${path}`, 'none');
   const kernel = tensorOf(filters, label);
-  const count = isArray(biases) ? biases.shape.reduce((a, b) => a * b, 1) : 0;
+  const count = isArray(biases) ? sizeFromShape(biases.shape) : 0;
   return {
     name: label,
     kernel,
@@ -52,7 +53,7 @@ const layerOf = (path: string, layer: MatValue, position: number): SourceLayer |
 /** The mean of each colour, from an average image or an average colour. */
 const meanOf = async (path: string, average: MatValue): Promise<number[] | undefined> => {
   if (!isArray(average)) return undefined;
-  const count = average.shape.reduce((a, b) => a * b, 1);
+  const count = sizeFromShape(average.shape);
   if (count % 3 !== 0 || count === 0) throw expected('an average of three colours', path, average.shape);
   const numbers = await readAll({ ...average, name: 'average' });
   const plane = count / 3;

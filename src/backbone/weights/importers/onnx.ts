@@ -5,6 +5,7 @@ import { FileBytes } from '../../../formats/file-bytes.js';
 import { type Field, type Message, fieldsOf, intsOf, isBytes, textOf } from '../../../formats/protobuf.js';
 import { NOTE, readNote } from '../../nets/note.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets } from './source.js';
+import { sizeFromShape } from '../../../shape.js';
 
 /** TensorProto.DataType of the floating-point types. */
 const types: Readonly<Record<number, 'F32' | 'F16' | 'F64' | 'BF16'>> = {
@@ -106,7 +107,7 @@ const tensorOf = (file: FileBytes, folder: Folder, message: Message, given = '')
     else if (field.number === 13 && isBytes(field)) external.set(...entryOf(file, field));
     else if (field.number === 14 && field.kind === 'varint') location = field.value;
   }
-  const count = shape.reduce((a, b) => a * b, 1);
+  const count = sizeFromShape(shape);
   const dtype = types[type];
   return {
     name,
@@ -166,7 +167,7 @@ const layersOf = (path: string, { nodes, tensors }: Graph): SourceLayer[] => {
       const transposed = node.op === 'Conv' || node.attributes.get('transB')?.int === 1;
       const flat: SourceTensor | undefined = bias && {
         ...bias,
-        shape: [bias.shape.reduce((a, b) => a * b, 1)],
+        shape: [sizeFromShape(bias.shape)],
       };
       layers.push({ name, kernel, axes: transposed ? 'oihw' : 'ihwo', ...(flat ? { bias: flat } : {}) });
     } else if (node.op === 'MatMul' && weight(node, 1)) {

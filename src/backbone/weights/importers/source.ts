@@ -1,5 +1,6 @@
 // What every importer gives: the layers of a foreign file in the order of the net, each a tensor with named axes.
 import type { InputNormalisation } from '../../nets/backbone.js';
+import { sizeFromShape } from '../../../shape.js';
 
 /** A tensor of a foreign file, read when asked for. */
 export interface SourceTensor {
@@ -66,7 +67,7 @@ export const inputPresets = {
 
 /** All numbers of a tensor. */
 export const readAll = async (tensor: SourceTensor): Promise<Float32Array> => {
-  const result = new Float32Array(tensor.shape.reduce((a, b) => a * b, 1));
+  const result = new Float32Array(sizeFromShape(tensor.shape));
   let done = 0;
   for await (const chunk of tensor.chunks()) {
     result.set(chunk, done);

@@ -6,6 +6,7 @@ import { floatsOf } from '../../../formats/floats.js';
 import { FileBytes } from '../../../formats/file-bytes.js';
 import { readNote } from '../../nets/note.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets } from './source.js';
+import { sizeFromShape } from '../../../shape.js';
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -44,7 +45,7 @@ const entryOf = (path: string, spec: unknown, offset: number): Entry => {
   }
   if (typeof scale !== 'number' || typeof min !== 'number')
     throw expected('scale and min', `${name} in ${path}`, quantization);
-  const length = shape.reduce((a, b) => a * b, 1) * types[stored as ShardType];
+  const length = sizeFromShape(shape) * types[stored as ShardType];
   return { name, shape, stored: stored as ShardType, scale, min, offset, length };
 };
 

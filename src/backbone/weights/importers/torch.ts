@@ -12,6 +12,7 @@ import {
 } from '../../../formats/pickle.js';
 import { type SourceTensor, type WeightSource, inputPresets } from './source.js';
 import { stateDictLayers } from './state-dict.js';
+import { sizeFromShape } from '../../../shape.js';
 
 /** Where a stretch of bytes lies in the file. */
 interface Place {
@@ -61,7 +62,7 @@ const isContiguous = ({ shape, strides }: PickledTensor): boolean => {
 
 /** Gathers a tensor whose axes are not in order (channels last): its storage is read whole. */
 const gather = (numbers: Float32Array, { shape, strides, offset }: PickledTensor): Float32Array => {
-  const result = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const result = new Float32Array(sizeFromShape(shape));
   const index = shape.map(() => 0);
   let place = offset;
   for (let i = 0; i < result.length; i++) {
@@ -83,7 +84,7 @@ const tensorOf = (
   placeOf: (storage: PickledStorage) => Place,
 ): SourceTensor => {
   const { storage, offset, shape, strides } = tensor;
-  const count = shape.reduce((a, b) => a * b, 1);
+  const count = sizeFromShape(shape);
   const bytes = elementBytes[storage.dtype];
   const last =
     count === 0 ? -1 : shape.reduce((sum, n, axis) => sum + (n - 1) * (strides[axis] ?? 0), offset);

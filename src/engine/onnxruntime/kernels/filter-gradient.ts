@@ -1,6 +1,6 @@
 // The gradient of a convolution's filter: matrix products over all positions of a batch.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { isSameShape } from '../../shape.js';
+import { isSameShape } from '../../../shape.js';
 import { type NativeKernel, areFloat, free } from '../kernel.js';
 import { geometry, hasNegativePad, isProduct, shapeOf } from './convolution-geometry.js';
 import { type FilterGradient, byBlocks } from './filter-gradient-blocked.js';

@@ -1,6 +1,6 @@
 // The gradients of ReLU and of max pooling, in one pass where they come together, as they do in VGG nets.
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { isSameShape } from '../../shape.js';
+import { isSameShape } from '../../../shape.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import type { Extent } from '../loops/loops.js';
 import { tensorLoops } from '../loops/tensor-loops.js';

@@ -1,6 +1,6 @@
 // The gradient of a convolution's input: a convolution of dy with the filter turned by 180 degrees.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { isSameShape } from '../../shape.js';
+import { isSameShape } from '../../../shape.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { type NativeKernel, areFloat, free } from '../kernel.js';
 import type { ConvolutionShape } from './blocked.js';

@@ -1,6 +1,6 @@
 // Max and average pooling and their gradients.
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
-import { isSameShape } from '../../shape.js';
+import { isSameShape } from '../../../shape.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { type Attributes, type NativeKernel, areFloat, free, limits } from '../kernel.js';
 import { blockedValue } from '../layout.js';

@@ -2,6 +2,7 @@
 // into, and the transform of the input. A tile is 2 x 2 outputs and the 4 x 4 inputs that they depend on; its transform is 16 numbers.
 import { Value } from '../../ort.js';
 import { loops } from '../loops/module.js';
+import { sizeFromShape } from '../../../shape.js';
 
 /** Numbers of a tile's transform, and so planes of a transformed tensor. */
 export const PLANES = 16;
@@ -156,7 +157,7 @@ export const valueIn = (array: Float32Array, dims: readonly number[]): Value => 
   const key = `${array.byteOffset}:${dims.join()}`;
   let value = values.get(key);
   if (!value) {
-    const length = dims.reduce((a, b) => a * b, 1);
+    const length = sizeFromShape(dims);
     values.set(key, (value = new Value(array.subarray(0, length), 'float32', dims)));
   }
   return value;

@@ -4,7 +4,11 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { architecture, weightShapes } from '../../../../src/backbone/nets/architecture.js';
 import { type BackboneMetadata, openBackbone, saveBackbone } from '../../../../src/backbone/nets/backbone.js';
-import { type ExportFormat, exportFormats, exportWeights } from '../../../../src/backbone/weights/exporters/export.js';
+import {
+  type ExportFormat,
+  exportFormats,
+  exportWeights,
+} from '../../../../src/backbone/weights/exporters/export.js';
 import { torchvisionNames } from '../../../../src/backbone/weights/exporters/torchvision.js';
 import { importWeights } from '../../../../src/backbone/weights/importers/import.js';
 import { Session } from '../../../../src/engine/session.js';
@@ -12,6 +16,7 @@ import { Random } from '../../../../src/random.js';
 import { withFolder } from '../../../support.js';
 import { describeImages, weightFile } from '../importers/support.js';
 import { decode } from '../../../../src/images/decode.js';
+import { sizeFromShape } from '../../../../src/shape.js';
 
 /** An image of the fixtures as the net's input: [1, 3, 64, 64], normalised. */
 const inputOf = async ({ input }: BackboneMetadata, n: number): Promise<Float32Array> => {
@@ -128,7 +133,7 @@ describe('exporting weights', () => {
       const input = { order: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
       const random = new Random('A-LRN');
       await saveBackbone(first, { format: 1, architecture: net, input, classes: [] }, (_, shape) =>
-        Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal() / 10),
+        Float32Array.from({ length: sizeFromShape(shape) }, () => random.normal() / 10),
       );
       equal(weightShapes(net).size, 22);
       for (const format of ['torchvision', 'tfjs'] as const) {

@@ -9,6 +9,7 @@ import { recognise } from '../../../../src/backbone/weights/importers/recognise.
 import { writeSafetensors } from '../../../../src/formats/safetensors.js';
 import { withFolder } from '../../../support.js';
 import { fixtures, weightFile } from './support.js';
+import { sizeFromShape } from '../../../../src/shape.js';
 
 /** Imports bytes under a name; they must be refused with a message that holds the file's name and all words. */
 const refused = (name: string, bytes: Uint8Array | string, ...words: string[]): Promise<void> =>
@@ -147,7 +148,7 @@ describe('hostile weight files', () => {
       const tensor = (name: string, ...shape: number[]) => ({
         name,
         shape,
-        data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+        data: new Float32Array(sizeFromShape(shape)),
       });
       await writeSafetensors(path, {}, [tensor('features.0.weight', 4, 3, 5, 5)]);
       await refusedFile(path, 'features.0', 'conv1_1', '[4, 3, 5, 5]');

@@ -1,5 +1,12 @@
 // Shapes of tensors.
 
+/** How many elements a tensor of this shape has: the product of its sizes, 1 for a scalar. */
+export const sizeFromShape = (shape: readonly number[]): number => {
+  let size = 1;
+  for (const n of shape) size *= n;
+  return size;
+};
+
 /** Whether two shapes are equal. */
 export const isSameShape = (a: readonly number[], b: readonly number[]): boolean => {
   if (a.length !== b.length) return false;
