@@ -9,7 +9,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
 /** Files that are used at run time but are not TypeScript: copied as they are. */
-const assets = ['src/classifiers/solver.wasm', 'src/engine/onnxruntime/loops.wasm', 'src/images/enlarge.wasm'];
+const assets = [
+  'src/classifiers/solver.wasm',
+  'src/engine/onnxruntime/loops.wasm',
+  'src/images/enlarge.wasm',
+];
 
 const { status } = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.json')], {
   stdio: 'inherit',
