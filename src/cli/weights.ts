@@ -101,6 +101,13 @@ const importCommand = (): Command =>
     )
     .action(importAction);
 
+/** How many images a net was trained on, by the digests that its file keeps. */
+const trainedOnText = ({ seen }: BackboneMetadata): string =>
+  seen === undefined
+    ? 'unknown images'
+    : `${seen.training} images${seen.incomplete ? ', and on those of a net that does not say' : ''}; ` +
+      `${seen.validation} steered the schedule`;
+
 const infoCommand = (): Command =>
   new Command('info')
     .description('architecture, parameters, preprocessing, source and checksum of a backbone file')
@@ -124,6 +131,7 @@ const infoCommand = (): Command =>
       say(flags, `  input         ${inputText(metadata.input)}`);
       say(flags, `  classes       ${classesText(metadata)}`);
       say(flags, `  source        ${JSON.stringify(metadata.source ?? metadata.training ?? 'unknown')}`);
+      say(flags, `  trained on    ${trainedOnText(metadata)}`);
       say(flags, `  sha256        ${sha256}`);
     });
 

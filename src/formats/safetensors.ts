@@ -43,6 +43,8 @@ export interface Safetensors {
   read(name: string): Promise<Float32Array>;
   /** A tensor of type F64, nothing of it rounded. @throws UsageError for another type, or a name that the file does not hold */
   readDoubles(name: string): Promise<Float64Array>;
+  /** A tensor's bytes as they are. @throws UsageError for a name that the file does not hold */
+  readBytes(name: string): Promise<Uint8Array>;
   /** The same in pieces of at most `elements` numbers, so that a large tensor need not be in memory. */
   chunks(name: string, elements?: number): AsyncGenerator<Float32Array>;
   close(): Promise<void>;
@@ -209,7 +211,14 @@ export const openSafetensors = async (path: string): Promise<Safetensors> => {
       await file.read(new Uint8Array(result.buffer), 0, info.length, info.offset);
       return result;
     };
-    return { path, metadata, tensors, read, readDoubles, chunks, close: () => file.close() };
+    const readBytes = async (name: string): Promise<Uint8Array> => {
+      const info = tensors.get(name);
+      if (!info) throw expected(`one of the tensors ${[...tensors.keys()].join(', ')}`, path, name);
+      const bytes = new Uint8Array(info.length);
+      await file.read(bytes, 0, info.length, info.offset);
+      return bytes;
+    };
+    return { path, metadata, tensors, read, readDoubles, readBytes, chunks, close: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;

@@ -4,6 +4,7 @@ import { sha256OfFile } from '../../io/files.js';
 import { type Architecture, architecture, weightShapes } from './architecture.js';
 import { KERNELS, type Kernel, isKernel } from '../../images/kernels.js';
 import { type TensorInfo, openSafetensors, writeSafetensors } from '../../formats/safetensors.js';
+import { type Seen, type SeenSummary, isSeenTensor, readSeen, seenSummary, seenTensors } from './seen.js';
 
 /** How pixels (0-255) become the net's input: x = (pixel * scale - mean) / std for each channel, in `order`. */
 export interface InputNormalisation {
@@ -29,6 +30,8 @@ export interface BackboneMetadata {
   readonly training?: Readonly<Record<string, unknown>>;
   /** Where it came from: file, format, checksum. */
   readonly source?: Readonly<Record<string, unknown>>;
+  /** How many images it has seen, where its file keeps their digests: see {@link Backbone.seen}. */
+  readonly seen?: SeenSummary;
 }
 
 /** A backbone file whose header was checked. Holds no file open: tensors are read when asked for. */
@@ -37,6 +40,8 @@ export interface Backbone {
   readonly metadata: BackboneMetadata;
   /** Checksum of the file's bytes, computed once. */
   sha256(): Promise<string>;
+  /** Digests of the images that it was trained on; undefined of nets that were imported, or made by version 0.1. */
+  seen(): Promise<Seen | undefined>;
   /** By the names of `weightShapes`; `offset` and `length` are bytes of the file, float32 little-endian. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   read(name: string): Promise<Float32Array>;
@@ -154,13 +159,25 @@ export const openBackbone = async (path: string): Promise<Backbone> => {
       throw new UsageError(`Expected JSON in the metadata of ${path} but received ${messageOf(error)}.`);
     }
     const metadata = checkMetadata(path, value);
-    checkShapes(path, metadata.architecture, file.tensors);
+    const tensors = new Map([...file.tensors].filter(([name]) => !isSeenTensor(name)));
+    checkShapes(path, metadata.architecture, tensors);
     let checksum: Promise<string> | undefined;
     return {
       path,
       metadata,
-      tensors: file.tensors,
+      tensors,
       sha256: () => (checksum ??= sha256OfFile(path)),
+      seen: async () => {
+        if (metadata.seen === undefined) return undefined;
+        const opened = await openSafetensors(path);
+        try {
+          return await readSeen(path, metadata.seen, async (name) =>
+            opened.tensors.has(name) ? opened.readBytes(name) : undefined,
+          );
+        } finally {
+          await opened.close();
+        }
+      },
       chunks: async function* (name) {
         const opened = await openSafetensors(path);
         try {
@@ -193,18 +210,19 @@ export type ReadTensor = (
  * Saves a backbone: one tensor in memory at a time, atomically, byte-identical for the same weights and metadata.
  *
  * @param read gives the tensors of `weightShapes(metadata.architecture)`, called in that order
+ * @param seen the images that it was trained on, where that is known; it takes the place of `metadata.seen`
  * @throws UsageError for wrong metadata or numbers that do not fill a shape; VerydeepError when it cannot be written
  */
 export const saveBackbone = async (
   path: string,
   metadata: BackboneMetadata,
   read: ReadTensor,
+  seen?: Seen,
 ): Promise<void> => {
   const checked = checkMetadata(path, metadata);
-  await writeSafetensors(
-    path,
-    { format: 'pt', verydeep: JSON.stringify(checked) },
-    [...weightShapes(checked.architecture)].map(([name, shape]) => ({
+  const said = { ...checked, seen: seen && seenSummary(seen) };
+  await writeSafetensors(path, { format: 'pt', verydeep: JSON.stringify(said) }, [
+    ...[...weightShapes(checked.architecture)].map(([name, shape]) => ({
       name,
       shape,
       data: () => {
@@ -212,5 +230,6 @@ export const saveBackbone = async (
         return made instanceof Float32Array ? [made] : made;
       },
     })),
-  );
+    ...(seen ? seenTensors(seen) : []),
+  ]);
 };

@@ -1,11 +1,13 @@
 // A worker thread of the input pipeline: decodes and scales images, and crops them into a shared batch.
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { messageOf } from '../../errors.js';
-import { loadImage } from '../../images/decode.js';
+import { decode } from '../../images/decode.js';
 import { ImageError, type RgbImage } from '../../images/image.js';
 import type { Kernel } from '../../images/kernels.js';
 import { resizeSmallestSide } from '../../images/resize.js';
-import type { ByteSource } from '../../images/source.js';
+import { type ByteSource, readImageBytes } from '../../images/source.js';
+import { sha256 } from '../../io/files.js';
+import { digestOf } from '../nets/digests.js';
 import { type Draw, cropInto } from './augmentation.js';
 import type { InputNormalisation } from '../nets/backbone.js';
 
@@ -17,6 +19,8 @@ export interface ImageTask {
   readonly draw: Draw;
   /** Send the scaled pixels back too. */
   readonly keep: boolean;
+  /** Send the digest of its bytes back. */
+  readonly digest: boolean;
 }
 
 export interface Job {
@@ -32,6 +36,7 @@ export interface Job {
 export interface TaskResult {
   readonly row: number;
   readonly pixels?: RgbImage;
+  readonly digest?: number;
   readonly reason?: string;
 }
 
@@ -45,10 +50,15 @@ export interface Answer {
 const prepare = async ({ kernel, crop, batch }: Job, task: ImageTask): Promise<TaskResult> => {
   const { row, source, path, draw, keep } = task;
   try {
-    const image = await resizeSmallestSide(await loadImage(source, path), draw.side, kernel, path);
+    const bytes = await readImageBytes(source, path);
+    const image = await resizeSmallestSide(await decode(bytes, path), draw.side, kernel, path);
     if (batch)
       cropInto(new Float32Array(batch.memory), row * crop * crop * 3, image, crop, draw, batch.input);
-    return keep ? { row, pixels: { ...image, data: new Uint8Array(image.data) } } : { row };
+    return {
+      row,
+      ...(keep && { pixels: { ...image, data: new Uint8Array(image.data) } }),
+      ...(task.digest && { digest: digestOf(sha256(bytes)) }),
+    };
   } catch (error) {
     if (error instanceof ImageError) return { row, reason: error.reason };
     throw error;

@@ -57,6 +57,8 @@ export class Loader {
   readonly #loose = new Map<string, RgbImage>();
   readonly #bad = new Map<string, string>();
   readonly #skipped: Skipped[] = [];
+  /** Digests of the images that were read, by content. */
+  readonly #digests = new Map<Example, number>();
   #pool: ImagePool | undefined;
   #cached = 0;
   #reserved = 0;
@@ -73,6 +75,23 @@ export class Loader {
   /** Images that could not be read so far. */
   get skipped(): readonly Skipped[] {
     return this.#skipped;
+  }
+
+  /**
+   * Digests of images, for the record of what trained a net. Those that were read already are known from then; the
+   * others (in a run that goes on where another stopped) are read now. Images that cannot be used have none.
+   */
+  async digestsOf(examples: readonly Example[]): Promise<number[]> {
+    const draw = { side: this.#options.crop, x: 0.5, y: 0.5, flip: false, shift: [0, 0, 0] as const };
+    const block = 64;
+    const missing = examples.filter(
+      (example) => !this.#digests.has(example) && !this.#bad.has(keyOf(example.source)),
+    );
+    for (let i = 0; i < missing.length; i += block) {
+      const list = missing.slice(i, i + block).map((example) => ({ example, draw }));
+      await this.#fetch(list, false, false);
+    }
+    return examples.flatMap((example) => this.#digests.get(example) ?? []);
   }
 
   async close(): Promise<void> {
@@ -166,7 +185,8 @@ export class Loader {
     const tasks = presentations.map(({ example, draw }, i): ImageTask => {
       if (this.#reserve(draw.side, fixed)) kept.add(i);
       const { source, path } = example;
-      return { row: batch?.rows[i] ?? i, source, path, draw, keep: loose || kept.has(i) };
+      const digest = !this.#digests.has(example);
+      return { row: batch?.rows[i] ?? i, source, path, draw, keep: loose || kept.has(i), digest };
     });
     const rowToIndex = new Map(tasks.map(({ row }, i) => [row, i]));
     const answers = await Promise.all(
@@ -174,10 +194,11 @@ export class Loader {
         pool.run({ tasks: part, crop, kernel, batch: batch && { memory: batch.memory, input: batch.input } }),
       ),
     );
-    for (const { row, pixels, reason } of answers.flat()) {
+    for (const { row, pixels, digest, reason } of answers.flat()) {
       const index = rowToIndex.get(row) as number;
       const { example, draw } = presentations[index] as Presentation;
       const key = keyOf(example.source);
+      if (digest !== undefined) this.#digests.set(example, digest);
       if (kept.has(index)) this.#reserved -= draw.side * draw.side * 4;
       if (reason !== undefined) {
         this.#bad.set(key, reason);

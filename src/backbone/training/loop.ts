@@ -4,6 +4,7 @@ import { VerydeepError } from '../../errors.js';
 import type { OnProgress, Skipped } from '../../progress.js';
 import { type EpochRecord, type TrainingState, noSums, writeCheckpoint } from './checkpoint.js';
 import type { Tf } from '../nets/forward.js';
+import type { Seen } from '../nets/seen.js';
 import type { Batch, Example, Loader } from './loader.js';
 import type { Model } from './model.js';
 import { chunks, dropoutOf, epochOf, validationOf } from './samples.js';
@@ -26,6 +27,8 @@ export interface TrainingRun {
   readonly resume?: boolean;
   /** Weights to start from, by name in a backbone file's layout; random ones where it gives none. */
   readonly initial?: (name: string) => Promise<Float32Array | undefined>;
+  /** What the net has seen that training starts from; undefined of one that does not say. */
+  readonly before?: Seen | undefined;
   /** Steps between checkpoints, besides those at each epoch's end; 0 for none. */
   readonly checkpointEvery?: number;
   /** Asks to stop after the running step, with a checkpoint. */

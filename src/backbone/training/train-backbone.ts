@@ -209,6 +209,7 @@ export const trainBackbone = async (
         resume: request.resume ?? false,
         checkpointEvery: request.checkpointEvery,
         ...(initial && { initial }),
+        before: await source?.seen(),
         ...(request.signal && { signal: request.signal }),
         ...(onProgress && { onProgress }),
       },

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
 import type { Skipped } from '../../progress.js';
 import { saveBackbone } from '../nets/backbone.js';
+import { digestSet } from '../nets/digests.js';
+import { type Seen, nothingSeen, uniteSeen } from '../nets/seen.js';
 import { type Checkpoint, type EpochRecord, openCheckpoint, startState } from './checkpoint.js';
 import { initialWeights } from '../nets/initialisation.js';
 import { tensorsOf } from '../nets/layout.js';
@@ -47,6 +49,15 @@ const initialSource = (run: TrainingRun, options: TrainingOptions): Source => {
   };
 };
 
+/** The images that the net has seen: of an untrained net none but those of the net that it starts from. */
+const seenBy = async (run: TrainingRun, options: TrainingOptions, steps: number): Promise<Seen> => {
+  const before = options.initialisedFrom ? [run.before] : [];
+  if (steps === 0) return uniteSeen([nothingSeen, ...before]);
+  const training = digestSet(await run.loader.digestsOf(run.train));
+  const validation = digestSet(await run.loader.digestsOf(run.validation));
+  return uniteSeen([{ training, validation, incomplete: false }, ...before]);
+};
+
 /**
  * Trains a net and writes `backbone.safetensors`, `checkpoint.safetensors`, `log.jsonl`, `history.json`, `report.html` and
  * TensorBoard's events into `out`.
@@ -89,10 +100,13 @@ export const train = async (run: TrainingRun, options: TrainingOptions): Promise
     const backbone = join(run.out, 'backbone.safetensors');
     await writeHistory(run.out, trainer.state.history);
     await writeReport(run.out, options, trainer.state.history);
-    await saveBackbone(backbone, metadataOf({ ...options, input }, trainer.state), (name) =>
-      (model as Model).read(name),
-    );
     const { history, step, skipped } = trainer.state;
+    await saveBackbone(
+      backbone,
+      metadataOf({ ...options, input }, trainer.state),
+      (name) => (model as Model).read(name),
+      await seenBy(run, options, step),
+    );
     return { backbone, history, step, skipped, interrupted: false };
   } finally {
     model?.dispose();

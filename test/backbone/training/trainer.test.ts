@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { Tf } from '../../../src/backbone/nets/forward.js';
 import { openBackbone } from '../../../src/backbone/nets/backbone.js';
 import { type Example, Loader } from '../../../src/backbone/training/loader.js';
+import { digestOf, digestSet, uniteDigests } from '../../../src/backbone/nets/digests.js';
+import { nothingSeen } from '../../../src/backbone/nets/seen.js';
 import { Model } from '../../../src/backbone/training/model.js';
 import { initialWeights } from '../../../src/backbone/nets/initialisation.js';
 import { tensorsOf } from '../../../src/backbone/nets/layout.js';
@@ -200,6 +202,63 @@ describe('trainer', () => {
       assert.equal(tf.memory().numTensors, before);
       assert.equal(await sha256OfFile(join(out, 'checkpoint.safetensors')), checkpoint);
     }));
+
+  describe('keeps which images it has seen', () => {
+    const digestsIn = async (examples: readonly Example[]) =>
+      digestSet(
+        await Promise.all(examples.map(async ({ source }) => digestOf(await sha256OfFile(source.file)))),
+      );
+
+    it('each image of training and validation once, by content', () =>
+      withRun(async (run, folder) => {
+        const copy = { ...run.train[0]!, id: 'copy' };
+        const { backbone } = await train(
+          { ...run, train: [...run.train, copy], out: await folder('out') },
+          options(),
+        );
+        const seen = (await (await openBackbone(backbone!)).seen())!;
+        assert.deepEqual(seen.training, await digestsIn(run.train));
+        assert.deepEqual(seen.validation, await digestsIn(run.validation));
+        assert.equal(seen.incomplete, false);
+      }));
+
+    it('none in an untrained net, those of the net before in one that is trained on', () =>
+      withRun(async (run, folder) => {
+        const schedule = { ...options().schedule, epochs: 0 };
+        const untrained = await train({ ...run, out: await folder('untrained') }, options({ schedule }));
+        assert.deepEqual(await (await openBackbone(untrained.backbone!)).seen(), nothingSeen);
+        const before = { training: digestSet([1, 2]), validation: digestSet([3]), incomplete: false };
+        const initialisedFrom = { file: 'before.safetensors', sha256: '' };
+        const trained = await train(
+          { ...run, before, out: await folder('trained') },
+          options({ initialisedFrom }),
+        );
+        const seen = (await (await openBackbone(trained.backbone!)).seen())!;
+        assert.deepEqual(seen.training, uniteDigests(await digestsIn(run.train), digestSet([1, 2])));
+        assert.ok(seen.validation.includes(3));
+        const unknown = await train({ ...run, out: await folder('unknown') }, options({ initialisedFrom }));
+        assert.equal((await (await openBackbone(unknown.backbone!)).seen())!.incomplete, true);
+      }));
+
+    it('in the same bytes after an interruption in the last epoch', () =>
+      withRun(async (run, folder) => {
+        const [whole, parts] = [await folder('whole'), await folder('parts')];
+        await train({ ...run, out: whole }, options());
+        const stop = new AbortController();
+        const onProgress: TrainingRun['onProgress'] = ({ done, total }) => {
+          if (total !== undefined && done >= total - 1) stop.abort();
+        };
+        const first = await train({ ...run, out: parts, signal: stop.signal, onProgress }, options());
+        assert.ok(first.interrupted, 'it was interrupted');
+        const loader = new Loader({ crop: 8, kernel: 'cubic', workers: 1, prefetch: 2, cacheBytes: 1 << 24 });
+        try {
+          await train({ ...run, loader, out: parts, resume: true }, options());
+        } finally {
+          await loader.close();
+        }
+        assert.equal(await weightsOf(parts), await weightsOf(whole));
+      }));
+  });
 });
 
 describe('model', () => {

@@ -146,13 +146,14 @@ export const importWeights = async (
     const shapes = weightShapes(net);
     const total = [...shapes.values()].reduce((sum, shape) => sum + 4 * sizeFromShape(shape), 0);
     let done = 0;
-    await saveBackbone(out, metadata, async function* (name) {
+    const pieces = async function* (name: string) {
       for await (const piece of read(name)) {
         yield piece;
         done += piece.byteLength;
         options.onProgress?.({ task: 'import', done, total, unit: 'bytes' });
       }
-    });
+    };
+    await saveBackbone(out, metadata, pieces, source.seen);
     return metadata;
   } catch (error) {
     throw error instanceof RangeError

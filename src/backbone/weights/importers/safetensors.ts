@@ -8,6 +8,7 @@ import { stateDictLayers } from './state-dict.js';
 
 const openOwn = async (path: string): Promise<WeightSource> => {
   const backbone = await openBackbone(path);
+  const seen = await backbone.seen();
   const file = await openSafetensors(path);
   const { architecture: net, input, classes, superclasses, training, source } = backbone.metadata;
   const tensor = (name: string): SourceTensor => ({
@@ -27,6 +28,7 @@ const openOwn = async (path: string): Promise<WeightSource> => {
     input,
     classes,
     details: { superclasses, training, source },
+    ...(seen && { seen }),
     close: () => file.close(),
   };
 };

@@ -1,6 +1,7 @@
 // What every importer gives: the layers of a foreign file in the order of the net, each a tensor with named axes.
 import type { InputNormalisation } from '../../nets/backbone.js';
 import { sizeFromShape } from '../../../shape.js';
+import type { Seen } from '../../nets/seen.js';
 
 /** A tensor of a foreign file, read when asked for. */
 export interface SourceTensor {
@@ -51,6 +52,8 @@ export interface WeightSource {
   readonly classes?: readonly string[];
   /** Further facts for the metadata. */
   readonly details?: Readonly<Record<string, unknown>>;
+  /** The images that it was trained on, where the file keeps their digests. */
+  readonly seen?: Seen;
   close(): Promise<void>;
 }
 
