@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openBackbone } from '../src/backbone/nets/backbone.js';
 import type { Dataset, Item } from '../src/datasets/dataset.js';
 import { openDataset, splitOf } from '../src/datasets/open.js';
-import { UsageError, expected } from '../src/errors.js';
+import { type Message, UsageError, expected, option, text } from '../src/errors.js';
 import { topK } from '../src/evaluation/top-k.js';
 import { type ExtractOptions, extractFeatures } from '../src/features/pipeline/extract.js';
 import { openFeatures } from '../src/features/store/reader.js';
@@ -42,7 +42,7 @@ export interface IlsvrcOptions {
   readonly precision?: 'fp32' | 'int8';
   readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'onProgress'>;
   readonly onProgress?: OnProgress;
-  readonly onNotice?: (text: string) => void;
+  readonly onNotice?: (text: Message) => void;
 }
 
 const BLOCK = 512;
@@ -188,7 +188,7 @@ export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResu
   if ((backbones.length === 0) === (features.length === 0)) {
     throw expected(
       'either weights or posteriors',
-      '--backbone or --features',
+      text`${option('backbone')} or ${option('features')}`,
       backbones.length === 0 ? 'neither' : 'both',
     );
   }
@@ -217,7 +217,7 @@ export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResu
   const limited = await limitedImages(stores);
   if (limited.length > 0) {
     options.onNotice?.(
-      `Warning: of ${limited.length} long images only the middle part was used (--max-side): ${limited.slice(0, 3).join(', ')}${limited.length > 3 ? ', …' : ''}`,
+      text`Warning: of ${limited.length} long images only the middle part was used (${option('maxSide')}): ${limited.slice(0, 3).join(', ')}${limited.length > 3 ? ', …' : ''}`,
     );
   }
   const results: IlsvrcResults = {

@@ -1,5 +1,5 @@
 // All benchmarks by name.
-import { expected } from '../src/errors.js';
+import { expected, option, text } from '../src/errors.js';
 import type { Benchmark } from './protocol/benchmark.js';
 import { caltech101 } from './caltech101.js';
 import { caltech256 } from './caltech256.js';
@@ -39,6 +39,11 @@ export const benchmarkNamed = (name: string, protocol: ProtocolName = 'paper'): 
   }
   if (protocol === 'paper') return found;
   if (found !== voc2007)
-    throw expected('the protocol paper', `--protocol of ${name}`, protocol, 'VISSL’s is for voc2007.');
+    throw expected(
+      'the protocol paper',
+      text`${option('protocol')} of ${name}`,
+      protocol,
+      'VISSL’s is for voc2007.',
+    );
   return voc2007Vissl;
 };

@@ -19,6 +19,6 @@ export const voc2012Action: Benchmark = {
   notes: [
     VAL_NOTE,
     'Persons labelled "other" are negatives of every action and have no classifier of their own.',
-    'By default the descriptor of the whole image and that of the person’s box are stacked; --region image leaves the box out.',
+    'By default the descriptor of the whole image and that of the person’s box are stacked; the region “image” leaves the box out.',
   ],
 };

@@ -64,6 +64,9 @@ export class InterruptedError extends VerydeepError {
   override readonly name = 'InterruptedError';
 }
 
+/** The machine has not the memory that something needs. */
+export class OutOfMemoryError extends VerydeepError {}
+
 const MAX_SHOWN = 80;
 
 /** A value as it appears in a message: strings quoted, long ones cut, arrays and objects as JSON. */

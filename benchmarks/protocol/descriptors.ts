@@ -1,7 +1,7 @@
 // Descriptors on disk by image: rows of the items asked for, stacked over several nets, read a part at a time.
 import { divideByNorm } from '../../src/classifiers/predict.js';
 import type { Item } from '../../src/datasets/dataset.js';
-import { UsageError, VerydeepError, expected } from '../../src/errors.js';
+import { expected, option, UsageError, VerydeepError, text } from '../../src/errors.js';
 import { readDescriptors } from '../../src/features/store/part.js';
 import { type FeatureStore, openFeatures } from '../../src/features/store/reader.js';
 import type { NetIdentity, Recipe } from '../../src/features/recipe/recipe.js';
@@ -86,7 +86,7 @@ const layerOf = (store: FeatureStore, asked: string | undefined): string => {
   if (!store.layers.includes(layer)) {
     throw expected(
       `one of ${store.layers.join(', ')}`,
-      '--layer',
+      option('layer'),
       layer,
       'These are in the descriptors on disk.',
     );
@@ -171,8 +171,7 @@ export const describedOf = (
   if (unknown.length > 0) {
     const named = unknown.slice(0, MAX_NAMED).map(({ path }) => path);
     throw new UsageError(
-      `Expected descriptors of all ${items.length} images but ${unknown.length} have none ` +
-        `(${named.join(', ')}${unknown.length > MAX_NAMED ? ', …' : ''}). Finish the extraction with \`verydeep extract --resume\`.`,
+      text`Expected descriptors of all ${items.length} images but ${unknown.length} have none (${named.join(', ')}${unknown.length > MAX_NAMED ? ', …' : ''}). Finish the extraction with ${option('resume')}.`,
     );
   }
   return { described, skipped };

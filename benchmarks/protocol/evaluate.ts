@@ -2,7 +2,7 @@
 import type { Dataset, Item } from '../../src/datasets/dataset.js';
 import type { OpenOptions } from '../../src/datasets/open.js';
 import { openDataset } from '../../src/datasets/open.js';
-import { UsageError, expected } from '../../src/errors.js';
+import { expected, option, UsageError } from '../../src/errors.js';
 import type { BootstrapOptions } from '../../src/evaluation/statistics.js';
 import type { OnProgress, Skipped } from '../../src/progress.js';
 import type { Benchmark, OfficialRun, OfficialSplits, RandomSplits } from './benchmark.js';
@@ -77,7 +77,12 @@ export const datasetFor = async (
 ): Promise<Dataset> => {
   if (data !== undefined) return openDataset(benchmark.dataset, data, open);
   if (benchmark.dataset === 'folder' && descriptors) return datasetOf(descriptors);
-  throw expected('a folder', '--data', undefined, `It holds the images and lists of ${benchmark.title}.`);
+  throw expected(
+    'a folder',
+    option('data'),
+    undefined,
+    `It holds the images and lists of ${benchmark.title}.`,
+  );
 };
 
 /** All images of a data set, whatever split they are in. */

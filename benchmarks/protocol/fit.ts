@@ -13,7 +13,7 @@ import { chooseSolver } from '../../src/classifiers/solvers.js';
 import type { TrainOptions } from '../../src/classifiers/train.js';
 import { trainOneVsRest } from '../../src/classifiers/train.js';
 import type { Item } from '../../src/datasets/dataset.js';
-import { UsageError } from '../../src/errors.js';
+import { UsageError, option, text } from '../../src/errors.js';
 import { MISSING } from '../../src/evaluation/ranking.js';
 import type { Matrix } from '../../src/matrix.js';
 import type { Descriptors } from './descriptors.js';
@@ -115,7 +115,7 @@ export const fit = async (
   const validation = items.flatMap(({ id }, row) => (held.has(id) ? [row] : []));
   if (folds === undefined && validation.length === 0) {
     throw new UsageError(
-      'No training image is left to validate C with. Give at least two training images a class, or give C itself with --c.',
+      text`No training image is left to validate C with. Give at least two training images a class, or give C itself with ${option('c')}.`,
     );
   }
   const selection = await selectC(rows, labels, metric, {

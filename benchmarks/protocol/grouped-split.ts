@@ -1,7 +1,7 @@
 // Splits that keep groups of images together: what shows the same thing never stands on both sides.
 import type { Split } from '../../src/datasets/splits.js';
 import type { Item } from '../../src/datasets/dataset.js';
-import { UsageError } from '../../src/errors.js';
+import { UsageError, option, text } from '../../src/errors.js';
 import { Random } from '../../src/random.js';
 
 /** Items by class, and in each class by group, all in code-unit order. */
@@ -71,9 +71,7 @@ export const groupedSplit = (items: readonly Item[], options: GroupedSplitOption
   }
   if (short.length > 0) {
     throw new UsageError(
-      `Expected groups for ${trainPerClass} training images and another group to test in each class, but too few are in ` +
-        `${short.slice(0, 5).join(', ')}${short.length > 5 ? ` and ${short.length - 5} more` : ''}. ` +
-        'Give a smaller --train-per-class or more images.',
+      text`Expected groups for ${trainPerClass} training images and another group to test in each class, but too few are in ${short.slice(0, 5).join(', ')}${short.length > 5 ? ` and ${short.length - 5} more` : ''}. Give a smaller ${option('trainPerClass')} or more images.`,
     );
   }
   return { train: items.filter((item) => train.has(item)), test: items.filter((item) => test.has(item)) };

@@ -1,6 +1,6 @@
 // Classes and groups from the folders of a nested data set: which level is the class, which is kept together.
 import type { Dataset, Item } from '../../src/datasets/dataset.js';
-import { UsageError } from '../../src/errors.js';
+import { UsageError, option, text } from '../../src/errors.js';
 
 /**
  * Makes the first `level` folders of a path the class: with level 1, "animals/cat/1.png" is of the class "animals".
@@ -13,7 +13,7 @@ export const atClassLevel = (items: readonly Item[], level: number): Item[] =>
     const folders = (item.labels[0] ?? '').split('/');
     if (folders.length < level) {
       throw new UsageError(
-        `Expected ${level} folders above each image for --class-level ${level} but found ${item.path}. Choose a smaller level.`,
+        text`Expected ${level} folders above each image for ${option('classLevel')} ${level} but found ${item.path}. Choose a smaller level.`,
       );
     }
     return { ...item, labels: [folders.slice(0, level).join('/')] };

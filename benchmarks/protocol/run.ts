@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { OpenOptions } from '../../src/datasets/open.js';
-import { expected } from '../../src/errors.js';
+import { expected, option, text } from '../../src/errors.js';
 import { extractFeatures } from '../../src/features/pipeline/extract.js';
 import type { ExtractOptions } from '../../src/features/pipeline/extract.js';
 import type { RecipeChoice } from '../../src/features/recipe/recipe.js';
@@ -106,7 +106,7 @@ export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): P
   if ((backbones.length === 0) === (features.length === 0)) {
     throw expected(
       'either weights or descriptors',
-      '--backbone or --features',
+      text`${option('backbone')} or ${option('features')}`,
       backbones.length === 0 ? 'neither' : 'both',
     );
   }

@@ -157,7 +157,9 @@ export const exampleSection = async (
   singleLabel: boolean,
 ): Promise<Content> => {
   if (!outcomes.some(({ test }) => test.some(({ source }) => existsSync(source.file)))) {
-    return html`<p>The image files are not at hand: give --data to see test images here.</p>`;
+    return html`<p>
+      The image files are not at hand: evaluate with the data set's folder to see test images here.
+    </p>`;
   }
   const several = outcomes.length > 1;
   const classes = examplesOf(outcomes, countFor(outcomes[0]!.classes.length), singleLabel);

@@ -1,4 +1,5 @@
-// Two lint rules for the house: which room may import which, and no circle of imports. Imports of types count.
+// Lint rules for the house: which room may import which, no circle of imports (those of types count), and no flags of the
+// command line in the library.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -95,4 +96,21 @@ const noCircles = {
   },
 };
 
-export default { rules: { rooms, 'no-circles': noCircles } };
+const flag = /(?<!var\()(?<![\w-])--[a-z]/;
+
+/** Refuses texts that write options as flags: `option('trainPerClass')` in a message, and the command line makes the flag. */
+const noFlags = {
+  meta: { type: 'problem', schema: [] },
+  create(context) {
+    const look = (node, text) => {
+      const [found] = flag.exec(text) ? text.match(/--[a-z][a-z0-9-]*/) : [];
+      if (found) context.report({ node, message: `Name the option with option('…') instead of ${found}.` });
+    };
+    return {
+      Literal: (node) => typeof node.value === 'string' && look(node, node.value),
+      TemplateElement: (node) => look(node, node.value.raw),
+    };
+  },
+};
+
+export default { rules: { rooms, 'no-circles': noCircles, 'no-flags': noFlags } };

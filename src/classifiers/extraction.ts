@@ -1,7 +1,7 @@
 // How a model's descriptors were made, kept in its file, so that new images can be described alike.
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { UsageError, expected } from '../errors.js';
+import { expected, option, UsageError, text } from '../errors.js';
 import { sha256OfFile } from '../io/files.js';
 import type { NetIdentity, Recipe } from '../features/recipe/recipe.js';
 
@@ -40,7 +40,7 @@ export const weightFiles = async (
   if (foreign) {
     throw expected(
       `weights that ${modelFile} was trained with`,
-      '--backbone',
+      option('backbone'),
       foreign[1],
       `Their SHA-256 is ${foreign[0].slice(0, 16)}….`,
     );
@@ -51,8 +51,7 @@ export const weightFiles = async (
     const before = path === undefined ? undefined : resolve(dirname(modelFile), path);
     if (before !== undefined && existsSync(before) && (await sha256OfFile(before)) === sha256) return before;
     throw new UsageError(
-      `${modelFile} needs the weights of its net ${config} (SHA-256 ${sha256.slice(0, 16)}…), but ` +
-        `${before === undefined ? 'does not know where they are' : `${before} is missing or has changed`}. Give the file with --backbone.`,
+      text`${modelFile} needs the weights of its net ${config} (SHA-256 ${sha256.slice(0, 16)}…), but ${before === undefined ? 'does not know where they are' : `${before} is missing or has changed`}. Give the file with ${option('backbone')}.`,
     );
   };
   const files: string[][] = [];

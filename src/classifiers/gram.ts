@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { gramBlock } from '../engine/gemm.js';
 import { adviseHugePages } from '../engine/pages.js';
-import { UsageError } from '../errors.js';
+import { UsageError, option, text } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import { gramInto } from './product.js';
 import { type SharedMemory, sharedMemory } from '../webassembly.js';
@@ -72,7 +72,7 @@ export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
   const reason = whyNotDual(rows, reused ? { ...options, memory: Infinity } : options);
   if (reason) {
     throw new UsageError(
-      `The dual SVM solver cannot take these descriptors: ${reason}. Choose --solver primal, which streams them, or train on fewer images.`,
+      text`The dual SVM solver cannot take these descriptors: ${reason}. Choose ${option('solver')} primal, which streams them, or train on fewer images.`,
     );
   }
   const memory = reused ?? (options.plain || !hasWasm() ? undefined : sharedMemory(bytes));

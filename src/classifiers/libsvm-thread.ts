@@ -1,6 +1,6 @@
 // The thread that libsvm-js runs in, one class at a time; one that dies is replaced once, and never leaves anyone waiting.
 import { Worker } from 'node:worker_threads';
-import { VerydeepError, messageOf } from '../errors.js';
+import { VerydeepError, messageOf, option, text } from '../errors.js';
 import type { LibsvmTask } from './libsvm.js';
 
 const SCRIPT = new URL('./solver/libsvm-worker.js', import.meta.url);
@@ -52,7 +52,7 @@ export const libsvmThread = (script: URL = SCRIPT) => {
         } catch (error) {
           if (deaths < RETRIES) continue;
           throw new VerydeepError(
-            `libsvm-js died twice over class ${name}: ${messageOf(error)}. Choose --solver dual; what was solved before is kept where a checkpoint folder was given.`,
+            text`libsvm-js died twice over class ${name}: ${messageOf(error)}. Choose ${option('solver')} dual; what was solved before is kept where a checkpoint folder was given.`,
           );
         }
       }

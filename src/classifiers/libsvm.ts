@@ -1,5 +1,5 @@
 // The solver "libsvm": libsvm-js with a precomputed kernel, in a thread of its own, whose noise nobody hears.
-import { UsageError, expected } from '../errors.js';
+import { UsageError, expected, option, text } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import { openCheckpoint } from './checkpoint.js';
 import { type Gram, gramOf } from './gram.js';
@@ -26,19 +26,24 @@ export interface LibsvmTask {
 /** Refuses what libsvm-js cannot do, before it could end the process. */
 export const checkLibsvm = (rows: number, settings: FullSettings): void => {
   if (settings.loss !== 'hinge') {
-    throw expected('the hinge loss', '--solver libsvm', settings.loss, 'Choose --solver dual for it.');
+    throw expected(
+      'the hinge loss',
+      text`${option('solver')} libsvm`,
+      settings.loss,
+      text`Choose ${option('solver')} dual for it.`,
+    );
   }
   if (settings.bias !== 'unregularised') {
     throw expected(
       'the unregularised bias',
-      '--solver libsvm',
+      text`${option('solver')} libsvm`,
       settings.bias,
-      'Choose --solver dual for it.',
+      text`Choose ${option('solver')} dual for it.`,
     );
   }
   if (rows > MOST_LIBSVM_ROWS) {
     throw new UsageError(
-      `Expected at most ${MOST_LIBSVM_ROWS} rows for --solver libsvm but received ${rows}: libsvm-js would run out of its 2 GB. Choose --solver dual.`,
+      text`Expected at most ${MOST_LIBSVM_ROWS} rows for ${option('solver')} libsvm but received ${rows}: libsvm-js would run out of its 2 GB. Choose ${option('solver')} dual.`,
     );
   }
 };

@@ -1,6 +1,6 @@
 // What each solver takes of memory, reckoned before anything is allocated.
 import { availableParallelism } from 'node:os';
-import { UsageError } from '../errors.js';
+import { UsageError, option, text } from '../errors.js';
 import { dualBytes, whyNotDual } from './gram.js';
 import { blockRowsOf } from './primal.js';
 
@@ -98,9 +98,9 @@ export const whyNotBy = (
 };
 
 const remedies = {
-  dual: 'Choose --solver primal, which streams them, or train on fewer images.',
+  dual: text`Choose ${option('solver')} primal, which streams them, or train on fewer images.`,
   primal: 'Train on fewer images or fewer classes at a time, or free memory.',
-  libsvm: 'Choose --solver dual or primal, or train on fewer images.',
+  libsvm: text`Choose ${option('solver')} dual or primal, or train on fewer images.`,
 } as const;
 
 /** Refuses a problem that a solver has not the memory for. @throws UsageError saying how much is needed, and what to do */
@@ -111,6 +111,6 @@ export const checkMemory = (
 ): void => {
   const reason = whyNotBy(solver, size, options);
   if (reason) {
-    throw new UsageError(`The SVM solver cannot take these descriptors: ${reason}. ${remedies[solver]}`);
+    throw new UsageError(text`The SVM solver cannot take these descriptors: ${reason}. ${remedies[solver]}`);
   }
 };

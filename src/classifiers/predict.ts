@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UsageError } from '../errors.js';
+import { UsageError, option, text } from '../errors.js';
 import { extractFeatures } from '../features/pipeline/extract.js';
 import type { ExtractOptions } from '../features/pipeline/extract.js';
 import { readDescriptors } from '../features/store/part.js';
@@ -61,13 +61,12 @@ const checkBoxes = (modelFile: string, { stacks }: Extraction, photos: readonly 
   const without = photos.find(({ box }) => box === undefined);
   if (wanted && without) {
     throw new UsageError(
-      `${modelFile} describes persons in boxes, but ${without.path} has none. Give a table of boxes with --boxes, or ` +
-        'evaluate with --region image for a model of whole images.',
+      text`${modelFile} describes persons in boxes, but ${without.path} has none. Give a table of boxes with ${option('boxes')}, or evaluate with ${option('region')} image for a model of whole images.`,
     );
   }
   if (!wanted && photos.some(({ box }) => box !== undefined)) {
     throw new UsageError(
-      `${modelFile} describes whole images and has no use for --boxes. Give the images themselves.`,
+      text`${modelFile} describes whole images and has no use for ${option('boxes')}. Give the images themselves.`,
     );
   }
 };
@@ -103,7 +102,7 @@ const stackedParts = async function* (
  * all images. A model that was trained on int8 descriptors gets those of fp32, which the gate holds close to them: to
  * quantise anew on other images would give others.
  *
- * @param modelFile a model saved by `verydeep evaluate --save-models`
+ * @param modelFile a model saved by `verydeep evaluate`
  * @param photos images; ids must differ
  * @throws UsageError for a file that is no model, weights that are missing or others, or boxes that the model wants
  *   and images lack, or the other way round
@@ -118,7 +117,7 @@ export const predictImages = async (
   const { extraction } = model;
   if (!extraction) {
     throw new UsageError(
-      `${modelFile} does not say how its descriptors were made. Save it with \`verydeep evaluate --save-models\`.`,
+      text`${modelFile} does not say how its descriptors were made. Evaluate a benchmark with ${option('saveModels')} to make one that does.`,
     );
   }
   checkBoxes(modelFile, extraction, photos);

@@ -14,7 +14,7 @@ export type Loss = 'hinge' | 'squared-hinge';
 /** `augmented`: the bias is the weight of one more constant input, as in LIBLINEAR; `unregularised`: as in LIBSVM. */
 export type Bias = 'augmented' | 'unregularised';
 
-/** The names of `--solver`; `auto` takes `dual` where the Gram matrix fits in memory, else `primal`. */
+/** The solvers; `auto` takes `dual` where the Gram matrix fits in memory, else `primal`. */
 export type SolverName = 'auto' | 'dual' | 'primal' | 'libsvm';
 
 /** Factors of C for each side: numbers, or `balanced` (rows / (2 · rows of that side), as scikit-learn has it). */

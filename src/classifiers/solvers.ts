@@ -1,5 +1,5 @@
 // The solvers by name, and which one `auto` takes.
-import { UsageError, expected } from '../errors.js';
+import { expected, option, UsageError, text } from '../errors.js';
 import { fitDual, type DualOptions } from './dual.js';
 import { checkLibsvm, fitLibsvm } from './libsvm.js';
 import { checkMemory, whyNotBy } from './memory.js';
@@ -38,7 +38,7 @@ export const chooseSolver = (
 ): Choice => {
   const solver = options.solver ?? 'auto';
   if (!['auto', 'dual', 'primal', 'libsvm'].includes(solver)) {
-    throw expected('auto, dual, primal or libsvm', '--solver', solver);
+    throw expected('auto, dual, primal or libsvm', option('solver'), solver);
   }
   const { rows, columns } = descriptors;
   const size = { rows, columns, classes, inMemory: isMatrix(descriptors) };
@@ -50,7 +50,12 @@ export const chooseSolver = (
     );
   }
   if (solver === 'primal' && settings.bias === 'unregularised') {
-    throw expected('the augmented bias', '--solver primal', settings.bias, 'Choose --solver dual for it.');
+    throw expected(
+      'the augmented bias',
+      text`${option('solver')} primal`,
+      settings.bias,
+      text`Choose ${option('solver')} dual for it.`,
+    );
   }
   if (solver === 'libsvm') checkLibsvm(rows, settings);
   const name = solver === 'auto' ? (reason ? 'primal' : 'dual') : solver;

@@ -1,6 +1,7 @@
 // `verydeep evaluate ilsvrc2012`: classification errors of nets as the paper tests them.
 import { resolve } from 'node:path';
-import { expected } from '../errors.js';
+import { type Message, expected } from '../errors.js';
+import { messageForCli } from './flag.js';
 import { interruptible } from './interruptible.js';
 import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
@@ -37,7 +38,7 @@ export const runIlsvrc = async (flags: IlsvrcFlags): Promise<void> => {
   await refuseUsedFolder(out, flags.resume);
   const { evaluateIlsvrc } = await import('../../benchmarks/ilsvrc2012.js');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
-  const notices: string[] = [];
+  const notices: Message[] = [];
   await interruptible(
     async (signal) => {
       const results = await evaluateIlsvrc({
@@ -82,7 +83,7 @@ export const runIlsvrc = async (flags: IlsvrcFlags): Promise<void> => {
           ]);
         say(flags, textTable(['Nets', 'top-1 error, %', 'top-5 error, %'], [...rows, ...theirs]));
       }
-      for (const text of notices) process.stderr.write(`${text}\n`);
+      for (const text of notices) process.stderr.write(`${messageForCli(text)}\n`);
       note(flags, `The report is ${resolve(out)}/report.html`);
       reportSkipped(results.skipped);
     },

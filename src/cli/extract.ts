@@ -1,7 +1,7 @@
 // `verydeep extract`: descriptors of a data set's images, on disk.
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { UsageError } from '../errors.js';
+import { UsageError, option } from '../errors.js';
 import type { Extracted } from '../features/pipeline/extract.js';
 import type { RecipeChoice, RecipeName } from '../features/recipe/recipe.js';
 import { KERNELS, type Kernel } from '../images/kernels.js';
@@ -175,7 +175,7 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
   for (const { path, reason } of dataset.strays.slice(0, 20)) note(flags, `Passed over ${path}: ${reason}`);
   const { photosIn } = await import('../datasets/photos.js');
   const calibration =
-    flags.calibration === undefined ? undefined : await photosIn([flags.calibration], '--calibration');
+    flags.calibration === undefined ? undefined : await photosIn([flags.calibration], option('calibration'));
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   await interruptible(
     async (signal) => {

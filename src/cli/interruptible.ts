@@ -1,5 +1,6 @@
 // Ctrl-C: the first SIGINT or SIGTERM asks a command's work to end cleanly.
 import { InterruptedError } from '../errors.js';
+import { messageForCli } from './flag.js';
 import { exitCodes } from './output.js';
 
 export interface InterruptibleOptions {
@@ -39,7 +40,7 @@ export const interruptible = async <T>(
   } catch (error) {
     if (!isInterruption(error, abort.signal)) throw error;
     stop?.();
-    const said = error instanceof InterruptedError ? error.message : GO_ON;
+    const said = error instanceof InterruptedError ? messageForCli(error) : GO_ON;
     process.stderr.write(`${told ?? said}\n`);
     process.exitCode = exitCodes.interrupted;
     return undefined;

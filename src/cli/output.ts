@@ -1,7 +1,8 @@
 // What every command does with its outcome: JSON or prose, progress on standard error, exit codes.
 import { existsSync } from 'node:fs';
 import cliProgress from 'cli-progress';
-import { UsageError } from '../errors.js';
+import { type Message, UsageError } from '../errors.js';
+import { messageForCli } from './flag.js';
 import { isEmptyFolder } from '../io/files.js';
 import type { OnProgress, Skipped } from '../progress.js';
 
@@ -25,8 +26,8 @@ export const sayJson = (document: unknown): void => {
 };
 
 /** Prints a remark on standard error, unless `--quiet`. */
-export const note = (options: OutputOptions, text: string): void => {
-  if (!options.quiet) process.stderr.write(`${text}\n`);
+export const note = (options: OutputOptions, text: Message): void => {
+  if (!options.quiet) process.stderr.write(`${messageForCli(text)}\n`);
 };
 
 const SHOWN_SKIPPED = 20;

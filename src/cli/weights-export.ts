@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import type { ExportFormat } from '../backbone/weights/exporters/export.js';
 import type { WeightBits } from '../backbone/int8/quantise.js';
-import { expected } from '../errors.js';
+import { expected, option } from '../errors.js';
 import { shared } from './options.js';
 import { type OutputOptions, progressBar, say, sayJson } from './output.js';
 
@@ -40,7 +40,7 @@ const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void>
   const { photosIn } = await import('../datasets/photos.js');
   const { exportInt8 } = await import('../features/pipeline/export-int8.js');
   const { fidelityText } = await import('../features/pipeline/int8-fidelity.js');
-  const images = await photosIn([calibration], '--calibration');
+  const images = await photosIn([calibration], option('calibration'));
   const bar = progressBar(flags);
   try {
     const { written, ...made } = await exportInt8(path, out, {

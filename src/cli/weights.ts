@@ -37,7 +37,7 @@ const inputOf = async (text: string | undefined): Promise<InputNormalisation | u
       `${Object.keys(inputPresets).join(', ')} or a JSON object {"order", "scale", "mean", "std"}`,
       '--input',
       text,
-      error instanceof UsageError ? error.message : undefined,
+      error instanceof UsageError ? error.pieces : undefined,
     );
   }
 };

@@ -1,7 +1,7 @@
 // A table of boxes: persons (or things) in images, for models that describe a part of an image.
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { expected } from '../errors.js';
+import { expected, option } from '../errors.js';
 import { rowsOf } from './csv.js';
 import type { Item } from './dataset.js';
 
@@ -19,7 +19,7 @@ export const readBoxes = async (table: string): Promise<Item[]> => {
   const items: Item[] = [];
   const seen = new Map<string, number>();
   const kind = await stat(table).catch(() => undefined);
-  if (!kind?.isFile()) throw expected('an existing CSV file', '--boxes', table);
+  if (!kind?.isFile()) throw expected('an existing CSV file', option('boxes'), table);
   for await (const { line, fields } of rowsOf(table, ',')) {
     const where = `${table} line ${line}`;
     const missing = ['path', ...CORNERS].find((column) => !Object.hasOwn(fields, column));

@@ -1,5 +1,5 @@
 // Caltech-101 and Caltech-256: a folder per class, known names of images, and strays that are passed over and listed.
-import { expected } from '../errors.js';
+import { expected, option } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type Tree, type TreePlan, openTree } from './archives/tree.js';
 import { sorted } from './common.js';
@@ -100,12 +100,12 @@ export const readCaltech = async (
     if (items.length === before && !emptyClasses) {
       throw expected(
         `images in the class folder ${tree.where(label)}`,
-        '--data',
+        option('data'),
         'none',
         'Unpack the archive again.',
       );
     }
   }
-  if (items.length === 0) throw expected(`class folders in ${tree.where('')}`, '--data', 'none');
+  if (items.length === 0) throw expected(`class folders in ${tree.where('')}`, option('data'), 'none');
   return { name, root: tree.root, classes, splits: { all: sorted(items) }, strays };
 };

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mismatchOf } from '../io/checksum.js';
-import { UsageError, VerydeepError } from '../errors.js';
+import { VerydeepError } from '../errors.js';
+import { NoDatasetError } from './archives/tree.js';
 import type { OnProgress } from '../progress.js';
 import { type PublishedArchive, publishedArchives } from './archives/published.js';
 import { innerMismatchOf } from './archives/inner.js';
@@ -191,19 +192,13 @@ export const checkDataset = async (
     dataset = await openDataset(name, root, { ...options, emptyClasses: true });
   } catch (error) {
     if (!(error instanceof VerydeepError) || !existsSync(root) || !published) throw error;
-    if (
-      error instanceof UsageError &&
-      archives.there.length === 0 &&
-      /^Expected the folder/.test(error.message)
-    ) {
-      throw error;
-    }
+    if (error instanceof NoDatasetError && archives.there.length === 0) throw error;
     // What can be read in spite of it is compared all the same.
     dataset = { classes: [], splits: {}, ...audit?.dataset, root, strays: [], failed: error.message };
   }
   const { failed } = dataset;
   problems.push(...(audit?.problems ?? []));
-  if (failed !== undefined && !problems.some((problem) => failed.startsWith(problem))) problems.push(failed);
+  if (failed !== undefined && !problems.includes(failed)) problems.push(failed);
   if (failed !== undefined && !audit) {
     return { name, root, ok: false, counts: [], problems, strays: [], archives: archives.there };
   }

@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import type { Dirent } from 'node:fs';
 import { extname } from 'node:path';
-import { UsageError, codeOf, expected, messageOf } from '../errors.js';
+import { type OptionName, codeOf, expected, messageOf, option, text, UsageError } from '../errors.js';
 import type { Dataset, Item } from './dataset.js';
 
 /** Order of ids and classes: by code unit, the same on every machine and in every language. */
@@ -39,12 +39,15 @@ export const entriesOf = async (folder: string): Promise<Dirent[]> =>
  *
  * @param where the option that named it, for the message
  */
-export const requireFolder = async (folder: string, where = '--data'): Promise<void> => {
+export const requireFolder = async (
+  folder: string,
+  where: OptionName | string = option('data'),
+): Promise<void> => {
   try {
     if ((await stat(folder)).isDirectory()) return;
   } catch (error) {
     if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') {
-      throw new UsageError(`Cannot read the folder ${folder} given for ${where}: ${messageOf(error)}.`);
+      throw new UsageError(text`Cannot read the folder ${folder} given for ${where}: ${messageOf(error)}.`);
     }
     throw expected('an existing folder', where, folder);
   }

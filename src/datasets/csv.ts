@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { parse } from 'csv-parse';
-import { UsageError, VerydeepError, codeOf, expected, messageOf } from '../errors.js';
+import { codeOf, expected, messageOf, option, UsageError, VerydeepError, text } from '../errors.js';
 import { byCode, bySplit, entriesOf } from './common.js';
 import type { Dataset, Item } from './dataset.js';
 
@@ -33,14 +33,14 @@ const tableAt = async (path: string): Promise<string> => {
   try {
     if (!(await stat(path)).isDirectory()) return path;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') throw expected('an existing CSV file', '--data', path);
-    throw new UsageError(`Cannot read ${path} given for --data: ${messageOf(error)}.`);
+    if (codeOf(error) === 'ENOENT') throw expected('an existing CSV file', option('data'), path);
+    throw new UsageError(text`Cannot read ${path} given for ${option('data')}: ${messageOf(error)}.`);
   }
   const tables = (await entriesOf(path))
     .filter(({ name }) => /\.(csv|tsv)$/i.test(name))
     .map(({ name }) => name);
   if (tables.length === 1) return join(path, tables[0]!);
-  throw expected('one CSV file', '--data', tables, `Give the path of the file itself, in ${path}.`);
+  throw expected('one CSV file', option('data'), tables, `Give the path of the file itself, in ${path}.`);
 };
 
 /**

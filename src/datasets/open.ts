@@ -1,5 +1,5 @@
 // The one switch by name: which reader opens which data set.
-import { expected } from '../errors.js';
+import { expected, option } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type CsvOptions, readCsv } from './csv.js';
 import type { Dataset, Item } from './dataset.js';
@@ -65,5 +65,5 @@ export const splitOf = (dataset: Dataset, split: string): readonly Item[] => {
   const items = Object.hasOwn(dataset.splits, split) ? dataset.splits[split] : undefined;
   if (items?.length) return items;
   const there = Object.keys(dataset.splits).filter((name) => dataset.splits[name]!.length > 0);
-  throw expected(`one of the splits ${there.join(', ')} of ${dataset.root}`, '--split', split);
+  throw expected(`one of the splits ${there.join(', ')} of ${dataset.root}`, option('split'), split);
 };

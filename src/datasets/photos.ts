@@ -1,7 +1,7 @@
 // Images without labels: files named one by one, and folders of them, flat or nested.
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { UsageError, expected } from '../errors.js';
+import { type OptionName, UsageError, expected } from '../errors.js';
 import { isImageName } from './common.js';
 import type { Item } from './dataset.js';
 
@@ -11,7 +11,10 @@ import type { Item } from './dataset.js';
  * @param where the argument or option that named them, for messages
  * @throws UsageError for a path that is not there, and a folder without images
  */
-export const photosIn = async (paths: readonly string[], where = 'the argument'): Promise<Item[]> => {
+export const photosIn = async (
+  paths: readonly string[],
+  where: OptionName | string = 'the argument',
+): Promise<Item[]> => {
   const found = new Map<string, string>();
   for (const path of paths) {
     const kind = await stat(path).catch(() => undefined);

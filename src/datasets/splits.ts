@@ -1,5 +1,5 @@
 // Seeded random splits, class by class: the protocols of Caltech-101 and -256, and validation parts (paper, appendix B).
-import { UsageError, expected } from '../errors.js';
+import { expected, option, UsageError, text } from '../errors.js';
 import { Random } from '../random.js';
 import { byCode, onlyLabel } from './common.js';
 import type { Item } from './dataset.js';
@@ -49,7 +49,7 @@ const pick = (items: readonly Item[], chosen: ReadonlySet<Item>): Item[] =>
 export const stratifiedSplit = (items: readonly Item[], options: SplitOptions): Split => {
   const { trainPerClass, testPerClass = Infinity, seed, index = 0 } = options;
   if (!Number.isInteger(trainPerClass) || trainPerClass < 1) {
-    throw expected('a whole number of at least 1', '--train-per-class', trainPerClass);
+    throw expected('a whole number of at least 1', option('trainPerClass'), trainPerClass);
   }
   const classes = strata(items, onlyLabel);
   if (classes.length < 2) {
@@ -63,9 +63,7 @@ export const stratifiedSplit = (items: readonly Item[], options: SplitOptions): 
   if (small.length > 0) {
     const named = small.slice(0, MAX_NAMED).map(([name, members]) => `"${name}" (${members.length})`);
     throw new UsageError(
-      `Expected at least ${trainPerClass + 1} images in each class for --train-per-class ${trainPerClass} and a test image, ` +
-        `but too few are in ${named.join(', ')}${small.length > MAX_NAMED ? ` and ${small.length - MAX_NAMED} more` : ''}. ` +
-        'Give a smaller number or more images.',
+      text`Expected at least ${trainPerClass + 1} images in each class for ${option('trainPerClass')} ${trainPerClass} and a test image, but too few are in ${named.join(', ')}${small.length > MAX_NAMED ? ` and ${small.length - MAX_NAMED} more` : ''}. Give a smaller number or more images.`,
     );
   }
   const [train, test] = [new Set<Item>(), new Set<Item>()];

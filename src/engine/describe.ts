@@ -12,7 +12,7 @@ import { installedVersion, mayHaveGpu, tensorflowPackages } from './tensorflow.j
 export interface EngineDescription {
   readonly name: 'onnxruntime' | 'tensorflow';
   readonly available: boolean;
-  /** Whether `--engine auto` takes it on this machine. */
+  /** Whether `auto` takes it on this machine. */
   readonly chosen: boolean;
   readonly version?: string;
   /** Facts or reasons, a sentence each. */
@@ -84,7 +84,7 @@ const describeTensorFlow = async (): Promise<EngineDescription> => {
 const fixFor = (attempts: Awaited<ReturnType<typeof tryTensorFlow>>): string => {
   const [first] = attempts;
   if (!first!.loaded) return first!.fix;
-  return 'A GPU with its NVIDIA driver, CUDA 11.2 and cuDNN 8.1 is needed; without one --engine tensorflow computes on the CPU';
+  return 'A GPU with its NVIDIA driver, CUDA 11.2 and cuDNN 8.1 is needed; without one the engine tensorflow computes on the CPU';
 };
 
 const packages = ['@tensorflow/tfjs-core', 'onnxruntime-node', 'koffi', 'sharp', ...tensorflowPackages];

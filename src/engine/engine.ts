@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import '@tensorflow/tfjs-layers'; // Its bundle registers the gradients of tfjs-core.
 import * as tf from '@tensorflow/tfjs-core';
-import { UsageError, VerydeepError, expected, messageOf } from '../errors.js';
+import { OutOfMemoryError, UsageError, VerydeepError, expected, messageOf, option, text } from '../errors.js';
 import { BACKEND_NAME } from './onnxruntime/backend.js';
 import { registerOnnxRuntimeBackend } from './onnxruntime/register.js';
 import { describeLibrary } from './ort.js';
@@ -14,7 +14,7 @@ import {
   tensorflowPackages,
 } from './tensorflow.js';
 
-/** The engines, by the names of `--engine`. */
+/** The engines, by their names. */
 export const engineNames = ['auto', 'onnxruntime', 'tensorflow'] as const;
 export type EngineName = (typeof engineNames)[number];
 
@@ -47,7 +47,7 @@ interface Choice {
 
 const requestedEngine = (given: EngineName | undefined): EngineName => {
   if (given !== undefined && given !== 'auto') {
-    if (!engineNames.includes(given)) throw expected(engineNames.join(', '), '--engine', given);
+    if (!engineNames.includes(given)) throw expected(engineNames.join(', '), option('engine'), given);
     return given;
   }
   const fromEnvironment = process.env['VERYDEEP_ENGINE'] ?? 'auto';
@@ -78,7 +78,7 @@ const choose = async (options: EngineOptions): Promise<Choice> => {
     const last = attempts.at(-1)!;
     if (last.loaded) return { name: 'tensorflow', reason: `asked for; ${describeAttempt(last)}` };
     throw new UsageError(
-      `Cannot use --engine tensorflow: ${attempts.map(describeAttempt).join('; ')}. ${attempts.map((a) => (a.loaded ? '' : a.fix)).join('; or ')}; or use --engine onnxruntime.`,
+      text`Cannot use ${option('engine')} tensorflow: ${attempts.map(describeAttempt).join('; ')}. ${attempts.map((a) => (a.loaded ? '' : a.fix)).join('; or ')}; or use ${option('engine')} onnxruntime.`,
     );
   }
   if (!mayHaveGpu()) return { name: 'onnxruntime', reason: 'no NVIDIA GPU was found' };
@@ -139,6 +139,8 @@ export const useEngine = async (options: EngineOptions = {}): Promise<Engine> =>
   return engine;
 };
 
+const FOREIGN_OUT_OF_MEMORY = /\bOOM\b|out of memory|ResourceExhausted|failed to allocate|bad_alloc/i;
+
 /**
  * An error that says which batch size to try, if the given one tells of too little memory; otherwise nothing.
  *
@@ -146,10 +148,9 @@ export const useEngine = async (options: EngineOptions = {}): Promise<Engine> =>
  */
 export const outOfMemory = (error: unknown, batch: number): VerydeepError | undefined => {
   const message = messageOf(error);
-  if (
-    !/\bOOM\b|out of memory|ResourceExhausted|failed to allocate|bad_alloc|too little memory/i.test(message)
-  )
-    return undefined;
+  // TensorFlow's errors have no code.
+  const foreign = !(error instanceof VerydeepError) && FOREIGN_OUT_OF_MEMORY.test(message);
+  if (!foreign && !(error instanceof OutOfMemoryError)) return undefined;
   const smaller = Math.max(1, Math.floor(batch / 2));
   return new VerydeepError(
     batch > 1

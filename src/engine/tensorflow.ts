@@ -63,6 +63,7 @@ const causes: readonly Cause[] = [
   {
     pattern: /tfjs_binding\.node|native addon|libtensorflow/i,
     reason: "TensorFlow's library was not downloaded when the package was installed",
+    // eslint-disable-next-line house/no-flags -- an option of node-pre-gyp, not of ours
     fix: (name) => `npm rebuild ${name} --build-addon-from-source, where the network allows the download`,
   },
   {

@@ -2,24 +2,33 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { UsageError, VerydeepError, codeOf, messageOf } from '../errors.js';
+import {
+  type Message,
+  type OptionName,
+  codeOf,
+  messageOf,
+  option,
+  UsageError,
+  VerydeepError,
+  text,
+} from '../errors.js';
 import { checksumsOf } from './checksum.js';
 
-const REASONS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<string, Message>> = {
   ENOENT: 'no folder can be made there; choose another',
   EEXIST: 'a file of that name is there; choose another',
-  ENOSPC: 'the disk is full; free some space and run again with --resume',
+  ENOSPC: text`the disk is full; free some space and run again with ${option('resume')}`,
   EACCES: 'permission denied; choose a folder that you may write to',
   EPERM: 'permission denied; choose a folder that you may write to',
   EROFS: 'the file system is read-only; choose another folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EISDIR: 'it is a folder',
-  EDQUOT: 'your disk quota is used up; free some space and run again with --resume',
+  EDQUOT: text`your disk quota is used up; free some space and run again with ${option('resume')}`,
 };
 
 /** Words a failed write of `path` for the user. */
 export const writeError = (path: string, error: unknown): VerydeepError =>
-  new VerydeepError(`Cannot write ${path}: ${REASONS[codeOf(error) ?? ''] ?? messageOf(error)}.`);
+  new VerydeepError(text`Cannot write ${path}: ${REASONS[codeOf(error) ?? ''] ?? messageOf(error)}.`);
 
 /**
  * Makes a folder and its parents, one by one: Node's own `recursive` never returns where the system answers "no such
@@ -46,15 +55,15 @@ const isFolder = async (path: string): Promise<boolean> => {
   }
 };
 
-/** Makes the folder (and its parents); a folder that cannot be made is wrong usage of `option`. */
-export const makeFolder = async (path: string, option = '--out'): Promise<void> => {
+/** Makes the folder (and its parents); a folder that cannot be made is wrong usage of what named it, an option or a variable. */
+export const makeFolder = async (path: string, where: OptionName | string = option('out')): Promise<void> => {
   try {
     await makeFolders(path);
     await (await open(join(path, `.probe-${process.pid}`), 'w')).close();
     await rm(join(path, `.probe-${process.pid}`), { force: true });
   } catch (error) {
     throw new UsageError(
-      `Cannot write to the folder ${path} given for ${option}: ${REASONS[codeOf(error) ?? ''] ?? messageOf(error)}.`,
+      text`Cannot write to the folder ${path} given for ${where}: ${REASONS[codeOf(error) ?? ''] ?? messageOf(error)}.`,
     );
   }
 };

@@ -14,6 +14,7 @@ import { decode } from '../../src/images/decode.js';
 import { resizeSmallestSide } from '../../src/images/resize.js';
 import { withFolder } from '../support.js';
 import { colourImages, cpu } from '../backbone/tf.js';
+import { render } from '../../src/errors.js';
 
 const classes = ['n01440764', 'n02012849', 'n02119789'];
 const colours = { n01440764: [220, 30, 30], n02012849: [30, 200, 60], n02119789: [20, 40, 230] } as const;
@@ -139,7 +140,7 @@ describe('ilsvrc2012', () => {
           backbones: [path],
           testing: ['dense'],
           maxSide: 40,
-          onNotice: (text) => notices.push(text),
+          onNotice: (notice) => notices.push(render(notice)),
         }),
       );
       assert.equal(images, 4);

@@ -45,7 +45,7 @@ describe('predict', () => {
       // Weights that moved are found by their checksum; without them the net is named.
       const moved = join(folder, 'moved.safetensors');
       await rename(nets[0]!, moved);
-      await assert.rejects(predictImages(file, photos, { threads: 1 }), /weights of its net D .* --backbone/);
+      await assert.rejects(predictImages(file, photos, { threads: 1 }), /weights of its net D .* backbone/);
       const again = await predictImages(file, photos, { threads: 1, backbones: [moved] });
       assert.deepEqual([...again.scores.data], [...scores.data]);
       await randomBackbone(nets[0]!, small({ config: 'D' }), 3);

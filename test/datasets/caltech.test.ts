@@ -124,7 +124,7 @@ describe('readCaltech', () => {
           assert.ok(error instanceof UsageError);
           assert.equal(
             error.message.replaceAll(`${root}/`, ''),
-            'Expected images in the class folder 256_ObjectCategories/055.dice for --data but received "none". Unpack the archive again.',
+            'Expected images in the class folder 256_ObjectCategories/055.dice for data but received "none". Unpack the archive again.',
           );
           return true;
         }),
@@ -133,7 +133,7 @@ describe('readCaltech', () => {
   it('names a folder that holds another data set, and an archive that was cut', async () => {
     await assert.rejects(
       readCaltech('caltech101', await unpacked('caltech256')),
-      /in \S+ given for --data, but it holds 256_ObjectCategories\.$/,
+      /in \S+ given for data, but it holds 256_ObjectCategories\.$/,
     );
     const packed = await readFile(join(await archived('caltech101'), '101_ObjectCategories.tar.gz'));
     await withFolder(async (root) => {

@@ -136,12 +136,12 @@ describe('readCsv', () => {
       'Cannot read the table TABLE: Invalid Record Length: columns length is 2, got 3 on line 2.',
     );
     await assert.rejects(readCsv('/no/such.csv'), {
-      message: 'Expected an existing CSV file for --data but received "/no/such.csv".',
+      message: 'Expected an existing CSV file for data but received "/no/such.csv".',
     });
     await withTable('', async (_, folder) => {
       await assert.rejects(
         readCsv(join(folder, 'sub')),
-        /^UsageError: Expected one CSV file for --data but received \[\]\. Give the path of the file itself/,
+        /^UsageError: Expected one CSV file for data but received \[\]\. Give the path of the file itself/,
       );
     });
   });

@@ -92,7 +92,7 @@ describe('readFolder', () => {
       assert.deepEqual(splitOf(dataset, 'val')[1]!.labels, ['animals/cat']);
       await wrong(
         Promise.resolve().then(() => splitOf(dataset, 'test')),
-        `Expected one of the splits train, val of ${root} for --split but received "test".`,
+        `Expected one of the splits train, val of ${root} for split but received "test".`,
       );
       await make(root, 'train/direct.jpg');
       assert.deepEqual(Object.keys((await readFolder(root)).splits), ['all'], 'a class of its own name');
@@ -102,8 +102,8 @@ describe('readFolder', () => {
     withFolder(async (root) => {
       const [missing, file, empty] = ['missing', 'file', 'empty'].map((name) => join(root, name));
       await make(root, 'file', 'empty/');
-      await wrong(readFolder(missing!), `Expected an existing folder for --data but received "${missing}".`);
-      await wrong(readFolder(file!), `Expected a folder for --data but received "${file}". It is a file.`);
+      await wrong(readFolder(missing!), `Expected an existing folder for data but received "${missing}".`);
+      await wrong(readFolder(file!), `Expected a folder for data but received "${file}". It is a file.`);
       await wrong(
         readFolder(empty!),
         `Expected a folder for each class, with images in it, for ${empty} but received "an empty folder".`,

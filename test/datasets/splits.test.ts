@@ -94,11 +94,11 @@ describe('stratifiedSplit', () => {
     wrong(
       itemsOf(5, 3, 6, 5),
       5,
-      /at least 6 images .* --train-per-class 5 .* in "a" \(5\), "b" \(3\), "d" \(5\)\. Give/,
+      /at least 6 images .* trainPerClass 5 .* in "a" \(5\), "b" \(3\), "d" \(5\)\. Give/,
     );
     wrong(itemsOf(1, 1, 1, 1, 1, 1, 1), 3, /"e" \(1\) and 2 more\./);
     wrong(itemsOf(5), 2, /Expected images of at least two classes for a split but received \["a"\]/);
-    wrong(itemsOf(5, 5), 0, /for --train-per-class but received 0\./);
+    wrong(itemsOf(5, 5), 0, /for trainPerClass but received 0\./);
     const two = [...itemsOf(3, 3), { id: 'z', path: 'z.jpg', source: { file: '/z' }, labels: ['a', 'b'] }];
     wrong(two, 1, /Expected one label for z\.jpg but received \["a","b"\]\./);
   });

@@ -200,7 +200,7 @@ describe('readVoc', () => {
       assert.equal(
         error.message,
         `Expected the folder VOC2007, or the archives VOCtrainval_06-Nov-2007.tar, VOCtest_06-Nov-2007.tar, in ${root}/VOCdevkit ` +
-          'given for --data, but it holds VOC2012.',
+          'given for data, but it holds VOC2012.',
       );
       return true;
     });

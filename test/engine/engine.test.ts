@@ -32,7 +32,7 @@ describe('useEngine', () => {
   });
 
   it('refuses unknown engines and numbers of threads, by name', async () => {
-    await assert.rejects(useEngine({ engine: 'torch' as 'auto' }), usage(/--engine.*torch/));
+    await assert.rejects(useEngine({ engine: 'torch' as 'auto' }), usage(/engine.*torch/));
     await assert.rejects(useEngine({ threads: 0 }), usage(/threads/));
     await withVariables({ VERYDEEP_ENGINE: 'torch' }, () =>
       assert.rejects(useEngine(), usage(/VERYDEEP_ENGINE.*torch/)),

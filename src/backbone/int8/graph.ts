@@ -2,8 +2,13 @@
 import { open, readFile } from 'node:fs/promises';
 import { GraphBuilder } from '../../engine/onnx.js';
 import type { Tensor } from '../../engine/tensor.js';
-import { UsageError } from '../../errors.js';
-import { type ConvLayer, type DenseLayer, type WeightedLayer, weightedLayersOf } from '../nets/architecture.js';
+import { UsageError, option, text } from '../../errors.js';
+import {
+  type ConvLayer,
+  type DenseLayer,
+  type WeightedLayer,
+  weightedLayersOf,
+} from '../nets/architecture.js';
 import type { Backbone } from '../nets/backbone.js';
 import { quantisedLayers } from './calibration.js';
 import {
@@ -136,7 +141,7 @@ export const buildInt8Graph = async (
   const linear = named.find(({ form, layer }) => form === 'linear' && layer.name !== 'fc7');
   if (linear) {
     throw new UsageError(
-      `--precision int8 gives ${linear.layer.name} after its ReLU only, not ${linear.name}.`,
+      text`${option('precision')} int8 gives ${linear.layer.name} after its ReLU only, not ${linear.name}.`,
     );
   }
   const graph = new GraphBuilder();

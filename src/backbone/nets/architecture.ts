@@ -1,5 +1,5 @@
 // The VGG nets of the paper's table 1 as one table, and the same nets at other widths, depths and input sizes.
-import { expected } from '../../errors.js';
+import { expected, option } from '../../errors.js';
 import { sizeFromShape } from '../../shape.js';
 
 /** The columns of the paper's table 1. */
@@ -81,23 +81,23 @@ const kernels: Readonly<Record<Config, readonly string[]>> = {
  */
 export const architecture = (options: Partial<Architecture> & { readonly config: Config }): Architecture => {
   const { config, width = 1, blocks = 5, inputSize = 224, fullyConnected = 4096, outputs = 1000 } = options;
-  if (!configs.includes(config)) throw expected(`one of ${configs.join(', ')}`, '--config', config);
-  if (!(Number.isFinite(width) && width > 0)) throw expected('a number above 0', '--width', width);
+  if (!configs.includes(config)) throw expected(`one of ${configs.join(', ')}`, option('config'), config);
+  if (!(Number.isFinite(width) && width > 0)) throw expected('a number above 0', option('width'), width);
   if (!(Number.isInteger(blocks) && blocks >= 1 && blocks <= channels.length)) {
-    throw expected(`a whole number from 1 to ${channels.length}`, '--blocks', blocks);
+    throw expected(`a whole number from 1 to ${channels.length}`, option('blocks'), blocks);
   }
   const step = 2 ** blocks;
   if (!(Number.isInteger(inputSize) && inputSize >= step && inputSize % step === 0)) {
     const below = Math.max(step, Math.floor(inputSize / step) * step);
     throw expected(
       `a multiple of ${step} (${blocks} blocks halve the map ${blocks} times)`,
-      '--input-size',
+      option('inputSize'),
       inputSize,
       Number.isFinite(below) ? `Give ${below} or ${below + step}.` : undefined,
     );
   }
   for (const [flag, value] of [
-    ['--fully-connected', fullyConnected],
+    [option('fullyConnected'), fullyConnected],
     ['outputs', outputs],
   ] as const) {
     const least = fullyConnected === 0 && outputs === 0 ? 0 : 1;

@@ -149,7 +149,7 @@ export const openBackbone = async (path: string): Promise<Backbone> => {
         'a backbone of verydeep (safetensors with "verydeep" in its metadata)',
         path,
         `tensors ${[...file.tensors.keys()].slice(0, 3).join(', ')}, …`,
-        `Convert other weights with \`verydeep weights import ${path} --out FILE\`.`,
+        'Convert other weights with `verydeep weights import`.',
       );
     }
     let value: unknown;

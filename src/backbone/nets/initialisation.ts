@@ -1,5 +1,5 @@
 // Random initial weights: the paper's normal distribution (section 3.1), Glorot and Bengio's, He's. Biases are 0.
-import { expected } from '../../errors.js';
+import { expected, option } from '../../errors.js';
 import { Random } from '../../random.js';
 import type { WeightedLayer } from './architecture.js';
 
@@ -46,7 +46,7 @@ export const initialWeights = (
   paperStd = PAPER_STD,
 ): Float32Array => {
   if (!(Number.isFinite(paperStd) && paperStd > 0))
-    throw expected('a number above 0', '--init-std', paperStd);
+    throw expected('a number above 0', option('initStd'), paperStd);
   const random = new Random(seed, 'init', layer.name);
   const std = initialStd(layer, method, paperStd);
   const bound = std * Math.sqrt(3); // A uniform distribution in [-bound, bound] has this standard deviation.

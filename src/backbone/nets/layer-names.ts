@@ -1,5 +1,5 @@
 // How layers are named by users: "fc7", "fc7:linear", "conv5", "conv3_2", "pool4", "fc8:posterior".
-import { expected } from '../../errors.js';
+import { expected, option } from '../../errors.js';
 import { type Architecture, type Layer, layersOf } from './architecture.js';
 
 /**
@@ -43,12 +43,12 @@ export const namedLayer = (net: Architecture, name: string, classes = net.output
   const layer = find(layers, base);
   if (!layer) {
     const names = layers.map((each) => each.name).join(', ');
-    throw expected(`a layer of a net ${net.config}`, '--layer', name, `It has ${names}.`);
+    throw expected(`a layer of a net ${net.config}`, option('layer'), name, `It has ${names}.`);
   }
   const possible = forms(layer);
   if (rest.length > 0 || !possible.includes(form as Form)) {
     const names = possible.map((each) => (each === 'output' ? base : `${base}:${each}`)).join(', ');
-    throw expected(`one of ${names}`, '--layer', name);
+    throw expected(`one of ${names}`, option('layer'), name);
   }
   const before = layers.slice(0, layers.indexOf(layer) + 1);
   const weighted = before.findLast((each) => each.kind === 'conv' || each.kind === 'dense');

@@ -1,5 +1,5 @@
 // How a training image becomes one square of numbers: scale, crop, mirror, colour shift (paper, section 3.1).
-import { expected } from '../../errors.js';
+import { expected, option } from '../../errors.js';
 import type { RgbImage } from '../../images/image.js';
 import type { Random } from '../../random.js';
 import type { InputNormalisation } from '../nets/backbone.js';
@@ -46,7 +46,11 @@ export interface Draw {
 /** Checks scale against crop. @throws UsageError naming the option */
 export const checkSides = (sides: readonly [number, number], crop: number): void => {
   if (!sides.every(Number.isInteger) || sides[0] < crop || sides[1] < sides[0]) {
-    throw expected(`S or S1-S2 with S of at least the input size ${crop}`, '--train-side', sides.join('-'));
+    throw expected(
+      `S or S1-S2 with S of at least the input size ${crop}`,
+      option('trainSide'),
+      sides.join('-'),
+    );
   }
 };
 

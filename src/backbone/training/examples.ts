@@ -1,6 +1,6 @@
 // From a data set's items to examples with class and superclass numbers.
 import type { Item } from '../../datasets/dataset.js';
-import { UsageError, expected } from '../../errors.js';
+import { expected, option, UsageError, text } from '../../errors.js';
 import type { Example } from './loader.js';
 
 /** The superclass of a nested class: "animals/cat" belongs to "animals". */
@@ -19,11 +19,11 @@ export const superclassesOf = (classes: readonly string[]): string[] => {
     const parent = parentOf(name);
     if (parent !== undefined) return parent;
     throw new UsageError(
-      `Expected nested class folders (animals/cat) for --superclass-loss but the class ${name} has no parent folder.`,
+      text`Expected nested class folders (animals/cat) for ${option('superclassLoss')} but the class ${name} has no parent folder.`,
     );
   });
   const names = [...new Set(parents)].sort();
-  if (names.length < 2) throw expected('at least two parent folders', '--superclass-loss', names);
+  if (names.length < 2) throw expected('at least two parent folders', option('superclassLoss'), names);
   return names;
 };
 

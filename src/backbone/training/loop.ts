@@ -1,6 +1,6 @@
 // The training loop (paper, section 3.1): epochs of shuffled batches, validation, schedule, checkpoints.
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { VerydeepError } from '../../errors.js';
+import { VerydeepError, option, text } from '../../errors.js';
 import type { OnProgress, Skipped } from '../../progress.js';
 import { type EpochRecord, type TrainingState, noSums, writeCheckpoint } from './checkpoint.js';
 import type { Tf } from '../nets/forward.js';
@@ -166,8 +166,7 @@ export class Trainer {
     const { step, epoch } = this.#state;
     const where = this.model.firstBadLayer(pixels, examples.length);
     throw new VerydeepError(
-      `Training diverged at step ${step + 1} (epoch ${epoch + 1}): the loss is ${loss}; ${where}. ` +
-        `Lower --learning-rate (now ${this.#rate}) or choose another --init; the last checkpoint in ${this.run.out} is kept.`,
+      text`Training diverged at step ${step + 1} (epoch ${epoch + 1}): the loss is ${loss}; ${where}. Lower ${option('learningRate')} (now ${this.#rate}) or choose another ${option('init')}; the last checkpoint in ${this.run.out} is kept.`,
     );
   }
 

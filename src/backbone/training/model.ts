@@ -1,7 +1,7 @@
 // A net in training: its weights and velocities as tensors, gradients of a batch, and the update.
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { momentumUpdate } from '../../engine/momentum.js';
-import { VerydeepError } from '../../errors.js';
+import { VerydeepError, option, text } from '../../errors.js';
 import { type Architecture, weightShapes } from '../nets/architecture.js';
 import { type Dropout, type Tf, forward } from '../nets/forward.js';
 import { tensorsOf, tfShape, toFileLayout, toTfLayout } from '../nets/layout.js';
@@ -172,7 +172,7 @@ export class Model {
     const data = (await tensor.data()) as Float32Array;
     if (!data.every(Number.isFinite)) {
       throw new VerydeepError(
-        `The weights ${name} are no longer finite: training diverged. Lower --learning-rate and continue from the last checkpoint with --resume.`,
+        text`The weights ${name} are no longer finite: training diverged. Lower ${option('learningRate')} and continue from the last checkpoint with ${option('resume')}.`,
       );
     }
     const entry = tensorsOf(this.net).find((each) => each.name === name)!;

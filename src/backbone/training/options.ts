@@ -1,5 +1,5 @@
 // Every choice of the training recipe (paper, section 3.1), with the paper's values as defaults, and their checks.
-import { expected } from '../../errors.js';
+import { type OptionName, expected, option } from '../../errors.js';
 import type { Kernel } from '../../images/kernels.js';
 import type { Architecture } from '../nets/architecture.js';
 import { type ColourShift, checkSides } from './augmentation.js';
@@ -65,26 +65,26 @@ export const defaultSide = (inputSize: number): number => Math.round(inputSize *
 
 /** @throws UsageError naming the option at fault */
 export const checkTraining = (options: TrainingOptions): void => {
-  const check = (ok: boolean, what: string, flag: string, value: unknown) => {
-    if (!ok) throw expected(what, flag, value);
+  const check = (ok: boolean, what: string, name: OptionName, value: unknown) => {
+    if (!ok) throw expected(what, name, value);
   };
   const whole = (value: number) => Number.isInteger(value) && value >= 1;
   const { batch, microBatch, momentum, decay, dropout, superclassWeight, initialisation } = options;
-  check(whole(batch), 'a whole number of at least 1', '--batch', batch);
+  check(whole(batch), 'a whole number of at least 1', option('batch'), batch);
   check(
     whole(microBatch) && microBatch <= batch,
     `a whole number from 1 to the batch size ${batch}`,
-    '--micro-batch',
+    option('microBatch'),
     microBatch,
   );
-  check(momentum >= 0 && momentum < 1, 'a number from 0 to below 1', '--momentum', momentum);
-  check(decay >= 0 && Number.isFinite(decay), 'a number of at least 0', '--weight-decay', decay);
-  check(dropout >= 0 && dropout < 1, 'a number from 0 to below 1', '--dropout', dropout);
-  check(superclassWeight >= 0, 'a number of at least 0', '--superclass-loss', superclassWeight);
+  check(momentum >= 0 && momentum < 1, 'a number from 0 to below 1', option('momentum'), momentum);
+  check(decay >= 0 && Number.isFinite(decay), 'a number of at least 0', option('weightDecay'), decay);
+  check(dropout >= 0 && dropout < 1, 'a number from 0 to below 1', option('dropout'), dropout);
+  check(superclassWeight >= 0, 'a number of at least 0', option('superclassLoss'), superclassWeight);
   check(
     initialisations.includes(initialisation),
     `one of ${initialisations.join(', ')}`,
-    '--init',
+    option('init'),
     initialisation,
   );
   checkSides(options.sides, options.net.inputSize);

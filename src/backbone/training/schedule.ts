@@ -1,5 +1,5 @@
 // How the learning rate falls: the paper's "divide by 10 when validation accuracy stops improving", and smooth curves.
-import { expected } from '../../errors.js';
+import { type OptionName, expected, option } from '../../errors.js';
 
 export const schedules = ['plateau', 'cosine', 'linear', 'constant'] as const;
 export type ScheduleName = (typeof schedules)[number];
@@ -32,17 +32,18 @@ export const initialScheduleState: ScheduleState = {
 };
 
 /** @throws UsageError naming the option at fault */
-export const checkSchedule = ({ name, rate, epochs, patience, decreases }: Schedule): void => {
-  if (!schedules.includes(name)) throw expected(`one of ${schedules.join(', ')}`, '--schedule', name);
-  if (!(Number.isFinite(rate) && rate > 0)) throw expected('a number above 0', '--learning-rate', rate);
-  const whole = (value: number, flag: string, least: number) => {
+export const checkSchedule = ({ name: schedule, rate, epochs, patience, decreases }: Schedule): void => {
+  if (!schedules.includes(schedule))
+    throw expected(`one of ${schedules.join(', ')}`, option('schedule'), schedule);
+  if (!(Number.isFinite(rate) && rate > 0)) throw expected('a number above 0', option('learningRate'), rate);
+  const whole = (value: number, name: OptionName, least: number) => {
     if (!(Number.isInteger(value) && value >= least)) {
-      throw expected(`a whole number of at least ${least}`, flag, value);
+      throw expected(`a whole number of at least ${least}`, name, value);
     }
   };
-  whole(epochs, '--epochs', 0);
-  whole(patience, '--patience', 1);
-  whole(decreases, '--decreases', 0);
+  whole(epochs, option('epochs'), 0);
+  whole(patience, option('patience'), 1);
+  whole(decreases, option('decreases'), 0);
 };
 
 /**

@@ -1,6 +1,6 @@
 // Training from options and examples to a backbone file: a loop that is resumed where a checkpoint left it.
 import { join } from 'node:path';
-import { UsageError } from '../../errors.js';
+import { UsageError, option, text } from '../../errors.js';
 import type { Skipped } from '../../progress.js';
 import { saveBackbone } from '../nets/backbone.js';
 import { digestSet } from '../nets/digests.js';
@@ -34,7 +34,7 @@ const resumed = async (run: TrainingRun, options: TrainingOptions): Promise<Chec
   if (difference === undefined) return checkpoint;
   await checkpoint.close();
   throw new UsageError(
-    `Expected the options of the run in ${run.out} for --resume but received another ${difference}. Give the same options, or another --out.`,
+    text`Expected the options of the run in ${run.out} for ${option('resume')} but received another ${difference}. Give the same options, or another ${option('out')}.`,
   );
 };
 

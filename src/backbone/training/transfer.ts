@@ -1,5 +1,5 @@
 // Starting from another net's weights: the paper's pre-initialisation (section 3.1), continued training, fine-tuning.
-import { UsageError, expected } from '../../errors.js';
+import { type OptionName, expected, option, UsageError, text } from '../../errors.js';
 import { type Architecture, type WeightedLayer, weightedLayersOf } from '../nets/architecture.js';
 import type { Backbone } from '../nets/backbone.js';
 
@@ -11,17 +11,17 @@ export type Transfer = (typeof transfers)[number];
 const PAPER_CONVOLUTIONS = 4;
 
 /** The layers that a user named: "conv1" (a block), "conv1-conv4", "conv1_1-conv3_2", "fc6,fc7". */
-export const layersNamed = (net: Architecture, text: string, option: string): string[] => {
+export const layersNamed = (net: Architecture, named: string, where: OptionName): string[] => {
   const names = weightedLayersOf(net).map(({ name }) => name);
   const matches = (name: string) =>
     names.flatMap((each, i) => (each === name || each.startsWith(`${name}_`) ? [i] : []));
-  const chosen = text.split(',').flatMap((part) => {
+  const chosen = named.split(',').flatMap((part) => {
     const [from, to, ...more] = part.trim().split('-') as [string, ...string[]];
     const [first, last] = [matches(from)[0], matches(to ?? from).at(-1)];
     if (first === undefined || last === undefined || last < first || more.length > 0) {
       throw expected(
         'layers such as conv1-conv4 or conv1_1,fc6',
-        option,
+        where,
         part,
         `The net has ${names.join(', ')}.`,
       );
@@ -37,9 +37,9 @@ export const layersNamed = (net: Architecture, text: string, option: string): st
  *
  * @throws UsageError naming the option for an unknown layer or a factor below 0
  */
-export const rateFactors = (net: Architecture, text: string): Record<string, number> => {
+export const rateFactors = (net: Architecture, given: string): Record<string, number> => {
   const factors: Record<string, number> = {};
-  for (const part of text.split(',')) {
+  for (const part of given.split(',')) {
     const [layers = '', values = ''] = part.split('=');
     const [weight, bias] = values.split(':').map(Number);
     if (
@@ -49,11 +49,11 @@ export const rateFactors = (net: Architecture, text: string): Record<string, num
     ) {
       throw expected(
         'layer=factor or layer=weights:biases with factors of at least 0',
-        '--rate-factors',
+        option('rateFactors'),
         part,
       );
     }
-    for (const name of layersNamed(net, layers, '--rate-factors')) {
+    for (const name of layersNamed(net, layers, option('rateFactors'))) {
       factors[`${name}.weight`] = weight;
       factors[`${name}.bias`] = bias ?? weight;
     }
@@ -62,9 +62,9 @@ export const rateFactors = (net: Architecture, text: string): Record<string, num
 };
 
 /** Factors of 0 for the layers that stay as they are. */
-export const frozen = (net: Architecture, text: string): Record<string, number> =>
+export const frozen = (net: Architecture, layers: string): Record<string, number> =>
   Object.fromEntries(
-    layersNamed(net, text, '--freeze').flatMap((name) => [
+    layersNamed(net, layers, option('freeze')).flatMap((name) => [
       [`${name}.weight`, 0],
       [`${name}.bias`, 0],
     ]),
@@ -107,8 +107,7 @@ export const transferredLayers = (
       (sourceClasses.length > 0 && sourceClasses.join('\n') !== classes.join('\n')))
   ) {
     throw new UsageError(
-      `Expected the same classes in --data as in ${source.path} (${architecture.outputs} outputs) but received others (${net.outputs}). ` +
-        'Add --classes new to replace the last layer.',
+      text`Expected the same classes in ${option('data')} as in ${source.path} (${architecture.outputs} outputs) but received others (${net.outputs}). Add ${option('classes')} new to replace the last layer.`,
     );
   }
   return wanted
@@ -119,8 +118,7 @@ export const transferredLayers = (
         const shape = ({ inputs, outputs, kernel }: WeightedLayer) =>
           `${inputs} to ${outputs} channels, kernel ${kernel}`;
         throw new UsageError(
-          `Expected the same shape for ${layer.name} as in ${source.path} (${shape(layer)}) but this net has ${own ? shape(own) : 'no such layer'}. ` +
-            'Give the same --width, --blocks, --input-size and --fully-connected.',
+          text`Expected the same shape for ${layer.name} as in ${source.path} (${shape(layer)}) but this net has ${own ? shape(own) : 'no such layer'}. Give the same ${option('width')}, ${option('blocks')}, ${option('inputSize')} and ${option('fullyConnected')}.`,
         );
       }
       return layer.name;

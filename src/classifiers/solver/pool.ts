@@ -1,6 +1,6 @@
 // Shares tasks among worker threads; a thread that dies is replaced once, and never leaves anyone waiting.
 import { Worker } from 'node:worker_threads';
-import { VerydeepError, messageOf } from '../../errors.js';
+import { VerydeepError, messageOf, option, text } from '../../errors.js';
 import type { Place } from './place.js';
 import { type Common, type Solution, type Task, solveTask } from './task.js';
 import { placeOf } from './place.js';
@@ -71,7 +71,7 @@ export const runInThreads = async (
         } else {
           reject(
             new VerydeepError(
-              `A thread of the SVM solver died twice over class ${current.task.index}: ${reason}. Give fewer --threads if memory is short; what was solved before is kept where a checkpoint folder was given.`,
+              text`A thread of the SVM solver died twice over class ${current.task.index}: ${reason}. Give fewer ${option('threads')} if memory is short; what was solved before is kept where a checkpoint folder was given.`,
             ),
           );
         }

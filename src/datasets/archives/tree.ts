@@ -2,12 +2,15 @@
 import { existsSync } from 'node:fs';
 import { open, readFile, readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { UsageError, codeOf, expected } from '../../errors.js';
+import { UsageError, codeOf, expected, option, text } from '../../errors.js';
 import type { OnProgress } from '../../progress.js';
 import { byCode, entriesOf, requireFolder } from '../common.js';
 import type { ImageSource } from '../dataset.js';
 import { type RepackOptions, isCompressed, repack } from './repack.js';
 import { cachedIndex } from './tar-cache.js';
+
+/** A folder holds neither the data set nor its archives. */
+export class NoDatasetError extends UsageError {}
 
 /** Files below the data set's top folder ("VOC2007", "101_ObjectCategories"); paths have `/` between folders. */
 export interface Tree {
@@ -137,9 +140,8 @@ export const openTree = async (
   }
   const names = (await readdir(absolute)).sort(byCode);
   const more = names.length > MAX_LISTED ? ` and ${names.length - MAX_LISTED} more` : '';
-  throw new UsageError(
-    `Expected the folder ${plan.top}, or the archives ${plan.archives.map(({ file }) => file).join(', ')}, in ${absolute} ` +
-      `given for --data, but it holds ${names.slice(0, MAX_LISTED).join(', ') || 'nothing'}${more}.`,
+  throw new NoDatasetError(
+    text`Expected the folder ${plan.top}, or the archives ${plan.archives.map(({ file }) => file).join(', ')}, in ${absolute} given for ${option('data')}, but it holds ${names.slice(0, MAX_LISTED).join(', ') || 'nothing'}${more}.`,
   );
 };
 

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import koffi from 'koffi';
-import { VerydeepError, messageOf } from '../../errors.js';
+import { OutOfMemoryError, VerydeepError, messageOf } from '../../errors.js';
 import { API_VERSION, P, functions, releases } from './functions.js';
 
 // ONNX Runtime's official builds report their use to Microsoft. A toolkit has no business to: switched off when this module is
@@ -104,10 +104,12 @@ export const check = (library: Library, status: Pointer | null): void => {
     .replace(SOURCE, '')
     .trim();
   library.api.release.status(status);
-  const advice = /bad_alloc|failed to allocate|out of memory/i.test(message)
-    ? ' There is too little memory: use a smaller batch or smaller images.'
-    : '';
-  throw new VerydeepError(`ONNX Runtime: ${message}${advice}`);
+  if (/bad_alloc|failed to allocate|out of memory/i.test(message)) {
+    throw new OutOfMemoryError(
+      `ONNX Runtime: ${message} There is too little memory: use a smaller batch or smaller images.`,
+    );
+  }
+  throw new VerydeepError(`ONNX Runtime: ${message}`);
 };
 
 /** Calls a function whose last argument receives a pointer, and returns that pointer. */

@@ -1,5 +1,5 @@
 // Execution providers: where a session computes, how it is told so, and what must be there for it.
-import { VerydeepError } from '../../errors.js';
+import { VerydeepError, option, text } from '../../errors.js';
 import { type Library, type Pointer, check, receive } from './library.js';
 import { stringTable } from './strings.js';
 
@@ -52,7 +52,7 @@ export const withAdvice = <T>(provider: Provider, create: () => T): T => {
   } catch (error) {
     if (provider === 'cpu' || !(error instanceof VerydeepError)) throw error;
     throw new VerydeepError(
-      `Cannot use --provider ${provider}: ${error.message.replace(/\.$/, '')}. It needs ${needs[provider]}; or use --provider cpu.`,
+      text`Cannot use ${option('provider')} ${provider}: ${error.message.replace(/\.$/, '')}. It needs ${needs[provider]}; or use ${option('provider')} cpu.`,
     );
   }
 };

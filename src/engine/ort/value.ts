@@ -1,6 +1,6 @@
 // Tensors in the caller's memory, as ONNX Runtime sees them.
 import koffi from 'koffi';
-import { UsageError, VerydeepError } from '../../errors.js';
+import { OutOfMemoryError, UsageError, VerydeepError } from '../../errors.js';
 import type { Dimension } from '../onnx.js';
 import { type TensorData, type TensorType, elementTypes } from '../tensor.js';
 import { environment } from './environment.js';
@@ -23,7 +23,7 @@ const ALIGNMENT = 64; // A cache line, and a vector of AVX-512.
 /**
  * Fresh memory outside V8's heap that starts on a cache line, as a typed array.
  *
- * @throws VerydeepError when the machine has too little memory
+ * @throws OutOfMemoryError when the machine has too little memory
  */
 export const allocate = <T extends TensorType>(type: T, length: number): TensorData[T] => {
   const make = arrays[type] as unknown as new (b: ArrayBuffer, o: number, n: number) => TensorData[T];
@@ -32,7 +32,7 @@ export const allocate = <T extends TensorType>(type: T, length: number): TensorD
   try {
     buffer = new ArrayBuffer(bytes + ALIGNMENT);
   } catch {
-    throw new VerydeepError(
+    throw new OutOfMemoryError(
       `Too little memory for a tensor of ${Math.ceil(bytes / 2 ** 20)} MiB: use a smaller batch or smaller images.`,
     );
   }

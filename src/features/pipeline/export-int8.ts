@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import { exportInt8Onnx, int8Outputs } from '../../backbone/int8/export.js';
 import type { Item } from '../../datasets/dataset.js';
-import { VerydeepError } from '../../errors.js';
+import { VerydeepError, option, text } from '../../errors.js';
 import type { OnProgress } from '../../progress.js';
 import { openBackbone } from '../../backbone/nets/backbone.js';
 import { fidelityText, gateText } from './int8-fidelity.js';
@@ -46,8 +46,7 @@ export const exportInt8 = async (
   const { bits, fidelity, accepted } = prepared;
   if (!accepted && !int8.force) {
     throw new VerydeepError(
-      `Not exported: int8 does not pass ${gateText}: ${fidelityText(fidelity)}. Calibrate on more images like those ` +
-        'that the net will see (--calibration, --calibration-images), or add --force to export it all the same.',
+      text`Not exported: int8 does not pass ${gateText}: ${fidelityText(fidelity)}. Calibrate on more images like those that the net will see (${option('calibration')}, ${option('calibrationImages')}), or add ${option('force')} to export it all the same.`,
     );
   }
   const data = `${out}.data`;

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import type { Item } from '../../datasets/dataset.js';
 import { returnFreedMemory, withMemoryReturned } from '../../engine/malloc.js';
-import { InterruptedError, UsageError } from '../../errors.js';
+import { type Message, InterruptedError, UsageError, option, text } from '../../errors.js';
 import { makeFolder } from '../../io/files.js';
 import type { OnProgress, Skipped } from '../../progress.js';
 import { assemblePart, partMetadata } from './assemble.js';
@@ -42,7 +42,7 @@ export interface ExtractOptions extends Machinery {
   readonly maxPixels?: number;
   readonly onProgress?: OnProgress;
   /** Takes remarks: what is computed again and why. */
-  readonly onNotice?: (text: string) => void;
+  readonly onNotice?: (text: Message) => void;
   /** Ends the run cleanly: what is computed is kept for `resume`, and InterruptedError is thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Calibration and gate of an int8 recipe. */
@@ -69,8 +69,7 @@ const refuseUsed = ({ inPlace }: Previous, out: string, shard: Shard): void => {
   const used = [...inPlace].find(([, part]) => inShard(part.metadata.part, shard));
   if (!used) return;
   throw new UsageError(
-    `The folder ${out} given for --out already holds descriptors (${used[0]}). Add --resume to continue that run, or ` +
-      'choose another folder.',
+    text`The folder ${out} given for ${option('out')} already holds descriptors (${used[0]}). Add ${option('resume')} to continue that run, or choose another folder.`,
   );
 };
 
@@ -90,7 +89,7 @@ const planFor = async (
     return planExtraction(nets, machinery, prepared);
   }
   onNotice?.(
-    `int8 does not pass ${gateText}: ${fidelityText(prepared.fidelity)}. Going on in fp32; --force takes int8 all the same.`,
+    text`int8 does not pass ${gateText}: ${fidelityText(prepared.fidelity)}. Going on in fp32; ${option('force')} takes int8 all the same.`,
   );
   return planExtraction({ ...nets, recipe: { ...nets.recipe, precision: 'fp32' } }, machinery);
 };
@@ -131,7 +130,9 @@ const computeParts = async (
       signal,
     });
     if (!done)
-      throw new InterruptedError(`Interrupted. What is done lies in ${out}: continue with --resume.`);
+      throw new InterruptedError(
+        text`Interrupted. What is done lies in ${out}: continue with ${option('resume')}.`,
+      );
     return pool.busySeconds;
   } finally {
     await pool.close();

@@ -5,7 +5,7 @@ import { calibrate } from '../../backbone/int8/calibration.js';
 import { type WeightBits, writeQuantised } from '../../backbone/int8/quantise.js';
 import { int8Support } from '../../backbone/int8/vnni.js';
 import type { Item } from '../../datasets/dataset.js';
-import { UsageError } from '../../errors.js';
+import { UsageError, option, text } from '../../errors.js';
 import { sha256OfFile, writeFileAtomically } from '../../io/files.js';
 import type { OnProgress } from '../../progress.js';
 import { type Note, noteFile, quantisedPaths, readNote } from './int8-cache.js';
@@ -116,7 +116,7 @@ export const prepareInt8 = async (
   const samples = await sampleOf(from, count, context);
   if (samples.length < 2) {
     throw new UsageError(
-      'Expected at least 2 images to calibrate --precision int8 on, but fewer could be read.',
+      text`Expected at least 2 images to calibrate ${option('precision')} int8 on, but fewer could be read.`,
     );
   }
   const used = calibratingOf(samples.length, calibrationImages);

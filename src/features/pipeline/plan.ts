@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { type Backbone, openBackbone } from '../../backbone/nets/backbone.js';
 import { type CompiledGraph, compileGraph } from '../../backbone/nets/graph.js';
 import { compileInt8Graph } from '../../backbone/int8/graph.js';
-import { UsageError, expected } from '../../errors.js';
+import { expected, option, UsageError, text } from '../../errors.js';
 import type { EngineName } from '../../engine/engine.js';
 import type { SessionOptions } from '../../engine/session.js';
 import type { PreparedInt8 } from './int8.js';
@@ -92,11 +92,12 @@ export const checkMachinery = (
   precision: Recipe['precision'],
   { engine, provider = 'cpu' }: Machinery,
 ): void => {
-  const given = provider === 'cpu' ? `--precision ${precision}` : `--provider ${provider}`;
+  const given =
+    provider === 'cpu' ? text`${option('precision')} ${precision}` : text`${option('provider')} ${provider}`;
   if (engine === 'tensorflow' && (precision === 'int8' || provider !== 'cpu'))
-    throw new UsageError(`${given} needs ONNX Runtime: leave out --engine tensorflow.`);
+    throw new UsageError(text`${given} needs ONNX Runtime: leave out ${option('engine')} tensorflow.`);
   if (precision === 'int8' && provider !== 'cpu')
-    throw new UsageError(`--precision int8 computes on the processor: leave out ${given}.`);
+    throw new UsageError(text`${option('precision')} int8 computes on the processor: leave out ${given}.`);
 };
 
 /** The nets of an extraction, opened, and the recipe completed for them. */
@@ -113,7 +114,7 @@ export interface OpenedNets {
  * @throws UsageError for a backbone file or recipe that does not fit
  */
 export const openNets = async (paths: readonly string[], choice: RecipeChoice): Promise<OpenedNets> => {
-  if (paths.length === 0) throw expected('at least one backbone file', '--backbone', 'none');
+  if (paths.length === 0) throw expected('at least one backbone file', option('backbone'), 'none');
   const backbones: Backbone[] = [];
   for (const path of paths) backbones.push(await openBackbone(path));
   const inputSize = Math.max(...backbones.map(({ metadata }) => metadata.architecture.inputSize));

@@ -1,5 +1,5 @@
 // The recipe: everything that decides the numbers of a descriptor, checked, named and hashed.
-import { expected } from '../../errors.js';
+import { type OptionName, expected, option } from '../../errors.js';
 import { sha256 } from '../../io/files.js';
 import { DEFAULT_KERNEL, KERNELS, type Kernel } from '../../images/kernels.js';
 
@@ -81,12 +81,12 @@ const REFERENCE_INPUT = 224;
 export const scaleFor = (inputSize: number, scale: number): number =>
   Math.round((scale * inputSize) / REFERENCE_INPUT);
 
-const oneOf = <T extends string>(what: string, value: T, choices: readonly T[]): T => {
+const oneOf = <T extends string>(what: OptionName, value: T, choices: readonly T[]): T => {
   if (!choices.includes(value)) throw expected(`one of ${choices.join(', ')}`, what, value);
   return value;
 };
 
-const wholeAbove = (least: number, what: string, value: number, advice?: string): number => {
+const wholeAbove = (least: number, what: OptionName, value: number, advice?: string): number => {
   if (!Number.isInteger(value) || value < least)
     throw expected(`a whole number of at least ${least}`, what, value, advice);
   return value;
@@ -114,26 +114,26 @@ export const resolveRecipe = (choice: RecipeChoice, inputSize: number, kernel = 
   const scales = given.scales ?? merged.scales.map((scale) => scaleFor(inputSize, scale));
   const least = merged.layers.some(isFullyConnected) || merged.region === 'crops' ? inputSize : 1;
   const advice = `The net's input is ${inputSize} pixels wide: the fully-connected layers need at least that.`;
-  if (scales.length === 0) throw expected('at least one scale', '--scales', 'none');
-  if (merged.layers.length === 0) throw expected('at least one layer', '--layer', 'none');
+  if (scales.length === 0) throw expected('at least one scale', option('scales'), 'none');
+  if (merged.layers.length === 0) throw expected('at least one layer', option('layer'), 'none');
   // Keys in this order: the canonical form that is hashed.
   return {
     layers: unique(merged.layers),
     scales: unique(scales)
-      .map((scale) => wholeAbove(least, '--scales', scale, least > 1 ? advice : undefined))
+      .map((scale) => wholeAbove(least, option('scales'), scale, least > 1 ? advice : undefined))
       .sort((a, b) => a - b),
-    aggregate: oneOf('--aggregate', merged.aggregate, ['average', 'max', 'stack']),
+    aggregate: oneOf(option('aggregate'), merged.aggregate, ['average', 'max', 'stack']),
     flip: merged.flip,
-    normalize: oneOf('--normalize', merged.normalize, ['l2', 'per-scale', 'none']),
-    region: oneOf('--region', merged.region, ['image', 'box', 'image+box', 'crops']),
-    crops: merged.region === 'crops' ? wholeAbove(1, '--crops', merged.crops) : 1,
+    normalize: oneOf(option('normalize'), merged.normalize, ['l2', 'per-scale', 'none']),
+    region: oneOf(option('region'), merged.region, ['image', 'box', 'image+box', 'crops']),
+    crops: merged.region === 'crops' ? wholeAbove(1, option('crops'), merged.crops) : 1,
     ...(merged.maxSide === undefined
       ? {}
-      : { maxSide: wholeAbove(Math.max(inputSize, ...scales), '--max-side', merged.maxSide) }),
-    kernel: oneOf('--kernel', merged.kernel, KERNELS),
+      : { maxSide: wholeAbove(Math.max(inputSize, ...scales), option('maxSide'), merged.maxSide) }),
+    kernel: oneOf(option('kernel'), merged.kernel, KERNELS),
     orient: merged.orient,
-    precision: oneOf('--precision', merged.precision, ['fp32', 'int8']),
-    store: oneOf('--store', merged.store, ['float32', 'float16']),
+    precision: oneOf(option('precision'), merged.precision, ['fp32', 'int8']),
+    store: oneOf(option('store'), merged.store, ['float32', 'float16']),
   };
 };
 

@@ -1,6 +1,6 @@
 // The list of images of a store: sorted, hashed, and cut into the fixed parts that shards share out.
 import type { Item } from '../../datasets/dataset.js';
-import { UsageError, expected } from '../../errors.js';
+import { UsageError, expected, option, text } from '../../errors.js';
 import { sha256 } from '../../io/files.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { PART_SIZE, partCount } from './store.js';
@@ -37,7 +37,11 @@ export const imageList = (items: readonly Item[], recipe: Recipe): ImageList => 
   const twice = sorted.find((item, i) => i > 0 && item.id === sorted[i - 1]!.id);
   if (twice) throw new UsageError(`The image id ${twice.id} appears twice in the data set: ids must differ.`);
   if (usesBoxes(recipe) && !items.some((item) => item.box)) {
-    throw expected('a data set with boxes', `--region ${recipe.region}`, 'images without boxes');
+    throw expected(
+      'a data set with boxes',
+      text`${option('region')} ${recipe.region}`,
+      'images without boxes',
+    );
   }
   const facts = sorted.map((item) => [item.id, item.path, item.labels, boxNumbers(item)]);
   return {

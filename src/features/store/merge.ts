@@ -1,7 +1,7 @@
 // Joins the folders of several shards into one store, byte for byte what a single run would have written.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { UsageError, expected } from '../../errors.js';
+import { UsageError, expected, option, text } from '../../errors.js';
 import { makeFolder, sha256OfFile, writeFileAtomically } from '../../io/files.js';
 import type { OnProgress } from '../../progress.js';
 import { type Part, openPart } from './part.js';
@@ -55,8 +55,7 @@ export const mergeFeatures = async (
   const missing = Array.from({ length: total }, (_, i) => i).filter((part) => !parts.has(part));
   if (missing.length > 0) {
     throw new UsageError(
-      `${missing.length} of ${total} parts are missing (the first is ${missing[0]}). Run the shards that are not done ` +
-        'with --resume, then merge again.',
+      text`${missing.length} of ${total} parts are missing (the first is ${missing[0]}). Run the shards that are not done with ${option('resume')}, then merge again.`,
     );
   }
   await makeFolder(out);

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adviseHugePages } from '../../engine/pages.js';
-import { UsageError, codeOf, expected } from '../../errors.js';
+import { codeOf, expected, option, UsageError } from '../../errors.js';
 import type { Matrix } from '../../matrix.js';
 import type { Skipped } from '../../progress.js';
 import { type Part, openPart, readDescriptors } from './part.js';
@@ -43,7 +43,12 @@ export const partFiles = async (folder: string): Promise<string[]> => {
     return names.map((name) => join(folder, name));
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') {
-      throw expected('a folder of descriptors', '--features', folder, 'Make one with `verydeep extract`.');
+      throw expected(
+        'a folder of descriptors',
+        option('features'),
+        folder,
+        'Make one with `verydeep extract`.',
+      );
     }
     throw error;
   }
@@ -109,7 +114,7 @@ export const storeOf = (facts: StoreFacts, parts: readonly Part[]): FeatureStore
   }
   const columns = (layer: string): number => {
     const length = lengths[layer];
-    if (length === undefined) throw expected(`one of ${recipe.layers.join(', ')}`, '--layer', layer);
+    if (length === undefined) throw expected(`one of ${recipe.layers.join(', ')}`, option('layer'), layer);
     return length;
   };
   return {
@@ -162,11 +167,16 @@ export const openFeatures = async (folders: readonly string[]): Promise<FeatureS
   for (const folder of folders) {
     const found = await partFiles(folder);
     if (found.length === 0) {
-      throw expected('a folder of descriptors', '--features', folder, 'Make one with `verydeep extract`.');
+      throw expected(
+        'a folder of descriptors',
+        option('features'),
+        folder,
+        'Make one with `verydeep extract`.',
+      );
     }
     files.push(...found);
   }
-  if (files.length === 0) throw expected('at least one folder of descriptors', '--features', 'none');
+  if (files.length === 0) throw expected('at least one folder of descriptors', option('features'), 'none');
   const parts = await mapSome(files, openPart);
   checkAlike(parts);
   const first = parts[0]!;

@@ -1,5 +1,5 @@
 // The feature store as it lies on disk: names of its files, what their schema says, and the shape of a part.
-import { VerydeepError } from '../../errors.js';
+import { VerydeepError, option, text } from '../../errors.js';
 import type { NetIdentity, Recipe } from '../recipe/recipe.js';
 
 /** Images a part (an Arrow file) holds at most. */
@@ -68,5 +68,5 @@ export const partCount = (images: number): number => Math.ceil(images / PART_SIZ
 /** A damaged or foreign file in a store. */
 export const damaged = (path: string, what: string): VerydeepError =>
   new VerydeepError(
-    `Cannot read ${path}: ${what}. Delete it and run \`verydeep extract\` with --resume to make it again.`,
+    text`Cannot read ${path}: ${what}. Delete it and run \`verydeep extract\` with ${option('resume')} to make it again.`,
   );

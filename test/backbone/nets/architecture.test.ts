@@ -84,14 +84,14 @@ describe('architecture', () => {
   });
 
   const wrong: readonly [Partial<Architecture>, RegExp][] = [
-    [{ config: 'F' as Config }, /one of A, A-LRN, B, C, D, E for --config but received "F"/],
-    [{ width: 0 }, /a number above 0 for --width but received 0/],
-    [{ width: Number.NaN }, /for --width/],
-    [{ blocks: 6 }, /a whole number from 1 to 5 for --blocks but received 6/],
-    [{ blocks: 0 }, /for --blocks/],
-    [{ inputSize: 100 }, /a multiple of 32 .* for --input-size but received 100\. Give 96 or 128/],
+    [{ config: 'F' as Config }, /one of A, A-LRN, B, C, D, E for config but received "F"/],
+    [{ width: 0 }, /a number above 0 for width but received 0/],
+    [{ width: Number.NaN }, /for width/],
+    [{ blocks: 6 }, /a whole number from 1 to 5 for blocks but received 6/],
+    [{ blocks: 0 }, /for blocks/],
+    [{ inputSize: 100 }, /a multiple of 32 .* for inputSize but received 100\. Give 96 or 128/],
     [{ inputSize: 16 }, /Give 32 or 64/],
-    [{ fullyConnected: 1.5 }, /for --fully-connected but received 1.5/],
+    [{ fullyConnected: 1.5 }, /for fullyConnected but received 1.5/],
     [{ outputs: 0 }, /for outputs but received 0/],
   ];
   for (const [options, message] of wrong) {

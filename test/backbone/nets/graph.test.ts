@@ -199,8 +199,8 @@ describe('backbone/graph', () => {
       assert.throws(compile('conv5'), (error: Error) => {
         return error instanceof UsageError && /It has conv1_1, pool1, .*fc8\./.test(error.message);
       });
-      assert.throws(compile('pool1:linear'), /Expected one of pool1 for --layer/);
-      assert.throws(compile('fc8:linear'), /Expected one of fc8, fc8:posterior, fc8:softmax for --layer/);
+      assert.throws(compile('pool1:linear'), /Expected one of pool1 for layer/);
+      assert.throws(compile('fc8:linear'), /Expected one of fc8, fc8:posterior, fc8:softmax for layer/);
       await Promise.resolve();
     }));
 });

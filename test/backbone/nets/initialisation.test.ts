@@ -47,6 +47,6 @@ describe('initialisation', () => {
   });
 
   it('refuses a standard deviation that is not positive', () => {
-    assert.throws(() => initialWeights(layer, 'paper', 1, 0), /--init-std but received 0/);
+    assert.throws(() => initialWeights(layer, 'paper', 1, 0), /initStd but received 0/);
   });
 });

@@ -98,9 +98,9 @@ describe('augmentation', () => {
   it('refuses scales below the crop and reversed ranges', () => {
     assert.throws(
       () => checkSides([200, 256], 224),
-      /at least the input size 224 for --train-side but received "200-256"/,
+      /at least the input size 224 for trainSide but received "200-256"/,
     );
-    assert.throws(() => checkSides([512, 256], 224), /--train-side/);
+    assert.throws(() => checkSides([512, 256], 224), /trainSide/);
     assert.doesNotThrow(() => checkSides([224, 224], 224));
   });
 });

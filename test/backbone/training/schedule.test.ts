@@ -67,10 +67,10 @@ describe('schedule', () => {
   it('refuses wrong values by their flags', () => {
     const wrong = (part: Partial<Schedule>, message: RegExp) =>
       assert.throws(() => checkSchedule({ ...plateau, ...part }), message);
-    wrong({ rate: 0 }, /--learning-rate but received 0/);
-    wrong({ epochs: -1 }, /--epochs but received -1/);
-    wrong({ patience: 0 }, /--patience but received 0/);
-    wrong({ decreases: 0.5 }, /--decreases but received 0.5/);
-    wrong({ name: 'steps' as never }, /--schedule but received "steps"/);
+    wrong({ rate: 0 }, /learningRate but received 0/);
+    wrong({ epochs: -1 }, /epochs but received -1/);
+    wrong({ patience: 0 }, /patience but received 0/);
+    wrong({ decreases: 0.5 }, /decreases but received 0.5/);
+    wrong({ name: 'steps' as never }, /schedule but received "steps"/);
   });
 });

@@ -169,7 +169,7 @@ describe('trainer', () => {
       await train({ ...run, out }, options());
       await assert.rejects(
         train({ ...run, out, resume: true }, options({ momentum: 0.5 })),
-        /for --resume but received another momentum: 0.9 before, 0.5 now/,
+        /for resume but received another momentum: 0.9 before, 0.5 now/,
       );
       const more = { ...options().schedule, epochs: 3 };
       const { history } = await train({ ...run, out, resume: true }, options({ schedule: more }));
@@ -197,7 +197,7 @@ describe('trainer', () => {
       const wild = { ...options().schedule, rate: 1e20 };
       await assert.rejects(
         train({ ...run, out: await folder('wild') }, options({ schedule: wild })),
-        /Training diverged at step 2 \(epoch 1\): the loss is .*layer .*Lower --learning-rate \(now 100000000000000000000\)/,
+        /Training diverged at step 2 \(epoch 1\): the loss is .*layer .*Lower learningRate \(now 100000000000000000000\)/,
       );
       assert.equal(tf.memory().numTensors, before);
       assert.equal(await sha256OfFile(join(out, 'checkpoint.safetensors')), checkpoint);

@@ -86,7 +86,7 @@ describe('Caltech protocol', () => {
   it('says that C cannot be validated with one training image a class', async () => {
     await assert.rejects(
       evaluateRows(clusters(['a', 'b'], 5, 0.1), { ...protocol, trainPerClass: 1 }),
-      /give C itself with --c/,
+      /give C itself with c/,
     );
   });
 

@@ -45,7 +45,7 @@ describe('descriptors', () => {
     withFolder(async (folder) => {
       const store = await makeStore(join(folder, 'a'), rows.slice(0, 2), { layer: 'pixels' });
       assert.deepEqual((await openDescriptors([store])).layers, ['pixels']);
-      await assert.rejects(openDescriptors([store], 'fc6'), /one of pixels for --layer but received "fc6"/);
+      await assert.rejects(openDescriptors([store], 'fc6'), /one of pixels for layer but received "fc6"/);
     }));
 
   it('tells skipped images from those that were never extracted', () =>

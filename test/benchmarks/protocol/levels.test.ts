@@ -16,7 +16,7 @@ describe('levels', () => {
       atClassLevel(items, 1).map(({ labels }) => labels[0]),
       ['animals', 'animals', 'food'],
     );
-    assert.throws(() => atClassLevel(items, 3), /--class-level 3 but found animals\/cat\/1.png/);
+    assert.throws(() => atClassLevel(items, 3), /classLevel 3 but found animals\/cat\/1.png/);
   });
 
   it('groups by folders of the class that the data set gave', () => {

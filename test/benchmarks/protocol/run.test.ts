@@ -112,7 +112,7 @@ describe('benchmarks, start to end', function () {
       run(benchmarkNamed('voc2007', 'vissl'), 'voc2007', { recipe: {}, out: join(folder, 'out-vissl') }),
       /at least 3 training images of every class/,
     );
-    assert.throws(() => benchmarkNamed('caltech101', 'vissl'), /--protocol of caltech101/);
+    assert.throws(() => benchmarkNamed('caltech101', 'vissl'), /protocol of caltech101/);
   });
 
   it('VOC 2007 by the protocol of VISSL, to the end: a C a class, difficult images as negatives, norms of one', async () => {

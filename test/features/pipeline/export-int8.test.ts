@@ -112,7 +112,7 @@ describe('features/export-int8', () => {
       await rejects(exportInt8(backbone.path, out, { calibration, threads: 1 }), (error) => {
         ok(error instanceof VerydeepError);
         ok(
-          /does not pass the gate .*0\.98000 at least.*--calibration.*--force/.test(error.message),
+          /does not pass the gate .*0\.98000 at least.*calibration.*force/.test(error.message),
           error.message,
         );
         return true;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { cp, mkdir, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InterruptedError, UsageError } from '../../../src/errors.js';
+import { InterruptedError, UsageError, render } from '../../../src/errors.js';
 import { type ExtractOptions, extractFeatures } from '../../../src/features/pipeline/extract.js';
 import { openFeatures } from '../../../src/features/store/reader.js';
 import type { RecipeChoice } from '../../../src/features/recipe/recipe.js';
@@ -106,7 +106,7 @@ describe('features/extract', () => {
         extractFeatures(list, nets, recipe, {
           out,
           threads: 1,
-          onNotice: (text) => notices.push(text),
+          onNotice: (notice) => notices.push(render(notice)),
           ...more,
         });
       await extract();

@@ -9,7 +9,7 @@ import { compileInt8Graph } from '../../../src/backbone/int8/graph.js';
 import { type WeightBits, writeQuantised } from '../../../src/backbone/int8/quantise.js';
 import { Session } from '../../../src/engine/session.js';
 import type { Item } from '../../../src/datasets/dataset.js';
-import { UsageError } from '../../../src/errors.js';
+import { UsageError, render } from '../../../src/errors.js';
 import { type ExtractOptions, extractFeatures } from '../../../src/features/pipeline/extract.js';
 import { prepareInt8 } from '../../../src/features/pipeline/int8.js';
 import { openNets } from '../../../src/features/pipeline/plan.js';
@@ -143,7 +143,7 @@ describe('features/int8', () => {
           {
             out: join(folder, out),
             threads: 1,
-            onNotice: (text) => notices.push(text),
+            onNotice: (notice) => notices.push(render(notice)),
             ...more,
           },
         );
@@ -225,11 +225,11 @@ describe('features/int8', () => {
             out: join(folder, out),
             threads: 1,
             int8: { force },
-            onNotice: (text) => notices.push(text),
+            onNotice: (notice) => notices.push(render(notice)),
           },
         );
       assert.equal((await extract('gated', false)).store.recipe.precision, 'fp32');
-      assert.match(notices[0]!, /does not pass the gate .*0\.98000 at least.*Going on in fp32; --force/);
+      assert.match(notices[0]!, /does not pass the gate .*0\.98000 at least.*Going on in fp32; force/);
       assert.equal((await extract('forced', true)).store.recipe.precision, 'int8');
     }));
 });

@@ -30,16 +30,12 @@ const errorOf = (choice: RecipeChoice, options: Omit<ExtractOptions, 'out'>): Pr
 
 describe('machinery that cannot compute', () => {
   for (const [precision, options, message] of [
-    ['int8', { provider: 'cuda' }, /--precision int8 computes on the processor: leave out --provider cuda\./],
-    [
-      'int8',
-      { engine: 'tensorflow' },
-      /--precision int8 needs ONNX Runtime: leave out --engine tensorflow\./,
-    ],
+    ['int8', { provider: 'cuda' }, /precision int8 computes on the processor: leave out provider cuda\./],
+    ['int8', { engine: 'tensorflow' }, /precision int8 needs ONNX Runtime: leave out engine tensorflow\./],
     [
       'fp32',
       { engine: 'tensorflow', provider: 'webgpu' },
-      /--provider webgpu needs ONNX Runtime: leave out --engine tensorflow\./,
+      /provider webgpu needs ONNX Runtime: leave out engine tensorflow\./,
     ],
   ] as const)
     it(`refuses ${precision} with ${JSON.stringify(options)} before anything is computed`, async () => {
@@ -55,8 +51,8 @@ describe('machinery that cannot compute', () => {
     assert.ok(error instanceof VerydeepError);
     assert.match(
       error.message,
-      /^Cannot use --provider cuda: (?!\/).+\. It needs an NVIDIA GPU with its driver, CUDA, cuDNN 9/,
+      /^Cannot use provider cuda: (?!\/).+\. It needs an NVIDIA GPU with its driver, CUDA, cuDNN 9/,
     );
-    assert.match(error.message, /onnxruntime-node\/script\/install\.js.*; or use --provider cpu\.$/);
+    assert.match(error.message, /onnxruntime-node\/script\/install\.js.*; or use provider cpu\.$/);
   });
 });

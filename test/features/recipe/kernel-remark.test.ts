@@ -6,6 +6,7 @@ import { kernelRemark } from '../../../src/features/recipe/kernel-remark.js';
 import { openNets } from '../../../src/features/pipeline/plan.js';
 import { withFolder } from '../../support.js';
 import { pictures, randomBackbone, small } from '../nets.js';
+import { render } from '../../../src/errors.js';
 
 describe('features/kernel-remark', () => {
   it("takes the kernel of the nets' training, and the default where they differ or say nothing", () =>
@@ -33,7 +34,7 @@ describe('features/kernel-remark', () => {
       const choice = { scales: [32], flip: false, kernel: 'cubic' } as const;
       await extractFeatures(await pictures(folder, 2), [path('linear')], choice, {
         out: join(folder, 'out'),
-        onNotice: (text) => notices.push(text),
+        onNotice: (notice) => notices.push(render(notice)),
       });
       deepEqual(notices, [kernelRemark('cubic', backbones)]);
     }));

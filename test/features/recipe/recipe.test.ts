@@ -60,13 +60,13 @@ describe('features/recipe', () => {
         () => resolveRecipe(choice, 224),
         (error: Error) => error instanceof UsageError && pattern.test(error.message),
       );
-    refuse({ scales: [0] }, /--scales but received 0/);
-    refuse({ scales: [] }, /--scales/);
-    refuse({ scales: [200] }, /at least 224 for --scales but received 200.*fully-connected/);
-    refuse({ layers: [] }, /--layer/);
-    refuse({ kernel: 'sharpest' }, /--kernel but received "sharpest"/);
-    refuse({ aggregate: 'median' }, /--aggregate but received "median"/);
-    refuse({ region: 'crops', crops: 0 }, /--crops/);
+    refuse({ scales: [0] }, /scales but received 0/);
+    refuse({ scales: [] }, /scales/);
+    refuse({ scales: [200] }, /at least 224 for scales but received 200.*fully-connected/);
+    refuse({ layers: [] }, /layer/);
+    refuse({ kernel: 'sharpest' }, /kernel but received "sharpest"/);
+    refuse({ aggregate: 'median' }, /aggregate but received "median"/);
+    refuse({ region: 'crops', crops: 0 }, /crops/);
     refuse({ name: 'best' }, /the recipe but received "best"/);
     assert.deepEqual(resolveRecipe({ layers: ['conv5'], scales: [50] }, 224).scales, [50]);
   });

@@ -114,7 +114,7 @@ describe('features/export', () => {
       await assert.rejects(exportFeatures(store, 'npy', 'fc9', join(folder, 'x')), UsageError);
       await assert.rejects(
         exportFeatures(store, 'xls' as 'npy', 'fc7', join(folder, 'x')),
-        /--to but received "xls"/,
+        /to but received "xls"/,
       );
       await assert.rejects(
         exportFeatures(store, 'npy', 'fc7', join(folder, 'deep.txt', 'x.npy')),

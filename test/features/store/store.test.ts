@@ -117,6 +117,6 @@ describe('features/store', () => {
       await assert.rejects(openFeatures([folder, folder]), UsageError);
       await writePart(folder, metadata(1, { hash: 'fedcba9876543210' }), rows(3, 3), lengths);
       await assert.rejects(openFeatures([folder]), /another recipe or other weights/);
-      await assert.rejects(openFeatures([join(folder, 'none')]), /a folder of descriptors for --features/);
+      await assert.rejects(openFeatures([join(folder, 'none')]), /a folder of descriptors for features/);
     }));
 });

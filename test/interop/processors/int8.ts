@@ -5,6 +5,7 @@ import { extractFeatures } from '../../../src/features/pipeline/extract.js';
 import type { RecipeChoice } from '../../../src/features/recipe/recipe.js';
 import { withFolder } from '../../support.js';
 import { pictures, randomBackbone, small } from '../../features/nets.js';
+import { type Message, render } from '../../../src/errors.js';
 
 /** What the run prints. */
 export interface Int8Report {
@@ -32,7 +33,7 @@ await withFolder(async (folder) => {
         out: join(folder, name),
         threads: 1,
         ...(bits === undefined
-          ? { int8: {}, onNotice: (text: string) => notices.push(text) }
+          ? { int8: {}, onNotice: (notice: Message) => notices.push(render(notice)) }
           : { int8: { bits, force: true } }),
       },
     );

@@ -1,8 +1,13 @@
 // A backbone as a TensorFlow.js layers model: model.json and shards of 4 MB, as `tf.loadLayersModel` opens them.
 import { join } from 'node:path';
-import { UsageError } from '../../../errors.js';
+import { UsageError, option, text } from '../../../errors.js';
 import { makeFolder, writeFileAtomically } from '../../../io/files.js';
-import { type Architecture, type WeightedLayer, layersOf, weightedLayersOf } from '../../nets/architecture.js';
+import {
+  type Architecture,
+  type WeightedLayer,
+  layersOf,
+  weightedLayersOf,
+} from '../../nets/architecture.js';
 import type { Backbone } from '../../nets/backbone.js';
 import { oihwToHwio } from '../importers/permute.js';
 import { noteOf } from '../../nets/note.js';
@@ -53,7 +58,7 @@ const topology = (net: Architecture) => {
     }
     if (each.kind === 'lrn') {
       throw new UsageError(
-        'Expected a net without local response normalisation for --format tfjs but received A-LRN: Keras has no such layer. Export it as onnx.',
+        text`Expected a net without local response normalisation for ${option('format')} tfjs but received A-LRN: Keras has no such layer. Export it as onnx.`,
       );
     }
     const activation = each.name === 'fc8' ? 'linear' : 'relu';

@@ -1,5 +1,5 @@
 // A backbone as safetensors in torchvision's names: `features.0.weight`, …, `classifier.6.bias`.
-import { UsageError } from '../../../errors.js';
+import { UsageError, option, text } from '../../../errors.js';
 import { writeSafetensors } from '../../../formats/safetensors.js';
 import { type Architecture, layersOf, weightShapes } from '../../nets/architecture.js';
 import type { Backbone } from '../../nets/backbone.js';
@@ -15,7 +15,7 @@ const heads: Readonly<Record<string, string>> = {
 export const torchvisionNames = (net: Architecture): ReadonlyMap<string, string> => {
   if (net.config === 'A-LRN') {
     throw new UsageError(
-      'Expected a net without local response normalisation for --format torchvision but received A-LRN: torchvision has no such layer. Export it as onnx.',
+      text`Expected a net without local response normalisation for ${option('format')} torchvision but received A-LRN: torchvision has no such layer. Export it as onnx.`,
     );
   }
   const names = new Map<string, string>();

@@ -1,6 +1,6 @@
 // From any published weight file to a backbone file.
 import { basename } from 'node:path';
-import { UsageError, expected } from '../../../errors.js';
+import { expected, option, UsageError } from '../../../errors.js';
 import type { OnProgress } from '../../../progress.js';
 import { imagenetClasses } from '../imagenet-classes.js';
 import { type Architecture, weightShapes } from '../../nets/architecture.js';
@@ -101,7 +101,11 @@ const classesOf = (
 ): readonly string[] => {
   const classes = given ?? source.classes;
   if (given && given.length !== net.outputs) {
-    throw expected(`${net.outputs} class names, one for each output of ${path},`, '--classes', given.length);
+    throw expected(
+      `${net.outputs} class names, one for each output of ${path},`,
+      option('classes'),
+      given.length,
+    );
   }
   return classes ?? (net.outputs === imagenetClasses.length ? imagenetClasses : []);
 };

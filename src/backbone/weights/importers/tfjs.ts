@@ -164,7 +164,7 @@ const readModel = (path: string): Record<string, unknown> => {
       'a layers model',
       path,
       'a graph model, whose layers are no longer told apart',
-      'Convert the Keras model with --output_format=tfjs_layers_model.',
+      'Convert the Keras model to the format tfjs_layers_model.',
     );
   }
   return model;

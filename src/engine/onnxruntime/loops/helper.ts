@@ -1,7 +1,7 @@
 // A thread that takes half of a loop over a large tensor, since one thread alone does not read memory as fast as the machine can; or
 // its share of a convolution's units.
 import { Worker } from 'node:worker_threads';
-import { VerydeepError } from '../../../errors.js';
+import { VerydeepError, option, text } from '../../../errors.js';
 import { lend } from '../../ort.js';
 import type { Extent, MomentumStep } from './loops.js';
 import { type WinogradTask, taskFields } from '../winograd/units.js';
@@ -117,7 +117,9 @@ export class Helper {
     // The thread may still be about to say that it is done with the job before: to be woken is no answer.
     while (Atomics.load(words, WORD.state) === STATE.asked) {
       if (Atomics.wait(words, WORD.state, STATE.asked, PATIENCE) === 'timed-out')
-        throw new VerydeepError('The helping thread of the engine does not answer: run with --threads 1.');
+        throw new VerydeepError(
+          text`The helping thread of the engine does not answer: run with ${option('threads')} 1.`,
+        );
     }
     if (Atomics.load(words, WORD.state) !== STATE.free) return undefined;
     this.done++;

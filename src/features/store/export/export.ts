@@ -1,7 +1,7 @@
 // Descriptors in formats of other programs: one table of them.
 import { makeFolder } from '../../../io/files.js';
 import { dirname } from 'node:path';
-import { expected } from '../../../errors.js';
+import { expected, option } from '../../../errors.js';
 import type { FeatureStore } from '../reader.js';
 import { exportHdf5 } from './hdf5.js';
 import { exportNpy } from './npy.js';
@@ -34,7 +34,8 @@ export const exportFeatures = async (
   layer: string,
   path: string,
 ): Promise<string[]> => {
-  if (!Object.hasOwn(writers, format)) throw expected(`one of ${exportFormats.join(', ')}`, '--to', format);
+  if (!Object.hasOwn(writers, format))
+    throw expected(`one of ${exportFormats.join(', ')}`, option('to'), format);
   store.columns(layer); // throws for a layer that is not there
   await makeFolder(dirname(path));
   return writers[format](store, layer, path);

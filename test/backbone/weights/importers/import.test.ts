@@ -46,10 +46,7 @@ describe('importing weights', () => {
           );
           const received = await describeImages(backbone, ['pool5']);
           ok(relativeError(received['pool5']!, pooled) < 1e-4);
-          await rejects(
-            describeImages(backbone, ['fc7']),
-            /a layer of a net D for --layer but received "fc7"/,
-          );
+          await rejects(describeImages(backbone, ['fc7']), /a layer of a net D for layer but received "fc7"/);
           return;
         }
         equal(net.inputSize, 64);
@@ -94,7 +91,7 @@ describe('importing weights', () => {
       deepEqual((await importWeights(weightFile('torch-vgg16.pth'), out, { classes: names })).classes, names);
       await rejects(
         importWeights(weightFile('torch-vgg16.pth'), out, { classes: ['one'] }),
-        /10 class names.*--classes but received 1/,
+        /10 class names.*classes but received 1/,
       );
     }));
 
