@@ -48,7 +48,13 @@ export { exportInt8, type Int8Export, type Int8ExportOptions } from './features/
 export { openFeatures, type FeatureStore } from './features/store/reader.js';
 export { type Merged, mergeFeatures } from './features/store/merge.js';
 export { type Verification, verifyFeatures } from './features/store/verify.js';
-export { describeRecipe, recipes, resolveRecipe, type Recipe, type RecipeChoice } from './features/recipe/recipe.js';
+export {
+  describeRecipe,
+  recipes,
+  resolveRecipe,
+  type Recipe,
+  type RecipeChoice,
+} from './features/recipe/recipe.js';
 export { datasetNames, openDataset, type OpenOptions, splitOf } from './datasets/open.js';
 export { readBoxes } from './datasets/boxes.js';
 export { type CsvOptions, readCsv } from './datasets/csv.js';
@@ -80,7 +86,7 @@ export { Loader } from './backbone/training/loader.js';
 export { measurePixels } from './backbone/training/measure-pixels.js';
 export { type TrainingResult, type TrainingRun, train } from './backbone/training/trainer.js';
 export { type TrainingOptions, paperDefaults } from './backbone/training/options.js';
-export { type MatlabValue, readMatlab } from './formats/matlab.js';
+export { type MatlabValue, openMatlab } from './formats/matlab.js';
 export {
   type TrainingData,
   type TrainOutcome,

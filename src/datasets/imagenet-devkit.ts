@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError, expected } from '../errors.js';
-import { type MatlabValue, readMatlab } from '../formats/matlab.js';
+import { type MatlabValue, openMatlab } from '../formats/matlab.js';
 import { isCompressed, type RepackOptions, repack } from './archives/repack.js';
 import { indexTar } from './archives/tar.js';
 import { readSlice } from './archives/tree.js';
@@ -17,8 +17,8 @@ export interface Synset {
   readonly words: string;
 }
 
-const numberOf = (value: MatlabValue | undefined): number | undefined =>
-  value?.kind === 'numbers' ? value.data[0] : undefined;
+const numberOf = async (value: MatlabValue | undefined): Promise<number | undefined> =>
+  value?.kind === 'numbers' ? (await value.values())[0] : undefined;
 
 const textOf = (value: MatlabValue | undefined): string | undefined =>
   value?.kind === 'text' ? value.text : undefined;
@@ -28,23 +28,29 @@ const textOf = (value: MatlabValue | undefined): string | undefined =>
  *
  * @throws UsageError naming the file when it is no such table
  */
-export const readSynsets = (path: string, bytes: Uint8Array): ReadonlyMap<number, Synset> => {
-  const table = readMatlab(path, bytes).get('synsets');
-  if (table?.kind !== 'struct') throw expected('a structure "synsets"', path, table?.kind);
-  const synsets = new Map<number, Synset>();
-  table.elements.forEach((row, i) => {
-    const [id, children] = [numberOf(row['ILSVRC2012_ID']), numberOf(row['num_children'])];
-    const wnid = textOf(row['WNID']);
-    if (id === undefined || children === undefined || wnid === undefined) {
-      throw expected(
-        'fields ILSVRC2012_ID, WNID and num_children',
-        `row ${i + 1} of ${path}`,
-        Object.keys(row),
-      );
+export const readSynsets = async (path: string, bytes: Uint8Array): Promise<ReadonlyMap<number, Synset>> => {
+  const file = await openMatlab(path, bytes);
+  try {
+    const table = file.variables.get('synsets');
+    if (table?.kind !== 'struct') throw expected('a structure "synsets"', path, table?.kind);
+    const synsets = new Map<number, Synset>();
+    for (const [i, row] of table.elements.entries()) {
+      const [id, children] = [
+        await numberOf(row.get('ILSVRC2012_ID')),
+        await numberOf(row.get('num_children')),
+      ];
+      const wnid = textOf(row.get('WNID'));
+      if (id === undefined || children === undefined || wnid === undefined) {
+        throw expected('fields ILSVRC2012_ID, WNID and num_children', `row ${i + 1} of ${path}`, [
+          ...row.keys(),
+        ]);
+      }
+      if (children === 0) synsets.set(id, { id, wnid, words: textOf(row.get('words')) ?? '' });
     }
-    if (children === 0) synsets.set(id, { id, wnid, words: textOf(row['words']) ?? '' });
-  });
-  return synsets;
+    return synsets;
+  } finally {
+    await file.close();
+  }
 };
 
 /** The two files of the kit that matter here, wherever they were found. */
@@ -68,7 +74,7 @@ export const findDevkit = async (root: string, options: RepackOptions = {}): Pro
     const [meta, truth] = [join(root, folder, META), join(root, folder, TRUTH)];
     if (!existsSync(meta) || !existsSync(truth)) continue;
     return {
-      synsets: readSynsets(meta, await readFile(meta)),
+      synsets: await readSynsets(meta, await readFile(meta)),
       truth: { text: await readFile(truth, 'utf8'), where: truth },
     };
   }
@@ -82,7 +88,7 @@ export const findDevkit = async (root: string, options: RepackOptions = {}): Pro
     return readSlice({ file: tar, slice: entry });
   };
   return {
-    synsets: readSynsets(`${META} in ${archive}`, await read(META)),
+    synsets: await readSynsets(`${META} in ${archive}`, await read(META)),
     truth: { text: (await read(TRUTH)).toString('utf8'), where: `${TRUTH} in ${archive}` },
   };
 };

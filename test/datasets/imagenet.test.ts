@@ -78,7 +78,7 @@ const checkLabels = async (dataset: Awaited<ReturnType<typeof readImagenet>>): P
 
 describe('imagenet', () => {
   it('reads meta.mat: ILSVRC2012_ID 1 is the kit fox, not the first sorted WNID; inner synsets are no classes', async () => {
-    const synsets = readSynsets(META, await readFile(fixture('imagenet', META)));
+    const synsets = await readSynsets(META, await readFile(fixture('imagenet', META)));
     assert.deepEqual([...synsets.keys()], [1, 2, 3, 4, 5]);
     assert.equal(synsets.get(1)!.wnid, 'n02119789');
     assert.equal(synsets.get(4)!.words, 'tench, Tinca tinca');

@@ -1,42 +1,40 @@
 // MatConvNet's .mat models: a cell array of layers, weights [rows, columns, in, out] with the first axis fastest.
 import { UsageError, expected } from '../../../errors.js';
-import { type MatArray, type MatFile, type MatValue, openMat } from '../../../formats/mat.js';
+import { type MatlabArray, type MatlabFile, type MatlabValue, openMatlab } from '../../../formats/matlab.js';
 import type { Kernel } from '../../../images/kernels.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets, readAll } from './source.js';
 import { sizeFromShape } from '../../../shape.js';
 
-const isArray = (value: MatValue): value is MatArray => typeof value === 'object' && !Array.isArray(value);
+type Value = MatlabValue | undefined;
 
-/** A field of a struct (or of the only element of a struct array). */
-const field = (value: MatValue, name: string): MatValue => {
-  const [first] = Array.isArray(value) ? value : [];
-  return typeof first === 'object' && !Array.isArray(first) && first.kind === 'struct'
-    ? first.fields.get(name)
-    : undefined;
+const isArray = (value: Value): value is MatlabArray => value?.kind === 'numbers';
+
+/** A field of a structure (or of the first of an array of structures). */
+const field = (value: Value, name: string): Value =>
+  value?.kind === 'struct' ? value.elements[0]?.get(name) : undefined;
+
+const textIn = (value: Value): string | undefined => (value?.kind === 'text' ? value.text : undefined);
+
+const texts = (value: Value): string[] | undefined => {
+  const found = value?.kind === 'cell' ? value.elements.map(textIn) : [];
+  return found.length > 0 && found.every((text) => text !== undefined) ? found : undefined;
 };
 
-const texts = (value: MatValue): string[] | undefined =>
-  Array.isArray(value) && value.length > 0 && value.every((text) => typeof text === 'string')
-    ? value
-    : undefined;
-
 /** In C order the axes are reversed: [out, in, columns, rows]. Trailing axes of 1 are not written by MATLAB. */
-const tensorOf = (array: MatArray, name: string): SourceTensor => {
+const tensorOf = (array: MatlabArray, name: string): SourceTensor => {
   const shape = [...array.shape];
   while (shape.length < 4) shape.push(1);
   return { name, shape: shape.reverse(), chunks: () => array.chunks() };
 };
 
-const layerOf = (path: string, layer: MatValue, position: number): SourceLayer | 'lrn' | undefined => {
-  const type = field(layer, 'type');
-  const name = field(layer, 'name');
-  const label = typeof name === 'string' ? name : `layer ${position + 1}`;
+const layerOf = (path: string, layer: Value, position: number): SourceLayer | 'lrn' | undefined => {
+  const type = textIn(field(layer, 'type'));
+  const label = textIn(field(layer, 'name')) ?? `layer ${position + 1}`;
   if (type === 'normalize' || type === 'lrn') return 'lrn';
   if (type !== 'conv') return undefined;
   const weights = field(layer, 'weights');
-  const [filters, biases] = Array.isArray(weights)
-    ? (weights as MatValue[])
-    : [field(layer, 'filters'), field(layer, 'biases')];
+  const [filters, biases] =
+    weights?.kind === 'cell' ? weights.elements : [field(layer, 'filters'), field(layer, 'biases')];
   if (!isArray(filters)) throw expected('weights', `the layer ${label} of ${path}`, 'none');
   const kernel = tensorOf(filters, label);
   const count = isArray(biases) ? sizeFromShape(biases.shape) : 0;
@@ -51,11 +49,11 @@ const layerOf = (path: string, layer: MatValue, position: number): SourceLayer |
 };
 
 /** The mean of each colour, from an average image or an average colour. */
-const meanOf = async (path: string, average: MatValue): Promise<number[] | undefined> => {
+const meanOf = async (path: string, average: Value): Promise<number[] | undefined> => {
   if (!isArray(average)) return undefined;
   const count = sizeFromShape(average.shape);
   if (count % 3 !== 0 || count === 0) throw expected('an average of three colours', path, average.shape);
-  const numbers = await readAll({ ...average, name: 'average' });
+  const numbers = await readAll(average);
   const plane = count / 3;
   return [0, 1, 2].map(
     (c) => numbers.subarray(c * plane, (c + 1) * plane).reduce((a, b) => a + b, 0) / plane,
@@ -69,21 +67,20 @@ const interpolations: Readonly<Record<string, Kernel>> = {
   nearest: 'nearest',
 };
 
-const openModel = async (path: string, file: MatFile): Promise<WeightSource> => {
+const openModel = async (path: string, file: MatlabFile): Promise<WeightSource> => {
   const layersValue = file.variables.get('layers') ?? field(file.variables.get('net'), 'layers');
-  if (!Array.isArray(layersValue)) {
+  if (layersValue?.kind !== 'cell') {
     throw expected("MatConvNet's cell array `layers`", path, [...file.variables.keys()]);
   }
-  const found = (layersValue as MatValue[]).map((layer, i) => layerOf(path, layer, i));
+  const found = layersValue.elements.map((layer, i) => layerOf(path, layer, i));
   const meta = file.variables.get('meta') ?? field(file.variables.get('net'), 'meta');
   const normalization = field(meta, 'normalization') ?? file.variables.get('normalization');
   const classes = texts(field(field(meta, 'classes') ?? file.variables.get('classes'), 'name'));
   const mean = await meanOf(path, field(normalization, 'averageImage'));
   const reversed = [...inputPresets.oxford.mean].reverse();
-  const interpolation = field(normalization, 'interpolation');
+  const interpolation = textIn(field(normalization, 'interpolation'));
   const kernel =
-    (typeof interpolation === 'string' ? interpolations[interpolation] : undefined) ??
-    inputPresets.oxford.kernel;
+    (interpolation === undefined ? undefined : interpolations[interpolation]) ?? inputPresets.oxford.kernel;
   return {
     format: 'matconvnet',
     layers: found.filter((layer) => layer !== undefined && layer !== 'lrn'),
@@ -96,7 +93,7 @@ const openModel = async (path: string, file: MatFile): Promise<WeightSource> => 
 
 /** Opens a MatConvNet model: pixels are red, green, blue, 0 to 255, less the average that the file holds. */
 export const openMatConvNet = async (path: string): Promise<WeightSource> => {
-  const file = await openMat(path);
+  const file = await openMatlab(path);
   try {
     return await openModel(path, file);
   } catch (error) {

@@ -1,26 +1,30 @@
-// A MATLAB 5 variable as a run of bytes read forwards, inflated on the way where it is compressed.
+// A variable of a MATLAB 5 file as a run of bytes read forwards, inflated on the way where it is compressed.
 import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream';
+import { Readable, pipeline } from 'node:stream';
 import { createInflate } from 'node:zlib';
 import { UsageError, messageOf } from '../errors.js';
 
-/** Where a variable lies in the file. */
-export interface MatVariable {
+/** Where a variable lies: in a file, or in bytes that were read already. */
+export interface MatlabVariable {
   readonly path: string;
+  readonly bytes?: Uint8Array | undefined;
   readonly offset: number;
   readonly length: number;
   readonly compressed: boolean;
 }
 
+const HIGH_WATER_MARK = 1 << 20;
+const MAX_PIECE = 1 << 26;
+
 /** Reads a variable's bytes in order; going back begins again. Whoever opens it closes it. */
-export class MatStream {
-  readonly #variable: MatVariable;
+export class MatlabStream {
+  readonly #variable: MatlabVariable;
   #chunks: AsyncIterator<Buffer> | undefined;
-  #source: ReturnType<typeof createReadStream> | undefined;
+  #source: Readable | undefined;
   #chunk: Uint8Array = new Uint8Array(0);
   #position = 0;
 
-  constructor(variable: MatVariable) {
+  constructor(variable: MatlabVariable) {
     this.#variable = variable;
   }
 
@@ -32,21 +36,22 @@ export class MatStream {
     return new UsageError(`The MATLAB file ${this.#variable.path} is damaged or cut short: ${what}.`);
   }
 
+  #open(): AsyncIterator<Buffer> {
+    const { path, bytes, offset, length, compressed } = this.#variable;
+    const end = offset + length;
+    this.#source = bytes
+      ? Readable.from([Buffer.from(bytes.subarray(offset, end))])
+      : createReadStream(path, { start: offset, end: end - 1, highWaterMark: HIGH_WATER_MARK });
+    const plain = compressed
+      ? pipeline(this.#source, createInflate({ chunkSize: HIGH_WATER_MARK }), () => undefined)
+      : this.#source;
+    return (plain as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  }
+
   /** The next piece, or nothing at the end. */
   async #next(): Promise<boolean> {
     if (this.#variable.length === 0) return false;
-    if (!this.#chunks) {
-      const { path, offset, length, compressed } = this.#variable;
-      this.#source = createReadStream(path, {
-        start: offset,
-        end: offset + length - 1,
-        highWaterMark: 1 << 20,
-      });
-      const bytes = compressed
-        ? pipeline(this.#source, createInflate({ chunkSize: 1 << 20 }), () => undefined)
-        : this.#source;
-      this.#chunks = (bytes as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-    }
+    this.#chunks ??= this.#open();
     try {
       const next = await this.#chunks.next();
       if (next.done === true) return false;
@@ -63,11 +68,11 @@ export class MatStream {
       await this.close();
       this.#position = 0;
     }
-    await this.#pass(position - this.#position, () => undefined);
+    await this.skip(position - this.#position);
   }
 
   /** Hands on the next `count` bytes in the pieces in which they come. */
-  async #pass(count: number, take: (piece: Uint8Array) => void): Promise<void> {
+  async #pass(count: number, take?: (piece: Uint8Array) => void): Promise<void> {
     for (let left = count; left > 0;) {
       if (this.#chunk.length === 0 && !(await this.#next())) {
         throw this.wrong(`it ends ${left} bytes early`);
@@ -76,13 +81,19 @@ export class MatStream {
       this.#chunk = this.#chunk.subarray(piece.length);
       left -= piece.length;
       this.#position += piece.length;
-      take(piece);
+      take?.(piece);
     }
   }
 
-  /** The next `count` bytes; at most 64 MB. */
+  /** The next `count` bytes in memory of their own; at most 64 MB. */
   async take(count: number): Promise<Uint8Array> {
-    if (count > 1 << 26) throw this.wrong(`a piece of ${count} bytes`);
+    if (count > MAX_PIECE) throw this.wrong(`a piece of ${count} bytes`);
+    if (count <= this.#chunk.length) {
+      const bytes = Uint8Array.from(this.#chunk.subarray(0, count));
+      this.#chunk = this.#chunk.subarray(count);
+      this.#position += count;
+      return bytes;
+    }
     const pieces: Uint8Array[] = [];
     await this.#pass(count, (piece) => pieces.push(piece));
     const result = new Uint8Array(count);
@@ -95,12 +106,7 @@ export class MatStream {
   }
 
   async skip(count: number): Promise<void> {
-    await this.#pass(count, () => undefined);
-  }
-
-  /** Whether all bytes were read. */
-  async atEnd(): Promise<boolean> {
-    return this.#chunk.length === 0 && !(await this.#next());
+    await this.#pass(count);
   }
 
   async close(): Promise<void> {
