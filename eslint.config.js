@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 import house from './scripts/lint/house.js';
 
 /** Shared by all rooms; these files import no room themselves. */
-const shared = ['errors', 'matrix', 'progress', 'random', 'shape', 'webassembly'].map(
+const shared = ['errors', 'interpolation', 'matrix', 'progress', 'random', 'shape', 'webassembly'].map(
   (name) => `src/${name}.ts`,
 );
 const bytes = [...shared, 'src/io', 'src/formats'];

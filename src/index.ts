@@ -24,7 +24,7 @@ export * from './backbone/nets/architecture.js';
 export { ImageError, type RgbImage } from './images/image.js';
 export { readImageBytes } from './images/source.js';
 export { type DecodeOptions, decode, loadImage } from './images/decode.js';
-export { KERNELS, type Kernel } from './images/kernels.js';
+export { interpolations, type Interpolation } from './interpolation.js';
 export { resizeSmallestSide, resizeTo } from './images/resize.js';
 export { centreCrop, clipToImage, crop, flip, randomCrop } from './images/crop.js';
 export type {

@@ -45,7 +45,7 @@ export const writePixels = async (items: readonly Item[], side: number, out: str
     normalize: 'l2',
     region: 'image',
     crops: 1,
-    kernel: 'lanczos3',
+    interpolation: 'lanczos3',
     orient: false,
     precision: 'fp32',
     store: 'float32',

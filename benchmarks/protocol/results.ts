@@ -1,5 +1,6 @@
 // The results of a benchmark as documents: results.json with everything, results.csv with the figures.
 import type { Recipe } from '../../src/features/recipe/recipe.js';
+import { type Stored, toStored } from '../../src/interpolation.js';
 import type { Interval } from '../../src/evaluation/statistics.js';
 import { mean, standardDeviation } from '../../src/evaluation/statistics.js';
 import type { Skipped } from '../../src/progress.js';
@@ -70,7 +71,7 @@ export interface Results {
     readonly layer: string;
     readonly columns: number;
     readonly engine: string;
-    readonly recipes: readonly Recipe[];
+    readonly recipes: readonly Stored<Recipe>[];
   };
   readonly backbones: readonly BackboneResult[];
   readonly svm: Readonly<Record<string, unknown>>;
@@ -120,7 +121,7 @@ export const describeDescriptors = (descriptors: Descriptors): Results['descript
   layer: [...new Set(descriptors.layers)].join(', '),
   columns: descriptors.columns,
   engine: descriptors.engine,
-  recipes: descriptors.recipes,
+  recipes: descriptors.recipes.map(toStored),
 });
 
 const quoted = (value: string | number): string => {

@@ -1,5 +1,6 @@
 // How a result was made: descriptors, weights, what was left out, command, versions, times.
-import { describeRecipe } from '../../src/features/recipe/recipe.js';
+import { type Recipe, describeRecipe } from '../../src/features/recipe/recipe.js';
+import { fromStored } from '../../src/interpolation.js';
 import { code, facts } from '../../src/evaluation/report/facts.js';
 import type { Content } from '../../src/evaluation/report/html.js';
 import { html } from '../../src/evaluation/report/html.js';
@@ -15,7 +16,7 @@ const listed = (values: Readonly<Record<string, unknown>>): string =>
 
 /** Recipe and weights. */
 export const descriptorSection = ({ descriptors, backbones }: Results): Content => [
-  descriptors.recipes.map((recipe) => code(describeRecipe(recipe))),
+  descriptors.recipes.map((recipe) => code(describeRecipe(fromStored<Recipe>(recipe)))),
   facts({
     'Recipe hash': descriptors.hash,
     'Numbers a descriptor': descriptors.columns,

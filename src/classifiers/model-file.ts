@@ -1,6 +1,8 @@
 // Models on disk: safetensors with the weights, and all else as JSON in its metadata.
 import { UsageError, expected, messageOf } from '../errors.js';
 import { openSafetensors, writeSafetensors } from '../formats/safetensors.js';
+import { type Stored, fromStored, toStored } from '../interpolation.js';
+import type { Extraction } from './extraction.js';
 import type { LinearModel } from './model.js';
 
 const FORMAT = 1;
@@ -8,6 +10,19 @@ const KEY = 'verydeep-svm';
 
 /** Everything of a model but its numbers. */
 type Description = Omit<LinearModel, 'weights' | 'biases'>;
+
+type ModelRecipe = Extraction['stacks'][number]['recipe'];
+
+/** The description with the recipe of each stack of descriptors as `convert` gives it. */
+const withRecipes = (
+  description: Description,
+  convert: (recipe: ModelRecipe) => ModelRecipe | Stored<ModelRecipe>,
+) => {
+  const { extraction } = description;
+  if (!extraction) return description;
+  const stacks = extraction.stacks.map((stack) => ({ ...stack, recipe: convert(stack.recipe) }));
+  return { ...description, extraction: { ...extraction, stacks } };
+};
 
 /**
  * Writes a model: tensors `weight` [classes, columns] and `bias` [classes], the rest in the metadata. The same model
@@ -17,7 +32,8 @@ type Description = Omit<LinearModel, 'weights' | 'biases'>;
  */
 export const saveModel = async (path: string, model: LinearModel): Promise<void> => {
   const { weights, biases, ...description } = model;
-  await writeSafetensors(path, { [KEY]: JSON.stringify({ format: FORMAT, ...description }) }, [
+  const stored = { format: FORMAT, ...withRecipes(description, toStored) };
+  await writeSafetensors(path, { [KEY]: JSON.stringify(stored) }, [
     { name: 'weight', shape: [weights.rows, weights.columns], data: weights.data },
     { name: 'bias', shape: [biases.length], data: biases },
   ]);
@@ -41,7 +57,7 @@ const describe = (path: string, text: string | undefined): Description => {
   if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string')) {
     throw expected('a list of class names', path, classes);
   }
-  return description;
+  return withRecipes(description, fromStored<ModelRecipe>) as Description;
 };
 
 /**

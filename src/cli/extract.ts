@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { UsageError, option } from '../errors.js';
 import type { Extracted } from '../features/pipeline/extract.js';
 import type { RecipeChoice, RecipeName } from '../features/recipe/recipe.js';
-import { KERNELS, type Kernel } from '../images/kernels.js';
+import { type Interpolation, interpolations } from '../interpolation.js';
 import { type CsvFlags, csvFlags, csvOf, integer, shared } from './options.js';
 import { interruptible } from './interruptible.js';
 import { note, progressBar, reportSkipped, say, sayJson } from './output.js';
@@ -24,7 +24,7 @@ interface ExtractFlags extends CsvFlags {
   normalize?: 'l2' | 'per-scale' | 'none';
   region?: 'image' | 'box' | 'image+box' | 'crops';
   crops?: number;
-  kernel?: Kernel;
+  kernel?: Interpolation;
   orient?: boolean;
   precision: 'fp32' | 'int8';
   calibration?: string;
@@ -77,7 +77,7 @@ const options = (): Option[] => [
   new Option(
     '--kernel <name>',
     "resampling kernel (default: that of the net's training where its file names it, else lanczos3)",
-  ).choices(KERNELS),
+  ).choices(interpolations),
   new Option('--orient', 'turn images as their EXIF orientation says'),
   shared.precision(),
   shared.calibration('images of the data set'),
@@ -114,7 +114,7 @@ const choiceOf = (flags: ExtractFlags): RecipeChoice => {
     normalize,
     region,
     crops,
-    kernel,
+    interpolation: kernel,
     orient,
     store,
     scales,
@@ -148,8 +148,8 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
     const nets = await openNets(backbones, choice);
     // The hash of an int8 recipe is known once the nets are quantised.
     const plan = nets.recipe.precision === 'fp32' ? await planExtraction(nets, flags) : undefined;
-    const { kernelRemark } = await import('../features/recipe/kernel-remark.js');
-    const remark = kernelRemark(nets.recipe.kernel, nets.backbones);
+    const { interpolationRemark } = await import('../features/recipe/interpolation-remark.js');
+    const remark = interpolationRemark(nets.recipe.interpolation, nets.backbones);
     if (remark !== undefined) note(flags, remark);
     if (flags.json)
       sayJson({ recipe: nets.recipe, hash: plan?.hash, nets: plan?.nets, lengths: plan?.lengths });

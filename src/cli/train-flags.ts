@@ -4,7 +4,7 @@ import { configs } from '../backbone/nets/architecture.js';
 import { initialisations } from '../backbone/nets/initialisation.js';
 import { schedules } from '../backbone/training/schedule.js';
 import { trainDefaults } from '../backbone/training/defaults.js';
-import { KERNELS } from '../images/kernels.js';
+import { interpolations } from '../interpolation.js';
 import { normalisations } from '../backbone/training/options.js';
 import { transfers } from '../backbone/training/transfer.js';
 import { expected } from '../errors.js';
@@ -135,7 +135,7 @@ const recipeFlags = (): Option[] => [
   new Option(
     '--kernel <name>',
     "resampling kernel (default: --init-from's where its file names it, else lanczos3)",
-  ).choices(KERNELS),
+  ).choices(interpolations),
   new Option('--validation <share>', 'share of each class set aside where the data set has no val split')
     .argParser(share)
     .default(0.1),

@@ -11,11 +11,11 @@ import { interruptible } from './interruptible.js';
 import { type OutputOptions, note, progressBar, say, sayJson } from './output.js';
 import { exportCommand } from './weights-export.js';
 
-const inputText = ({ order, scale, mean, std, kernel }: InputNormalisation): string => {
+const inputText = ({ order, scale, mean, std, interpolation }: InputNormalisation): string => {
   const numbers = (values: readonly number[]) =>
     values.map((value) => Number(value.toPrecision(6))).join(', ');
   const scaled = scale === 1 ? '0 to 255' : `pixel x ${Number(scale.toPrecision(6))}`;
-  return `${order === 'rgb' ? 'red, green, blue' : 'blue, green, red'}, ${scaled}, less ${numbers(mean)}, divided by ${numbers(std)}${kernel ? `; resized with the kernel ${kernel}` : ''}`;
+  return `${order === 'rgb' ? 'red, green, blue' : 'blue, green, red'}, ${scaled}, less ${numbers(mean)}, divided by ${numbers(std)}${interpolation ? `; resized with ${interpolation} interpolation` : ''}`;
 };
 
 const classesText = ({ classes, superclasses = [] }: BackboneMetadata): string =>

@@ -1,8 +1,9 @@
 // Enlarging by separable resampling with the centres of pixels in their places. libvips, and so sharp, moves an image
 // that it enlarges by half a pixel; Pillow and torchvision do not, and this gives their numbers.
+import type { Interpolation } from '../interpolation.js';
 import { loops } from './enlarge/loops.js';
 import type { RgbImage, Room } from './image.js';
-import { type Kernel, kernelFunctions } from './kernels.js';
+import { resamplingKernels } from './interpolation.js';
 
 /** Weights are whole numbers of 1 / 2^22, as in Pillow: products with 255 fit 32 bits. */
 const BITS = 22;
@@ -22,10 +23,10 @@ const unchanged = (pixels: number): Taps => ({
   weights: new Int32Array(pixels).fill(2 ** BITS),
 });
 
-/** The weights of a kernel that enlarges `inputs` pixels to `outputs`. */
-const tapsOf = (inputs: number, outputs: number, kernel: Kernel): Taps => {
+/** The weights that enlarge `inputs` pixels to `outputs`. */
+const tapsOf = (inputs: number, outputs: number, interpolation: Interpolation): Taps => {
   if (inputs === outputs) return unchanged(inputs); // "mitchell" would blur.
-  const { support, weight } = kernelFunctions[kernel];
+  const { support, weight } = resamplingKernels[interpolation];
   const taps = Math.min(inputs, 2 * support);
   const first = new Int32Array(outputs);
   const weights = new Int32Array(outputs * taps);
@@ -63,11 +64,11 @@ export const enlarge = (
   image: RgbImage,
   width: number,
   height: number,
-  kernel: Kernel,
+  interpolation: Interpolation,
   room: Room = (bytes) => new Uint8Array(bytes),
 ): RgbImage => {
-  const columns = tapsOf(image.width, width, kernel);
-  const rows = tapsOf(image.height, height, kernel);
+  const columns = tapsOf(image.width, width, interpolation);
+  const rows = tapsOf(image.height, height, interpolation);
   const [narrow, wide] = [3 * image.width, 3 * width];
   const strip = Math.min(height, Math.max(1, Math.floor(STRIP / wide)));
   /** Rows of the image that a strip takes. */

@@ -1,10 +1,10 @@
-// Isotropic rescaling to a smallest side Q with a kernel that is always named (paper, sections 3.1 and 3.2).
+// Isotropic rescaling to a smallest side Q; the interpolation is always named (paper, sections 3.1 and 3.2).
 import sharp from 'sharp';
 import { expected } from '../errors.js';
+import type { Interpolation } from '../interpolation.js';
 import { MAX_PIXELS } from './decode.js';
 import { enlarge } from './enlarge.js';
 import { ImageError, type RgbImage, type Room } from './image.js';
-import type { Kernel } from './kernels.js';
 
 /**
  * The size that gives the smallest side `q` pixels and keeps the proportions; the longer side is rounded to the
@@ -19,12 +19,12 @@ export const sizeForSmallestSide = (
     ? { width: q, height: Math.round((height * q) / width) }
     : { width: Math.round((width * q) / height), height: q };
 
-/** Shrinks by libvips, which filters before it shrinks with all kernels but "nearest". */
+/** Shrinks by libvips, which filters before it shrinks with every interpolation but "nearest". */
 const shrink = async (
   { data, ...size }: RgbImage,
   width: number,
   height: number,
-  kernel: Kernel,
+  interpolation: Interpolation,
 ): Promise<RgbImage> => ({
   width,
   height,
@@ -32,7 +32,7 @@ const shrink = async (
     raw: { width: size.width, height: size.height, channels: 3 },
     limitInputPixels: false,
   })
-    .resize({ width, height, fit: 'fill', kernel, fastShrinkOnLoad: false })
+    .resize({ width, height, fit: 'fill', kernel: interpolation, fastShrinkOnLoad: false })
     .raw()
     .toBuffer(),
 });
@@ -47,19 +47,19 @@ export const resizeTo = async (
   image: RgbImage,
   width: number,
   height: number,
-  kernel: Kernel,
+  interpolation: Interpolation,
   room?: Room,
 ): Promise<RgbImage> => {
   const [narrow, low] = [Math.min(width, image.width), Math.min(height, image.height)];
-  const small = narrow < image.width || low < image.height ? await shrink(image, narrow, low, kernel) : image;
-  return narrow < width || low < height ? enlarge(small, width, height, kernel, room) : small;
+  const small =
+    narrow < image.width || low < image.height ? await shrink(image, narrow, low, interpolation) : image;
+  return narrow < width || low < height ? enlarge(small, width, height, interpolation, room) : small;
 };
 
 /**
  * Rescales isotropically so that the smallest side has `q` pixels.
  *
  * @param q smallest side in pixels, a whole number of at least 1
- * @param kernel resampling kernel
  * @param path name for messages
  * @param room memory that may be taken for the result
  * @throws UsageError for a `q` out of range; ImageError for an image so long and thin that the result would not fit
@@ -67,7 +67,7 @@ export const resizeTo = async (
 export const resizeSmallestSide = async (
   image: RgbImage,
   q: number,
-  kernel: Kernel,
+  interpolation: Interpolation,
   path = 'image',
   room?: Room,
 ): Promise<RgbImage> => {
@@ -79,5 +79,5 @@ export const resizeSmallestSide = async (
       `${image.width} × ${image.height} pixels would become ${width} × ${height} at smallest side ${q}`,
     );
   }
-  return resizeTo(image, width, height, kernel, room);
+  return resizeTo(image, width, height, interpolation, room);
 };

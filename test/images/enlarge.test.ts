@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { enlarge } from '../../src/images/enlarge.js';
 import { loadImage } from '../../src/images/decode.js';
 import type { RgbImage } from '../../src/images/image.js';
-import { KERNELS, type Kernel, kernelFunctions } from '../../src/images/kernels.js';
+import { resamplingKernels } from '../../src/images/interpolation.js';
+import { type Interpolation, interpolations } from '../../src/interpolation.js';
 import { resizeSmallestSide, resizeTo } from '../../src/images/resize.js';
 import { Random } from '../../src/random.js';
 import { root } from '../support.js';
@@ -14,9 +15,13 @@ const fixtures = join(root, 'test', 'fixtures');
 const picture = await loadImage({ file: join(fixtures, 'weights', 'images', '3.png') });
 
 /** Mean and largest difference in grey values between our picture and that of a reference. */
-const difference = async (reference: string, side: number, kernel: Kernel): Promise<[number, number]> => {
+const difference = async (
+  reference: string,
+  side: number,
+  interpolation: Interpolation,
+): Promise<[number, number]> => {
   const theirs = await loadImage({ file: join(fixtures, 'resize', `${reference}-${side}.png`) });
-  const ours = await resizeSmallestSide(picture, side, kernel);
+  const ours = await resizeSmallestSide(picture, side, interpolation);
   assert.deepEqual([ours.width, ours.height], [theirs.width, theirs.height]);
   const all = Array.from(ours.data, (value, i) => Math.abs(value - theirs.data[i]!));
   return [all.reduce((a, b) => a + b, 0) / all.length, Math.max(...all)];
@@ -28,21 +33,21 @@ describe('resizing as other libraries do', () => {
     assert.deepEqual(await difference('pillow-bicubic', 150, 'cubic'), [0, 0]);
   });
 
-  // [reference, side, kernel, mean difference, largest difference]: bounds a little above what was measured.
-  const bounds: readonly [string, number, Kernel, number, number][] = [
+  // [reference, side, interpolation, mean difference, largest difference]: bounds a little above what was measured.
+  const bounds: readonly [string, number, Interpolation, number, number][] = [
     ['torch-bilinear', 150, 'linear', 0.4, 1],
     ['opencv-linear', 150, 'linear', 0.4, 1],
     ['pillow-bilinear', 40, 'linear', 0.4, 3],
     ['torch-bilinear', 40, 'linear', 0.4, 3],
     ['pillow-bicubic', 40, 'cubic', 0.4, 3],
   ];
-  for (const [reference, side, kernel, mean, most] of bounds)
-    it(`is within ${mean} grey values of ${reference} on average at ${side} pixels, with "${kernel}"`, async () => {
-      const [average, largest] = await difference(reference, side, kernel);
+  for (const [reference, side, interpolation, mean, most] of bounds)
+    it(`is within ${mean} grey values of ${reference} on average at ${side} pixels, with "${interpolation}"`, async () => {
+      const [average, largest] = await difference(reference, side, interpolation);
       assert.ok(average <= mean && largest <= most, `mean ${average}, largest ${largest}`);
     });
 
-  it('differs from a reference with another kernel by far more', async () => {
+  it('differs from a reference with another interpolation by far more', async () => {
     const [average] = await difference('pillow-bilinear', 40, 'lanczos3');
     assert.ok(average > 0.8, String(average));
   });
@@ -55,21 +60,21 @@ const enlargements = fc
     height: fc.integer({ min: 1, max: 9 }),
     wider: fc.integer({ min: 0, max: 20 }),
     taller: fc.integer({ min: 0, max: 20 }),
-    kernel: fc.constantFrom(...KERNELS),
+    interpolation: fc.constantFrom(...interpolations),
   })
-  .chain(({ width, height, wider, taller, kernel }) =>
+  .chain(({ width, height, wider, taller, interpolation }) =>
     fc.uint8Array({ minLength: 3 * width * height, maxLength: 3 * width * height }).map((data) => ({
       image: { width, height, data } satisfies RgbImage,
       width: width + wider,
       height: height + taller,
-      kernel,
+      interpolation,
     })),
   );
 
 /** A line resampled in plain words: every output sums all inputs by the kernel's weights, in whole numbers of 1 / 2^22. */
-const resampled = (line: readonly number[], outputs: number, kernel: Kernel): number[] => {
+const resampled = (line: readonly number[], outputs: number, interpolation: Interpolation): number[] => {
   if (outputs === line.length) return [...line];
-  const { support, weight } = kernelFunctions[kernel];
+  const { support, weight } = resamplingKernels[interpolation];
   return Array.from({ length: outputs }, (_, i) => {
     const centre = ((i + 0.5) * line.length) / outputs;
     const inside = (j: number): boolean =>
@@ -86,21 +91,26 @@ const resampled = (line: readonly number[], outputs: number, kernel: Kernel): nu
 };
 
 /** Columns first, then rows, channel by channel. */
-const enlargedPlainly = (image: RgbImage, width: number, height: number, kernel: Kernel): Uint8Array => {
+const enlargedPlainly = (
+  image: RgbImage,
+  width: number,
+  height: number,
+  interpolation: Interpolation,
+): Uint8Array => {
   const result = new Uint8Array(3 * width * height);
   for (let c = 0; c < 3; c++) {
     const rows = Array.from({ length: image.height }, (_, y) =>
       resampled(
         Array.from({ length: image.width }, (_, x) => image.data[3 * (y * image.width + x) + c]!),
         width,
-        kernel,
+        interpolation,
       ),
     );
     for (let x = 0; x < width; x++)
       resampled(
         rows.map((row) => row[x]!),
         height,
-        kernel,
+        interpolation,
       ).forEach((value, y) => (result[3 * (y * width + x) + c] = value));
   }
   return result;
@@ -128,12 +138,12 @@ describe('enlarge', () => {
     );
   });
 
-  it('is the sum over all pixels by the weights of the kernel, byte for byte, into room that holds other bytes', () => {
+  it('is the sum over all pixels by the weights of the interpolation, byte for byte, into room that holds other bytes', () => {
     fc.assert(
-      fc.property(enlargements, ({ image, width, height, kernel }) => {
+      fc.property(enlargements, ({ image, width, height, interpolation }) => {
         const room = (bytes: number) => new Uint8Array(bytes + 8).fill(99).subarray(0, bytes);
-        const { data } = enlarge(image, width, height, kernel, room);
-        assert.deepEqual([...data], [...enlargedPlainly(image, width, height, kernel)]);
+        const { data } = enlarge(image, width, height, interpolation, room);
+        assert.deepEqual([...data], [...enlargedPlainly(image, width, height, interpolation)]);
         assert.ok(new Uint8Array(data.buffer, data.length).every((value) => value === 99));
       }),
       { seed: 3, numRuns: 200 },
@@ -150,12 +160,14 @@ describe('enlarge', () => {
 
   it('keeps the centre: an image turned by 180 degrees gives the turned result', () => {
     fc.assert(
-      fc.property(enlargements, ({ image, width, height, kernel }) => {
+      fc.property(enlargements, ({ image, width, height, interpolation }) => {
         // At a tie "nearest" takes the left pixel of two, whichever way the image lies.
-        fc.pre(kernel !== 'nearest');
-        const straight = enlarge(image, width, height, kernel).data;
-        const round = turned(enlarge(turned(image), width, height, kernel)).data;
-        straight.forEach((value, i) => assert.ok(Math.abs(value - round[i]!) <= 1, `${kernel} at ${i}`));
+        fc.pre(interpolation !== 'nearest');
+        const straight = enlarge(image, width, height, interpolation).data;
+        const round = turned(enlarge(turned(image), width, height, interpolation)).data;
+        straight.forEach((value, i) =>
+          assert.ok(Math.abs(value - round[i]!) <= 1, `${interpolation} at ${i}`),
+        );
       }),
       { seed: 1, numRuns: 200 },
     );
@@ -163,9 +175,9 @@ describe('enlarge', () => {
 
   it('keeps a plain image plain and the size as asked for', () => {
     fc.assert(
-      fc.property(enlargements, ({ image, width, height, kernel }) => {
+      fc.property(enlargements, ({ image, width, height, interpolation }) => {
         const plain = { ...image, data: new Uint8Array(image.data.length).fill(image.data[0]!) };
-        const result = enlarge(plain, width, height, kernel);
+        const result = enlarge(plain, width, height, interpolation);
         assert.equal(result.data.length, 3 * width * height);
         assert.ok(result.data.every((value) => Math.abs(value - image.data[0]!) <= 1));
       }),

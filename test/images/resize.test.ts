@@ -1,7 +1,7 @@
-// Resizing: sizes worked out by hand, pixels of simple cases exactly, every kernel named.
+// Resizing: sizes worked out by hand, pixels of simple cases exactly, every interpolation named.
 import assert from 'node:assert/strict';
 import { ImageError, type RgbImage } from '../../src/images/image.js';
-import { KERNELS } from '../../src/images/kernels.js';
+import { interpolations } from '../../src/interpolation.js';
 import { resizeSmallestSide, resizeTo, sizeForSmallestSide } from '../../src/images/resize.js';
 import { UsageError } from '../../src/errors.js';
 
@@ -27,16 +27,19 @@ describe('sizeForSmallestSide', () => {
 describe('resizeSmallestSide', () => {
   it('keeps an image of the right size as it is', async () => {
     const image = grey([1, 2, 3], [4, 5, 6]);
-    for (const kernel of KERNELS) assert.equal(await resizeSmallestSide(image, 2, kernel), image);
+    for (const interpolation of interpolations)
+      assert.equal(await resizeSmallestSide(image, 2, interpolation), image);
   });
 
-  it('keeps a plain image plain, and each channel apart, with every kernel, up and down', async () => {
+  it('keeps a plain image plain, and each channel apart, with every interpolation, up and down', async () => {
     const data = new Uint8Array(10 * 8 * 3).map((_, i) => [10, 100, 250][i % 3]!);
-    for (const kernel of KERNELS) {
+    for (const interpolation of interpolations) {
       for (const q of [3, 16]) {
-        const result = await resizeSmallestSide({ width: 10, height: 8, data }, q, kernel);
+        const result = await resizeSmallestSide({ width: 10, height: 8, data }, q, interpolation);
         assert.deepEqual([result.width, result.height], [Math.round((10 * q) / 8), q]);
-        result.data.forEach((value, i) => assert.ok(Math.abs(value - [10, 100, 250][i % 3]!) <= 1, kernel));
+        result.data.forEach((value, i) =>
+          assert.ok(Math.abs(value - [10, 100, 250][i % 3]!) <= 1, interpolation),
+        );
       }
     }
   });
@@ -50,14 +53,14 @@ describe('resizeSmallestSide', () => {
     const stripes = grey(
       ...Array.from({ length: 32 }, () => Array.from({ length: 64 }, (_, x) => (x % 2) * 200)),
     );
-    for (const kernel of ['linear', 'cubic', 'lanczos3'] as const) {
-      const { data } = await resizeSmallestSide(stripes, 8, kernel);
+    for (const interpolation of ['linear', 'cubic', 'lanczos3'] as const) {
+      const { data } = await resizeSmallestSide(stripes, 8, interpolation);
       const middle = column({ width: 16, height: 8, data }).filter((_, i) => i % 16 > 1 && i % 16 < 14);
-      middle.forEach((value) => assert.ok(Math.abs(value - 100) <= 2, `${kernel}: ${value}`));
+      middle.forEach((value) => assert.ok(Math.abs(value - 100) <= 2, `${interpolation}: ${value}`));
     }
   });
 
-  it('uses the kernel it is told to: six ways to shrink, six to enlarge', async () => {
+  it('uses the interpolation it is told to: six ways to shrink, six to enlarge', async () => {
     const step = grey(
       ...Array.from({ length: 16 }, (_, y) =>
         Array.from({ length: 16 }, (_, x) => ((x * x * 37 + y * 91) % 11) * 25),
@@ -65,7 +68,9 @@ describe('resizeSmallestSide', () => {
     );
     const results = async (q: number): Promise<Set<string>> =>
       new Set(
-        await Promise.all(KERNELS.map(async (k) => column(await resizeSmallestSide(step, q, k)).join())),
+        await Promise.all(
+          interpolations.map(async (k) => column(await resizeSmallestSide(step, q, k)).join()),
+        ),
       );
     assert.equal((await results(5)).size, 6);
     assert.equal((await results(23)).size, 6);

@@ -1,8 +1,15 @@
 // The backbone file: the weights of a VGG net as safetensors, with all that is needed to use them in the metadata.
 import { UsageError, expected, messageOf } from '../../errors.js';
+import {
+  type Interpolation,
+  type Stored,
+  fromStored,
+  interpolations,
+  isInterpolation,
+  toStored,
+} from '../../interpolation.js';
 import { sha256OfFile } from '../../io/files.js';
 import { type Architecture, architecture, weightShapes } from './architecture.js';
-import { KERNELS, type Kernel, isKernel } from '../../images/kernels.js';
 import { type TensorInfo, openSafetensors, writeSafetensors } from '../../formats/safetensors.js';
 import { type Seen, type SeenSummary, isSeenTensor, readSeen, seenSummary, seenTensors } from './seen.js';
 
@@ -13,8 +20,8 @@ export interface InputNormalisation {
   /** Three numbers each, in `order`. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  /** The resampling kernel nearest to the one that the net was trained with, where that is known (docs/weights.md). */
-  readonly kernel?: Kernel;
+  /** The interpolation nearest to the one of the net's training, where that is known (docs/weights.md). Files call it `kernel`. */
+  readonly interpolation?: Interpolation;
 }
 
 /** What a backbone file says of itself. */
@@ -62,14 +69,18 @@ const isTriple = (value: unknown): value is number[] =>
 export const checkInput = (path: string, input: unknown): InputNormalisation => {
   const at = (field: string) => `input.${field} in the metadata of ${path}`;
   if (!isRecord(input)) throw expected('an object', `input in the metadata of ${path}`, input);
-  const { order, scale, mean, std, kernel } = input;
+  const { order, scale, mean, std, interpolation } = fromStored(
+    input as unknown as Stored<InputNormalisation>,
+  );
   if (order !== 'rgb' && order !== 'bgr') throw expected('rgb or bgr', at('order'), order);
   if (typeof scale !== 'number' || !(scale > 0)) throw expected('a number above 0', at('scale'), scale);
   if (!isTriple(mean)) throw expected('three numbers', at('mean'), mean);
   if (!isTriple(std) || std.some((x) => x <= 0)) throw expected('three numbers above 0', at('std'), std);
-  if (kernel !== undefined && !isKernel(kernel))
-    throw expected(`one of ${KERNELS.join(', ')}`, at('kernel'), kernel);
-  return { order, scale, mean, std, ...(kernel && { kernel }) };
+  if (interpolation !== undefined && !isInterpolation(interpolation)) {
+    const field = 'kernel' in input ? 'kernel' : 'interpolation';
+    throw expected(`one of ${interpolations.join(', ')}`, at(field), interpolation);
+  }
+  return { order, scale, mean, std, ...(interpolation && { interpolation }) };
 };
 
 const checkArchitecture = (path: string, value: unknown): Architecture => {
@@ -220,7 +231,7 @@ export const saveBackbone = async (
   seen?: Seen,
 ): Promise<void> => {
   const checked = checkMetadata(path, metadata);
-  const said = { ...checked, seen: seen && seenSummary(seen) };
+  const said = { ...checked, input: toStored(checked.input), seen: seen && seenSummary(seen) };
   await writeSafetensors(path, { format: 'pt', verydeep: JSON.stringify(said) }, [
     ...[...weightShapes(checked.architecture)].map(([name, shape]) => ({
       name,

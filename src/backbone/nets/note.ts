@@ -1,12 +1,14 @@
 // How exported files of foreign formats keep what those formats have no place for: preprocessing and class names.
 import { UsageError, messageOf } from '../../errors.js';
+import { toStored } from '../../interpolation.js';
 import { type BackboneMetadata, type InputNormalisation, checkInput } from './backbone.js';
 
 /** The key under which formats with free metadata carry the note. */
 export const NOTE = 'verydeep.input';
 
 /** The note of a backbone, as JSON. */
-export const noteOf = ({ input, classes }: BackboneMetadata): string => JSON.stringify({ input, classes });
+export const noteOf = ({ input, classes }: BackboneMetadata): string =>
+  JSON.stringify({ input: toStored(input), classes });
 
 /** Reads a note; nothing where there is none. @throws UsageError naming the file when it is damaged */
 export const readNote = (

@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
+import { type Stored, fromStored, toStored } from '../../interpolation.js';
 import type { Skipped } from '../../progress.js';
 import type { InputNormalisation } from '../nets/backbone.js';
 import type { Model } from './model.js';
@@ -79,7 +80,8 @@ export const writeCheckpoint = (out: string, model: Model, header: CheckpointHea
     shape: model.shapes.get(name)!,
     data: read,
   });
-  return writeSafetensors(checkpointPath(out), { verydeepTraining: JSON.stringify(header) }, [
+  const stored = { ...header, input: toStored(header.input) };
+  return writeSafetensors(checkpointPath(out), { verydeepTraining: JSON.stringify(stored) }, [
     ...[...model.weights.keys()].map((name) => entry('', name, () => model.read(name))),
     ...model.trainable.map((name) => entry(velocityPrefix, name, () => model.readVelocity(name))),
   ]);
@@ -106,8 +108,9 @@ export const openCheckpoint = async (out: string): Promise<Checkpoint | undefine
     await file.close();
     throw new UsageError(`Expected a training checkpoint in ${path} but it has no training state.`);
   }
+  const header = JSON.parse(text) as CheckpointHeader & { readonly input: Stored<InputNormalisation> };
   return {
-    header: JSON.parse(text) as CheckpointHeader,
+    header: { ...header, input: fromStored<InputNormalisation>(header.input) },
     weight: (name) => file.read(name),
     velocity: (name) => file.read(`${velocityPrefix}${name}`),
     close: () => file.close(),

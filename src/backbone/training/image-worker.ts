@@ -3,7 +3,7 @@ import { type MessagePort, parentPort } from 'node:worker_threads';
 import { messageOf } from '../../errors.js';
 import { decode } from '../../images/decode.js';
 import { ImageError, type RgbImage } from '../../images/image.js';
-import type { Kernel } from '../../images/kernels.js';
+import type { Interpolation } from '../../interpolation.js';
 import { resizeSmallestSide } from '../../images/resize.js';
 import { type ByteSource, readImageBytes } from '../../images/source.js';
 import { sha256 } from '../../io/files.js';
@@ -26,7 +26,7 @@ export interface ImageTask {
 export interface Job {
   readonly id: number;
   readonly tasks: readonly ImageTask[];
-  readonly kernel: Kernel;
+  readonly kernel: Interpolation;
   readonly crop: number;
   /** Where the crops go; without it only pixels are sent back. */
   readonly batch?: { readonly memory: SharedArrayBuffer; readonly input: InputNormalisation } | undefined;

@@ -1,7 +1,7 @@
 // The input pipeline: batches of training images, prepared ahead by worker threads, small sets kept in memory.
 import type { ImageSource } from '../../datasets/dataset.js';
 import type { RgbImage } from '../../images/image.js';
-import type { Kernel } from '../../images/kernels.js';
+import type { Interpolation } from '../../interpolation.js';
 import type { Skipped } from '../../progress.js';
 import { type Draw, cropInto } from './augmentation.js';
 import type { InputNormalisation } from '../nets/backbone.js';
@@ -32,7 +32,7 @@ export interface Presentation {
 
 export interface LoaderOptions {
   readonly crop: number;
-  readonly kernel: Kernel;
+  readonly kernel: Interpolation;
   /** Worker threads. */
   readonly workers: number;
   /** Batches prepared ahead of the one in use. */

@@ -1,6 +1,6 @@
 // Every choice of the training recipe (paper, section 3.1), with the paper's values as defaults, and their checks.
 import { type OptionName, expected, option } from '../../errors.js';
-import type { Kernel } from '../../images/kernels.js';
+import type { Interpolation } from '../../interpolation.js';
 import type { Architecture } from '../nets/architecture.js';
 import { type ColourShift, checkSides } from './augmentation.js';
 import type { InputNormalisation } from '../nets/backbone.js';
@@ -33,7 +33,7 @@ export interface TrainingOptions {
   readonly sides: readonly [number, number];
   readonly flip: boolean;
   readonly colour: ColourShift | undefined;
-  readonly kernel: Kernel;
+  readonly kernel: Interpolation;
   readonly input: InputNormalisation;
   readonly seed: number;
   /** Learning-rate factors by tensor (`conv1_1.weight`); 0 freezes. */

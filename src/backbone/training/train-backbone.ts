@@ -13,7 +13,7 @@ import { type Transfer, frozen, rateFactors, transferredLayers } from './transfe
 import type { Item } from '../../datasets/dataset.js';
 import { type Engine, outOfMemory, useEngine } from '../../engine/engine.js';
 import { makeFolder } from '../../io/files.js';
-import { DEFAULT_KERNEL, type Kernel } from '../../images/kernels.js';
+import { type Interpolation, defaultInterpolation } from '../../interpolation.js';
 import type { OnProgress } from '../../progress.js';
 
 /** The images to train on: items of a data set, with its classes in index order. */
@@ -57,7 +57,7 @@ export interface TrainRequest {
   readonly statistics?: string;
   readonly normalise?: Normalisation;
   /** Default: that of `initFrom` where its file names it, else lanczos3. */
-  readonly kernel?: Kernel;
+  readonly kernel?: Interpolation;
   readonly seed: number;
   readonly checkpointEvery: number;
   /** Megabytes of decoded images in memory. */
@@ -104,7 +104,7 @@ const optionsOf = async (
   names: { classes: readonly string[]; superclasses: readonly string[] },
   source: Backbone | undefined,
   colours: Colours,
-  kernel: Kernel,
+  kernel: Interpolation,
 ): Promise<TrainingOptions> => {
   const side = defaultSide(net.inputSize);
   const { rateFactors: factors, freeze } = request;
@@ -130,7 +130,7 @@ const optionsOf = async (
     flip: request.flip,
     colour: colours.colour,
     kernel,
-    input: { ...colours.input, kernel },
+    input: { ...colours.input, interpolation: kernel },
     seed: request.seed,
     factors: {
       ...(factors === undefined ? {} : rateFactors(net, factors)),
@@ -179,7 +179,7 @@ export const trainBackbone = async (
   };
   const net = netOf(request, source, classes.length + superclasses.length);
   const initial = source && initialOf(request, net, classes, source);
-  const kernel = request.kernel ?? source?.metadata.input.kernel ?? DEFAULT_KERNEL;
+  const kernel = request.kernel ?? source?.metadata.input.interpolation ?? defaultInterpolation;
   const side = defaultSide(net.inputSize);
   const sides = request.trainSide ?? ([side, side] as const);
   await makeFolder(out);

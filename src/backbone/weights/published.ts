@@ -176,7 +176,13 @@ const families: readonly Family[] = [
   {
     from: 'MatConvNet',
     licence: 'see source (weights of Oxford)',
-    input: { order: 'rgb', scale: 1, mean: [123.68, 116.779, 103.939], std: [1, 1, 1], kernel: 'cubic' },
+    input: {
+      order: 'rgb',
+      scale: 1,
+      mean: [123.68, 116.779, 103.939],
+      std: [1, 1, 1],
+      interpolation: 'cubic',
+    },
     resize: 'not stated here; the file names its interpolation',
     rows: [
       {

@@ -12,7 +12,7 @@ import { type ImageList, type Shard, imageList, inShard, itemsOfPart, partsOfSha
 import { openPart } from '../store/part.js';
 import { fidelityText, gateText } from './int8-fidelity.js';
 import { type Int8Options, prepareInt8 } from './int8.js';
-import { kernelRemark } from '../recipe/kernel-remark.js';
+import { interpolationRemark } from '../recipe/interpolation-remark.js';
 import {
   type Machinery,
   type OpenedNets,
@@ -148,7 +148,7 @@ const extract = async (
   const started = new Date();
   const { out, shard = ALL, resume = false, onProgress, onNotice } = options;
   const nets = await openNets(backbones, choice);
-  const remark = kernelRemark(nets.recipe.kernel, nets.backbones);
+  const remark = interpolationRemark(nets.recipe.interpolation, nets.backbones);
   if (remark !== undefined) onNotice?.(remark);
   const list = imageList(items, nets.recipe);
   await makeFolder(out);

@@ -76,9 +76,9 @@ export const calibratingOf = (sampled: number, wanted: number): number =>
 /** Names a calibration: the keys of its images, and all that decides how they are seen. */
 export const calibrationKey = (
   keys: readonly string[],
-  { scales, region, crops, kernel, orient, maxSide }: Recipe,
+  { scales, region, crops, interpolation, orient, maxSide }: Recipe,
 ): string => {
-  const facts = [keys, scales, region, crops, kernel, orient];
+  const facts = [keys, scales, region, crops, interpolation, orient];
   return sha256(JSON.stringify(maxSide === undefined ? facts : [...facts, maxSide])).slice(0, 16);
 };
 

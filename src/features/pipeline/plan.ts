@@ -7,7 +7,7 @@ import { expected, option, UsageError, text } from '../../errors.js';
 import type { EngineName } from '../../engine/engine.js';
 import type { SessionOptions } from '../../engine/session.js';
 import type { PreparedInt8 } from './int8.js';
-import { trainedKernel } from '../recipe/kernel-remark.js';
+import { trainedInterpolation } from '../recipe/interpolation-remark.js';
 import {
   type NetIdentity,
   type Recipe,
@@ -118,7 +118,7 @@ export const openNets = async (paths: readonly string[], choice: RecipeChoice): 
   const backbones: Backbone[] = [];
   for (const path of paths) backbones.push(await openBackbone(path));
   const inputSize = Math.max(...backbones.map(({ metadata }) => metadata.architecture.inputSize));
-  return { backbones, recipe: resolveRecipe(choice, inputSize, trainedKernel(backbones)), inputSize };
+  return { backbones, recipe: resolveRecipe(choice, inputSize, trainedInterpolation(backbones)), inputSize };
 };
 
 /**

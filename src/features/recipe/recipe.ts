@@ -1,7 +1,13 @@
 // The recipe: everything that decides the numbers of a descriptor, checked, named and hashed.
 import { type OptionName, expected, option } from '../../errors.js';
+import {
+  type Interpolation,
+  defaultInterpolation,
+  fromStored,
+  interpolations,
+  toStored,
+} from '../../interpolation.js';
 import { sha256 } from '../../io/files.js';
-import { DEFAULT_KERNEL, KERNELS, type Kernel } from '../../images/kernels.js';
 
 /** How the descriptors of several scales are joined. */
 export type Aggregate = 'average' | 'max' | 'stack';
@@ -35,7 +41,8 @@ export interface Recipe {
   readonly maxSide?: number;
   /** Side of the grid of crops of the net's input size: 1 is the centre crop, 5 the paper's 25 crops. */
   readonly crops: number;
-  readonly kernel: Kernel;
+  /** How images are resized; files call it `kernel`. */
+  readonly interpolation: Interpolation;
   /** Whether EXIF orientation is applied (boxes of VOC are given for the image as stored: leave it off there). */
   readonly orient: boolean;
   readonly precision: 'fp32' | 'int8';
@@ -54,7 +61,7 @@ const defaults: Recipe = {
   normalize: 'l2',
   region: 'image',
   crops: 1,
-  kernel: DEFAULT_KERNEL,
+  interpolation: defaultInterpolation,
   orient: false,
   precision: 'fp32',
   store: 'float32',
@@ -102,15 +109,19 @@ export const isFullyConnected = (layer: string): boolean => /^fc\d/.test(layer);
  * relative to the net's input.
  *
  * @param inputSize side of the nets' input in pixels (the largest, if several nets are stacked)
- * @param kernel the resampling kernel where `choice` names none: that of the nets' training
+ * @param interpolation where `choice` names none: that of the nets' training
  * @throws UsageError naming the option that does not fit, such as a scale below the net's input
  */
-export const resolveRecipe = (choice: RecipeChoice, inputSize: number, kernel = DEFAULT_KERNEL): Recipe => {
-  const { name = 'default', ...given } = choice;
+export const resolveRecipe = (
+  choice: RecipeChoice,
+  inputSize: number,
+  interpolation = defaultInterpolation,
+): Recipe => {
+  const { name = 'default', ...given } = fromStored<RecipeChoice>(choice);
   if (!Object.hasOwn(recipes, name))
     throw expected(`one of ${Object.keys(recipes).join(', ')}`, 'the recipe', name);
   const named: Partial<Recipe> = recipes[name];
-  const merged: Recipe = { ...defaults, kernel, ...named, ...given };
+  const merged: Recipe = { ...defaults, interpolation, ...named, ...given };
   const scales = given.scales ?? merged.scales.map((scale) => scaleFor(inputSize, scale));
   const least = merged.layers.some(isFullyConnected) || merged.region === 'crops' ? inputSize : 1;
   const advice = `The net's input is ${inputSize} pixels wide: the fully-connected layers need at least that.`;
@@ -130,7 +141,7 @@ export const resolveRecipe = (choice: RecipeChoice, inputSize: number, kernel = 
     ...(merged.maxSide === undefined
       ? {}
       : { maxSide: wholeAbove(Math.max(inputSize, ...scales), option('maxSide'), merged.maxSide) }),
-    kernel: oneOf(option('kernel'), merged.kernel, KERNELS),
+    interpolation: oneOf(option('interpolation'), merged.interpolation, interpolations),
     orient: merged.orient,
     precision: oneOf(option('precision'), merged.precision, ['fp32', 'int8']),
     store: oneOf(option('store'), merged.store, ['float32', 'float16']),
@@ -150,7 +161,11 @@ export interface NetIdentity {
 /** The hash that names descriptors: of the recipe and of the weights, the first 16 digits of a SHA-256. */
 export const recipeHash = (recipe: Recipe, nets: readonly NetIdentity[]): string =>
   sha256(
-    JSON.stringify({ format: 1, recipe, nets: nets.map((net) => [net.sha256, net.quantised ?? null]) }),
+    JSON.stringify({
+      format: 1,
+      recipe: toStored(recipe),
+      nets: nets.map((net) => [net.sha256, net.quantised ?? null]),
+    }),
   ).slice(0, 16);
 
 /** Regions of an image that a recipe describes, in the order in which their descriptors are stacked. */
@@ -165,7 +180,7 @@ export const descriptorLength = (recipe: Recipe, channels: number): number =>
 export const describeRecipe = (recipe: Recipe): string => {
   const lines: [string, string][] = [
     ['layers', recipe.layers.join(', ')],
-    ['scales', `${recipe.scales.join(', ')} pixels on the smallest side, ${recipe.kernel}`],
+    ['scales', `${recipe.scales.join(', ')} pixels on the smallest side, ${recipe.interpolation}`],
     ['scales joined by', recipe.aggregate],
     ['mirrored image', recipe.flip ? 'averaged in' : 'left out'],
     [

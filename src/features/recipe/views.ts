@@ -72,7 +72,7 @@ export const viewsOf = async (
       const resized = await resizeSmallestSide(
         source,
         q,
-        recipe.kernel,
+        recipe.interpolation,
         path,
         name === 'crops' ? undefined : room,
       );

@@ -3,9 +3,11 @@ import { DataType, FixedSizeList, List, Message, Precision, Utf8 } from 'apache-
 import type { Schema } from 'apache-arrow';
 import { type FileHandle, open } from 'node:fs/promises';
 import { codeOf, messageOf } from '../../errors.js';
+import { type Stored, fromStored } from '../../interpolation.js';
 import { fromHalf } from '../../formats/half.js';
 import { STORE_FORMAT, damaged } from './store.js';
 import type { PartMetadata } from './store.js';
+import type { Recipe } from '../recipe/recipe.js';
 
 const MAGIC = 'ARROW1';
 const FIRST_READ = 1 << 16;
@@ -86,11 +88,11 @@ const decodeStrings = (offsets: Uint8Array, data: Uint8Array, count: number): st
 const metadataOf = (schema: Schema, path: string): PartMetadata => {
   const text = schema.metadata.get('verydeep');
   if (text === undefined) throw damaged(path, 'it is an Arrow file, but not one of verydeep');
-  const metadata = JSON.parse(text) as PartMetadata;
+  const metadata = JSON.parse(text) as PartMetadata & { readonly recipe: Stored<Recipe> };
   if (metadata.format !== STORE_FORMAT) {
     throw damaged(path, `its format is ${metadata.format}, this version reads ${STORE_FORMAT}`);
   }
-  return metadata;
+  return { ...metadata, recipe: fromStored<Recipe>(metadata.recipe) };
 };
 
 const parse = async (file: FileHandle, path: string): Promise<Part> => {

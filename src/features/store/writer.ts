@@ -3,6 +3,7 @@ import { Field, FixedSizeList, Float16, Float32, Int32, List, Message, RecordBat
 import { RecordBatchFileWriter, Schema, Struct, Utf8, makeData, vectorFromArray } from 'apache-arrow';
 import type { Data, DataType } from 'apache-arrow';
 import { join } from 'node:path';
+import { toStored } from '../../interpolation.js';
 import { writeFileAtomically } from '../../io/files.js';
 import { toHalf } from '../../formats/half.js';
 import { partName } from './store.js';
@@ -78,7 +79,8 @@ export const encodePart = (
     ]),
   ];
   const fields = columns.map(([name, { type }]) => new Field(name, type, false));
-  const schema = new Schema(fields, new Map([['verydeep', JSON.stringify(metadata)]]));
+  const stored = { ...metadata, recipe: toStored(metadata.recipe) };
+  const schema = new Schema(fields, new Map([['verydeep', JSON.stringify(stored)]]));
   const data = makeData({
     type: new Struct(fields),
     length: rows.length,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { UsageError } from '../../../src/errors.js';
 import {
   type Recipe,
+  type RecipeChoice,
   describeRecipe,
   descriptorLength,
   recipeHash,
@@ -44,7 +45,7 @@ describe('features/recipe', () => {
       { region: 'box' },
       { region: 'crops' },
       { region: 'crops', crops: 5 },
-      { kernel: 'cubic' },
+      { interpolation: 'cubic' },
       { orient: true },
       { precision: 'int8' },
       { store: 'float16' },
@@ -64,17 +65,25 @@ describe('features/recipe', () => {
     refuse({ scales: [] }, /scales/);
     refuse({ scales: [200] }, /at least 224 for scales but received 200.*fully-connected/);
     refuse({ layers: [] }, /layer/);
-    refuse({ kernel: 'sharpest' }, /kernel but received "sharpest"/);
+    refuse({ interpolation: 'sharpest' }, /interpolation but received "sharpest"/);
     refuse({ aggregate: 'median' }, /aggregate but received "median"/);
     refuse({ region: 'crops', crops: 0 }, /crops/);
     refuse({ name: 'best' }, /the recipe but received "best"/);
     assert.deepEqual(resolveRecipe({ layers: ['conv5'], scales: [50] }, 224).scales, [50]);
   });
 
-  it("takes the kernel of the nets' training where none is named", () => {
-    assert.equal(resolveRecipe({}, 224).kernel, 'lanczos3');
-    assert.equal(resolveRecipe({}, 224, 'linear').kernel, 'linear');
-    assert.equal(resolveRecipe({ kernel: 'mitchell' }, 224, 'linear').kernel, 'mitchell');
+  it("takes the interpolation of the nets' training where none is named", () => {
+    assert.equal(resolveRecipe({}, 224).interpolation, 'lanczos3');
+    assert.equal(resolveRecipe({}, 224, 'linear').interpolation, 'linear');
+    assert.equal(resolveRecipe({ interpolation: 'mitchell' }, 224, 'linear').interpolation, 'mitchell');
+  });
+
+  it('hashes as version 0.1 did, whose recipes call the interpolation `kernel`', () => {
+    // Computed by version 0.1.
+    const old = { scales: [37], aggregate: 'stack', kernel: 'cubic' } as const;
+    const recipe = resolveRecipe(old as RecipeChoice, 32);
+    assert.equal(recipe.interpolation, 'cubic');
+    assert.equal(recipeHash(recipe, [net]), '06afc80122b865dc');
   });
 
   it('can be printed', () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError, VerydeepError } from '../../../src/errors.js';
+import { toStored } from '../../../src/interpolation.js';
 import { rowOf } from '../../../src/matrix.js';
 import { openPart } from '../../../src/features/store/part.js';
 import { openFeatures } from '../../../src/features/store/reader.js';
@@ -67,7 +68,10 @@ describe('features/store', () => {
       ],
     );
     assert.equal(table.numRows, 5);
-    assert.deepEqual(JSON.parse(table.schema.metadata.get('verydeep')!), metadata(0));
+    assert.deepEqual(JSON.parse(table.schema.metadata.get('verydeep')!), {
+      ...metadata(0),
+      recipe: toStored(metadata(0).recipe),
+    });
     assert.deepEqual([...(table.get(2)!['labels'] as Iterable<string>)], ['class 0', 'class 1']);
   });
 

@@ -1,7 +1,7 @@
 // MatConvNet's .mat models: a cell array of layers, weights [rows, columns, in, out] with the first axis fastest.
 import { UsageError, expected } from '../../../errors.js';
 import { type MatlabArray, type MatlabFile, type MatlabValue, openMatlab } from '../../../formats/matlab.js';
-import type { Kernel } from '../../../images/kernels.js';
+import type { Interpolation } from '../../../interpolation.js';
 import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets, readAll } from './source.js';
 import { sizeFromShape } from '../../../shape.js';
 
@@ -61,7 +61,7 @@ const meanOf = async (path: string, average: Value): Promise<number[] | undefine
 };
 
 /** MATLAB's names of `imresize`, which filters before it shrinks. */
-const interpolations: Readonly<Record<string, Kernel>> = {
+const interpolations: Readonly<Record<string, Interpolation>> = {
   bicubic: 'cubic',
   bilinear: 'linear',
   nearest: 'nearest',
@@ -78,14 +78,14 @@ const openModel = async (path: string, file: MatlabFile): Promise<WeightSource> 
   const classes = texts(field(field(meta, 'classes') ?? file.variables.get('classes'), 'name'));
   const mean = await meanOf(path, field(normalization, 'averageImage'));
   const reversed = [...inputPresets.oxford.mean].reverse();
-  const interpolation = textIn(field(normalization, 'interpolation'));
-  const kernel =
-    (interpolation === undefined ? undefined : interpolations[interpolation]) ?? inputPresets.oxford.kernel;
+  const named = textIn(field(normalization, 'interpolation'));
+  const interpolation =
+    (named === undefined ? undefined : interpolations[named]) ?? inputPresets.oxford.interpolation;
   return {
     format: 'matconvnet',
     layers: found.filter((layer) => layer !== undefined && layer !== 'lrn'),
     lrn: found.includes('lrn'),
-    input: { order: 'rgb', scale: 1, mean: mean ?? reversed, std: [1, 1, 1], kernel },
+    input: { order: 'rgb', scale: 1, mean: mean ?? reversed, std: [1, 1, 1], interpolation },
     ...(classes ? { classes } : {}),
     close: () => file.close(),
   };

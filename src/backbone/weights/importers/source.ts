@@ -63,9 +63,21 @@ const imagenetStd = [0.229, 0.224, 0.225] as const;
 /** The two preprocessings that published VGG nets were trained with. */
 export const inputPresets = {
   /** Oxford's nets and what was converted from them: blue, green, red, 0 to 255, less the mean colour; bicubic. */
-  oxford: { order: 'bgr', scale: 1, mean: [103.939, 116.779, 123.68], std: [1, 1, 1], kernel: 'cubic' },
+  oxford: {
+    order: 'bgr',
+    scale: 1,
+    mean: [103.939, 116.779, 123.68],
+    std: [1, 1, 1],
+    interpolation: 'cubic',
+  },
   /** torchvision's nets: red, green, blue, 0 to 1, less the mean and divided by the deviation of ImageNet; antialiased bilinear. */
-  torchvision: { order: 'rgb', scale: 1 / 255, mean: imagenetMean, std: imagenetStd, kernel: 'linear' },
+  torchvision: {
+    order: 'rgb',
+    scale: 1 / 255,
+    mean: imagenetMean,
+    std: imagenetStd,
+    interpolation: 'linear',
+  },
 } as const satisfies Record<string, InputNormalisation>;
 
 /** All numbers of a tensor. */

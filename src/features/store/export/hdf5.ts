@@ -1,4 +1,5 @@
 // HDF5, through h5wasm: a dataset for each column, descriptors [rows, columns] in chunks of a part.
+import { toStored } from '../../../interpolation.js';
 import { PART_SIZE } from '../store.js';
 import type { FeatureStore } from '../reader.js';
 import { writeBeside } from './beside.js';
@@ -46,7 +47,7 @@ export const exportHdf5 = async (store: FeatureStore, layer: string, path: strin
           );
         }
       }
-      file.create_attribute('recipe', JSON.stringify(store.recipe));
+      file.create_attribute('recipe', JSON.stringify(toStored(store.recipe)));
       file.create_attribute('hash', store.hash);
     } finally {
       file.close();

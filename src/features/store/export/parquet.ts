@@ -1,5 +1,6 @@
 // Parquet, through hyparquet-writer: the columns of the store, descriptors as lists of float, a row group a part.
 import type { ParquetWriter } from 'hyparquet-writer';
+import { toStored } from '../../../interpolation.js';
 import { rowOf } from '../../../matrix.js';
 import type { FeatureStore } from '../reader.js';
 import { writeBeside } from './beside.js';
@@ -42,7 +43,9 @@ export const exportParquet = async (store: FeatureStore, layer: string, path: st
       schema,
       codec: 'UNCOMPRESSED', // Descriptors hardly shrink.
       statistics: false,
-      kvMetadata: [{ key: 'verydeep', value: JSON.stringify({ recipe: store.recipe, hash: store.hash }) }],
+      kvMetadata: [
+        { key: 'verydeep', value: JSON.stringify({ recipe: toStored(store.recipe), hash: store.hash }) },
+      ],
       createdBy: 'verydeep',
     });
     for await (const { start, matrix } of store.batches(layer)) {

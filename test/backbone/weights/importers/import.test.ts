@@ -68,8 +68,8 @@ describe('importing weights', () => {
       deepEqual(await inputOf('keras-vgg16.h5'), inputPresets.oxford);
       deepEqual(await inputOf('torch-vgg16.pth'), inputPresets.torchvision);
       deepEqual(await inputOf('onnx-zoo-vgg16-7.onnx'), inputPresets.torchvision);
-      const { order, scale, mean: average, kernel } = await inputOf('matconvnet-vgg11-old.mat');
-      equal(kernel, 'cubic');
+      const { order, scale, mean: average, interpolation } = await inputOf('matconvnet-vgg11-old.mat');
+      equal(interpolation, 'cubic');
       deepEqual([order, scale], ['rgb', 1]);
       ok(Math.abs(average[0]! - 123.68) < 1e-4 && Math.abs(average[2]! - 103.939) < 1e-4);
     }));
