@@ -18,9 +18,9 @@ const withKey = (value: object, from: string, to: string): object =>
   Object.fromEntries(Object.entries(value).map(([key, each]) => [key === from ? to : key, each as unknown]));
 
 /** An object as files keep it; the order of its keys stays. */
-export const toStored = <T extends { readonly interpolation?: Interpolation }>(value: T): Stored<T> =>
+export const toStored = <T extends object>(value: T): Stored<T> =>
   withKey(value, 'interpolation', 'kernel') as Stored<T>;
 
 /** An object from a file; files that say `interpolation` are read too. */
-export const fromStored = <T extends { readonly interpolation?: Interpolation }>(value: Stored<T> | T): T =>
+export const fromStored = <T extends object>(value: Stored<T> | T): T =>
   withKey(value, 'kernel', 'interpolation') as T;

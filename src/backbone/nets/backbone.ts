@@ -2,7 +2,6 @@
 import { UsageError, expected, messageOf } from '../../errors.js';
 import {
   type Interpolation,
-  type Stored,
   fromStored,
   interpolations,
   isInterpolation,
@@ -69,9 +68,7 @@ const isTriple = (value: unknown): value is number[] =>
 export const checkInput = (path: string, input: unknown): InputNormalisation => {
   const at = (field: string) => `input.${field} in the metadata of ${path}`;
   if (!isRecord(input)) throw expected('an object', `input in the metadata of ${path}`, input);
-  const { order, scale, mean, std, interpolation } = fromStored(
-    input as unknown as Stored<InputNormalisation>,
-  );
+  const { order, scale, mean, std, interpolation } = fromStored<Record<string, unknown>>(input);
   if (order !== 'rgb' && order !== 'bgr') throw expected('rgb or bgr', at('order'), order);
   if (typeof scale !== 'number' || !(scale > 0)) throw expected('a number above 0', at('scale'), scale);
   if (!isTriple(mean)) throw expected('three numbers', at('mean'), mean);

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { UsageError } from '../../../src/errors.js';
 import {
   type Recipe,
-  type RecipeChoice,
   describeRecipe,
   descriptorLength,
   recipeHash,
@@ -81,7 +80,7 @@ describe('features/recipe', () => {
   it('hashes as version 0.1 did, whose recipes call the interpolation `kernel`', () => {
     // Computed by version 0.1.
     const old = { scales: [37], aggregate: 'stack', kernel: 'cubic' } as const;
-    const recipe = resolveRecipe(old as RecipeChoice, 32);
+    const recipe = resolveRecipe(old, 32);
     assert.equal(recipe.interpolation, 'cubic');
     assert.equal(recipeHash(recipe, [net]), '06afc80122b865dc');
   });
