@@ -1,11 +1,10 @@
 // Descriptors on disk by image: rows of the items asked for, stacked over several nets, read a part at a time.
-import { divideByNorm } from '../../src/classifiers/predict.js';
 import type { Item } from '../../src/datasets/dataset.js';
 import { expected, option, UsageError, VerydeepError, text } from '../../src/errors.js';
-import { readDescriptors } from '../../src/features/store/part.js';
-import { type FeatureStore, openFeatures } from '../../src/features/store/reader.js';
-import type { NetIdentity, Recipe } from '../../src/features/recipe/recipe.js';
-import type { Matrix } from '../../src/matrix.js';
+import type { Features } from '../../src/features/store/features.js';
+import { openFeatures } from '../../src/features/store/reader.js';
+import type { NetIdentity, Recipe } from '../../src/features/store/recipe.js';
+import { type Matrix, divideByNorm, stackColumns } from '../../src/matrix.js';
 import type { Skipped } from '../../src/progress.js';
 
 /** Descriptors of images, each the stack of one net's or several nets' (late fusion, appendix B). */
@@ -22,7 +21,7 @@ export interface Descriptors {
   /** Images without a descriptor, with the reason. */
   readonly skipped: readonly Skipped[];
   /** The stores, for what they know of images. */
-  readonly stores: readonly FeatureStore[];
+  readonly stores: readonly Features[];
   has(id: string): boolean;
   /** SHA-256 of the image's file when it was described. */
   sha256(id: string): string | undefined;
@@ -30,14 +29,16 @@ export interface Descriptors {
   read(items: readonly Pick<Item, 'id'>[]): Promise<Matrix>;
 }
 
-/** Where a row lies. */
-interface Place {
+/** A row of a store: of which part, and which row of it. */
+interface Address {
   readonly part: number;
   readonly row: number;
 }
 
-const placesOf = (store: FeatureStore): Map<string, Place> =>
-  new Map(store.parts.flatMap(({ ids }, part) => ids.map((id, row): [string, Place] => [id, { part, row }])));
+const addressesOf = (store: Features): Map<string, Address> =>
+  new Map(
+    store.parts.flatMap(({ ids }, part) => ids.map((id, row): [string, Address] => [id, { part, row }])),
+  );
 
 /** Refuses a descriptor that is not finite, in training and in testing, by the name of its image. */
 const checkDescriptors = ({ columns, data }: Matrix, items: readonly Pick<Item, 'id'>[]): void => {
@@ -54,34 +55,26 @@ const checkDescriptors = ({ columns, data }: Matrix, items: readonly Pick<Item, 
 
 /** Copies rows of one store into their columns of the result; a part is read once. */
 const fill = async (
-  store: FeatureStore,
-  places: ReadonlyMap<string, Place>,
+  store: Features,
+  addresses: ReadonlyMap<string, Address>,
   layer: string,
   items: readonly Pick<Item, 'id'>[],
   result: Matrix,
   column: number,
 ): Promise<void> => {
-  const width = store.columns(layer);
   const wanted = new Map<number, [row: number, target: number][]>();
   items.forEach(({ id }, target) => {
-    const place = places.get(id);
-    if (!place) throw new VerydeepError(`There is no descriptor of ${id}.`);
-    const rows = wanted.get(place.part) ?? [];
-    rows.push([place.row, target]);
-    wanted.set(place.part, rows);
+    const address = addresses.get(id);
+    if (!address) throw new VerydeepError(`There is no descriptor of ${id}.`);
+    const rows = wanted.get(address.part) ?? [];
+    rows.push([address.row, target]);
+    wanted.set(address.part, rows);
   });
-  for (const [index, rows] of wanted) {
-    const part = store.parts[index]!;
-    const data = new Float32Array(part.rows * width);
-    await readDescriptors(part, layer, data);
-    for (const [row, target] of rows) {
-      result.data.set(data.subarray(row * width, (row + 1) * width), target * result.columns + column);
-    }
-  }
+  for (const [part, rows] of wanted) stackColumns(result, column, await store.readPart(part, layer), rows);
 };
 
 /** The layer to take: the one asked for, else fc7, else the only one there is. */
-const layerOf = (store: FeatureStore, asked: string | undefined): string => {
+export const layerOf = (store: Features, asked: string | undefined): string => {
   const layer = asked ?? (store.layers.includes('fc7') || store.layers.length > 1 ? 'fc7' : store.layers[0]!);
   if (!store.layers.includes(layer)) {
     throw expected(
@@ -95,9 +88,9 @@ const layerOf = (store: FeatureStore, asked: string | undefined): string => {
 };
 
 /** Descriptors from stores of different nets or recipes, stacked in the order given. */
-export const stacked = (stores: readonly FeatureStore[], asked?: string): Descriptors => {
+export const stackedStores = (stores: readonly Features[], asked?: string): Descriptors => {
   const layers = stores.map((store) => layerOf(store, asked));
-  const places = stores.map(placesOf);
+  const addresses = stores.map(addressesOf);
   const columns = stores.reduce((sum, store, i) => sum + store.columns(layers[i]!), 0);
   const known = stores.map((store) => new Map(store.ids.map((id, row) => [id, store.sha256[row]!])));
   return {
@@ -111,13 +104,13 @@ export const stacked = (stores: readonly FeatureStore[], asked?: string): Descri
       ...new Map(stores.flatMap(({ skipped }) => skipped.map((entry) => [entry.id, entry]))).values(),
     ],
     stores,
-    has: (id) => places.every((map) => map.has(id)),
+    has: (id) => addresses.every((map) => map.has(id)),
     sha256: (id) => known[0]?.get(id),
     read: async (items) => {
       const result = { rows: items.length, columns, data: new Float32Array(items.length * columns) };
       let column = 0;
       for (const [i, store] of stores.entries()) {
-        await fill(store, places[i]!, layers[i]!, items, result, column);
+        await fill(store, addresses[i]!, layers[i]!, items, result, column);
         column += store.columns(layers[i]!);
       }
       checkDescriptors(result, items);
@@ -138,9 +131,9 @@ export const openDescriptors = async (folders: readonly string[], layer?: string
     const { hash } = await openFeatures([folder]);
     groups.set(hash, [...(groups.get(hash) ?? []), folder]);
   }
-  const stores: FeatureStore[] = [];
+  const stores: Features[] = [];
   for (const group of groups.values()) stores.push(await openFeatures(group));
-  return stacked(stores, layer);
+  return stackedStores(stores, layer);
 };
 
 /** The same descriptors, each divided by its norm plus `epsilon`. */

@@ -1,6 +1,7 @@
 // A benchmark from start to end: images or descriptors, splits, SVMs, figures.
 import type { Dataset, Item } from '../../src/datasets/dataset.js';
 import type { OpenOptions } from '../../src/datasets/open.js';
+import { allItems } from '../../src/datasets/items.js';
 import { openDataset } from '../../src/datasets/open.js';
 import { expected, option, UsageError } from '../../src/errors.js';
 import type { BootstrapOptions } from '../../src/evaluation/statistics.js';
@@ -84,15 +85,6 @@ export const datasetFor = async (
     `It holds the images and lists of ${benchmark.title}.`,
   );
 };
-
-/** All images of a data set, whatever split they are in. */
-export const allItems = (dataset: Dataset): Item[] => [
-  ...new Map(
-    Object.values(dataset.splits)
-      .flat()
-      .map((item) => [item.id, item]),
-  ).values(),
-];
 
 /** The numbers of a protocol with random splits: the benchmark's own, changed by the options. */
 const numbersOf = (

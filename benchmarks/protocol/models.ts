@@ -1,16 +1,15 @@
 // Saves the SVMs of each split with all that is needed to score new images.
 import { mkdir } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
-import type { Extraction } from '../../src/classifiers/extraction.js';
+import { join, resolve } from 'node:path';
+import { type Extraction, relativeTo } from '../../src/classifiers/extraction.js';
 import { saveModel } from '../../src/classifiers/model-file.js';
 import type { Descriptors } from './descriptors.js';
 import type { SplitOutcome } from './outcome.js';
 
-/** How the descriptors were made; `backbones` are the weight files where they are known. */
+/** How the descriptors were made; `files` are the weight files of the nets, where they are known. */
 export const extractionOf = (
   descriptors: Descriptors,
-  backbones: readonly string[],
-  folder: string,
+  files: readonly (string | undefined)[],
   norm?: number,
 ): Extraction => {
   let next = 0;
@@ -19,13 +18,20 @@ export const extractionOf = (
       recipe,
       layer: descriptors.layers[i]!,
       nets: nets.map((net) => {
-        const file = backbones[next++];
-        return file === undefined ? net : { ...net, path: relative(folder, resolve(file)) };
+        const file = files[next++];
+        return file === undefined ? net : { ...net, path: resolve(file) };
       }),
     })),
     ...(norm === undefined ? {} : { norm }),
   };
 };
+
+/** The weight files of all stacks: those given, else where the stores' records say that they lay. */
+export const weightFilesOf = async (
+  { stores }: Descriptors,
+  given: readonly string[],
+): Promise<readonly (string | undefined)[]> =>
+  given.length > 0 ? given : (await Promise.all(stores.map((store) => store.weightFiles()))).flat();
 
 /** Writes `models/<split>.safetensors` under `out`; returns the paths relative to it. */
 export const saveModels = async (
@@ -37,7 +43,8 @@ export const saveModels = async (
 ): Promise<string[]> => {
   const folder = resolve(out, 'models');
   await mkdir(folder, { recursive: true });
-  const extraction = extractionOf(descriptors, backbones, folder, norm);
+  const files = await weightFilesOf(descriptors, backbones);
+  const extraction = relativeTo(folder, extractionOf(descriptors, files, norm));
   const paths: string[] = [];
   for (const { name, model } of outcomes) {
     const path = `models/${name.replaceAll(' ', '-')}.safetensors`;

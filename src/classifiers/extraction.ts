@@ -1,9 +1,9 @@
 // How a model's descriptors were made, kept in its file, so that new images can be described alike.
 import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { expected, option, UsageError, text } from '../errors.js';
 import { sha256OfFile } from '../io/files.js';
-import type { NetIdentity, Recipe } from '../features/recipe/recipe.js';
+import type { NetIdentity, Recipe } from '../features/store/recipe.js';
 
 /** A net of an extraction, and where its weights lay, relative to the folder of the model's file. */
 export interface ModelNet extends NetIdentity {
@@ -20,6 +20,23 @@ export interface Extraction {
   /** Descriptors are divided by their norm plus this. */
   readonly norm?: number;
 }
+
+/** The same with other paths of the nets' weights, where they are known. */
+const withPaths = (extraction: Extraction, change: (path: string) => string): Extraction => ({
+  ...extraction,
+  stacks: extraction.stacks.map((stack) => ({
+    ...stack,
+    nets: stack.nets.map((net) => (net.path === undefined ? net : { ...net, path: change(net.path) })),
+  })),
+});
+
+/** With paths relative to `folder`, as a model's file has them. */
+export const relativeTo = (folder: string, extraction: Extraction): Extraction =>
+  withPaths(extraction, (path) => relative(resolve(folder), resolve(path)));
+
+/** With absolute paths, where they were relative to `folder`. */
+export const resolvedFrom = (folder: string, extraction: Extraction): Extraction =>
+  withPaths(extraction, (path) => resolve(folder, path));
 
 /**
  * The weight files of every stack's nets, found by checksum among `given`, else where they lay when the model was made.

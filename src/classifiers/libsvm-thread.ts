@@ -1,9 +1,18 @@
 // The thread that libsvm-js runs in, one class at a time; one that dies is replaced once, and never leaves anyone waiting.
 import { Worker } from 'node:worker_threads';
 import { VerydeepError, messageOf, option, text } from '../errors.js';
-import type { LibsvmTask } from './libsvm.js';
 
 const SCRIPT = new URL('./solver/libsvm-worker.js', import.meta.url);
+
+/** One class for the thread: the kernel of its rows, row by row. */
+export interface LibsvmTask {
+  readonly kernel: Float32Array;
+  readonly labels: Int8Array;
+  readonly C: number;
+  readonly positive: number;
+  readonly negative: number;
+  readonly tolerance: number;
+}
 
 /** Times that a class is given to a new thread after one died over it. */
 const RETRIES = 1;

@@ -13,16 +13,6 @@ import { certify, exactValues, exactWeights } from './weights.js';
 /** Rows beyond which libsvm-js overflows its 2 GB: 16 bytes for every pair of rows. */
 export const MOST_LIBSVM_ROWS = 10_500;
 
-/** One class for the thread: the kernel of its rows, row by row. */
-export interface LibsvmTask {
-  readonly kernel: Float32Array;
-  readonly labels: Int8Array;
-  readonly C: number;
-  readonly positive: number;
-  readonly negative: number;
-  readonly tolerance: number;
-}
-
 /** Refuses what libsvm-js cannot do, before it could end the process. */
 export const checkLibsvm = (rows: number, settings: FullSettings): void => {
   if (settings.loss !== 'hinge') {

@@ -161,17 +161,10 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
     return;
   }
   const out = resolve(required(flags.out, '--out'));
-  const { openDataset, splitOf } = await import('../datasets/open.js');
+  const { openDataset } = await import('../datasets/open.js');
   const dataset = await openDataset(name, data, { csv: csvOf(flags) });
   // Without --split all images, each once: official splits may overlap (VOC's trainval).
-  const items =
-    flags.split === undefined
-      ? [
-          ...new Map(
-            Object.values(dataset.splits).flatMap((split) => split.map((item) => [item.id, item])),
-          ).values(),
-        ]
-      : splitOf(dataset, flags.split);
+  const items = dataset.items(flags.split);
   for (const { path, reason } of dataset.strays.slice(0, 20)) note(flags, `Passed over ${path}: ${reason}`);
   const { photosIn } = await import('../datasets/photos.js');
   const calibration =

@@ -1,6 +1,6 @@
 // `verydeep predict`: classes and scores of new images from saved SVMs.
 import { Command, Option } from 'commander';
-import type { Photo, Prediction } from '../classifiers/predict.js';
+import type { Photo, Prediction } from '../predict.js';
 import { expected } from '../errors.js';
 import { writeFileAtomically } from '../io/files.js';
 import { rowOf } from '../matrix.js';
@@ -108,7 +108,7 @@ const run = async (paths: string[], options: Options): Promise<void> => {
     options.boxes === undefined
       ? await (await import('../datasets/photos.js')).photosIn(paths)
       : await (await import('../datasets/boxes.js')).readBoxes(options.boxes);
-  const { predictImages } = await import('../classifiers/predict.js');
+  const { predictImages } = await import('../predict.js');
   const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
   await interruptible(
     async (signal) => {

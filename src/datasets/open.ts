@@ -1,13 +1,16 @@
 // The one switch by name: which reader opens which data set.
-import { expected, option } from '../errors.js';
+import { expected } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type CsvOptions, readCsv } from './csv.js';
-import type { Dataset, Item } from './dataset.js';
+import type { Dataset } from './dataset.js';
+import { type OpenedDataset, opened } from './items.js';
 import { readCaltech } from './caltech.js';
 import { readFolder } from './folder.js';
 import { readImagenet } from './imagenet.js';
 import { readVocAction } from './voc-action.js';
 import { readVoc } from './voc.js';
+
+export { splitOf } from './items.js';
 
 /** What a reader may need; each takes what concerns it. */
 export interface OpenOptions {
@@ -50,20 +53,8 @@ export const openDataset = async (
   name: string,
   root: string,
   options: OpenOptions = {},
-): Promise<Dataset> => {
+): Promise<OpenedDataset> => {
   const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
   if (!reader) throw expected(`one of ${datasetNames.join(', ')}`, 'the data set', name);
-  return reader(root, options);
-};
-
-/**
- * The items of one split.
- *
- * @throws UsageError naming the splits there are, when this one is missing or empty
- */
-export const splitOf = (dataset: Dataset, split: string): readonly Item[] => {
-  const items = Object.hasOwn(dataset.splits, split) ? dataset.splits[split] : undefined;
-  if (items?.length) return items;
-  const there = Object.keys(dataset.splits).filter((name) => dataset.splits[name]!.length > 0);
-  throw expected(`one of the splits ${there.join(', ')} of ${dataset.root}`, option('split'), split);
+  return opened(await reader(root, options));
 };

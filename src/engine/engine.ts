@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import '@tensorflow/tfjs-layers'; // Its bundle registers the gradients of tfjs-core.
 import * as tf from '@tensorflow/tfjs-core';
 import { OutOfMemoryError, UsageError, VerydeepError, expected, messageOf, option, text } from '../errors.js';
+import { type EngineName, engineNames } from './names.js';
 import { BACKEND_NAME } from './onnxruntime/backend.js';
 import { registerOnnxRuntimeBackend } from './onnxruntime/register.js';
 import { describeLibrary } from './ort.js';
@@ -14,9 +15,7 @@ import {
   tensorflowPackages,
 } from './tensorflow.js';
 
-/** The engines, by their names. */
-export const engineNames = ['auto', 'onnxruntime', 'tensorflow'] as const;
-export type EngineName = (typeof engineNames)[number];
+export { type EngineName, engineNames } from './names.js';
 
 export interface EngineOptions {
   /** `auto` (default; the environment's VERYDEEP_ENGINE may say otherwise) takes tfjs-node-gpu only with a GPU. */

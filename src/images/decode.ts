@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import { messageOf } from '../errors.js';
 import { ImageError, type RgbImage } from './image.js';
-import { type ByteSource, readImageBytes } from './source.js';
+import { type ByteSource, type BytesInMemory, readImageBytes } from './source.js';
 
 export interface DecodeOptions {
   /**
@@ -66,7 +66,7 @@ export const decode = async (
  * @throws ImageError as both
  */
 export const loadImage = async (
-  source: ByteSource,
-  path = source.file,
+  source: ByteSource | BytesInMemory,
+  path = 'file' in source ? source.file : 'the bytes given',
   options: DecodeOptions = {},
 ): Promise<RgbImage> => decode(await readImageBytes(source, path), path, options);

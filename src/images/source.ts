@@ -9,6 +9,11 @@ export interface ByteSource {
   readonly slice?: { readonly offset: number; readonly length: number };
 }
 
+/** Encoded bytes that are in memory already. */
+export interface BytesInMemory {
+  readonly bytes: Uint8Array;
+}
+
 /** Most encoded bytes of one image: what is larger is a film or an archive with a wrong name. */
 const MAX_BYTES = 512 * 2 ** 20;
 
@@ -21,11 +26,15 @@ const REASONS: Readonly<Record<string, string>> = {
 /**
  * Reads the encoded bytes of an image.
  *
- * @param source the file, and the slice of it
+ * @param source the file and the slice of it, or the bytes themselves
  * @param path name for messages; the file's where missing
  * @throws ImageError when the file cannot be read, is empty, larger than 512 MiB, or ends before the slice does
  */
-export const readImageBytes = async (source: ByteSource, path = source.file): Promise<Uint8Array> => {
+export const readImageBytes = async (
+  source: ByteSource | BytesInMemory,
+  path = 'file' in source ? source.file : 'the bytes given',
+): Promise<Uint8Array> => {
+  if ('bytes' in source) return source.bytes;
   let bytes: Uint8Array;
   try {
     const file = await open(source.file, 'r');

@@ -1,7 +1,7 @@
 // The thread in which libsvm-js runs: a precomputed kernel in, coefficients y alpha out.
 import { createRequire } from 'node:module';
 import { parentPort } from 'node:worker_threads';
-import type { LibsvmTask } from '../libsvm.js';
+import type { LibsvmTask } from '../libsvm-thread.js';
 
 interface Svm {
   train(samples: readonly Float64Array[], labels: readonly number[]): void;

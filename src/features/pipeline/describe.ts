@@ -1,5 +1,6 @@
 // The descriptor of one image from its views: every net runs on every view, layer by layer joined.
-import { joinViews, stacked } from '../recipe/descriptor.js';
+import { stacked } from '../../matrix.js';
+import { joinViews } from '../recipe/descriptor.js';
 import type { Recipe } from '../recipe/recipe.js';
 import type { Runner } from './runner.js';
 import type { View } from '../recipe/views.js';

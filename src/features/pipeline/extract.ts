@@ -1,5 +1,6 @@
 // Extraction: a list of images, a recipe and backbones become a feature store on disk.
 import { availableParallelism } from 'node:os';
+import { relative, resolve } from 'node:path';
 import type { Item } from '../../datasets/dataset.js';
 import { returnFreedMemory, withMemoryReturned } from '../../engine/malloc.js';
 import { type Message, InterruptedError, UsageError, option, text } from '../../errors.js';
@@ -185,6 +186,10 @@ const extract = async (
     hash: plan.hash,
     shard: `${shard.index}/${shard.count}`,
     command: options.command ?? [],
+    backbones: nets.backbones.map(({ path }, i) => ({
+      sha256: plan.nets[i]!.sha256,
+      path: relative(resolve(out), resolve(path)),
+    })),
   };
   await writeRunRecord(out, shard, run, skipped);
   return { store, skipped, run };

@@ -1,15 +1,22 @@
 // What becomes of one image: a descriptor (computed, or found among those on disk), or a reason why there is none.
-import type { Item } from '../../datasets/dataset.js';
+import type { Box } from '../../datasets/dataset.js';
 import { sha256 } from '../../io/files.js';
 import { decode } from '../../images/decode.js';
 import { ImageError } from '../../images/image.js';
-import { readImageBytes } from '../../images/source.js';
+import { type ByteSource, type BytesInMemory, readImageBytes } from '../../images/source.js';
 import { boxNumbers, usesBoxes } from '../store/list.js';
 import type { Part } from '../store/part.js';
 import type { Plan } from './plan.js';
 import type { Pool } from './pool.js';
 import { type Previous, readRow, rowKey } from '../store/previous.js';
 import { viewsOf } from '../recipe/views.js';
+
+/** An image to describe: its encoded bytes on disk or in memory, its name for messages, and a box of it. */
+export interface Picture {
+  readonly path: string;
+  readonly source: ByteSource | BytesInMemory;
+  readonly box?: Box;
+}
 
 /** A described image. */
 export interface Described {
@@ -28,16 +35,22 @@ export interface Described {
 export type Outcome =
   Described | { readonly kind: 'skipped'; readonly reason: string; readonly sha256?: string };
 
+/** Where descriptors of an earlier run are looked up. */
+type Known = Pick<Previous, 'find' | 'remember'>;
+
+/** Nothing was described before. */
+export const nothingKnown: Known = { find: () => undefined, remember: () => undefined };
+
 /** Describes images one by one; the same bytes (and box) are computed once. */
 export class ImageDescriber {
   readonly #plan: Plan;
   readonly #pool: Pool;
-  readonly #previous: Previous;
+  readonly #previous: Known;
   readonly #maxPixels: number | undefined;
   /** Images under way or not yet written, by what decides their descriptor. */
   readonly #underWay = new Map<string, Promise<Described>>();
 
-  constructor(plan: Plan, pool: Pool, previous: Previous, maxPixels?: number) {
+  constructor(plan: Plan, pool: Pool, previous: Known, maxPixels?: number) {
     this.#plan = plan;
     this.#pool = pool;
     this.#previous = previous;
@@ -45,7 +58,7 @@ export class ImageDescriber {
   }
 
   /** An image's descriptors, or why it has none. @throws VerydeepError when the computation itself fails */
-  async describe(item: Item): Promise<Outcome> {
+  async describe(item: Picture): Promise<Outcome> {
     let hash: string | undefined;
     try {
       const bytes = await readImageBytes(item.source, item.path);
@@ -63,9 +76,18 @@ export class ImageDescriber {
     part.sha256.forEach((hash, row) => this.#underWay.delete(rowKey(hash, part.metadata.boxes?.[row])));
   }
 
-  async #describeBytes(item: Item, bytes: Uint8Array, hash: string): Promise<Described> {
+  /** Tells that an outcome was taken by whoever asked for it, and need not be kept in memory any more. */
+  taken(item: Picture, outcome: Outcome): void {
+    if (outcome.kind === 'described') this.#underWay.delete(this.#keyOf(item, outcome.sha256));
+  }
+
+  #keyOf(item: Picture, hash: string): string {
+    return rowKey(hash, usesBoxes(this.#plan.recipe) ? boxNumbers(item) : undefined);
+  }
+
+  async #describeBytes(item: Picture, bytes: Uint8Array, hash: string): Promise<Described> {
     const { recipe } = this.#plan;
-    const key = rowKey(hash, usesBoxes(recipe) ? boxNumbers(item) : undefined);
+    const key = this.#keyOf(item, hash);
     const before = this.#underWay.get(key);
     if (before) return { ...(await before), reused: true, megapixels: 0 };
     const found = this.#previous.find(key);
@@ -82,7 +104,7 @@ export class ImageDescriber {
     return computed;
   }
 
-  async #compute(item: Item, bytes: Uint8Array, hash: string): Promise<Described> {
+  async #compute(item: Picture, bytes: Uint8Array, hash: string): Promise<Described> {
     const { recipe, inputSize } = this.#plan;
     const image = await decode(bytes, item.path, {
       orient: recipe.orient,

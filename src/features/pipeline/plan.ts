@@ -4,7 +4,7 @@ import { type Backbone, openBackbone } from '../../backbone/nets/backbone.js';
 import { type CompiledGraph, compileGraph } from '../../backbone/nets/graph.js';
 import { compileInt8Graph } from '../../backbone/int8/graph.js';
 import { expected, option, UsageError, text } from '../../errors.js';
-import type { EngineName } from '../../engine/engine.js';
+import type { EngineName } from '../../engine/names.js';
 import type { SessionOptions } from '../../engine/session.js';
 import type { PreparedInt8 } from './int8.js';
 import { trainedInterpolation } from '../recipe/interpolation-remark.js';
@@ -117,6 +117,11 @@ export const openNets = async (paths: readonly string[], choice: RecipeChoice): 
   if (paths.length === 0) throw expected('at least one backbone file', option('backbone'), 'none');
   const backbones: Backbone[] = [];
   for (const path of paths) backbones.push(await openBackbone(path));
+  return netsFor(backbones, choice);
+};
+
+/** Completes the recipe for nets that are open. @throws UsageError for a recipe that does not fit */
+export const netsFor = (backbones: readonly Backbone[], choice: RecipeChoice): OpenedNets => {
   const inputSize = Math.max(...backbones.map(({ metadata }) => metadata.architecture.inputSize));
   return { backbones, recipe: resolveRecipe(choice, inputSize, trainedInterpolation(backbones)), inputSize };
 };

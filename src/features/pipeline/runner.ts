@@ -1,5 +1,5 @@
 // What computes activations: one net on one image, whatever the machinery behind it.
-import type { EngineName } from '../../engine/engine.js';
+import type { EngineName } from '../../engine/names.js';
 import { Session, type SessionOptions } from '../../engine/session.js';
 import type { SharedSession } from '../../engine/shared-slots.js';
 import type { RgbImage } from '../../images/image.js';

@@ -1,4 +1,5 @@
 // From activations of single views to the descriptor of an image: crops, scales, regions and nets joined (sec. B).
+import { stacked } from '../../matrix.js';
 import { type Recipe, regionsOf } from './recipe.js';
 import type { View } from './views.js';
 
@@ -27,18 +28,6 @@ export const meanOf = (vectors: readonly Float32Array[]): Float32Array => {
 export const maxOf = (vectors: readonly Float32Array[]): Float32Array => {
   const first = checkNotEmpty(vectors);
   return first.map((_, i) => vectors.reduce((most, vector) => Math.max(most, vector[i]!), -Infinity));
-};
-
-/** Vectors one after the other. */
-export const stacked = (vectors: readonly Float32Array[]): Float32Array => {
-  if (vectors.length === 1) return vectors[0]!;
-  const result = new Float32Array(vectors.reduce((sum, vector) => sum + vector.length, 0));
-  let start = 0;
-  for (const vector of vectors) {
-    result.set(vector, start);
-    start += vector.length;
-  }
-  return result;
 };
 
 const joins = { average: meanOf, max: maxOf, stack: stacked } as const;

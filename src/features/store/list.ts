@@ -2,7 +2,7 @@
 import type { Item } from '../../datasets/dataset.js';
 import { UsageError, expected, option, text } from '../../errors.js';
 import { sha256 } from '../../io/files.js';
-import type { Recipe } from '../recipe/recipe.js';
+import type { Recipe } from './recipe.js';
 import { PART_SIZE, partCount } from './store.js';
 
 /** A share of the parts: those p with p mod count = index. */
@@ -20,7 +20,7 @@ export interface ImageList {
 }
 
 /** A box as it is kept in the store and compared. */
-export const boxNumbers = ({ box }: Item): number[] | null =>
+export const boxNumbers = ({ box }: Pick<Item, 'box'>): number[] | null =>
   box ? [box.x, box.y, box.width, box.height] : null;
 
 /** Whether a recipe looks at boxes. */

@@ -6,7 +6,7 @@ import { makeFolder, sha256OfFile, writeFileAtomically } from '../../io/files.js
 import type { OnProgress } from '../../progress.js';
 import { type Part, openPart } from './part.js';
 import { partFiles } from './reader.js';
-import { skippedCsv } from './run-record.js';
+import { copyRecords, skippedCsv } from './run-record.js';
 
 /** What was merged. */
 export interface Merged {
@@ -65,6 +65,7 @@ export const mergeFeatures = async (
     if (target !== path) await writeFileAtomically(target, await readFile(path));
     onProgress?.({ task: 'merge', done: i + 1, total, unit: 'parts' });
   }
+  await copyRecords(folders, out);
   const skipped = ordered.flatMap((part) => part.metadata.skipped);
   if (skipped.length > 0) await writeFileAtomically(join(out, 'skipped.csv'), skippedCsv(skipped));
   return { parts: total, rows: ordered.reduce((sum, part) => sum + part.rows, 0), skipped: skipped.length };

@@ -1,39 +1,20 @@
 // Opens feature stores and reads descriptors as matrices, whole or a part at a time.
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { adviseHugePages } from '../../engine/pages.js';
 import { codeOf, expected, option, UsageError } from '../../errors.js';
 import type { Matrix } from '../../matrix.js';
-import type { Skipped } from '../../progress.js';
 import { type Part, openPart, readDescriptors } from './part.js';
-import type { NetIdentity, Recipe } from '../recipe/recipe.js';
+import type { NetIdentity, Recipe } from './recipe.js';
+import type { Features } from './features.js';
+import { recordedWeights } from './run-record.js';
 import { parsePartName } from './store.js';
 
 const PARALLEL_READS = 4;
 
-/** Descriptors on disk, with what is known of their images. Row `i` of every list and matrix is the same image. */
-export interface FeatureStore {
-  readonly recipe: Recipe;
-  readonly hash: string;
-  readonly nets: readonly NetIdentity[];
-  readonly engine: string;
-  readonly layers: readonly string[];
-  readonly rows: number;
-  readonly ids: readonly string[];
-  readonly paths: readonly string[];
-  readonly sha256: readonly string[];
-  readonly labels: readonly (readonly string[])[];
-  readonly widths: readonly number[];
-  readonly heights: readonly number[];
-  /** Images that have no descriptor, with the reason. */
-  readonly skipped: readonly Skipped[];
+/** Descriptors on disk. */
+export interface FeatureStore extends Features {
   readonly parts: readonly Part[];
-  /** How many numbers a descriptor of the layer has. */
-  columns(layer: string): number;
-  /** All descriptors of a layer: `rows` x `columns(layer)`. */
-  read(layer: string): Promise<Matrix>;
-  /** The descriptors of a layer a part (at most 64 rows) at a time, in order. */
-  batches(layer: string): AsyncGenerator<{ readonly start: number; readonly matrix: Matrix }>;
 }
 
 /** Paths of the parts in a folder, in order of the images. */
@@ -117,6 +98,13 @@ export const storeOf = (facts: StoreFacts, parts: readonly Part[]): FeatureStore
     if (length === undefined) throw expected(`one of ${recipe.layers.join(', ')}`, option('layer'), layer);
     return length;
   };
+  const readPart = async (index: number, layer: string): Promise<Matrix> => {
+    const part = parts[index]!;
+    const width = columns(layer);
+    const data = new Float32Array(part.rows * width);
+    await readDescriptors(part, layer, data);
+    return { rows: part.rows, columns: width, data };
+  };
   return {
     recipe,
     hash,
@@ -146,13 +134,10 @@ export const storeOf = (facts: StoreFacts, parts: readonly Part[]): FeatureStore
       return { rows, columns: width, data };
     },
     async *batches(layer) {
-      const width = columns(layer);
-      for (const [i, part] of parts.entries()) {
-        const data = new Float32Array(part.rows * width);
-        await readDescriptors(part, layer, data);
-        yield { start: starts[i]!, matrix: { rows: part.rows, columns: width, data } };
-      }
+      for (const [i, start] of starts.entries()) yield { start, matrix: await readPart(i, layer) };
     },
+    readPart,
+    weightFiles: () => recordedWeights([...new Set(parts.map(({ path }) => dirname(path)))], nets),
   };
 };
 

@@ -1,10 +1,12 @@
 // What a run leaves beside the descriptors: run.json (when, where, how) and a list of skipped images as CSV.
 import { arch, cpus, hostname, platform } from 'node:os';
-import { join } from 'node:path';
-import { rm } from 'node:fs/promises';
-import { writeFileAtomically } from '../../io/files.js';
+import { existsSync } from 'node:fs';
+import { readFile, readdir, rm } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { sha256OfFile, writeFileAtomically } from '../../io/files.js';
 import type { Skipped } from '../../progress.js';
 import type { Shard } from './list.js';
+import type { NetIdentity } from './recipe.js';
 
 /** What a run did. */
 export interface RunRecord {
@@ -27,6 +29,8 @@ export interface RunRecord {
   readonly hash: string;
   readonly shard: string;
   readonly command: readonly string[];
+  /** The weight files by checksum; paths are relative to the store's folder. */
+  readonly backbones: readonly { readonly sha256: string; readonly path: string }[];
 }
 
 /** A field of a CSV file, quoted where RFC 4180 asks for it. */
@@ -60,4 +64,70 @@ export const writeRunRecord = async (
   const csv = join(folder, `skipped${suffix(shard)}.csv`);
   if (skipped.length > 0) await writeFileAtomically(csv, skippedCsv(skipped));
   else await rm(csv, { force: true });
+};
+
+const RECORD = /^run(-\d+-of-\d+)?\.json$/;
+
+/** The record in a file; undefined where it is none: descriptors are read without it. */
+const recordIn = async (path: string): Promise<Partial<RunRecord> | undefined> => {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** The records of the runs that wrote into a folder. */
+const recordsOf = async (folder: string): Promise<Partial<RunRecord>[]> => {
+  const records: Partial<RunRecord>[] = [];
+  for (const name of (await readdir(folder)).filter((file) => RECORD.test(file)).sort()) {
+    const record = await recordIn(join(folder, name));
+    if (record) records.push(record);
+  }
+  return records;
+};
+
+/** Weight files named in the command of a record of version 0.1, which noted them nowhere else. */
+const fromCommand = async (command: readonly string[]): Promise<[string, string][]> => {
+  const files = command.filter((_, i) => command[i - 1] === '--backbone').map((file) => resolve(file));
+  return Promise.all(
+    files.filter((file) => existsSync(file)).map(async (file) => [await sha256OfFile(file), file]),
+  );
+};
+
+/** Where the nets' weight files lay, as the records in `folders` say; undefined for a net that none names. */
+export const recordedWeights = async (
+  folders: readonly string[],
+  nets: readonly NetIdentity[],
+): Promise<(string | undefined)[]> => {
+  const files = new Map<string, string>();
+  for (const folder of folders) {
+    for (const { backbones, command } of await recordsOf(folder)) {
+      if (Array.isArray(backbones)) {
+        for (const { sha256, path } of backbones) files.set(sha256, resolve(folder, path));
+      } else if (Array.isArray(command)) {
+        for (const [sha256, path] of await fromCommand(command)) files.set(sha256, path);
+      }
+    }
+  }
+  return nets.map(({ sha256 }) => files.get(sha256));
+};
+
+/** Brings the records of several folders into one, under their own names; of two of one name the first stays. */
+export const copyRecords = async (folders: readonly string[], out: string): Promise<void> => {
+  for (const folder of folders) {
+    if (resolve(folder) === resolve(out)) continue;
+    for (const name of (await readdir(folder)).filter((file) => RECORD.test(file))) {
+      if (existsSync(join(out, name))) continue;
+      const record = await recordIn(join(folder, name));
+      if (!record) continue;
+      const backbones = record.backbones?.map((net) => ({
+        ...net,
+        path: relative(resolve(out), resolve(folder, net.path)),
+      }));
+      const moved = { ...record, ...(backbones && { backbones }) };
+      await writeFileAtomically(join(out, name), `${JSON.stringify(moved, null, 2)}\n`);
+    }
+  }
 };

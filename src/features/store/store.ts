@@ -1,6 +1,6 @@
 // The feature store as it lies on disk: names of its files, what their schema says, and the shape of a part.
 import { VerydeepError, option, text } from '../../errors.js';
-import type { NetIdentity, Recipe } from '../recipe/recipe.js';
+import type { NetIdentity, Recipe } from './recipe.js';
 
 /** Images a part (an Arrow file) holds at most. */
 export const PART_SIZE = 64;

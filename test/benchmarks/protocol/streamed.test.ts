@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { benchmarkNamed } from '../../../benchmarks/list.js';
 import { crossValidated } from '../../../benchmarks/protocol/cross-validation.js';
-import { type Descriptors, openDescriptors, stacked } from '../../../benchmarks/protocol/descriptors.js';
+import {
+  type Descriptors,
+  openDescriptors,
+  stackedStores,
+} from '../../../benchmarks/protocol/descriptors.js';
 import { evaluate, datasetFor } from '../../../benchmarks/protocol/evaluate.js';
 import { type FitOptions, fit, scoresOf } from '../../../benchmarks/protocol/fit.js';
 import { splitResult } from '../../../benchmarks/protocol/results.js';
@@ -81,7 +85,7 @@ describe('training on descriptors that are streamed', () => {
         await openFeatures([await makeStore(join(folder, 'a'), rows)]),
         await openFeatures([await makeStore(join(folder, 'b'), backwards, { name: 'b' })]),
       ];
-      const descriptors = watched(stacked(stores));
+      const descriptors = watched(stackedStores(stores));
       const wanted = itemsOf(rows)
         .filter((_, i) => i % 3 !== 0)
         .reverse();
@@ -90,7 +94,7 @@ describe('training on descriptors that are streamed', () => {
       let row = 0;
       for await (const { matrix } of source.batches()) {
         assert.ok(matrix.rows <= PART_SIZE);
-        assert.deepEqual(matrix, await stacked(stores).read(items.slice(row, row + matrix.rows)));
+        assert.deepEqual(matrix, await stackedStores(stores).read(items.slice(row, row + matrix.rows)));
         row += matrix.rows;
       }
       assert.equal(row, source.rows);

@@ -1,6 +1,7 @@
 // Joining activations: by hand-computed numbers, for every way of the recipe.
 import assert from 'node:assert/strict';
-import { joinViews, l2Normalised, maxOf, meanOf, stacked } from '../../../src/features/recipe/descriptor.js';
+import { joinViews, l2Normalised, maxOf, meanOf } from '../../../src/features/recipe/descriptor.js';
+import { stacked } from '../../../src/matrix.js';
 import { resolveRecipe } from '../../../src/features/recipe/recipe.js';
 
 const vector = (...values: number[]): Float32Array => Float32Array.from(values);

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { extractionOf } from '../../benchmarks/protocol/models.js';
-import { openDescriptors } from '../../benchmarks/protocol/descriptors.js';
-import { labelsOf } from '../../benchmarks/protocol/fit.js';
-import { saveModel } from '../../src/classifiers/model-file.js';
-import { decisionValues } from '../../src/classifiers/model.js';
-import { predictImages } from '../../src/classifiers/predict.js';
-import { trainOneVsRest } from '../../src/classifiers/train.js';
-import { extractFeatures } from '../../src/features/pipeline/extract.js';
-import { pictures, randomBackbone, small } from '../features/nets.js';
-import { withFolder } from '../support.js';
+import { extractionOf } from '../benchmarks/protocol/models.js';
+import { openDescriptors } from '../benchmarks/protocol/descriptors.js';
+import { labelsOf } from '../benchmarks/protocol/fit.js';
+import { relativeTo } from '../src/classifiers/extraction.js';
+import { saveModel } from '../src/classifiers/model-file.js';
+import { decisionValues } from '../src/classifiers/model.js';
+import { predictImages } from '../src/predict.js';
+import { trainOneVsRest } from '../src/classifiers/train.js';
+import { extractFeatures } from '../src/features/pipeline/extract.js';
+import { pictures, randomBackbone, small } from './features/nets.js';
+import { withFolder } from './support.js';
 
 describe('predict', () => {
   it('gives images the scores that evaluation would, from the model file alone; bad images are skipped', () =>
@@ -25,7 +26,7 @@ describe('predict', () => {
       const matrix = await descriptors.read(items);
       const model = await trainOneVsRest(matrix, labelsOf(['even', 'odd'], items), 1, { threads: 1 });
       const file = join(folder, 'model.safetensors');
-      await saveModel(file, { ...model, extraction: extractionOf(descriptors, nets, folder) });
+      await saveModel(file, { ...model, extraction: relativeTo(folder, extractionOf(descriptors, nets)) });
 
       const bad = { id: 'bad.jpg', path: 'bad.jpg', source: { file: join(folder, 'bad.jpg') } };
       await writeFile(bad.source.file, 'not an image');

@@ -1,0 +1,40 @@
+// The items of a data set without its splits' names: those of one split, or all, each once.
+import { expected, option } from '../errors.js';
+import type { Dataset, Item } from './dataset.js';
+
+/** A data set as {@link openDataset} gives it: what was read, and its items by split. */
+export interface OpenedDataset extends Dataset {
+  /**
+   * The items of a split; without a name all items, each once (official splits may overlap), in the order of the splits.
+   *
+   * @throws UsageError naming the splits there are, when this one is missing or empty
+   */
+  items(split?: string): readonly Item[];
+}
+
+/**
+ * The items of one split.
+ *
+ * @throws UsageError naming the splits there are, when this one is missing or empty
+ */
+export const splitOf = (dataset: Pick<Dataset, 'splits' | 'root'>, split: string): readonly Item[] => {
+  const items = Object.hasOwn(dataset.splits, split) ? dataset.splits[split] : undefined;
+  if (items?.length) return items;
+  const there = Object.keys(dataset.splits).filter((name) => dataset.splits[name]!.length > 0);
+  throw expected(`one of the splits ${there.join(', ')} of ${dataset.root}`, option('split'), split);
+};
+
+/** All items of a data set, each once, in the order of its splits: official splits may overlap (VOC's trainval). */
+export const allItems = ({ splits }: Pick<Dataset, 'splits'>): Item[] => [
+  ...new Map(
+    Object.values(splits)
+      .flat()
+      .map((item) => [item.id, item]),
+  ).values(),
+];
+
+/** The data set with its items at hand. */
+export const opened = (dataset: Dataset): OpenedDataset => ({
+  ...dataset,
+  items: (split) => (split === undefined ? allItems(dataset) : splitOf(dataset, split)),
+});

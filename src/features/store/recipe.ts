@@ -1,0 +1,53 @@
+// The recipe as data, as stores and models keep it: everything that decides the numbers of a descriptor.
+import type { Interpolation } from '../../interpolation.js';
+
+/** How the descriptors of several scales are joined. */
+export type Aggregate = 'average' | 'max' | 'stack';
+/** Which part of an image the net sees. */
+export type Region = 'image' | 'box' | 'image+box' | 'crops';
+
+/**
+ * What a descriptor is made of (sec. B of the paper): the net is applied densely to the image at every scale, the
+ * activations of a layer are averaged over positions and with those of the mirrored image, scales are joined, and the
+ * result is L2-normalised. Several nets are stacked, each normalised by itself.
+ */
+export interface Recipe {
+  /**
+   * Layers, a column of the store each: "fc7" (after its ReLU), "fc7:linear" (before it), "conv5" (the last convolution
+   * of block 5), "conv3_2", "pool4", …
+   */
+  readonly layers: readonly string[];
+  /** Smallest sides Q in pixels to which the region is resized, ascending. */
+  readonly scales: readonly number[];
+  readonly aggregate: Aggregate;
+  /** Whether the mirrored image is averaged in. */
+  readonly flip: boolean;
+  /** "l2": once, after scales are joined; "per-scale": each scale before joining as well; "none": as the net gives it. */
+  readonly normalize: 'l2' | 'per-scale' | 'none';
+  /** "image+box" stacks the descriptor of the image and of the item's box; "crops" averages a grid of square crops. */
+  readonly region: Region;
+  /**
+   * Longest side of a resized image in pixels: of longer ones the middle part is used, so that no image needs too much
+   * memory. No limit where missing.
+   */
+  readonly maxSide?: number;
+  /** Side of the grid of crops of the net's input size: 1 is the centre crop, 5 the paper's 25 crops. */
+  readonly crops: number;
+  /** How images are resized; files call it `kernel`. */
+  readonly interpolation: Interpolation;
+  /** Whether EXIF orientation is applied (boxes of VOC are given for the image as stored: leave it off there). */
+  readonly orient: boolean;
+  readonly precision: 'fp32' | 'int8';
+  /** Type of the numbers in the store. */
+  readonly store: 'float32' | 'float16';
+}
+
+/** A net as it enters a recipe's hash and the store's schema. */
+export interface NetIdentity {
+  /** SHA-256 of the weight file. */
+  readonly sha256: string;
+  /** Configuration of the paper: "D". */
+  readonly config: string;
+  /** Of an int8 recipe: SHA-256 of the quantised net, which depends on the calibration images too. */
+  readonly quantised?: string;
+}
