@@ -11,7 +11,7 @@ import { loadModel, saveModel } from './classifiers/model-file.js';
 import type { LinearModel } from './classifiers/model.js';
 import { probabilities } from './classifiers/platt.js';
 import type { Selection } from './classifiers/select.js';
-import type { Box, Item } from './datasets/dataset.js';
+import type { Item } from './datasets/dataset.js';
 import { setAside } from './datasets/splits.js';
 import { UsageError, expected } from './errors.js';
 import type { Net } from './features/net.js';

@@ -6,6 +6,7 @@ import { type Stored, fromStored, toStored } from '../../interpolation.js';
 import type { Skipped } from '../../progress.js';
 import type { InputNormalisation } from '../nets/backbone.js';
 import type { Model } from './model.js';
+import type { EpochRecord } from './outcome.js';
 import { openSafetensors, writeSafetensors } from '../../formats/safetensors.js';
 import { type ScheduleState, initialScheduleState } from './schedule.js';
 
@@ -15,23 +16,6 @@ export interface EpochSums {
   readonly images: number;
   readonly top1: number;
   readonly top5: number;
-}
-
-/** What one epoch gave. Errors in percent. */
-export interface EpochRecord {
-  readonly epoch: number;
-  /** Steps done at its end. */
-  readonly step: number;
-  readonly learningRate: number;
-  readonly loss: number;
-  readonly trainTop1Error: number;
-  readonly trainTop5Error: number;
-  readonly validationTop1Error?: number;
-  readonly validationTop5Error?: number;
-  readonly seconds: number;
-  /** Share of the time that the trainer waited for images, 0-1. */
-  readonly waiting: number;
-  readonly imagesPerSecond: number;
 }
 
 /** Where training stands: plain data. The random streams follow from seed, epoch and step. */

@@ -2,7 +2,8 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { VerydeepError, option, text } from '../../errors.js';
 import type { OnProgress, Skipped } from '../../progress.js';
-import { type EpochRecord, type TrainingState, noSums, writeCheckpoint } from './checkpoint.js';
+import { type TrainingState, noSums, writeCheckpoint } from './checkpoint.js';
+import type { EpochRecord } from './outcome.js';
 import type { Tf } from '../nets/forward.js';
 import type { Seen } from '../nets/seen.js';
 import type { Batch, Example, Loader } from './loader.js';

@@ -6,7 +6,7 @@ import type { Html } from '../../evaluation/report/html.js';
 import { page } from '../../evaluation/report/page.js';
 import { table } from '../../evaluation/report/table.js';
 import { parameterCount } from '../nets/architecture.js';
-import type { EpochRecord } from './checkpoint.js';
+import type { EpochRecord } from './outcome.js';
 import type { TrainingOptions } from './options.js';
 
 const percent = (value: number | undefined): string =>

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../io/files.js';
 import type { BackboneMetadata } from '../nets/backbone.js';
-import type { EpochRecord, TrainingState } from './checkpoint.js';
+import type { TrainingState } from './checkpoint.js';
+import type { EpochRecord } from './outcome.js';
 import { type TrainingOptions, fingerprint } from './options.js';
 
 /** Writes `history.json`: every epoch's figures. */

@@ -1,11 +1,11 @@
 // Training from options and examples to a backbone file: a loop that is resumed where a checkpoint left it.
 import { join } from 'node:path';
 import { UsageError, option, text } from '../../errors.js';
-import type { Skipped } from '../../progress.js';
 import { saveBackbone } from '../nets/backbone.js';
 import { digestSet } from '../nets/digests.js';
 import { type Seen, nothingSeen, uniteSeen } from '../nets/seen.js';
-import { type Checkpoint, type EpochRecord, openCheckpoint, startState } from './checkpoint.js';
+import { type Checkpoint, openCheckpoint, startState } from './checkpoint.js';
+import type { TrainingResult } from './outcome.js';
 import { initialWeights } from '../nets/initialisation.js';
 import { tensorsOf } from '../nets/layout.js';
 import type { Heads } from './loss.js';
@@ -17,15 +17,6 @@ import { type TrainingOptions, checkTraining, fingerprint, firstDifference } fro
 import { metadataOf, writeHistory, writeReport } from './results.js';
 
 export type { TrainingRun } from './loop.js';
-
-export interface TrainingResult {
-  /** Path of the backbone; missing where training was interrupted before its end. */
-  readonly backbone?: string;
-  readonly history: readonly EpochRecord[];
-  readonly step: number;
-  readonly skipped: readonly Skipped[];
-  readonly interrupted: boolean;
-}
 
 const resumed = async (run: TrainingRun, options: TrainingOptions): Promise<Checkpoint | undefined> => {
   const checkpoint = run.resume ? await openCheckpoint(run.out) : undefined;

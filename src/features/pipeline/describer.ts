@@ -68,9 +68,9 @@ export class Describer {
  * @param take the outcomes of each image, one a stack, of the images from `start` on
  * @throws InterruptedError after `options.signal`
  */
-export const describeBlocks = <P extends Picture>(
+export const describeBlocks = (
   stacks: readonly OpenedNets[],
-  pictures: readonly P[],
+  pictures: readonly Picture[],
   options: DescriberOptions & { readonly signal?: AbortSignal | undefined },
   take: (start: number, outcomes: readonly (readonly Outcome[])[]) => Promise<void>,
 ): Promise<readonly Plan[]> =>
@@ -87,7 +87,7 @@ export const describeBlocks = <P extends Picture>(
       const done = await conveyor({
         parts,
         width: 2 * Math.max(...plans.map(({ workers }) => workers)) + PREFETCH,
-        work: async (picture: P) => {
+        work: async (picture: Picture) => {
           const outcomes: Outcome[] = [];
           for (const describer of describers) outcomes.push(await describer.describe(picture));
           return outcomes;

@@ -90,6 +90,7 @@ const recordsOf = async (folder: string): Promise<Partial<RunRecord>[]> => {
 
 /** Weight files named in the command of a record of version 0.1, which noted them nowhere else. */
 const fromCommand = async (command: readonly string[]): Promise<[string, string][]> => {
+  // eslint-disable-next-line house/no-flags -- the command line as it was typed
   const files = command.filter((_, i) => command[i - 1] === '--backbone').map((file) => resolve(file));
   return Promise.all(
     files.filter((file) => existsSync(file)).map(async (file) => [await sha256OfFile(file), file]),
@@ -104,9 +105,9 @@ export const recordedWeights = async (
   const files = new Map<string, string>();
   for (const folder of folders) {
     for (const { backbones, command } of await recordsOf(folder)) {
-      if (Array.isArray(backbones)) {
+      if (backbones) {
         for (const { sha256, path } of backbones) files.set(sha256, resolve(folder, path));
-      } else if (Array.isArray(command)) {
+      } else if (command) {
         for (const [sha256, path] of await fromCommand(command)) files.set(sha256, path);
       }
     }
