@@ -1,12 +1,6 @@
 // The recipe: everything that decides the numbers of a descriptor, checked, named and hashed.
 import { type OptionName, expected, option } from '../../errors.js';
-import {
-  type Interpolation,
-  defaultInterpolation,
-  fromStored,
-  interpolations,
-  toStored,
-} from '../../interpolation.js';
+import { defaultInterpolation, fromStored, interpolations, toStored } from '../../interpolation.js';
 import { sha256 } from '../../io/files.js';
 import type { NetIdentity, Recipe } from '../store/recipe.js';
 
