@@ -2,10 +2,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expected } from '../errors.js';
 import { OnnxRuntimeBackend } from './onnxruntime/backend.js';
-import { type MomentumStep, momentumStep } from './onnxruntime/kernels/momentum.js';
+import { type MomentumStep, momentumStep } from './onnxruntime/momentum.js';
 import { isSameShape } from '../shape.js';
 
-export type { MomentumStep } from './onnxruntime/kernels/momentum.js';
+export type { MomentumStep } from './onnxruntime/momentum.js';
 
 /**
  * velocity' = momentum * velocity - learningRate * (gradient + decay * weight); weight' = weight + velocity'.

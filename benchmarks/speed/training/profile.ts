@@ -1,7 +1,7 @@
 // Where the time of a training step goes: inside ONNX Runtime by kind of graph, in loops of WebAssembly and products by minimal filtering,
 // and the rest.
 import { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend.js';
-import { tensorLoops } from '../../../src/engine/onnxruntime/loops/tensor-loops.js';
+import { tensorLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
 import { type Row, row } from '../row.js';
 
 /** Kinds of work, and the graphs (keys of their sessions) that do it; the first that fits counts. */

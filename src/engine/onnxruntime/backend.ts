@@ -5,10 +5,10 @@ import { UsageError } from '../../errors.js';
 import { Value } from '../ort.js';
 import type { GraphBuilder } from '../onnx.js';
 import { isSameShape, sizeFromShape } from '../../shape.js';
-import { blocksToRows, rowsToBlocks } from './layout.js';
-import { Helper } from './loops/helper.js';
+import { blocksToRows, rowsToBlocks } from './nchwc.js';
+import { Helper } from './threads/worker.js';
 import { type Block, Pool, type PoolStatistics } from './pool.js';
-import type { Crew } from './loops/tensor-loops.js';
+import type { Crew } from './loops/parallel.js';
 import { Sessions } from './sessions.js';
 
 /** The name under which the backend is registered. */

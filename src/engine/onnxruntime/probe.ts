@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.js';
 import { GraphBuilder } from '../onnx.js';
 import { NativeSession, Value } from '../ort.js';
 import type { Capabilities } from './backend.js';
-import { blockFilter, blockedConvolution, fromBlocked, toBlocked } from './kernels/blocked.js';
+import { blockFilter, blockedConvolution, fromBlocked, toBlocked } from './convolution/nchwc.js';
 import { sizeFromShape } from '../../shape.js';
 
 const evaluate = (

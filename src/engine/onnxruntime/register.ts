@@ -10,17 +10,17 @@ import {
 } from '@tensorflow/tfjs-core';
 import { availableParallelism } from 'node:os';
 import { BACKEND_NAME, OnnxRuntimeBackend } from './backend.js';
-import type { NativeKernel } from './kernel.js';
-import { convolutionKernels } from './kernels/convolution.js';
-import { elementwiseKernels } from './kernels/elementwise.js';
-import { filterGradientKernels } from './kernels/filter-gradient.js';
-import { inputGradientKernels } from './kernels/input-gradient.js';
-import { matmulKernels } from './kernels/matmul.js';
-import { normalizationKernels } from './kernels/normalization.js';
-import { poolingKernels } from './kernels/pooling.js';
-import { reductionKernels } from './kernels/reduction.js';
-import { shapeKernels } from './kernels/shape.js';
-import { transposeKernels } from './kernels/transpose.js';
+import type { NativeKernel } from './kernels/shared/kernel.js';
+import { convolutionKernels } from './convolution/forward.js';
+import { elementwiseKernels } from './kernels/shared/elementwise.js';
+import { filterGradientKernels } from './kernels/Conv2DBackpropFilter.js';
+import { inputGradientKernels } from './kernels/Conv2DBackpropInput.js';
+import { matmulKernels } from './kernels/shared/matmul.js';
+import { normalizationKernels } from './kernels/shared/local-response.js';
+import { poolingKernels } from './kernels/shared/pooling.js';
+import { reductionKernels } from './kernels/shared/reduction.js';
+import { shapeKernels } from './kernels/Concat.js';
+import { transposeKernels } from './kernels/Transpose.js';
 import { probe } from './probe.js';
 
 /** The kernels that ONNX Runtime computes, by tfjs's names. */

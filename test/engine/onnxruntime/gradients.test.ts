@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend.js';
-import { maxPoolGradient } from '../../../src/engine/onnxruntime/kernels/pool-gradients.js';
+import { maxPoolGradient } from '../../../src/engine/onnxruntime/kernels/shared/pool-gradients.js';
 import { ownLoops } from '../../../src/engine/onnxruntime/loops/loops.js';
 import { Random } from '../../../src/random.js';
 import { agree, normal, on, tf } from './support.js';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { limits } from '../../../src/engine/onnxruntime/kernel.js';
+import { limits } from '../../../src/engine/onnxruntime/kernels/shared/kernel.js';
 import { agree, normal, tf } from './support.js';
 import { sizeFromShape } from '../../../src/shape.js';
 

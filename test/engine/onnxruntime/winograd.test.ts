@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend.js';
-import type { ConvolutionShape } from '../../../src/engine/onnxruntime/kernels/blocked.js';
+import type { ConvolutionShape } from '../../../src/engine/onnxruntime/convolution/nchwc.js';
 import { least, planFor } from '../../../src/engine/onnxruntime/winograd/plan.js';
-import type { Helper } from '../../../src/engine/onnxruntime/loops/helper.js';
+import type { Helper } from '../../../src/engine/onnxruntime/threads/worker.js';
 import { arrays, loops } from '../../../src/engine/onnxruntime/loops/module.js';
-import { tensorLoops } from '../../../src/engine/onnxruntime/loops/tensor-loops.js';
+import { tensorLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
 import { countUnits, trimValues, unitAt, valueIn } from '../../../src/engine/onnxruntime/winograd/units.js';
 import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
 import { momentumUpdate } from '../../../src/engine/momentum.js';

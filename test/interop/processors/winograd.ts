@@ -2,7 +2,7 @@
 import '@tensorflow/tfjs-layers'; // Registers the gradients.
 import * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend.js';
-import { tensorLoops } from '../../../src/engine/onnxruntime/loops/tensor-loops.js';
+import { tensorLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
 import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
 import { Random } from '../../../src/random.js';
 import { sizeFromShape } from '../../../src/shape.js';

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util.js';
-import { limits } from '../../../src/engine/onnxruntime/kernel.js';
+import { limits } from '../../../src/engine/onnxruntime/kernels/shared/kernel.js';
 import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
 
 /** What one spec of the suite came to. */

@@ -2,15 +2,15 @@
 // (2015) describe it for nets. Its transforms have no factors but 1/2, so that it rounds hardly more than a sum of products.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { sizeOf } from '../kernel.js';
-import { tensorLoops } from '../loops/tensor-loops.js';
+import { sizeOf } from '../kernels/shared/kernel.js';
+import { tensorLoops } from '../loops/parallel.js';
 import { PLANES } from './units.js';
 import type { Block } from '../pool.js';
-import type { Epilogue } from '../kernels/activation.js';
-import { DOMAIN, wholeFilterDims } from '../kernels/blocked.js';
-import { shapeOf } from '../kernels/convolution-geometry.js';
-import type { Convolution } from '../kernels/convolve.js';
-import type { FilterGradient } from '../kernels/filter-gradient-blocked.js';
+import type { Epilogue } from '../kernels/shared/epilogue.js';
+import { DOMAIN, wholeFilterDims } from '../convolution/nchwc.js';
+import { shapeOf } from '../convolution/geometry.js';
+import type { Convolution } from '../convolution/convolve.js';
+import type { FilterGradient } from '../convolution/filter-gradient/nchwc.js';
 import { planFor } from './plan.js';
 
 /** G, which transforms a filter's columns (and its rows). */

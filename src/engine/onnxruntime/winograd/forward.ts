@@ -3,7 +3,7 @@
 // who does which.
 import type { GraphBuilder } from '../../onnx.js';
 import { Value } from '../../ort.js';
-import { DOMAIN } from '../kernels/blocked.js';
+import { DOMAIN } from '../convolution/nchwc.js';
 import type { Sessions } from '../sessions.js';
 import { arrays, loops } from '../loops/module.js';
 import {

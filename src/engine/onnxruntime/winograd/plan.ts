@@ -2,8 +2,8 @@
 import type { OnnxRuntimeBackend } from '../backend.js';
 import { hasLoops } from '../loops/module.js';
 import { PLANES, type WinogradTask, countUnits, tilesOf } from './units.js';
-import { type ConvolutionShape, isWhole } from '../kernels/blocked.js';
-import { keyOf } from '../kernels/convolution-geometry.js';
+import { type ConvolutionShape, isWhole } from '../convolution/nchwc.js';
+import { keyOf } from '../convolution/geometry.js';
 
 /** What is computed: a convolution, an input's gradient among them, or a filter's gradient. */
 type Work = 'convolution' | 'gradient';

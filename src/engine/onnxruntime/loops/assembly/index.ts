@@ -130,4 +130,9 @@ export function momentum(
     v128.store(weight + i, f32x4.add(w, v));
   }
 }
-export { winogradGather, winogradInput, winogradOutput, winogradOutputGradient } from '../../winograd/assembly/transforms';
+export {
+  winogradGather,
+  winogradInput,
+  winogradOutput,
+  winogradOutputGradient,
+} from '../../winograd/assembly/transforms';

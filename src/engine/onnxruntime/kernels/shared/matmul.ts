@@ -1,8 +1,8 @@
 // Matrix products, batched, with either factor transposed, and fused with bias and activation.
 import { broadcast_util, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { GraphBuilder } from '../../onnx.js';
-import { type KernelCall, type NativeKernel, areFloat, free, limits, sizeOf } from '../kernel.js';
-import { type Epilogue, epilogueOf } from './activation.js';
+import type { GraphBuilder } from '../../../onnx.js';
+import { type KernelCall, type NativeKernel, areFloat, free, limits, sizeOf } from './kernel.js';
+import { type Epilogue, epilogueOf } from './epilogue.js';
 
 /** The sizes of a product of one pair of matrices, as they lie. */
 interface Product {

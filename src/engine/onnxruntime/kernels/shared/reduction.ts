@@ -1,6 +1,6 @@
 // Sums and means over some axes. Maxima and minima stay with the CPU kernels: ONNX Runtime's pass over NaN.
 import { backend_util, util } from '@tensorflow/tfjs-core';
-import { type NativeKernel, areFloat, free, limits } from '../kernel.js';
+import { type NativeKernel, areFloat, free, limits } from './kernel.js';
 
 /** A shape and the axes to reduce, with neighbours of the same kind joined: kept and reduced axes alternate. */
 export const collapseReduction = (

@@ -2,8 +2,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { isSameShape } from '../../../shape.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { type NativeKernel, areFloat, free } from '../kernel.js';
-import type { ConvolutionShape } from './blocked.js';
+import { type NativeKernel, areFloat, free } from './shared/kernel.js';
+import type { ConvolutionShape } from '../convolution/nchwc.js';
 import {
   type Conv2DInfo,
   geometry,
@@ -11,8 +11,8 @@ import {
   isProduct,
   keyOf,
   shapeOf,
-} from './convolution-geometry.js';
-import { convolve } from './convolve.js';
+} from '../convolution/geometry.js';
+import { convolve } from '../convolution/convolve.js';
 
 /** The convolution of dy that gives the input's gradient of a convolution with strides of one. */
 const inputGradientShape = (info: Conv2DInfo): ConvolutionShape => {

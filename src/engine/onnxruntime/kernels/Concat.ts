@@ -1,6 +1,6 @@
 // Padding with a constant, and concatenation.
 import { type TensorInfo, backend_util, util } from '@tensorflow/tfjs-core';
-import { type KernelCall, type NativeKernel, areFloat, free, sizeOf, limits } from '../kernel.js';
+import { type KernelCall, type NativeKernel, areFloat, free, sizeOf, limits } from './shared/kernel.js';
 
 const pad: NativeKernel = ({ backend, inputs, attrs }) => {
   const x = inputs['x']!;

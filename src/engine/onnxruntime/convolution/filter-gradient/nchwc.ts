@@ -2,13 +2,13 @@
 // "channels" are the positions of the batch, its "image" x's channels and its filter dy: in the blocked layout dy is such a filter as it
 // lies, and a shift is an offset. So both tensors are brought into order once for the products of all positions of the filter.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { Value } from '../../ort.js';
-import type { OnnxRuntimeBackend } from '../backend.js';
-import { free } from '../kernel.js';
-import { blockedValue } from '../layout.js';
-import type { Block } from '../pool.js';
-import { DOMAIN, blockedConvolution, fromBlocked } from './blocked.js';
-import { type Conv2DInfo, shapeOf } from './convolution-geometry.js';
+import type { Value } from '../../../ort.js';
+import type { OnnxRuntimeBackend } from '../../backend.js';
+import { free } from '../../kernels/shared/kernel.js';
+import { blockedValue } from '../../nchwc.js';
+import type { Block } from '../../pool.js';
+import { DOMAIN, blockedConvolution, fromBlocked } from '../nchwc.js';
+import { type Conv2DInfo, shapeOf } from '../geometry.js';
 
 /** Columns of the image that x's channels are laid out as, at most. */
 const IMAGE_WIDTH = 16;

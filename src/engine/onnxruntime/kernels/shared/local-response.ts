@@ -1,8 +1,8 @@
 // Batch normalisation, local response normalisation and its gradient, softmax.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { GraphBuilder } from '../../onnx.js';
-import type { OnnxRuntimeBackend } from '../backend.js';
-import { type Attributes, type NativeKernel, areFloat, sizeOf, limits } from '../kernel.js';
+import type { GraphBuilder } from '../../../onnx.js';
+import type { OnnxRuntimeBackend } from '../../backend.js';
+import { type Attributes, type NativeKernel, areFloat, sizeOf, limits } from './kernel.js';
 
 /** y = (x - mean) / sqrt(variance + epsilon) * scale + offset, over the last axis. */
 const batchNorm: NativeKernel = ({ backend, inputs, attrs }) => {

@@ -1,9 +1,9 @@
 // The gradients of ReLU and of max pooling, in one pass where they come together, as they do in VGG nets.
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { isSameShape } from '../../../shape.js';
-import type { OnnxRuntimeBackend } from '../backend.js';
-import type { Extent } from '../loops/loops.js';
-import { tensorLoops } from '../loops/tensor-loops.js';
+import { isSameShape } from '../../../../shape.js';
+import type { OnnxRuntimeBackend } from '../../backend.js';
+import type { Extent } from '../../loops/loops.js';
+import { tensorLoops } from '../../loops/parallel.js';
 
 /** Whether these numbers are those of `z` where they are positive, and zero elsewhere. */
 const isPositivePart = (backend: OnnxRuntimeBackend, x: TensorInfo, z: TensorInfo): boolean =>

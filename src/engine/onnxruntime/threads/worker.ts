@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { VerydeepError, option, text } from '../../../errors.js';
 import { lend } from '../../ort.js';
-import type { Extent, MomentumStep } from './loops.js';
+import type { Extent, MomentumStep } from '../loops/loops.js';
 import { type WinogradTask, taskFields } from '../winograd/units.js';
 
 /** Half of a loop, or a convolution to take part in. Its numbers stand in the table of the helper. */
@@ -76,7 +76,7 @@ export class Helper {
     const memory = new SharedArrayBuffer(BYTES);
     const desk = deskIn(memory);
     const workerData: Place = { desk: memory, turns: this.turns };
-    const worker = new Worker(new URL('./helper-thread.js', import.meta.url), { workerData, execArgv: [] });
+    const worker = new Worker(new URL('./worker-thread.js', import.meta.url), { workerData, execArgv: [] });
     const fail = (): void => void Atomics.store(desk.words, WORD.state, STATE.failed);
     worker.on('error', fail).on('exit', fail);
     worker.unref();

@@ -1,5 +1,5 @@
 // Permutes axes.
-import { type NativeKernel, areFloat, free, limits } from '../kernel.js';
+import { type NativeKernel, areFloat, free, limits } from './shared/kernel.js';
 
 /** A shape and a permutation without axes of size one, and with axes joined that stay together. */
 export const collapsePermutation = (

@@ -1,7 +1,7 @@
 // Bias and activation that tfjs fuses into a convolution or a matrix product.
 import { type TensorInfo } from '@tensorflow/tfjs-core';
-import type { GraphBuilder } from '../../onnx.js';
-import type { KernelCall } from '../kernel.js';
+import type { GraphBuilder } from '../../../onnx.js';
+import type { KernelCall } from './kernel.js';
 
 type Activation = (g: GraphBuilder, x: string, alpha: number) => string;
 

@@ -1,13 +1,13 @@
 // Max and average pooling and their gradients.
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
-import { isSameShape } from '../../../shape.js';
-import type { OnnxRuntimeBackend } from '../backend.js';
-import { type Attributes, type NativeKernel, areFloat, free, limits } from '../kernel.js';
-import { blockedValue } from '../layout.js';
-import { canLoop } from '../loops/module.js';
-import { deferPoolGradient } from './gradients.js';
-import { DOMAIN } from './blocked.js';
-import { endPads } from './convolution-geometry.js';
+import { isSameShape } from '../../../../shape.js';
+import type { OnnxRuntimeBackend } from '../../backend.js';
+import { type Attributes, type NativeKernel, areFloat, free, limits } from './kernel.js';
+import { blockedValue } from '../../nchwc.js';
+import { canLoop } from '../../loops/module.js';
+import { deferPoolGradient } from './deferred-gradients.js';
+import { DOMAIN } from '../../convolution/nchwc.js';
+import { endPads } from '../../convolution/geometry.js';
 import { averagePoolGradient, maxPoolGradient } from './pool-gradients.js';
 
 type Shape4D = [number, number, number, number];

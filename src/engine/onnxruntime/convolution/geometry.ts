@@ -1,7 +1,7 @@
 // The sizes, strides and padding of a convolution: tfjs's words for them, and ours.
 import { backend_util } from '@tensorflow/tfjs-core';
-import type { Attributes } from '../kernel.js';
-import type { ConvolutionShape } from './blocked.js';
+import type { Attributes } from '../kernels/shared/kernel.js';
+import type { ConvolutionShape } from './nchwc.js';
 
 type Shape4D = [number, number, number, number];
 /** What tfjs computes of a convolution's sizes. */

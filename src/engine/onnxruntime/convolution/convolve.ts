@@ -3,9 +3,9 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../onnx.js';
 import type { Value } from '../../ort.js';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { free, sizeOf } from '../kernel.js';
-import { blockedValue, hasBlocks } from '../layout.js';
-import type { Epilogue } from './activation.js';
+import { free, sizeOf } from '../kernels/shared/kernel.js';
+import { blockedValue, hasBlocks } from '../nchwc.js';
+import type { Epilogue } from '../kernels/shared/epilogue.js';
 import {
   type ConvolutionShape,
   blockFilter,
@@ -16,8 +16,8 @@ import {
   isWhole,
   toBlocked,
   wholeFilterDims,
-} from './blocked.js';
-import { keyOf } from './convolution-geometry.js';
+} from './nchwc.js';
+import { keyOf } from './geometry.js';
 import { filterMinimally } from '../winograd/convolution.js';
 
 /** Convolution on NHWC in a graph, through NCHW: where the library has no blocked layout. */

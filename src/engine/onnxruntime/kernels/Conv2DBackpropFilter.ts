@@ -1,10 +1,10 @@
 // The gradient of a convolution's filter: matrix products over all positions of a batch.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { isSameShape } from '../../../shape.js';
-import { type NativeKernel, areFloat, free } from '../kernel.js';
-import { geometry, hasNegativePad, isProduct, shapeOf } from './convolution-geometry.js';
-import { type FilterGradient, byBlocks } from './filter-gradient-blocked.js';
-import { byColumns, byImages } from './filter-gradient-columns.js';
+import { type NativeKernel, areFloat, free } from './shared/kernel.js';
+import { geometry, hasNegativePad, isProduct, shapeOf } from '../convolution/geometry.js';
+import { type FilterGradient, byBlocks } from '../convolution/filter-gradient/nchwc.js';
+import { byColumns, byImages } from '../convolution/filter-gradient/columns.js';
 import { sumMinimally } from '../winograd/convolution.js';
 
 /** Shifted products compute on the padding too; above this excess the columns are copied out instead. */

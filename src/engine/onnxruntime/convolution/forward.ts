@@ -1,10 +1,10 @@
 // Convolution.
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../backend.js';
-import { type KernelCall, type NativeKernel, areFloat, limits, sizeOf } from '../kernel.js';
-import { hasBlocks } from '../layout.js';
-import { type Epilogue, epilogueOf, reluEpilogue } from './activation.js';
-import { type Conv2DInfo, geometry, hasNegativePad, isProduct, shapeOf } from './convolution-geometry.js';
+import { type KernelCall, type NativeKernel, areFloat, limits, sizeOf } from '../kernels/shared/kernel.js';
+import { hasBlocks } from '../nchwc.js';
+import { type Epilogue, epilogueOf, reluEpilogue } from '../kernels/shared/epilogue.js';
+import { type Conv2DInfo, geometry, hasNegativePad, isProduct, shapeOf } from './geometry.js';
 import { convolve } from './convolve.js';
 
 /** A convolution that is a matrix product of all positions with the filter. */

@@ -1,7 +1,7 @@
 // The loops over whole tensors: large ones in two halves, one of which a helping thread takes where there is one. The halves do not depend
 // on it, so that sums come out the same.
 import { VerydeepError } from '../../../errors.js';
-import type { Helper, Job } from './helper.js';
+import type { Helper, Job } from '../threads/worker.js';
 import type { Sessions } from '../sessions.js';
 import { type Extent, type MomentumStep, ownLoops } from './loops.js';
 import { type ForwardArrays, convolveUnits } from '../winograd/forward.js';

@@ -1,6 +1,6 @@
 // What a native kernel is, and small checks that kernels share.
 import { type NamedAttrMap, type TensorInfo, util } from '@tensorflow/tfjs-core';
-import type { OnnxRuntimeBackend } from './backend.js';
+import type { OnnxRuntimeBackend } from '../../backend.js';
 
 /** The named inputs of a kernel; optional ones may be missing. */
 export type Inputs = Readonly<Record<string, TensorInfo | undefined>>;

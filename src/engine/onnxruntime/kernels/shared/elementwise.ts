@@ -1,10 +1,10 @@
 // Functions of each element, and arithmetic of two tensors with broadcasting.
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
-import type { GraphBuilder } from '../../onnx.js';
-import { isSameShape } from '../../../shape.js';
-import { canLoop } from '../loops/module.js';
-import { reluGradientOf } from './gradients.js';
-import { type Attributes, type NativeKernel, areFloat, free, sizeOf, limits } from '../kernel.js';
+import type { GraphBuilder } from '../../../onnx.js';
+import { isSameShape } from '../../../../shape.js';
+import { canLoop } from '../../loops/module.js';
+import { reluGradientOf } from './deferred-gradients.js';
+import { type Attributes, type NativeKernel, areFloat, free, sizeOf, limits } from './kernel.js';
 
 type Unary = (g: GraphBuilder, x: string, attrs: Attributes) => string;
 

@@ -1,9 +1,9 @@
 // The gradient of a convolution's filter by columns: a strided copy of x for each position of the filter, then matrix products with dy.
-import type { GraphBuilder } from '../../onnx.js';
-import { free } from '../kernel.js';
-import type { ConvolutionShape } from './blocked.js';
-import { type Conv2DInfo, keyOf, shapeOf } from './convolution-geometry.js';
-import type { FilterGradient } from './filter-gradient-blocked.js';
+import type { GraphBuilder } from '../../../onnx.js';
+import { free } from '../../kernels/shared/kernel.js';
+import type { ConvolutionShape } from '../nchwc.js';
+import { type Conv2DInfo, keyOf, shapeOf } from '../geometry.js';
+import type { FilterGradient } from './nchwc.js';
 
 /** What dy saw of maps, whose rows and columns come last, through each position of the filter in reading order. */
 const columnsOf = (

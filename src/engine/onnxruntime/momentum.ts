@@ -1,15 +1,15 @@
 // One step of stochastic gradient descent with momentum, in place: a kernel of its own, as no tfjs op has it.
-import type { OnnxRuntimeBackend } from '../backend.js';
+import type { OnnxRuntimeBackend } from './backend.js';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { MomentumStep } from '../loops/loops.js';
-import { hasLoops } from '../loops/module.js';
-import { tensorLoops } from '../loops/tensor-loops.js';
-import { sizeOf } from '../kernel.js';
+import type { MomentumStep } from './loops/loops.js';
+import { hasLoops } from './loops/module.js';
+import { tensorLoops } from './loops/parallel.js';
+import { sizeOf } from './kernels/shared/kernel.js';
 
 /** Numbers at a time: weight, velocity and gradient of a piece stay in the second-level cache from node to node. */
 const PIECE = 2 ** 17;
 
-export type { MomentumStep } from '../loops/loops.js';
+export type { MomentumStep } from './loops/loops.js';
 
 /**
  * velocity = momentum * velocity - learningRate * (gradient + decay * weight); weight = weight + velocity. Both are

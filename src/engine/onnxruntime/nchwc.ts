@@ -1,7 +1,7 @@
 // A tensor's numbers in rows (NHWC), as tfjs reads them, or in blocks of channels, as the fast convolution does.
 import type { Value } from '../ort.js';
 import type { OnnxRuntimeBackend } from './backend.js';
-import { DOMAIN } from './kernels/blocked.js';
+import { DOMAIN } from './convolution/nchwc.js';
 import type { Block } from './pool.js';
 
 /** How graphs of the blocked layout see a tensor of the shape [n, h, w, c], c whole blocks: the numbers lie as [n, c / block, h, w, block]. */

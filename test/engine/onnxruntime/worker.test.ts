@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Helper, STATE, WORD } from '../../../src/engine/onnxruntime/loops/helper.js';
-import { tensorLoops } from '../../../src/engine/onnxruntime/loops/tensor-loops.js';
+import { Helper, STATE, WORD } from '../../../src/engine/onnxruntime/threads/worker.js';
+import { tensorLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
 import { Random } from '../../../src/random.js';
 import { withFolder } from '../../support.js';
 import { run } from '../../interop/python.js';
@@ -142,8 +142,8 @@ describe('backend: the helping thread', function () {
     const program = `
       import { isMainThread, Worker } from 'node:worker_threads';
       import { fileURLToPath } from 'node:url';
-      const { Helper } = await import(${library('engine/onnxruntime/loops/helper.js')});
-      const { tensorLoops } = await import(${library('engine/onnxruntime/loops/tensor-loops.js')});
+      const { Helper } = await import(${library('engine/onnxruntime/threads/worker.js')});
+      const { tensorLoops } = await import(${library('engine/onnxruntime/loops/parallel.js')});
       const helper = new Helper();
       const arrays = [1, 2, 3].map(() => new Float32Array(2 ** 18));
       while (helper.done === 0) {
