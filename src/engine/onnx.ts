@@ -138,6 +138,10 @@ export interface ModelOptions {
 /** A dimension: a fixed size, or a name where the size is free. */
 export type Dimension = number | string;
 
+/** `rank` free dimensions, `x0, x1, …` for the prefix x. */
+export const symbolicDims = (prefix: string, rank: number): string[] =>
+  Array.from({ length: rank }, (_, i) => `${prefix}${i}`);
+
 const tensorMessage = (tensor: Tensor, name?: string) => {
   const { type, dims, data } = tensor;
   if (sizeFromShape(dims) !== data.length)

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { root } from '../support.js';
 import { run } from './python.js';
 import type { Int8Report } from './processors/int8.js';
-import type { FilteringReport } from './processors/winograd.js';
+import type { WinogradReport } from './processors/winograd.js';
 import type { StepReport } from './processors/step.js';
 
 const script = join(root, 'dist/test/interop/processors/step.js');
-const filteringScript = join(root, 'dist/test/interop/processors/winograd.js');
+const winogradScript = join(root, 'dist/test/interop/processors/winograd.js');
 const int8Script = join(root, 'dist/test/interop/processors/int8.js');
 const train = async (
   program: string,
@@ -57,7 +57,7 @@ describe('processors', function () {
       );
   };
 
-  it('learns the same by the general path, without blocked convolutions', async () => {
+  it('learns the same by the general path, without NCHWc', async () => {
     const general = await train(process.execPath, [], { VERYDEEP_BLOCK_SIZE: '0' });
     assert.equal(general.blockSize, 0);
     agree(general);
@@ -78,12 +78,12 @@ describe('processors', function () {
   }
 
   for (const [processor, instructions] of emulated) {
-    it(`convolves by minimal filtering on ${processor} (${instructions}), emulated, in blocks of 8`, async function () {
+    it(`convolves by Winograd's algorithm on ${processor} (${instructions}), emulated, in NCHWc blocks of 8`, async function () {
       needQemu(this);
-      const native = JSON.parse(await run(process.execPath, [filteringScript])) as FilteringReport;
-      const other = JSON.parse(await emulateNode(processor, filteringScript)) as FilteringReport;
+      const native = JSON.parse(await run(process.execPath, [winogradScript])) as WinogradReport;
+      const other = JSON.parse(await emulateNode(processor, winogradScript)) as WinogradReport;
       assert.equal(other.blockSize, 8);
-      assert.equal(other.minimal, 4);
+      assert.equal(other.winograd, 4);
       other.samples.forEach((sample, i) => {
         const scale = Math.max(...native.samples[i]!.map(Math.abs));
         sample.forEach((value, k) => assert.ok(Math.abs(value - native.samples[i]![k]!) < 1e-5 * scale));

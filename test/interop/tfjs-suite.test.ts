@@ -27,10 +27,7 @@ describe("tfjs's own suite", function () {
   const settings: [string, NodeJS.ProcessEnv][] = [
     ['as it is', {}],
     ['with native kernels for tensors of any size', { VERYDEEP_SUITE_SMALL: '1' }],
-    [
-      'by the general path, without blocked convolutions',
-      { VERYDEEP_SUITE_SMALL: '1', VERYDEEP_BLOCK_SIZE: '0' },
-    ],
+    ['by the general path, without NCHWc', { VERYDEEP_SUITE_SMALL: '1', VERYDEEP_BLOCK_SIZE: '0' }],
   ];
   for (const [name, environment] of settings) {
     it(`passes on the backend ${name}, but for the specs that are excluded with a reason`, async () => {

@@ -1,16 +1,17 @@
-// Where the time of a training step goes: inside ONNX Runtime by kind of graph, in loops of WebAssembly and products by minimal filtering,
-// and the rest.
-import { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend.js';
-import { tensorLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
+// Where the time of a training step goes: inside ONNX Runtime by kind of graph, in loops of WebAssembly, in Winograd's algorithm, and the
+// rest.
+import { parallelLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
+import { Sessions } from '../../../src/engine/onnxruntime/sessions.js';
+import { parallelWinograd } from '../../../src/engine/onnxruntime/winograd/parallel.js';
 import { type Row, row } from '../row.js';
 
 /** Kinds of work, and the graphs (keys of their sessions) that do it; the first that fits counts. */
 const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
-  ['minimal filtering: filters to and fro', /^Winograd:/],
-  ['convolution', /^Conv2D:/],
+  ['Winograd: transforms of filters', /^Winograd:/],
+  ['convolution', /^(Conv2D|Filter):/],
   ['input gradient', /^(Conv2DBackpropInput|ConvTranspose)/],
   ['filter gradient: products', /^FilterGradient:(products|columns|images|product|pointwise)/],
-  ['filter gradient: bringing into order', /^FilterGradient:/],
+  ['filter gradient: reordering', /^FilterGradient:/],
   ['dense layers', /^MatMul:/],
   ['pooling', /^Pool:/],
   ['between layouts', /^Layout:/],
@@ -19,14 +20,26 @@ const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
 
 const LOOP = 'loop: ';
 
-/** Kinds of work of loops. */
-const loopKinds: Readonly<Record<keyof typeof tensorLoops, string>> = {
-  poolGradient: `${LOOP}gradients of pooling and ReLU (WebAssembly)`,
-  reluGradient: `${LOOP}gradients of pooling and ReLU (WebAssembly)`,
-  momentum: `${LOOP}momentum (WebAssembly)`,
-  convolution: `${LOOP}minimal filtering: convolutions and input gradients`,
-  filterGradient: `${LOOP}minimal filtering: filter gradients`,
-};
+type Timed = Record<string, (...args: never[]) => unknown>;
+
+/** Functions that are timed as a whole, and the kinds of work that they do. */
+const timed: readonly (readonly [functions: Timed, kinds: Readonly<Record<string, string>>])[] = [
+  [
+    parallelLoops,
+    {
+      poolGradient: `${LOOP}gradients of pooling and ReLU (WebAssembly)`,
+      reluGradient: `${LOOP}gradients of pooling and ReLU (WebAssembly)`,
+      momentum: `${LOOP}momentum (WebAssembly)`,
+    },
+  ],
+  [
+    parallelWinograd,
+    {
+      convolution: `${LOOP}Winograd: convolutions and input gradients`,
+      filterGradient: `${LOOP}Winograd: filter gradients`,
+    },
+  ],
+];
 
 /** What is left of a step: tfjs, the kernels' own lines, plain loops over small tensors. */
 export const SCRIPT = 'JavaScript';
@@ -87,14 +100,13 @@ class Log {
  */
 export const profileOf = (repetitions: number, use: () => void, warmUp: number): Profile => {
   const log = new Log();
-  const prototype = OnnxRuntimeBackend.prototype as { run: OnnxRuntimeBackend['run'] };
+  const prototype = Sessions.prototype as { run: Sessions['run'] };
   const run = prototype.run;
-  const loops = { ...tensorLoops };
   prototype.run = log.timing((key) => key, run);
-  for (const [name, kind] of Object.entries(loopKinds)) {
-    const loop = loops[name as keyof typeof loops] as (...args: unknown[]) => unknown;
-    Object.assign(tensorLoops, { [name]: log.timing(() => kind, loop) });
-  }
+  const originals = timed.map(([functions]) => ({ ...functions }));
+  for (const [functions, names] of timed)
+    for (const [name, kind] of Object.entries(names))
+      functions[name] = log.timing(() => kind, functions[name]!);
   const once = (): Omit<Profile, 'script'> => {
     const start = performance.now();
     use();
@@ -110,7 +122,7 @@ export const profileOf = (repetitions: number, use: () => void, warmUp: number):
     return { ...quickest, script: Math.min(...profiles.map((each) => each.parts[SCRIPT]!)) };
   } finally {
     prototype.run = run;
-    Object.assign(tensorLoops, loops);
+    timed.forEach(([functions], i) => Object.assign(functions, originals[i]));
   }
 };
 

@@ -1,45 +1,29 @@
-// One step of stochastic gradient descent with momentum, in place: a kernel of its own, as no tfjs op has it.
-import type { OnnxRuntimeBackend } from './backend.js';
+// One step of stochastic gradient descent with momentum, in place; tfjs has no such kernel.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { sizeFromShape } from '../../shape.js';
+import type { OnnxRuntimeBackend } from './backend.js';
 import type { MomentumStep } from './loops/loops.js';
 import { hasLoops } from './loops/module.js';
-import { tensorLoops } from './loops/parallel.js';
-import { sizeOf } from './kernels/shared/kernel.js';
-
-/** Numbers at a time: weight, velocity and gradient of a piece stay in the second-level cache from node to node. */
-const PIECE = 2 ** 17;
+import { parallelLoops } from './loops/parallel.js';
 
 export type { MomentumStep } from './loops/loops.js';
 
-/**
- * velocity = momentum * velocity - learningRate * (gradient + decay * weight); weight = weight + velocity. Both are
- * overwritten.
- *
- * @param weight a float32 tensor whose data nothing else shares
- * @param velocity likewise, of the same size
- */
-export const momentumStep = (
+/** Elements at a time: weight, velocity and gradient stay in the second-level cache from node to node. */
+const CHUNK = 2 ** 17;
+
+/** The step as graphs, where there is no WebAssembly with SIMD. */
+const computeGraphs = (
   backend: OnnxRuntimeBackend,
-  weight: TensorInfo,
-  velocity: TensorInfo,
-  gradient: TensorInfo,
-  step: MomentumStep,
+  tensors: readonly [weight: TensorInfo, velocity: TensorInfo, gradient: TensorInfo],
+  { learningRate, momentum, decay }: MomentumStep,
 ): void => {
-  for (const tensor of [weight, velocity, gradient]) backend.adopt(tensor);
-  for (const tensor of [weight, velocity]) backend.forget(tensor);
-  if (hasLoops()) {
-    const [x, y, z] = [weight, velocity, gradient].map((tensor) => backend.values(tensor));
-    tensorLoops.momentum(backend.helper, x!, y!, z!, step);
-    return;
-  }
-  const { learningRate, momentum, decay } = step;
-  const [w, v, d] = [weight, velocity, gradient].map((tensor) => backend.block(tensor));
-  const length = sizeOf(weight);
-  backend.withScratch(16, (factors) => {
+  const [w, v, d] = tensors.map((tensor) => backend.buffer(tensor));
+  const length = sizeFromShape(tensors[0].shape);
+  backend.withWorkspace(16, (factors) => {
     factors.memory.set([momentum, -learningRate, -learningRate * decay]);
     const [m, r, s] = [0, 1, 2].map((i) => factors.value([1], i));
-    for (let start = 0; start < length; start += PIECE) {
-      const dims = [Math.min(PIECE, length - start)];
+    for (let start = 0; start < length; start += CHUNK) {
+      const dims = [Math.min(CHUNK, length - start)];
       const [wv, vv] = [w!.value(dims, start), v!.value(dims, start)];
       backend.run(
         decay === 0 ? 'MomentumStep' : 'MomentumStep:decay',
@@ -56,4 +40,28 @@ export const momentumStep = (
       );
     }
   });
+};
+
+/**
+ * velocity = momentum * velocity - learningRate * (gradient + decay * weight); weight = weight + velocity. Both are
+ * overwritten.
+ *
+ * @param weight a float32 tensor whose data nothing else shares
+ * @param velocity likewise, of the same size
+ */
+export const momentumStep = (
+  backend: OnnxRuntimeBackend,
+  weight: TensorInfo,
+  velocity: TensorInfo,
+  gradient: TensorInfo,
+  step: MomentumStep,
+): void => {
+  for (const tensor of [weight, velocity, gradient]) backend.moveToPool(tensor);
+  for (const tensor of [weight, velocity]) backend.invalidate(tensor);
+  if (!hasLoops()) {
+    computeGraphs(backend, [weight, velocity, gradient], step);
+    return;
+  }
+  const [w, v, d] = [weight, velocity, gradient].map((tensor) => backend.values(tensor));
+  parallelLoops.momentum(backend.worker, w!, v!, d!, step);
 };

@@ -1,19 +1,19 @@
-// Buffers that tensors live in and that are used again: fresh pages are dear, and their native values are kept too.
+// Memory of tensors that is used again: fresh pages are slow to write, and the native values over old ones are kept.
 import { Value, allocate } from '../ort.js';
 import { isSameShape, sizeFromShape } from '../../shape.js';
 
-/** Native values of one shape that lie one behind the other. */
-interface Row {
+/** Native values of one shape that follow each other in a buffer. */
+interface ValueSequence {
   readonly offset: number;
   readonly dims: readonly number[];
   readonly values: readonly Value[];
 }
 
-/** A piece of memory for float32 numbers, of which a tensor uses the first `length`. */
-export class Block {
+/** Memory for float32 numbers, of which a tensor uses the first `length`. */
+export class PooledBuffer {
   readonly memory: Float32Array;
   /** Native values over this memory, by their number: the same shapes come again at every training step. */
-  readonly #rows = new Map<number, Row[]>();
+  readonly #sequences = new Map<number, ValueSequence[]>();
   #count = 0;
   readonly #views = new Map<number, Float32Array>();
 
@@ -29,23 +29,24 @@ export class Block {
     return view;
   }
 
-  /** A native tensor over the numbers from `offset` on, of the given shape. It belongs to the block. */
+  /** A native tensor over the numbers from `offset` on, of the given shape. It belongs to the buffer. */
   value(dims: readonly number[], offset = 0): Value {
     return this.values(dims, 1, offset)[0]!;
   }
 
-  /** `count` native tensors of the given shape, one behind the other from `offset` on. They belong to the block. */
+  /** `count` native tensors of the given shape, that follow each other from `offset` on. They belong to the buffer. */
   values(dims: readonly number[], count: number, offset = 0): readonly Value[] {
-    let rows = this.#rows.get(count);
-    if (!rows) this.#rows.set(count, (rows = []));
-    for (const row of rows) if (row.offset === offset && isSameShape(row.dims, dims)) return row.values;
+    let sequences = this.#sequences.get(count);
+    if (!sequences) this.#sequences.set(count, (sequences = []));
+    for (const each of sequences)
+      if (each.offset === offset && isSameShape(each.dims, dims)) return each.values;
     const length = sizeFromShape(dims);
     const values = Array.from({ length: count }, (_, i) => {
       const start = offset + i * length;
       return new Value(this.memory.subarray(start, start + length), 'float32', dims);
     });
     this.#count += count;
-    rows.push({ offset, dims: [...dims], values });
+    sequences.push({ offset, dims: [...dims], values });
     return values;
   }
 
@@ -56,8 +57,9 @@ export class Block {
 
   /** Frees the native values; the memory follows when nothing refers to it. */
   release(): void {
-    for (const row of [...this.#rows.values()].flat()) for (const value of row.values) value.release();
-    this.#rows.clear();
+    for (const { values } of [...this.#sequences.values()].flat())
+      for (const value of values) value.release();
+    this.#sequences.clear();
     this.#count = 0;
     this.#views.clear();
   }
@@ -65,7 +67,7 @@ export class Block {
 
 const MAX_VALUES = 256;
 
-/** A free block this many times too large is taken rather than fresh memory. */
+/** A free buffer up to this many times too large is taken rather than fresh memory. */
 const EXCESS = 1.5;
 
 /**
@@ -76,59 +78,59 @@ export const capacityFor = (length: number): number => {
   return Math.ceil(length / step) * step;
 };
 
-/** Figures of a pool; lengths in numbers of four bytes. */
+/** Figures of a pool: how many buffers there are, and how many numbers of four bytes are in use and free. */
 export interface PoolStatistics {
-  readonly blocks: number;
+  readonly buffers: number;
   readonly inUse: number;
   readonly free: number;
 }
 
 /**
- * The free blocks by capacity. Free or in use, all blocks together never exceed twice what was once in use at the same time,
- * even when shapes keep changing; the longest unused blocks go first.
+ * The free buffers by capacity. Free or in use, all buffers together never exceed twice what was once in use at the same
+ * time, even when shapes keep changing; those that were unused longest are freed first.
  */
 export class Pool {
-  readonly #free = new Map<number, Block[]>();
+  readonly #free = new Map<number, PooledBuffer[]>();
   readonly #owned = new WeakSet<ArrayBufferLike>();
   #inUse = 0;
   #peak = 0;
   #freeLength = 0;
-  #blocks = 0;
+  #buffers = 0;
 
-  /** A block for at least `length` numbers, with any content. */
-  acquire(length: number): Block {
+  /** A buffer for at least `length` numbers, with any content. */
+  acquire(length: number): PooledBuffer {
     const wanted = capacityFor(length);
     const capacity = this.#free.has(wanted) ? wanted : this.#roomier(wanted);
     const list = this.#free.get(capacity);
-    let block = list?.pop();
-    if (block) {
+    let buffer = list?.pop();
+    if (buffer) {
       this.#freeLength -= capacity;
       if (list!.length === 0) this.#free.delete(capacity);
     } else {
-      block = new Block(capacity);
-      this.#owned.add(block.memory.buffer);
-      this.#blocks++;
+      buffer = new PooledBuffer(capacity);
+      this.#owned.add(buffer.memory.buffer);
+      this.#buffers++;
     }
     this.#inUse += capacity;
     this.#peak = Math.max(this.#peak, this.#inUse);
-    return block;
+    return buffer;
   }
 
-  /** The least capacity above `wanted` that lies free and is not much larger; `wanted` itself where there is none. */
+  /** The least capacity above `wanted` of a free buffer that is not much larger; `wanted` itself where there is none. */
   #roomier(wanted: number): number {
     let best = Infinity;
     for (const capacity of this.#free.keys()) if (capacity > wanted && capacity < best) best = capacity;
     return best <= EXCESS * wanted ? best : wanted;
   }
 
-  /** Takes a block back. Nobody may use it or a view of it afterwards. */
-  recycle(block: Block): void {
-    block.trim();
-    const capacity = block.memory.length;
+  /** Takes a buffer back. Nobody may use it or a view of it afterwards. */
+  recycle(buffer: PooledBuffer): void {
+    buffer.trim();
+    const capacity = buffer.memory.length;
     this.#inUse -= capacity;
     this.#freeLength += capacity;
     const list = this.#free.get(capacity) ?? [];
-    list.push(block);
+    list.push(buffer);
     // Deleted and set again, the most recently used capacity is the last of the map.
     this.#free.delete(capacity);
     this.#free.set(capacity, list);
@@ -140,21 +142,21 @@ export class Pool {
     list.shift()!.release();
     if (list.length === 0) this.#free.delete(capacity);
     this.#freeLength -= capacity;
-    this.#blocks--;
+    this.#buffers--;
   }
 
-  /** Whether an array lies in the memory of a block of this pool. */
+  /** Whether an array is in the memory of a buffer of this pool. */
   owns(array: Float32Array): boolean {
     return this.#owned.has(array.buffer);
   }
 
-  /** Frees all blocks that are not in use. */
+  /** Frees all buffers that are not in use. */
   clear(): void {
     while (this.#freeLength > 0) this.#dropOldest();
     this.#peak = this.#inUse;
   }
 
   get statistics(): PoolStatistics {
-    return { blocks: this.#blocks, inUse: this.#inUse, free: this.#freeLength };
+    return { buffers: this.#buffers, inUse: this.#inUse, free: this.#freeLength };
   }
 }

@@ -1,10 +1,10 @@
-// What this library and processor offer, found out by trying: the blocked convolution layout and its block size.
+// Whether this library and processor have fast convolution in NCHWc, and with which block size: found out by trying.
 import { messageOf } from '../../errors.js';
+import { sizeFromShape } from '../../shape.js';
 import { GraphBuilder } from '../onnx.js';
 import { NativeSession, Value } from '../ort.js';
-import type { Capabilities } from './backend.js';
-import { blockFilter, blockedConvolution, fromBlocked, toBlocked } from './convolution/nchwc.js';
-import { sizeFromShape } from '../../shape.js';
+import { fromNchwc, nchwcConvolution, packFilter, toNchwc } from './convolution/nchwc-graph.js';
+import { reorderInput } from './nchwc.js';
 
 const evaluate = (
   build: (g: GraphBuilder) => void,
@@ -24,20 +24,19 @@ const evaluate = (
 const ones = (...dims: number[]): Value =>
   new Value(new Float32Array(sizeFromShape(dims)).fill(1), 'float32', dims);
 
-/** Channels that four become in the blocked layout: the size of a block. */
+/** The block size: how many channels four become in NCHWc. */
 const findBlockSize = (): number =>
   evaluate(
     (g) => {
       const x = g.input('x', 'float32', [1, 1, 1, 4]);
-      const options = { domain: 'com.microsoft.nchwc' };
-      g.output(g.node('ReorderInput', [x], { channels_last: 1 }, options), 'float32', ['n', 'c', 'h', 'w']);
+      g.output(reorderInput(g, x, 'NHWC'), 'float32', ['n', 'c', 'h', 'w']);
     },
     [ones(1, 1, 1, 4)],
   ).dims[1]!;
 
-/** Whether a blocked convolution of ones with ones counts right: 3 x 3 over 2 x 2 sees 4 positions of each channel. */
-const isBlockedConvolutionRight = (block: number): boolean => {
-  const channels = 2 * block;
+/** Whether a 3 x 3 convolution of ones with ones over 2 x 2 positions gives 4 for each input channel. */
+const isNchwcConvolutionRight = (blockSize: number): boolean => {
+  const channels = 2 * blockSize;
   const shape = {
     kernel: [3, 3],
     inChannels: channels,
@@ -48,41 +47,36 @@ const isBlockedConvolutionRight = (block: number): boolean => {
   } as const;
   const { data } = evaluate(
     (g) => {
-      const x = g.input('x', 'float32', [1, 2, 2, channels]);
-      const w = g.input('w', 'float32', [3, 3, channels, channels]);
-      const filter = blockFilter(g, w, shape, block);
-      const y = blockedConvolution(
-        g,
-        toBlocked(g, x, channels, block),
-        filter,
-        undefined,
-        shape,
-        block,
-        false,
-      );
-      g.output(fromBlocked(g, y, channels), 'float32', ['n', 'h', 'w', 'c']);
+      const x = toNchwc(g, g.input('x', 'float32', [1, 2, 2, channels]), channels, blockSize);
+      const w = g.input('w', 'float32', [9, channels, 1, channels]);
+      const filter = packFilter(g, w, shape, blockSize, false);
+      const y = nchwcConvolution(g, x, filter, undefined, shape, blockSize, false);
+      g.output(fromNchwc(g, y, channels), 'float32', ['n', 'h', 'w', 'c']);
     },
-    [ones(1, 2, 2, channels), ones(3, 3, channels, channels)],
+    [ones(1, 2, 2, channels), ones(9, channels, 1, channels)],
   );
   return (data as Float32Array).every((value) => value === 4 * channels);
 };
 
-/** What was found, and why where something is missing. */
-export interface ProbeResult extends Capabilities {
+/** What was found. */
+export interface ProbeResult {
+  /** Channels of an NCHWc block; 0 where there is no fast convolution. */
+  readonly blockSize: number;
+  /** The block size in words, or why there is none. */
   readonly reason: string;
 }
 
-/** Tries the blocked operators. Never throws for a missing one: the general path works everywhere. */
+/** Tries the operators on NCHWc. Never throws: without them, the general convolution is used. */
 export const probe = (): ProbeResult => {
   if (process.env['VERYDEEP_BLOCK_SIZE'] === '0')
     return { blockSize: 0, reason: 'switched off by VERYDEEP_BLOCK_SIZE=0' };
   try {
     const blockSize = findBlockSize();
-    if (blockSize < 8) return { blockSize: 0, reason: 'this processor has no blocked convolution' };
-    if (!isBlockedConvolutionRight(blockSize))
-      return { blockSize: 0, reason: 'the blocked convolution gives wrong results here' };
-    return { blockSize, reason: `blocks of ${blockSize} channels` };
+    if (blockSize < 8) return { blockSize: 0, reason: 'this processor has no convolution in NCHWc' };
+    if (!isNchwcConvolutionRight(blockSize))
+      return { blockSize: 0, reason: 'the convolution in NCHWc gives wrong results here' };
+    return { blockSize, reason: `NCHWc blocks of ${blockSize} channels` };
   } catch (error) {
-    return { blockSize: 0, reason: `no blocked convolution in this library (${messageOf(error)})` };
+    return { blockSize: 0, reason: `no convolution in NCHWc in this library (${messageOf(error)})` };
   }
 };

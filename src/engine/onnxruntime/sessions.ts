@@ -1,6 +1,6 @@
-// Compiled graphs of the backend's kernels, kept as long as they are used.
+// The compiled graphs of the backend's kernels, kept for the next call.
 import { GraphBuilder } from '../onnx.js';
-import { NativeSession } from '../ort.js';
+import { NativeSession, type Value } from '../ort.js';
 
 /** Compiled graphs kept; a VGG net's training step needs fewer than 200. */
 const CAPACITY = 1024;
@@ -29,6 +29,16 @@ export class Sessions {
     this.#sessions.set(key, { session, lastUse: ++this.#uses });
     if (this.#sessions.size > this.capacity) this.#closeOldest();
     return session;
+  }
+
+  /** Computes the graph of `key` on native tensors; see {@link get}. */
+  run(
+    key: string,
+    build: (graph: GraphBuilder) => void,
+    inputs: readonly Value[],
+    outputs: readonly Value[],
+  ): void {
+    this.get(key, build).run(inputs, outputs);
   }
 
   #closeOldest(): void {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import type { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend.js';
-import { maxPoolGradient } from '../../../src/engine/onnxruntime/kernels/shared/pool-gradients.js';
-import { ownLoops } from '../../../src/engine/onnxruntime/loops/loops.js';
+import { maxPoolGradient } from '../../../src/engine/onnxruntime/kernels/MaxPoolGrad.js';
+import { serialLoops } from '../../../src/engine/onnxruntime/loops/loops.js';
 import { Random } from '../../../src/random.js';
 import { agree, normal, on, tf } from './support.js';
 
 type Image = tf.Tensor4D;
 
-const { poolGradient, reluGradient } = ownLoops;
+const { poolGradient, reluGradient } = serialLoops;
 
 const backend = (): OnnxRuntimeBackend => tf.backend() as OnnxRuntimeBackend;
 

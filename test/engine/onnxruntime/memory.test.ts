@@ -38,24 +38,24 @@ describe('backend: memory', () => {
       tf.dispose([x, ...grads]);
     };
     for (let i = 0; i < 10; i++) step(i);
-    const [tensors, { blocks, inUse, sessions }] = [tf.memory().numTensors, ours().statistics];
+    const [tensors, { buffers, inUse, sessions }] = [tf.memory().numTensors, ours().statistics];
     for (let i = 10; i < 1000; i++) step(i);
     assert.equal(tf.memory().numTensors, tensors);
     const after = ours().statistics;
-    assert.deepEqual([after.blocks, after.inUse, after.sessions], [blocks, inUse, sessions]);
+    assert.deepEqual([after.buffers, after.inUse, after.sessions], [buffers, inUse, sessions]);
     assert.ok(current.every((w) => w.dataSync().every(Number.isFinite)));
     tf.dispose([...current, ...velocities]);
   }).timeout(120_000);
 
-  it('takes a free block that is somewhat too large rather than fresh memory', () => {
+  it('takes a free buffer that is somewhat too large rather than fresh memory', () => {
     const pool = new Pool();
     const [large, small] = [pool.acquire(150_000), pool.acquire(16)];
     pool.recycle(large);
     assert.equal(pool.acquire(90_000) === large, false); // It would leave too much unused.
-    const block = pool.acquire(110_000);
-    assert.equal(block, large);
-    assert.equal(block.view(110_000).length, 110_000);
-    pool.recycle(block);
+    const buffer = pool.acquire(110_000);
+    assert.equal(buffer, large);
+    assert.equal(buffer.view(110_000).length, 110_000);
+    pool.recycle(buffer);
     assert.equal(pool.acquire(150_000), large); // It is still as large as it was.
     pool.recycle(small);
   });
@@ -64,10 +64,10 @@ describe('backend: memory', () => {
     const pool = new Pool();
     let peak = 0;
     for (let i = 1; i < 300; i++) {
-      const blocks = [pool.acquire(i * 37), pool.acquire(i * 101)];
+      const buffers = [pool.acquire(i * 37), pool.acquire(i * 101)];
       const { inUse } = pool.statistics;
       peak = Math.max(peak, inUse);
-      blocks.forEach((block) => pool.recycle(block));
+      buffers.forEach((buffer) => pool.recycle(buffer));
       assert.ok(pool.statistics.free <= 2 * peak);
       assert.equal(pool.statistics.inUse, 0);
     }
@@ -75,19 +75,19 @@ describe('backend: memory', () => {
     assert.ok(pool.statistics.inUse + pool.statistics.free <= 2 * Math.max(peak, pool.statistics.inUse));
     pool.recycle(last);
     pool.clear();
-    assert.deepEqual(pool.statistics, { blocks: 0, inUse: 0, free: 0 });
+    assert.deepEqual(pool.statistics, { buffers: 0, inUse: 0, free: 0 });
   });
 
   it('finds every buffer of a pass again in the next one, also those that were not in use at the same time', () => {
     const pool = new Pool();
     const pass = () =>
       [1000, 2000].map((length) => {
-        const block = pool.acquire(length);
-        pool.recycle(block);
-        return block;
+        const buffer = pool.acquire(length);
+        pool.recycle(buffer);
+        return buffer;
       });
     const [first, second] = [pass(), pass()];
-    first.forEach((block, i) => assert.equal(second[i], block));
+    first.forEach((buffer, i) => assert.equal(second[i], buffer));
   });
 
   it('rounds sizes up by a sixteenth at most, above a cache line', () => {

@@ -240,11 +240,11 @@ describe('backend: a convolution that is computed when it is read', () => {
     const z = tf.conv2d(x, filter, 1, 'same');
     const step = { learningRate: 1, momentum: 0, decay: 0 };
     const next = momentumUpdate(filter, tf.zeros([3, 3, 16, 32]), tf.mul<Image>(filter, 2), step);
-    const turned = run(next.weight);
+    const rotated = run(next.weight);
     const y = tf.relu(z);
     assert.deepEqual(y.dataSync(), old);
     const negative = tf.tidy(() => tf.relu(tf.neg(z)).dataSync());
-    assert.ok(difference(resultOf(z, turned), resultOf(z, negative)) < 1e-6);
+    assert.ok(difference(resultOf(z, rotated), resultOf(z, negative)) < 1e-6);
     tf.dispose([z, y]);
     const { dataId } = next.weight;
     const again = momentumUpdate(next.weight, next.velocity, tf.mul<Image>(next.weight, 2), step);

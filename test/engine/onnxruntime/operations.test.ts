@@ -158,8 +158,8 @@ describe('backend: operations', () => {
                 tf.fused.matMul({ a: x, b: y, bias, activation });
               const inputs = [a, b, normal([n], 3)];
               const y = multiply(a, b, inputs[2]!);
-              const turned = tf.matMul(normal([...batch, m, n], 4), b, false, true);
-              return [y, turned, ...tf.grads(multiply)(inputs, normal(y.shape, 5))];
+              const rotated = tf.matMul(normal([...batch, m, n], 4), b, false, true);
+              return [y, rotated, ...tf.grads(multiply)(inputs, normal(y.shape, 5))];
             });
           },
         ),

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend.js';
-import type { ConvolutionShape } from '../../../src/engine/onnxruntime/convolution/nchwc.js';
+import type { ConvolutionShape } from '../../../src/engine/onnxruntime/convolution/geometry.js';
 import { least, planFor } from '../../../src/engine/onnxruntime/winograd/plan.js';
-import type { Helper } from '../../../src/engine/onnxruntime/threads/worker.js';
+import type { ComputeWorker } from '../../../src/engine/onnxruntime/threads/worker.js';
 import { arrays, loops } from '../../../src/engine/onnxruntime/loops/module.js';
-import { tensorLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
-import { countUnits, trimValues, unitAt, valueIn } from '../../../src/engine/onnxruntime/winograd/units.js';
+import { parallelWinograd } from '../../../src/engine/onnxruntime/winograd/parallel.js';
+import { trimValues, valueIn } from '../../../src/engine/onnxruntime/winograd/products.js';
+import { countUnits, unitAt } from '../../../src/engine/onnxruntime/winograd/units.js';
 import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
 import { momentumUpdate } from '../../../src/engine/momentum.js';
 import { Value } from '../../../src/engine/ort.js';
@@ -29,24 +30,24 @@ const layer = (xShape: number[], outputs: number, pad: Pad): tf.Tensor[] => {
   return [y, ...tf.grads(convolve)([x, filter, bias], normal(y.shape, 4))];
 };
 
-/** How often convolutions and filters' gradients are computed by minimal filtering during `use`. */
-const countingMinimal = async (
+/** How often convolutions and filters' gradients are computed by Winograd's algorithm during `use`. */
+const countingWinograd = async (
   use: () => Promise<void>,
 ): Promise<{ convolutions: number; gradients: number }> => {
-  const { convolution, filterGradient } = tensorLoops;
+  const { convolution, filterGradient } = parallelWinograd;
   const counts = { convolutions: 0, gradients: 0 };
-  tensorLoops.convolution = (...args) => {
+  parallelWinograd.convolution = (...args) => {
     counts.convolutions++;
     convolution(...args);
   };
-  tensorLoops.filterGradient = (...args) => {
+  parallelWinograd.filterGradient = (...args) => {
     counts.gradients++;
     filterGradient(...args);
   };
   try {
     await use();
   } finally {
-    Object.assign(tensorLoops, { convolution, filterGradient });
+    Object.assign(parallelWinograd, { convolution, filterGradient });
   }
   return counts;
 };
@@ -62,10 +63,10 @@ const plain: ConvolutionShape = {
 
 const hasBlocks = async (): Promise<boolean> => {
   await tf.setBackend('onnxruntime');
-  return backend().capabilities.blockSize > 0 && loops() !== undefined;
+  return backend().nchwcBlock > 0 && loops() !== undefined;
 };
 
-describe('backend: minimal filtering', function () {
+describe("backend: Winograd's F(2x2, 3x3)", function () {
   this.timeout(60_000);
   before(async function () {
     if (!(await hasBlocks())) this.skip();
@@ -80,7 +81,7 @@ describe('backend: minimal filtering', function () {
     const usual = { ...least, channels: { ...least.channels } };
     before(() => {
       least.tiles = 4;
-      least.channels.convolution = least.channels.gradient = [16, 32];
+      least.channels.convolution = least.channels.filterGradient = [16, 32];
     });
     after(() => {
       least.tiles = usual.tiles;
@@ -102,7 +103,7 @@ describe('backend: minimal filtering', function () {
     ];
     for (const [name, xShape, outputs, pad] of cases)
       it(`${name}: y and gradients equal tfjs-cpu's`, async () => {
-        const counts = await countingMinimal(() => agree(() => layer(xShape, outputs, pad)));
+        const counts = await countingWinograd(() => agree(() => layer(xShape, outputs, pad)));
         assert.deepEqual(counts, { convolutions: 3, gradients: 1 }); // y twice, and dx.
       });
 
@@ -115,18 +116,18 @@ describe('backend: minimal filtering', function () {
         outputs: fc.constantFrom(16, 32, 48),
         pad: fc.constantFrom<Pad>('same', 'valid', 0, 1, 2),
       });
-      let minimal = 0;
+      let count = 0;
       await fc.assert(
         fc.asyncProperty(shape, async ({ images, height, width, inputs, outputs, pad }) => {
           fc.pre(images * height * width < 300);
-          const { gradients } = await countingMinimal(() =>
+          const { gradients } = await countingWinograd(() =>
             agree(() => layer([images, height, width, inputs], outputs, pad)),
           );
-          minimal += gradients;
+          count += gradients;
         }),
         { numRuns: 12, seed: 3 },
       );
-      assert.ok(minimal > 8, `by minimal filtering: ${minimal}`);
+      assert.ok(count > 8, `by Winograd's algorithm: ${count}`);
     });
   });
 
@@ -150,10 +151,10 @@ describe('backend: minimal filtering', function () {
     const large = { ...plain, inChannels: 4096, outChannels: 4096 };
     const side = [2, 28, 28, 4096];
     assert.ok(planFor(backend(), 'convolution', large, side, side));
-    assert.equal(planFor(backend(), 'gradient', large, side, side), undefined, 'its sums are large');
+    assert.equal(planFor(backend(), 'filterGradient', large, side, side), undefined, 'its sums are large');
     const wide = [1, 4, 2 ** 17, 64];
     assert.equal(planFor(backend(), 'convolution', plain, wide, wide), undefined, 'a row of tiles is large');
-    const counts = await countingMinimal(() =>
+    const counts = await countingWinograd(() =>
       agree(() => {
         const [x, filter] = [normal([1, 20, 20, 64], 1) as Image, normal([3, 3, 64, 128], 2) as Image];
         return tf.fused.conv2d({ x, filter, strides: 1, pad: 'same', activation: 'sigmoid' });
@@ -208,15 +209,15 @@ describe('backend: minimal filtering', function () {
     try {
       for (const threads of [1, 2, 3]) {
         registerOnnxRuntimeBackend(threads);
-        // The helpers are asked from the start, and take part once they are there.
+        // The workers start with the first task, and take units once they run.
         for (let i = 0; i < 5; i++) {
           await on('onnxruntime', () => layer([6, 14, 14, 64], 128, 'same'));
           await new Promise((resolve) => setTimeout(resolve, 100));
         }
         const found = await on('onnxruntime', () => layer([6, 14, 14, 64], 128, 'same'));
-        const { helpers } = backend().crew;
-        assert.equal(helpers.length, threads - 1);
-        for (const { done } of helpers) assert.ok(done >= 3, `jobs of a helper: ${done}`);
+        const { workers } = backend().team;
+        assert.equal(workers.length, threads - 1);
+        for (const { finished } of workers) assert.ok(finished >= 3, `tasks of a worker: ${finished}`);
         results.push(found);
       }
     } finally {
@@ -229,25 +230,25 @@ describe('backend: minimal filtering', function () {
     });
   });
 
-  it('does all units anew when a helper fails, whatever it took', async () => {
+  it('computes all units again when a worker fails, whatever it took', async () => {
     const expected = await on('onnxruntime', () => layer([6, 14, 14, 64], 128, 'same'));
-    const { crew } = backend();
-    const { helpers } = crew;
+    const { team } = backend();
+    const { workers } = team;
     let asked = 0;
     const failing = {
       begin: () => {
         asked++;
-        Atomics.add(crew.turns, 0, 1); // Takes the first unit, and fails in it.
+        Atomics.add(team.nextUnit, 0, 1); // Takes the first unit, and fails in it.
         return true;
       },
       finish: () => undefined,
-    } as unknown as Helper;
-    Object.assign(crew, { helpers: [failing] });
+    } as unknown as ComputeWorker;
+    Object.assign(team, { workers: [failing] });
     let found;
     try {
       found = await on('onnxruntime', () => layer([6, 14, 14, 64], 128, 'same'));
     } finally {
-      Object.assign(crew, { helpers });
+      Object.assign(team, { workers });
     }
     assert.ok(asked >= 3);
     found.forEach((result, i) => assert.deepEqual(result.data, expected[i]!.data));
@@ -256,31 +257,31 @@ describe('backend: minimal filtering', function () {
 
 describe('backend: units of a convolution', () => {
   it('cover all tiles of all images once (property)', () => {
-    const task = fc.record({
+    const settings = fc.record({
       images: fc.integer({ min: 1, max: 12 }),
       outRows: fc.integer({ min: 1, max: 40 }),
       outColumns: fc.integer({ min: 1, max: 40 }),
       threads: fc.integer({ min: 1, max: 5 }),
     });
     fc.assert(
-      fc.property(task, ({ images, outRows, outColumns, threads }) => {
-        const machine = { capabilities: { blockSize: 16 }, threads } as unknown as OnnxRuntimeBackend;
+      fc.property(settings, ({ images, outRows, outColumns, threads }) => {
+        const machine = { nchwcBlock: 16, threads } as unknown as OnnxRuntimeBackend;
         const [inShape, outShape] = [64, 128].map((channels) => [images, outRows, outColumns, channels]);
-        for (const work of ['convolution', 'gradient'] as const) {
-          const plan = planFor(machine, work, plain, inShape!, outShape!);
+        for (const operation of ['convolution', 'filterGradient'] as const) {
+          const plan = planFor(machine, operation, plain, inShape!, outShape!);
           if (!plan) continue;
           const seen = new Set<string>();
           let rows = 0;
           for (let number = 0; number < countUnits(plan); number++) {
             const unit = unitAt(plan, number);
-            assert.ok(unit.bandRows > 0 && unit.images.length > 0);
-            assert.equal(unit.outEnd - unit.outStart, Math.min(2 * unit.bandRows, outRows - unit.outStart));
+            assert.ok(unit.tileRows > 0 && unit.images.length > 0);
+            assert.equal(unit.outEnd - unit.outStart, Math.min(2 * unit.tileRows, outRows - unit.outStart));
             for (const image of unit.images)
               for (let row = unit.outStart; row < unit.outEnd; row++, rows++) seen.add(`${image}:${row}`);
           }
           assert.equal(rows, images * outRows);
           assert.equal(seen.size, rows);
-          assert.ok(plan.parts >= 1 && plan.parts <= countUnits(plan));
+          assert.ok(plan.partialSums >= 1 && plan.partialSums <= countUnits(plan));
         }
       }),
       { numRuns: 200, seed: 4 },
@@ -288,7 +289,7 @@ describe('backend: units of a convolution', () => {
   });
 });
 
-describe('loops of minimal filtering', () => {
+describe("Winograd's transforms", () => {
   it('keep the native values of a unit while others are made', function () {
     if (!loops()) this.skip();
     const [v, m] = arrays([1000, 1000]) as [Float32Array, Float32Array];
@@ -304,7 +305,7 @@ describe('loops of minimal filtering', () => {
   const random = new Random(9);
   const numbers = (length: number): Float32Array => Float32Array.from({ length }, () => random.normal());
 
-  it('transform by the matrices B and A of the paper, in blocks of eight channels', function () {
+  it('use the matrices B and A of the paper, in NCHWc blocks of eight channels', function () {
     const module = loops();
     if (!module) this.skip();
     const { exports, memory } = module;

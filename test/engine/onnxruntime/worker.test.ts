@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Helper, STATE, WORD } from '../../../src/engine/onnxruntime/threads/worker.js';
-import { tensorLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
+import { ComputeWorker, HEADER, STATE } from '../../../src/engine/onnxruntime/threads/worker.js';
+import { parallelLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
 import { Random } from '../../../src/random.js';
 import { withFolder } from '../../support.js';
 import { run } from '../../interop/python.js';
@@ -21,78 +21,84 @@ const windows = { ...extent, rows: 32, columns: 32 };
 const size = 5 * 64 * 64 * 16;
 
 const loops = {
-  poolGradient: (helper?: Helper) => {
+  poolGradient: (worker?: ComputeWorker) => {
     const dx = new Float32Array(size);
-    const sums = tensorLoops.poolGradient(helper, normals(size, 1), normals(size / 4, 2), dx, windows, true);
+    const sums = parallelLoops.poolGradient(
+      worker,
+      normals(size, 1),
+      normals(size / 4, 2),
+      dx,
+      windows,
+      true,
+    );
     return [dx, sums];
   },
-  reluGradient: (helper?: Helper) => {
+  reluGradient: (worker?: ComputeWorker) => {
     const dx = new Float32Array(size);
-    return [dx, tensorLoops.reluGradient(helper, normals(size, 3), normals(size, 4), dx, extent)];
+    return [dx, parallelLoops.reluGradient(worker, normals(size, 3), normals(size, 4), dx, extent)];
   },
-  momentum: (helper?: Helper) => {
+  momentum: (worker?: ComputeWorker) => {
     const [w, v, d] = [5, 6, 7].map((seed) => normals(size - 3, seed)) as [
       Float32Array,
       Float32Array,
       Float32Array,
     ];
-    tensorLoops.momentum(helper, w, v, d, { learningRate: 0.1, momentum: 0.9, decay: 0.01 });
+    parallelLoops.momentum(worker, w, v, d, { learningRate: 0.1, momentum: 0.9, decay: 0.01 });
     return [w, v, d];
   },
 } as const;
 
-/** A helper whose thread has begun: the first jobs that it is offered come before. */
-const ready = async (): Promise<Helper> => {
-  const helper = new Helper();
-  while (helper.done === 0) {
-    loops.momentum(helper);
+/** A worker whose thread has started: it takes none of the first tasks. */
+const ready = async (): Promise<ComputeWorker> => {
+  const worker = new ComputeWorker();
+  while (worker.finished === 0) {
+    loops.momentum(worker);
     await pause(10);
   }
-  return helper;
+  return worker;
 };
 
-describe('backend: the helping thread', function () {
+describe('backend: the worker thread', function () {
   this.timeout(20_000);
 
-  it('does halves of large loops, with the numbers that come out without it', async () => {
-    const helper = await ready();
+  it('computes halves of large loops, with the numbers that come out without it', async () => {
+    const worker = await ready();
     for (const [name, loop] of Object.entries(loops)) {
-      const before = helper.done;
-      const found = loop(helper);
-      assert.equal(helper.done, before + 1, name);
+      const before = worker.finished;
+      const found = loop(worker);
+      assert.equal(worker.finished, before + 1, name);
       assert.deepEqual(found, loop(), name);
     }
-    helper.close();
+    worker.close();
   });
 
-  it('is not taken to be done, nor to be asked, because somebody was woken', async () => {
-    const helper = await ready();
+  it('is taken neither for idle nor for busy because a notification came', async () => {
+    const worker = await ready();
     const waker = new Worker(
       `const { workerData, parentPort } = require('node:worker_threads');
        parentPort.postMessage('ready');
-       for (;;) Atomics.notify(workerData, ${WORD.state});`,
-      { eval: true, workerData: helper.desk!.words },
+       for (;;) Atomics.notify(workerData, ${HEADER.state});`,
+      { eval: true, workerData: worker.memory!.header },
     );
     await once(waker, 'message');
     try {
-      const arrays = [1, 2, 3].map((seed) => normals(2 ** 20, seed)) as unknown as Parameters<
-        Helper['begin']
-      >[1];
-      const step = { learningRate: 0, momentum: 1, decay: 0 };
+      // A learning rate of 0, a momentum of 1 and no decay.
+      const arrays = [1, 2, 3].map((seed) => normals(2 ** 20, seed));
+      const task = { kind: 'momentum', parameters: [0, 1, 0], arrays, sums: 0 } as const;
       for (let i = 0; i < 100; i++) {
-        assert.ok(helper.begin({ kind: 'momentum', step }, arrays), `job ${i}`);
-        assert.ok(helper.finish(), `job ${i}`);
-        assert.equal(Atomics.load(helper.desk!.words, WORD.state), STATE.free);
+        assert.ok(worker.begin(task), `task ${i}`);
+        assert.ok(worker.finish(), `task ${i}`);
+        assert.equal(Atomics.load(worker.memory!.header, HEADER.state), STATE.idle);
       }
     } finally {
       await waker.terminate();
-      helper.close();
+      worker.close();
     }
   });
 
   it('is left out where the tensor is small, one image, or of too many channels', async () => {
-    const helper = await ready();
-    const before = helper.done;
+    const worker = await ready();
+    const before = worker.finished;
     const relu = (images: number, columns: number, channels: number): void => {
       const few = { images, planes: 1, rows: 1, columns, channels };
       const [x, y] = [1, 2].map((seed) => normals(images * columns * channels, seed)) as [
@@ -100,41 +106,43 @@ describe('backend: the helping thread', function () {
         Float32Array,
       ];
       const dx = new Float32Array(x.length);
-      const sums = tensorLoops.reluGradient(helper, x, y, dx, few);
+      const sums = parallelLoops.reluGradient(worker, x, y, dx, few);
       dx.forEach((value, i) => assert.ok(value === (y[i]! > 0 ? x[i]! : 0)));
       assert.equal(sums.length, channels);
     };
     relu(2, 100, 16);
     relu(1, 20_000, 16);
     relu(4, 8, 16_384);
-    assert.equal(helper.done, before);
-    helper.close();
+    assert.equal(worker.finished, before);
+    worker.close();
   });
 
-  it('leaves no job undone when its thread fails or is new', async () => {
-    const helper = await ready();
-    const before = helper.done;
+  it('leaves no task undone when its thread fails or has not started yet', async () => {
+    const worker = await ready();
+    const before = worker.finished;
     const small = [8, 8, 8].map((length) => new Float32Array(length)) as unknown as [
       ...[Float32Array, Float32Array, Float32Array],
     ];
     // No such extent fits these arrays: the thread fails.
-    assert.ok(helper.begin({ kind: 'reluGradient', extent, positive: false }, small));
-    assert.equal(helper.finish(), undefined);
-    for (const loop of Object.values(loops)) assert.deepEqual(loop(helper), loop());
-    assert.equal(helper.done, before, 'it is not asked again');
-    helper.close();
-    for (const loop of Object.values(loops)) assert.deepEqual(loop(helper), loop());
-    helper.close();
+    assert.ok(
+      worker.begin({ kind: 'reluGradient', parameters: Object.values(extent), arrays: small, sums: 16 }),
+    );
+    assert.equal(worker.finish(), undefined);
+    for (const loop of Object.values(loops)) assert.deepEqual(loop(worker), loop());
+    assert.equal(worker.finished, before, 'it gets no further task');
+    worker.close();
+    for (const loop of Object.values(loops)) assert.deepEqual(loop(worker), loop());
+    worker.close();
   });
 
-  it('ends by itself when it is left, and not before', async () => {
-    const helper = await ready();
-    const { words } = helper.desk!;
-    assert.equal(Atomics.load(words, WORD.state), STATE.free);
-    helper.close();
-    for (let i = 0; i < 500 && Atomics.load(words, WORD.state) !== STATE.failed; i++) await pause(10);
-    assert.equal(Atomics.load(words, WORD.state), STATE.failed, 'its thread is gone');
-    helper.close();
+  it('ends its thread when it is closed, and not before', async () => {
+    const worker = await ready();
+    const { header } = worker.memory!;
+    assert.equal(Atomics.load(header, HEADER.state), STATE.idle);
+    worker.close();
+    for (let i = 0; i < 500 && Atomics.load(header, HEADER.state) !== STATE.failed; i++) await pause(10);
+    assert.equal(Atomics.load(header, HEADER.state), STATE.failed, 'its thread is gone');
+    worker.close();
   });
 
   it('does not keep a process or a worker thread from ending', async () => {
@@ -142,12 +150,12 @@ describe('backend: the helping thread', function () {
     const program = `
       import { isMainThread, Worker } from 'node:worker_threads';
       import { fileURLToPath } from 'node:url';
-      const { Helper } = await import(${library('engine/onnxruntime/threads/worker.js')});
-      const { tensorLoops } = await import(${library('engine/onnxruntime/loops/parallel.js')});
-      const helper = new Helper();
+      const { ComputeWorker } = await import(${library('engine/onnxruntime/threads/worker.js')});
+      const { parallelLoops } = await import(${library('engine/onnxruntime/loops/parallel.js')});
+      const worker = new ComputeWorker();
       const arrays = [1, 2, 3].map(() => new Float32Array(2 ** 18));
-      while (helper.done === 0) {
-        tensorLoops.momentum(helper, ...arrays, { learningRate: 1, momentum: 0, decay: 0 });
+      while (worker.finished === 0) {
+        parallelLoops.momentum(worker, ...arrays, { learningRate: 1, momentum: 0, decay: 0 });
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       if (isMainThread) {

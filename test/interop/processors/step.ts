@@ -50,7 +50,7 @@ for (let i = 0; i < 3; i++) {
   velocities = next.map(({ velocity }) => velocity);
 }
 const report: StepReport = {
-  blockSize: (tf.backend() as OnnxRuntimeBackend).capabilities.blockSize,
+  blockSize: (tf.backend() as OnnxRuntimeBackend).nchwcBlock,
   losses,
   weights: [...weights[2]!.dataSync().slice(0, 200)],
 };

@@ -1,29 +1,29 @@
-// A convolution and its gradients by minimal filtering in a process of its own, so that it can be run on an emulated processor: prints JSON.
+// A convolution and its gradients by winograd filtering in a process of its own, so that it can be run on an emulated processor: prints JSON.
 import '@tensorflow/tfjs-layers'; // Registers the gradients.
 import * as tf from '@tensorflow/tfjs-core';
 import type { OnnxRuntimeBackend } from '../../../src/engine/onnxruntime/backend.js';
-import { tensorLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
+import { parallelWinograd } from '../../../src/engine/onnxruntime/winograd/parallel.js';
 import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
 import { Random } from '../../../src/random.js';
 import { sizeFromShape } from '../../../src/shape.js';
 
 /** What the run prints. */
-export interface FilteringReport {
+export interface WinogradReport {
   readonly blockSize: number;
-  /** Convolutions and filters' gradients that were computed by minimal filtering. */
-  readonly minimal: number;
+  /** Convolutions and filters' gradients that were computed by Winograd's algorithm. */
+  readonly winograd: number;
   /** Some numbers of y and of the gradients of x and the filter. */
   readonly samples: readonly (readonly number[])[];
 }
 
-let minimal = 0;
-const { convolution, filterGradient } = tensorLoops;
-tensorLoops.convolution = (...args) => {
-  minimal++;
+let winograd = 0;
+const { convolution, filterGradient } = parallelWinograd;
+parallelWinograd.convolution = (...args) => {
+  winograd++;
   convolution(...args);
 };
-tensorLoops.filterGradient = (...args) => {
-  minimal++;
+parallelWinograd.filterGradient = (...args) => {
+  winograd++;
   filterGradient(...args);
 };
 
@@ -44,9 +44,9 @@ const y = layer(x, filter);
 const results = [y, ...tf.grads(layer)([x, filter], normal(y.shape))];
 // Reading them computes what was put off.
 const samples = results.map((tensor) => [...tensor.dataSync()].filter((_, i) => i % 97 === 0));
-const report: FilteringReport = {
-  blockSize: (tf.backend() as OnnxRuntimeBackend).capabilities.blockSize,
-  minimal,
+const report: WinogradReport = {
+  blockSize: (tf.backend() as OnnxRuntimeBackend).nchwcBlock,
+  winograd,
   samples,
 };
 process.stdout.write(`${JSON.stringify(report)}\n`);

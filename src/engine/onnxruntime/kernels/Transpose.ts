@@ -1,7 +1,11 @@
-// Permutes axes.
-import { type NativeKernel, areFloat, free, limits } from './shared/kernel.js';
+// A permutation of axes.
+import { type KernelConfig, Transpose } from '@tensorflow/tfjs-core';
+import { sizeFromShape } from '../../../shape.js';
+import { symbolicDims } from '../../onnx.js';
+import { BACKEND_NAME } from '../backend.js';
+import { type NativeKernel, areFloat, limits, withCpuFallback } from './shared/kernel.js';
 
-/** A shape and a permutation without axes of size one, and with axes joined that stay together. */
+/** A shape and a permutation without axes of size one, with axes joined that stay neighbours. */
 export const collapsePermutation = (
   shape: readonly number[],
   perm: readonly number[],
@@ -9,13 +13,13 @@ export const collapsePermutation = (
   const groups: number[][] = [];
   for (const axis of perm.filter((a) => shape[a] !== 1)) {
     const last = groups.at(-1);
-    // Axes of size one between two axes do not part them.
+    // Axes of size one between two axes do not separate them.
     const next = last && shape.findIndex((size, i) => i > last.at(-1)! && size !== 1);
     if (last && next === axis) last.push(axis);
     else groups.push([axis]);
   }
   const order = groups.map((_, i) => i).sort((i, j) => groups[i]![0]! - groups[j]![0]!);
-  const dims = order.map((i) => groups[i]!.reduce((n, axis) => n * shape[axis]!, 1));
+  const dims = order.map((i) => sizeFromShape(groups[i]!.map((axis) => shape[axis]!)));
   return { dims, perm: groups.map((_, i) => order.indexOf(i)) };
 };
 
@@ -29,8 +33,8 @@ const transpose: NativeKernel = ({ backend, inputs, attrs }) => {
   backend.compute(
     `Transpose:${perm.join()}`,
     (g) => {
-      const input = g.input('x', 'float32', free('x', dims.length));
-      g.output(g.node('Transpose', [input], { perm }), 'float32', free('y', dims.length));
+      const input = g.input('x', 'float32', symbolicDims('x', dims.length));
+      g.output(g.node('Transpose', [input], { perm }), 'float32', symbolicDims('y', dims.length));
     },
     [[x, dims]],
     [[y, perm.map((axis) => dims[axis]!)]],
@@ -38,4 +42,8 @@ const transpose: NativeKernel = ({ backend, inputs, attrs }) => {
   return y;
 };
 
-export const transposeKernels: Readonly<Record<string, NativeKernel>> = { Transpose: transpose };
+export const transposeConfig: KernelConfig = {
+  kernelName: Transpose,
+  backendName: BACKEND_NAME,
+  kernelFunc: withCpuFallback(Transpose, transpose),
+};

@@ -1,19 +1,19 @@
-// Loops over whole tensors that ONNX Runtime has no operator for, in WebAssembly with SIMD. They work on pieces that stay in the
-// second-level cache: a piece is copied into WebAssembly's memory, changed there and copied to where it belongs.
+// Loops over whole tensors that ONNX Runtime has no operator for, in WebAssembly with SIMD. They work on chunks that stay in the
+// second-level cache: a chunk is copied into WebAssembly's memory, changed there and copied out.
 import { arrays, loops } from './module.js';
 
-/** Floats of a piece; a pair of rows that is longer is a piece of its own. */
-const PIECE = 2 ** 15;
+/** Elements of a chunk; a pair of rows that is longer is a chunk of its own. */
+const CHUNK = 2 ** 15;
 
-/** Adds the sums of a piece to those of the whole, which have more digits, and clears them. */
+/** Adds the sums of a chunk to those of the whole, which are in float64, and clears them. */
 const collect = (sums: Float32Array, totals: Float64Array): void => {
   for (let c = 0; c < sums.length; c++) totals[c]! += sums[c]!;
   sums.fill(0);
 };
 
 /**
- * A tensor [n, rows, columns, channels] as the loops walk over it: `images` planes of rows by columns by `channels`. In the
- * blocked layout an image is `planes` such planes with the channels of a block each; in rows it is one.
+ * A tensor as the loops go over it: `images` images of `planes` planes each, of `rows` by `columns` positions of
+ * `channels` elements. In NHWC an image is one plane; in NCHWc it is a plane for each block of channels.
  */
 export interface Extent {
   readonly images: number;
@@ -24,12 +24,12 @@ export interface Extent {
 }
 
 /**
- * Gradient of max pooling by windows of 2 x 2 that tile the input: the first maximum in reading order takes dy.
+ * The gradient of max pooling by windows of 2 x 2 that tile the input: dy goes to the first maximum in reading order.
  *
  * @param x the input, of twice as many rows and columns as dy
  * @param dy the output's gradient
  * @param dx receives the input's gradient
- * @param positive whether only a maximum above zero takes it: the gradient of ReLU is applied as well
+ * @param positive whether dy goes to maxima above zero only: the gradient of ReLU is applied as well
  * @returns the sums of dx over all positions, one for each channel
  */
 const poolGradient = (
@@ -42,8 +42,8 @@ const poolGradient = (
   const { exports } = loops()!;
   const rows = images * planes * period;
   const pair = 4 * columns * channels;
-  const pairs = Math.max(1, Math.min(rows, Math.floor(PIECE / pair)));
-  const [piece, gradient, sums] = arrays([pairs * pair, (pairs * pair) / 4, planes * channels]) as [
+  const pairs = Math.max(1, Math.min(rows, Math.floor(CHUNK / pair)));
+  const [chunk, gradient, sums] = arrays([pairs * pair, (pairs * pair) / 4, planes * channels]) as [
     Float32Array,
     Float32Array,
     Float32Array,
@@ -53,10 +53,10 @@ const poolGradient = (
   for (let row = 0; row < rows; row += pairs) {
     const count = Math.min(pairs, rows - row);
     const [start, end] = [row * pair, (row + count) * pair];
-    piece.set(x.subarray(start, end));
+    chunk.set(x.subarray(start, end));
     gradient.set(dy.subarray(start / 4, end / 4));
     exports.poolGradient(
-      piece.byteOffset,
+      chunk.byteOffset,
       gradient.byteOffset,
       sums.byteOffset,
       count,
@@ -67,14 +67,14 @@ const poolGradient = (
       planes,
       row,
     );
-    dx.set(count === pairs ? piece : piece.subarray(0, end - start), start);
+    dx.set(count === pairs ? chunk : chunk.subarray(0, end - start), start);
     collect(sums, totals);
   }
   return totals;
 };
 
 /**
- * Gradient of ReLU: dy where z is above zero.
+ * The gradient of ReLU: dy where z is above zero.
  *
  * @param dx receives the result
  * @param extent of all three
@@ -89,8 +89,8 @@ const reluGradient = (
   const { exports } = loops()!;
   const period = height * columns;
   const rows = images * planes * period;
-  const rowsOfPiece = Math.max(1, Math.min(rows, Math.floor(PIECE / channels)));
-  const length = rowsOfPiece * channels;
+  const rowsOfChunk = Math.max(1, Math.min(rows, Math.floor(CHUNK / channels)));
+  const length = rowsOfChunk * channels;
   const [gradient, input, sums] = arrays([length, length, planes * channels]) as [
     Float32Array,
     Float32Array,
@@ -98,8 +98,8 @@ const reluGradient = (
   ];
   sums.fill(0);
   const totals = new Float64Array(sums.length);
-  for (let row = 0; row < rows; row += rowsOfPiece) {
-    const count = Math.min(rowsOfPiece, rows - row);
+  for (let row = 0; row < rows; row += rowsOfChunk) {
+    const count = Math.min(rowsOfChunk, rows - row);
     const [start, end] = [row * channels, (row + count) * channels];
     gradient.set(dy.subarray(start, end));
     input.set(z.subarray(start, end));
@@ -113,7 +113,7 @@ const reluGradient = (
       planes,
       row,
     );
-    dx.set(count === rowsOfPiece ? gradient : gradient.subarray(0, end - start), start);
+    dx.set(count === rowsOfChunk ? gradient : gradient.subarray(0, end - start), start);
     collect(sums, totals);
   }
   return totals;
@@ -137,13 +137,13 @@ const momentum = (
   step: MomentumStep,
 ): void => {
   const { exports } = loops()!;
-  const length = Math.min(PIECE, Math.ceil(weight.length / 4) * 4);
-  const pieces = arrays([length, length, length]);
-  const [w, v] = pieces as [Float32Array, Float32Array];
-  const [p, q, r] = pieces.map(({ byteOffset }) => byteOffset) as [number, number, number];
+  const length = Math.min(CHUNK, Math.ceil(weight.length / 4) * 4);
+  const chunks = arrays([length, length, length]);
+  const [w, v] = chunks as [Float32Array, Float32Array];
+  const [p, q, r] = chunks.map(({ byteOffset }) => byteOffset) as [number, number, number];
   for (let start = 0; start < weight.length; start += length) {
     const end = Math.min(weight.length, start + length);
-    [weight, velocity, gradient].forEach((array, i) => pieces[i]!.set(array.subarray(start, end)));
+    [weight, velocity, gradient].forEach((array, i) => chunks[i]!.set(array.subarray(start, end)));
     exports.momentum(p, q, r, length, step.momentum, -step.learningRate, -step.learningRate * step.decay);
     const isWhole = end - start === length;
     weight.set(isWhole ? w : w.subarray(0, end - start), start);
@@ -151,5 +151,5 @@ const momentum = (
   }
 };
 
-/** The loops, each in this thread. */
-export const ownLoops = { poolGradient, reluGradient, momentum };
+/** The loops, each in the calling thread. */
+export const serialLoops = { poolGradient, reluGradient, momentum };

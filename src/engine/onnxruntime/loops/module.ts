@@ -1,7 +1,7 @@
-// The module of the loops in WebAssembly, and this thread's memory that they work in.
+// The WebAssembly module of the loops, and the memory that they work in; each thread has its own.
 import { type Memory, compileModule, growingMemory, instantiate, reserve } from '../../../webassembly.js';
 
-/** Where arrays begin: what lies below is the module's own. */
+/** Where arrays begin: below is the module's own memory. */
 const START = 4096;
 
 /** What the module exports; addresses and pitches are in bytes. See assembly/. */
@@ -107,18 +107,18 @@ export const loops = (): Loops | undefined => {
 /** Whether WebAssembly with SIMD is there. */
 export const hasLoops = (): boolean => loops() !== undefined;
 
-/** Whether the loops over channels can be used for this many of them: vectors fit. */
+/** Whether the loops take this many channels: vectors of four. */
 export const canLoop = (channels: number): boolean => channels > 0 && channels % 4 === 0 && hasLoops();
 
-/** Arrays of these lengths in WebAssembly's memory, one after the other, each on a cache line. They last until the next ones are asked for. */
+/** Arrays of these lengths in WebAssembly's memory, each beginning on a cache line. They are valid until the next call. */
 export const arrays = (lengths: readonly number[]): Float32Array[] => {
   const { memory } = loops()!;
-  const places = lengths.map((length) => 64 * Math.ceil(length / 16));
-  reserve(memory, START + places.reduce((sum, n) => sum + n, 0));
+  const sizes = lengths.map((length) => 64 * Math.ceil(length / 16));
+  reserve(memory, START + sizes.reduce((sum, n) => sum + n, 0));
   let offset = START;
   return lengths.map((length, i) => {
     const array = new Float32Array(memory.buffer, offset, length);
-    offset += places[i]!;
+    offset += sizes[i]!;
     return array;
   });
 };

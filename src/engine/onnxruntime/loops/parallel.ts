@@ -1,54 +1,59 @@
-// The loops over whole tensors: large ones in two halves, one of which a helping thread takes where there is one. The halves do not depend
-// on it, so that sums come out the same.
+// The loops over whole tensors, on two threads: a worker takes half of a large tensor, since one thread alone does not read memory as
+// fast as the machine can. The halves are the same without a worker, so that sums are the same too.
 import { VerydeepError } from '../../../errors.js';
-import type { Helper, Job } from '../threads/worker.js';
-import type { Sessions } from '../sessions.js';
-import { type Extent, type MomentumStep, ownLoops } from './loops.js';
-import { type ForwardArrays, convolveUnits } from '../winograd/forward.js';
-import { type GradientArrays, sumParts } from '../winograd/filter-gradient.js';
-import type { WinogradTask } from '../winograd/units.js';
+import type { ComputeWorker, TaskKind } from '../threads/worker.js';
+import { type Extent, type MomentumStep, serialLoops } from './loops.js';
 
-/** Numbers from which on waking another thread up is worth it. */
+/** Elements from which on waking another thread is worth it. */
 const LARGE = 2 ** 18;
 
 type Arrays = readonly [Float32Array, Float32Array, Float32Array];
 
-/** The three arrays, each cut where this share of it ends. */
+/** The arrays, each cut at this share of it. */
 const cut = (arrays: Arrays, share: number): [first: Arrays, second: Arrays] => {
-  const places = arrays.map(({ length }) => Math.round(length * share));
+  const ends = arrays.map(({ length }) => Math.round(length * share));
   return [
-    arrays.map((array, i) => array.subarray(0, places[i])) as unknown as Arrays,
-    arrays.map((array, i) => array.subarray(places[i])) as unknown as Arrays,
+    arrays.map((array, i) => array.subarray(0, ends[i])) as unknown as Arrays,
+    arrays.map((array, i) => array.subarray(ends[i])) as unknown as Arrays,
   ];
 };
 
-/** Does two halves, the second by the helper if it can; what it fails in is done anew, but for an update in place, which may be half done. */
-const together = <T>(
-  helper: Helper | undefined,
-  job: Job,
-  arrays: Arrays,
+/** The second half of a loop, as the worker takes it. */
+interface Half {
+  readonly kind: TaskKind;
+  readonly parameters: readonly number[];
+  readonly arrays: Arrays;
+  /** Sums that the loop returns. */
+  readonly sums: number;
+}
+
+/** Computes both halves, the second by the worker if it is free; a half in which it fails is computed again here. */
+const bothHalves = <T>(
+  worker: ComputeWorker | undefined,
+  half: Half,
   first: () => T,
   second: () => T,
 ): [T, T | Float64Array] => {
-  const isTaken = helper?.begin(job, arrays) ?? false;
+  const isTaken = worker?.begin(half) ?? false;
   let own: T;
   let others: Float64Array | undefined;
   try {
     own = first();
   } finally {
-    // Whatever happens here, the arrays are the helper's until it is done.
-    if (isTaken) others = helper!.finish();
+    // Even if this thread fails: the worker uses the arrays until it is done.
+    if (isTaken) others = worker!.finish();
   }
-  if (isTaken && !others && job.kind === 'momentum')
-    throw new VerydeepError('The helping thread of the engine ended in the middle of an update of weights.');
+  // An update in place may be half done and cannot be repeated.
+  if (isTaken && !others && half.kind === 'momentum')
+    throw new VerydeepError('The worker thread of the engine ended in the middle of an update of weights.');
   return [own, others ?? second()];
 };
 
 const added = ([a, b]: [Float64Array, Float64Array]): Float64Array => a.map((value, i) => value + b[i]!);
 
-/** The images of a batch in two halves; nothing for one image or few numbers. */
-const halves = (extent: Extent, numbers: number): [first: Extent, second: Extent] | undefined => {
-  if (extent.images < 2 || numbers < LARGE) return undefined;
+/** The images of a batch in two halves; undefined for one image or few elements. */
+const halvesOf = (extent: Extent, length: number): [first: Extent, second: Extent] | undefined => {
+  if (extent.images < 2 || length < LARGE) return undefined;
   const images = extent.images >> 1;
   return [
     { ...extent, images },
@@ -56,113 +61,71 @@ const halves = (extent: Extent, numbers: number): [first: Extent, second: Extent
   ];
 };
 
-/** A gradient, batch by halves, and its sums. */
+/** A gradient by halves of the batch, and its sums. */
 const gradient = (
-  helper: Helper | undefined,
-  job: { readonly kind: 'poolGradient' | 'reluGradient'; readonly positive: boolean },
+  worker: ComputeWorker | undefined,
+  kind: 'poolGradient' | 'reluGradient',
   arrays: Arrays,
   extent: Extent,
-  loop: (part: Arrays, extent: Extent) => Float64Array,
+  positive: boolean,
 ): Float64Array => {
-  const two = halves(extent, arrays[2].length);
-  if (!two) return loop(arrays, extent);
-  const [a, b] = cut(arrays, two[0].images / extent.images);
+  const compute = (half: Arrays, of: Extent): Float64Array =>
+    kind === 'poolGradient'
+      ? serialLoops.poolGradient(...half, of, positive)
+      : serialLoops.reluGradient(...half, of);
+  const halves = halvesOf(extent, arrays[2].length);
+  if (!halves) return compute(arrays, extent);
+  const [first, second] = halves;
+  const [a, b] = cut(arrays, first.images / extent.images);
+  const { images, planes, rows, columns, channels } = second;
+  const parameters = [images, planes, rows, columns, channels, Number(positive)];
   return added(
-    together(
-      helper,
-      { ...job, extent: two[1] },
-      b,
-      () => loop(a, two[0]),
-      () => loop(b, two[1]),
+    bothHalves(
+      worker,
+      { kind, parameters, arrays: b, sums: planes * channels },
+      () => compute(a, first),
+      () => compute(b, second),
     ),
   );
 };
 
 const poolGradient = (
-  helper: Helper | undefined,
+  worker: ComputeWorker | undefined,
   x: Float32Array,
   dy: Float32Array,
   dx: Float32Array,
   extent: Extent,
   positive: boolean,
-): Float64Array =>
-  gradient(helper, { kind: 'poolGradient', positive }, [x, dy, dx], extent, (part, of) =>
-    ownLoops.poolGradient(...part, of, positive),
-  );
+): Float64Array => gradient(worker, 'poolGradient', [x, dy, dx], extent, positive);
 
 const reluGradient = (
-  helper: Helper | undefined,
+  worker: ComputeWorker | undefined,
   dy: Float32Array,
   z: Float32Array,
   dx: Float32Array,
   extent: Extent,
-): Float64Array =>
-  gradient(helper, { kind: 'reluGradient', positive: false }, [dy, z, dx], extent, (part, of) =>
-    ownLoops.reluGradient(...part, of),
-  );
+): Float64Array => gradient(worker, 'reluGradient', [dy, z, dx], extent, false);
 
 const momentum = (
-  helper: Helper | undefined,
+  worker: ComputeWorker | undefined,
   weight: Float32Array,
   velocity: Float32Array,
-  slope: Float32Array,
+  gradient: Float32Array,
   step: MomentumStep,
 ): void => {
   if (weight.length < LARGE) {
-    ownLoops.momentum(weight, velocity, slope, step);
+    serialLoops.momentum(weight, velocity, gradient, step);
     return;
   }
   const middle = 16 * (weight.length >> 5);
-  const [a, b] = cut([weight, velocity, slope], middle / weight.length);
-  const done = (arrays: Arrays) => (): true => {
-    ownLoops.momentum(...arrays, step);
+  const [a, b] = cut([weight, velocity, gradient], middle / weight.length);
+  const update = (half: Arrays) => (): true => {
+    serialLoops.momentum(...half, step);
     return true;
   };
-  together(helper, { kind: 'momentum', step }, b, done(a), done(b));
+  const parameters = [step.learningRate, step.momentum, step.decay];
+  bothHalves(worker, { kind: 'momentum', parameters, arrays: b, sums: 0 }, update(a), update(b));
 };
 
-/** What several threads compute a convolution with. */
-export interface Crew {
-  readonly helpers: readonly Helper[];
-  /** Where they count units; the helpers' own. */
-  readonly turns: Int32Array;
-  /** Graphs of one thread, for this one. */
-  readonly sessions: Sessions;
-}
-
-/** What threads take part in, piece by piece: the helpers that are free, and this thread. If one of them fails, all is done anew. */
-const shared = (
-  { helpers, turns, sessions }: Crew,
-  job: Job,
-  arrays: readonly Float32Array[],
-  take: (sessions: Sessions, next: () => number) => void,
-): void => {
-  const next = (): number => Atomics.add(turns, 0, 1);
-  Atomics.store(turns, 0, 0);
-  const taken = helpers.filter((helper) => helper.begin(job, arrays));
-  let done = 0;
-  try {
-    take(sessions, next);
-  } finally {
-    // Whatever happens here, the arrays are the helpers' until they are done.
-    for (const helper of taken) if (helper.finish()) done++;
-  }
-  if (done === taken.length) return;
-  Atomics.store(turns, 0, 0);
-  take(sessions, next);
-};
-
-/** A convolution by Winograd's filtering. */
-const convolution = (crew: Crew, task: WinogradTask, arrays: ForwardArrays): void =>
-  shared(crew, { kind: 'convolution', task }, arrays, (sessions, next) =>
-    convolveUnits(task, arrays, sessions, next),
-  );
-
-/** The sums of a filter's gradient by Winograd's filtering, in parts. */
-const filterGradient = (crew: Crew, task: WinogradTask, arrays: GradientArrays): void =>
-  shared(crew, { kind: 'filterGradient', task }, arrays, (sessions, next) =>
-    sumParts(task, arrays, sessions, next),
-  );
-
-/** The loops with helpers, or without. An object, so that a profile can time them. */
-export const tensorLoops = { poolGradient, reluGradient, momentum, convolution, filterGradient };
+/** The loops of {@link serialLoops} on two threads where there is a worker. An object, so that a profile can time them. */
+export const parallelLoops = { poolGradient, reluGradient, momentum };

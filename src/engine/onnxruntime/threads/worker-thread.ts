@@ -1,70 +1,69 @@
-// The thread of a helper: waits at the desk, does the loop that stands there, and says so.
+// The thread of a ComputeWorker: waits for a task in shared memory, computes it, and says so.
 import { workerData } from 'node:worker_threads';
 import { VerydeepError } from '../../../errors.js';
-import { borrow, lend } from '../../ort.js';
+import { arrayAt, storeAddress } from '../../ort.js';
+import { serialLoops } from '../loops/loops.js';
 import { Sessions } from '../sessions.js';
-import { type Place, STATE, WORD, deskIn, kinds } from './worker.js';
-import { ownLoops } from '../loops/loops.js';
+import { sumUnits } from '../winograd/filter-gradient.js';
 import { convolveUnits } from '../winograd/forward.js';
-import { sumParts } from '../winograd/filter-gradient.js';
-import { type WinogradTask, taskFields } from '../winograd/units.js';
+import { planFrom } from '../winograd/units.js';
+import { HEADER, STATE, type WorkerStart, memoryIn, taskKinds } from './worker.js';
 
-const { desk, turns } = workerData as Place;
-const { words, addresses, numbers, sums } = deskIn(desk);
+const { buffer, nextUnit } = workerData as WorkerStart;
+const { header, addresses, parameters, sums } = memoryIn(buffer);
 const sessions = new Sessions(1);
 
-const work = (): void => {
-  const kind = kinds[words[WORD.kind]!]!;
-  const borrowed = (i: number): Float32Array => borrow(addresses, i, words[WORD.lengths + i]!);
-  const [a, b, c] = [borrowed(0), borrowed(1), borrowed(2)];
-  if (kind === 'convolution' || kind === 'filterGradient') {
-    const task = Object.fromEntries(taskFields.map((field, i) => [field, numbers[i]])) as WinogradTask;
-    const next = (): number => Atomics.add(turns, 0, 1);
-    if (kind === 'convolution') convolveUnits(task, [a, b, c, borrowed(3)], sessions, next);
-    else sumParts(task, [a, b, c], sessions, next);
-    return;
+const next = (): number => Atomics.add(nextUnit, 0, 1);
+
+const compute = (): void => {
+  const kind = taskKinds[header[HEADER.kind]!]!;
+  const array = (i: number): Float32Array => arrayAt(addresses, i, header[HEADER.lengths + i]!);
+  const [a, b, c] = [array(0), array(1), array(2)];
+  const [p, q, r, s, t, u] = parameters as unknown as [number, number, number, number, number, number];
+  const extent = { images: p, planes: q, rows: r, columns: s, channels: t };
+  switch (kind) {
+    case 'winogradConvolution':
+      convolveUnits(planFrom(parameters), [a, b, c, array(3)], sessions, next);
+      break;
+    case 'winogradFilterGradient':
+      sumUnits(planFrom(parameters), [a, b, c], sessions, next);
+      break;
+    case 'momentum':
+      serialLoops.momentum(a, b, c, { learningRate: p, momentum: q, decay: r });
+      break;
+    case 'poolGradient':
+      sums.set(serialLoops.poolGradient(a, b, c, extent, u === 1));
+      break;
+    case 'reluGradient':
+      sums.set(serialLoops.reluGradient(a, b, c, extent));
   }
-  if (kind === 'momentum') {
-    const [learningRate, momentum, decay] = numbers as unknown as [number, number, number];
-    ownLoops.momentum(a, b, c, { learningRate, momentum, decay });
-    return;
-  }
-  const [images, planes, rows, columns, channels, positive] = numbers as unknown as [
-    ...[number, number, number, number, number, number],
-  ];
-  const extent = { images, planes, rows, columns, channels };
-  sums.set(
-    kind === 'poolGradient'
-      ? ownLoops.poolGradient(a, b, c, extent, positive === 1)
-      : ownLoops.reluGradient(a, b, c, extent),
-  );
 };
 
-const say = (state: number): void => {
-  Atomics.store(words, WORD.state, state);
-  Atomics.notify(words, WORD.state);
+const setState = (state: number): void => {
+  Atomics.store(header, HEADER.state, state);
+  Atomics.notify(header, HEADER.state);
 };
 
-/** Fails now where this thread cannot see another's memory or has no loops, rather than in the middle of a job. */
-const tryOut = (): void => {
+/** Fails now where this thread cannot see another's memory or has no loops, rather than in the middle of a task. */
+const check = (): void => {
   const ones = new Float32Array(16).fill(1);
-  lend(ones, addresses, 0);
-  const [a, b] = [borrow(addresses, 0, 16), new Float32Array(16)];
-  ownLoops.momentum(a, b, new Float32Array(16), { learningRate: 1, momentum: 0, decay: 1 });
-  if (ones.some((value) => value !== 0)) throw new VerydeepError('Lent memory is not seen.');
+  storeAddress(ones, addresses, 0);
+  const [a, b] = [arrayAt(addresses, 0, 16), new Float32Array(16)];
+  serialLoops.momentum(a, b, new Float32Array(16), { learningRate: 1, momentum: 0, decay: 1 });
+  if (ones.some((value) => value !== 0)) throw new VerydeepError('Threads do not see the same memory.');
 };
 
-tryOut();
-say(STATE.free);
+check();
+setState(STATE.idle);
 for (;;) {
-  while (Atomics.load(words, WORD.state) === STATE.free) Atomics.wait(words, WORD.state, STATE.free);
-  if (Atomics.load(words, WORD.state) === STATE.leaving) break;
+  while (Atomics.load(header, HEADER.state) === STATE.idle) Atomics.wait(header, HEADER.state, STATE.idle);
+  if (Atomics.load(header, HEADER.state) === STATE.closing) break;
   try {
-    work();
+    compute();
   } catch {
-    say(STATE.failed);
+    setState(STATE.failed);
     break;
   }
-  say(STATE.free);
+  setState(STATE.idle);
 }
 sessions.close();

@@ -1,144 +1,147 @@
-// A thread that takes half of a loop over a large tensor, since one thread alone does not read memory as fast as the machine can; or
-// its share of a convolution's units.
+// A worker thread that computes on the memory of this one: half of a loop over a large tensor, or units of a Winograd convolution.
 import { Worker } from 'node:worker_threads';
 import { VerydeepError, option, text } from '../../../errors.js';
-import { lend } from '../../ort.js';
-import type { Extent, MomentumStep } from '../loops/loops.js';
-import { type WinogradTask, taskFields } from '../winograd/units.js';
+import { storeAddress } from '../../ort.js';
 
-/** Half of a loop, or a convolution to take part in. Its numbers stand in the table of the helper. */
-export type Job =
-  | { readonly kind: 'poolGradient' | 'reluGradient'; readonly extent: Extent; readonly positive: boolean }
-  | { readonly kind: 'momentum'; readonly step: MomentumStep }
-  | { readonly kind: 'convolution' | 'filterGradient'; readonly task: WinogradTask };
+/** What a worker computes; its place in this list stands for it in shared memory. */
+export const taskKinds = [
+  'poolGradient',
+  'reluGradient',
+  'momentum',
+  'winogradConvolution',
+  'winogradFilterGradient',
+] as const;
+export type TaskKind = (typeof taskKinds)[number];
 
-/** The jobs by their numbers in {@link Desk.words}. */
-export const kinds = ['poolGradient', 'reluGradient', 'momentum', 'convolution', 'filterGradient'] as const;
+/** A task: what is computed, the numbers that it depends on, and the arrays that it reads and writes. */
+export interface WorkerTask {
+  readonly kind: TaskKind;
+  readonly parameters: readonly number[];
+  readonly arrays: readonly Float32Array[];
+  /** How many sums the task returns. */
+  readonly sums: number;
+}
 
-/** Arrays of a job, at most. */
-const ARRAYS = 4;
-/** What {@link Desk.words} hold: what is to be done, which job, the lengths of its arrays, and of the sums that came out. */
-export const WORD = { state: 0, kind: 1, lengths: 2, sums: 2 + ARRAYS, length: 3 + ARRAYS } as const;
-/** States of a desk. */
-export const STATE = { starting: 0, free: 1, asked: 2, failed: 3, leaving: 4 } as const;
-
-/** Channels whose sums fit. */
+const MOST_ARRAYS = 4;
+const MOST_PARAMETERS = 16;
 const MOST_SUMS = 8192;
-/** Numbers of a job, at most. */
-const NUMBERS = taskFields.length;
-/** Looks at the desk before the thread sleeps: the halves end within microseconds of each other. */
-const LOOKS = 20_000;
-/** Milliseconds after which a helper is given up. */
-const PATIENCE = 60_000;
+/** How often the state is read before this thread sleeps: both halves of a loop end within microseconds of each other. */
+const SPINS = 20_000;
+/** Milliseconds without an answer after which the worker is given up. */
+const TIMEOUT = 60_000;
+
+/** What each number of {@link WorkerMemory.header} is: the state, the kind of the task, the lengths of its arrays, its sums. */
+export const HEADER = {
+  state: 0,
+  kind: 1,
+  lengths: 2,
+  sums: 2 + MOST_ARRAYS,
+  size: 3 + MOST_ARRAYS,
+} as const;
+/** The states of a worker. Only `idle` workers take tasks; whoever changes the state wakes the other thread. */
+export const STATE = { starting: 0, idle: 1, busy: 2, failed: 3, closing: 4 } as const;
 
 /** The memory that both threads see. */
-export interface Desk {
-  readonly words: Int32Array;
+export interface WorkerMemory {
+  readonly header: Int32Array;
   readonly addresses: BigUint64Array;
-  readonly numbers: Float64Array;
+  readonly parameters: Float64Array;
   readonly sums: Float64Array;
 }
 
-const BYTES = 8 * (WORD.length + ARRAYS + NUMBERS + MOST_SUMS);
+const BYTES = 8 * (HEADER.size + MOST_ARRAYS + MOST_PARAMETERS + MOST_SUMS);
 
-/** A desk in shared memory. */
-export const deskIn = (memory: SharedArrayBuffer): Desk => ({
-  words: new Int32Array(memory, 0, WORD.length),
-  addresses: new BigUint64Array(memory, 8 * WORD.length, ARRAYS),
-  numbers: new Float64Array(memory, 8 * (WORD.length + ARRAYS), NUMBERS),
-  sums: new Float64Array(memory, 8 * (WORD.length + ARRAYS + NUMBERS), MOST_SUMS),
+/** The arrays of {@link WorkerMemory} in shared memory. */
+export const memoryIn = (buffer: SharedArrayBuffer): WorkerMemory => ({
+  header: new Int32Array(buffer, 0, HEADER.size),
+  addresses: new BigUint64Array(buffer, 8 * HEADER.size, MOST_ARRAYS),
+  parameters: new Float64Array(buffer, 8 * (HEADER.size + MOST_ARRAYS), MOST_PARAMETERS),
+  sums: new Float64Array(buffer, 8 * (HEADER.size + MOST_ARRAYS + MOST_PARAMETERS), MOST_SUMS),
 });
 
-/** What a helper's thread is started with: its desk, and the number of the next unit of a job that several threads take part in. */
-export interface Place {
-  readonly desk: SharedArrayBuffer;
-  readonly turns: Int32Array;
+/** What a worker's thread is started with: the shared memory, and the counter of the units that threads take. */
+export interface WorkerStart {
+  readonly buffer: SharedArrayBuffer;
+  readonly nextUnit: Int32Array;
 }
 
-const numbersOf = (job: Job): number[] => {
-  if ('task' in job) return taskFields.map((field) => job.task[field]);
-  if ('step' in job) return [job.step.learningRate, job.step.momentum, job.step.decay];
-  const { images, planes, rows, columns, channels } = job.extent;
-  return [images, planes, rows, columns, channels, Number(job.positive)];
-};
+/** A worker of one backend. Its thread starts with the first task, and does not keep the process from ending. */
+export class ComputeWorker {
+  #memory: WorkerMemory | undefined;
+  #thread: Worker | undefined;
+  /** Tasks that it has finished. */
+  finished = 0;
 
-/** The helper of one backend. Its thread starts with the first job, and never keeps the process from ending. */
-export class Helper {
-  #desk: Desk | undefined;
-  #worker: Worker | undefined;
-  /** Jobs that it has done. */
-  done = 0;
-
-  /** @param turns where threads that do a job together count its units */
-  constructor(readonly turns = new Int32Array(new SharedArrayBuffer(4))) {}
+  /** @param nextUnit the counter of the units that several threads take from one task */
+  constructor(readonly nextUnit = new Int32Array(new SharedArrayBuffer(4))) {}
 
   #start(): void {
-    const memory = new SharedArrayBuffer(BYTES);
-    const desk = deskIn(memory);
-    const workerData: Place = { desk: memory, turns: this.turns };
-    const worker = new Worker(new URL('./worker-thread.js', import.meta.url), { workerData, execArgv: [] });
-    const fail = (): void => void Atomics.store(desk.words, WORD.state, STATE.failed);
-    worker.on('error', fail).on('exit', fail);
-    worker.unref();
-    [this.#desk, this.#worker] = [desk, worker];
+    const buffer = new SharedArrayBuffer(BYTES);
+    const memory = memoryIn(buffer);
+    const workerData: WorkerStart = { buffer, nextUnit: this.nextUnit };
+    const thread = new Worker(new URL('./worker-thread.js', import.meta.url), { workerData, execArgv: [] });
+    const fail = (): void => void Atomics.store(memory.header, HEADER.state, STATE.failed);
+    thread.on('error', fail).on('exit', fail);
+    thread.unref();
+    [this.#memory, this.#thread] = [memory, thread];
   }
 
   /**
-   * Hands a job over, where the thread is there and free. The arrays must stay untouched until {@link finish}.
+   * Gives a task to the thread, if that has started and is idle. The arrays must stay untouched until {@link finish}.
    *
-   * @returns whether it was taken
+   * @returns whether the thread has taken it
    */
-  begin(job: Job, arrays: readonly Float32Array[]): boolean {
-    if (!this.#desk) this.#start();
-    const { words, addresses, numbers } = this.#desk!;
-    const sums = 'extent' in job ? job.extent.planes * job.extent.channels : 0;
-    if (sums > MOST_SUMS || Atomics.load(words, WORD.state) !== STATE.free) return false;
+  begin({ kind, parameters, arrays, sums }: WorkerTask): boolean {
+    if (!this.#memory) this.#start();
+    const memory = this.#memory!;
+    const { header } = memory;
+    if (sums > MOST_SUMS || Atomics.load(header, HEADER.state) !== STATE.idle) return false;
     arrays.forEach((array, i) => {
-      lend(array, addresses, i);
-      words[WORD.lengths + i] = array.length;
+      storeAddress(array, memory.addresses, i);
+      header[HEADER.lengths + i] = array.length;
     });
-    words[WORD.kind] = kinds.indexOf(job.kind);
-    words[WORD.sums] = sums;
-    numbers.set(numbersOf(job));
-    Atomics.store(words, WORD.state, STATE.asked);
-    Atomics.notify(words, WORD.state);
+    header[HEADER.kind] = taskKinds.indexOf(kind);
+    header[HEADER.sums] = sums;
+    memory.parameters.set(parameters);
+    Atomics.store(header, HEADER.state, STATE.busy);
+    Atomics.notify(header, HEADER.state);
     return true;
   }
 
   /**
-   * Waits for the job that {@link begin} handed over.
+   * Waits until the task that {@link begin} gave is finished.
    *
-   * @returns the sums that came out; undefined where the thread failed, and the job is to be done anew
-   * @throws VerydeepError when it does not answer
+   * @returns its sums; undefined where the thread failed, and the task must be done again
+   * @throws VerydeepError when the thread does not answer
    */
   finish(): Float64Array | undefined {
-    const { words, sums } = this.#desk!;
-    for (let i = 0; i < LOOKS; i++) if (Atomics.load(words, WORD.state) !== STATE.asked) break;
-    // The thread may still be about to say that it is done with the job before: to be woken is no answer.
-    while (Atomics.load(words, WORD.state) === STATE.asked) {
-      if (Atomics.wait(words, WORD.state, STATE.asked, PATIENCE) === 'timed-out')
+    const { header, sums } = this.#memory!;
+    for (let i = 0; i < SPINS; i++) if (Atomics.load(header, HEADER.state) !== STATE.busy) break;
+    // A loop: the thread may only now send the notification of the task before.
+    while (Atomics.load(header, HEADER.state) === STATE.busy) {
+      if (Atomics.wait(header, HEADER.state, STATE.busy, TIMEOUT) === 'timed-out')
         throw new VerydeepError(
-          text`The helping thread of the engine does not answer: run with ${option('threads')} 1.`,
+          text`The worker thread of the engine does not answer: compute with ${option('threads')} 1.`,
         );
     }
-    if (Atomics.load(words, WORD.state) !== STATE.free) return undefined;
-    this.done++;
-    return sums.slice(0, words[WORD.sums]);
+    if (Atomics.load(header, HEADER.state) !== STATE.idle) return undefined;
+    this.finished++;
+    return sums.slice(0, header[HEADER.sums]);
   }
 
-  /** What it shares with its thread, once there is one. */
-  get desk(): Desk | undefined {
-    return this.#desk;
+  /** The memory that it shares with its thread, once that has started. */
+  get memory(): WorkerMemory | undefined {
+    return this.#memory;
   }
 
-  /** Ends the thread, if it is not in the middle of a job. The next job starts another one. */
+  /** Ends the thread: by itself if it is idle. The next task starts another one. */
   close(): void {
-    if (this.#desk) {
-      const { words } = this.#desk;
-      if (Atomics.compareExchange(words, WORD.state, STATE.free, STATE.leaving) === STATE.free)
-        Atomics.notify(words, WORD.state);
-      else void this.#worker!.terminate();
+    if (this.#memory) {
+      const { header } = this.#memory;
+      if (Atomics.compareExchange(header, HEADER.state, STATE.idle, STATE.closing) === STATE.idle)
+        Atomics.notify(header, HEADER.state);
+      else void this.#thread!.terminate();
     }
-    this.#worker = this.#desk = undefined;
+    this.#thread = this.#memory = undefined;
   }
 }

@@ -1,70 +1,57 @@
-// A thread's share of a convolution by Winograd's minimal filtering: 16 products of matrices for what takes 36 directly. A unit is so
-// small that all that it needs but the filter stays in the cache of the core. Units are independent of each other: it does not matter
-// who does which.
+// One thread's units of a convolution by Winograd's F(2x2, 3x3): 16 products where a direct convolution has 36. All that a unit needs but
+// the filter stays in the cache of the core. Units do not depend on each other: any thread can compute any of them.
 import type { GraphBuilder } from '../../onnx.js';
 import { Value } from '../../ort.js';
-import { DOMAIN } from '../convolution/nchwc.js';
-import type { Sessions } from '../sessions.js';
 import { arrays, loops } from '../loops/module.js';
-import {
-  PLANES,
-  PRODUCTS,
-  type Unit,
-  type WinogradTask,
-  countUnits,
-  mostTiles,
-  roomFor,
-  tilesOf,
-  transformInput,
-  trimValues,
-  unitAt,
-  valueIn,
-} from './units.js';
+import { NCHWC_DOMAIN } from '../nchwc.js';
+import type { Sessions } from '../sessions.js';
+import { transformInput, workspaceSizes } from './input-transform.js';
+import { PRODUCTS, trimValues, valueIn } from './products.js';
+import { PLANES, type Unit, type WinogradPlan, countUnits, mostTiles, tilesOf, unitAt } from './units.js';
 
-/** The products of transformed tiles with the transformed filter, as one convolution by groups. */
+/** The products of transformed inputs with the transformed filter, as one convolution of 16 groups. */
 const products = (g: GraphBuilder): void => {
   const factors = [g.input('v', 'float32', [1, 'i', 1, 't']), g.input('u', 'float32', ['o', 'c', 1, 1])];
-  const result = g.node('Conv', factors, PRODUCTS, { domain: DOMAIN });
-  g.output(result, 'float32', [1, 'o', 1, 't']);
+  g.output(g.node('Conv', factors, PRODUCTS, { domain: NCHWC_DOMAIN }), 'float32', [1, 'o', 1, 't']);
 };
 
-/** Transforms products back and writes the outputs of a unit. */
-const transformBack = (
-  task: WinogradTask,
-  { images, bandRows, outStart, outEnd, tiles }: Unit,
+/** Transforms a unit's products and writes its outputs: with bias, and with ReLU if the plan has it. */
+const transformOutput = (
+  plan: WinogradPlan,
+  { images, tileRows, outStart, outEnd, tiles }: Unit,
   m: Float32Array,
   biases: Float32Array,
-  piece: Float32Array,
+  slab: Float32Array,
   scratch: Float32Array,
   y: Float32Array,
 ): void => {
-  const { outChannels, outRows, outColumns, block, relu } = task;
+  const { outChannels, outRows, outColumns, blockSize, relu } = plan;
   const { exports } = loops()!;
-  const { tileColumns } = tilesOf(task);
-  const blocks = outChannels / block;
+  const { tileColumns } = tilesOf(plan);
+  const blocks = outChannels / blockSize;
   const pitch = images.length * tiles;
-  const result = piece.subarray(0, (outEnd - outStart) * outColumns * block);
+  const result = slab.subarray(0, (outEnd - outStart) * outColumns * blockSize);
   images.forEach((image, i) => {
     for (let c = 0; c < blocks; c++) {
       exports.winogradOutput(
-        m.byteOffset + 4 * block * (c * pitch + i * tiles),
+        m.byteOffset + 4 * blockSize * (c * pitch + i * tiles),
         4 * outChannels * pitch,
-        bandRows,
+        tileRows,
         tileColumns,
-        block,
-        biases.byteOffset + 4 * block * c,
+        blockSize,
+        biases.byteOffset + 4 * blockSize * c,
         relu,
         scratch.byteOffset,
-        piece.byteOffset,
+        slab.byteOffset,
         outEnd - outStart,
         outColumns,
       );
-      y.set(result, ((image * blocks + c) * outRows + outStart) * outColumns * block);
+      y.set(result, ((image * blocks + c) * outRows + outStart) * outColumns * blockSize);
     }
   });
 };
 
-/** What a convolution reads and writes: x, the transformed filter, a bias for each output channel, and y. */
+/** What a convolution reads and writes: x, the transformed filter, a bias for each output channel, and y; x and y in NCHWc. */
 export type ForwardArrays = readonly [
   x: Float32Array,
   filter: Float32Array,
@@ -73,39 +60,39 @@ export type ForwardArrays = readonly [
 ];
 
 /**
- * Does units of a convolution until there are no more.
+ * Computes units of a convolution until there are no more.
  *
- * @param filter the filter's transform: 16 planes in blocks of output channels
- * @param sessions of one thread
- * @param next takes the next unit's number
+ * @param filter the filter's transform: 16 planes in NCHWc blocks of output channels
+ * @param sessions of a single thread
+ * @param next gives the number of the next unit
  */
 export const convolveUnits = (
-  task: WinogradTask,
+  plan: WinogradPlan,
   [x, filter, bias, y]: ForwardArrays,
   sessions: Sessions,
   next: () => number,
 ): void => {
-  const { inChannels, outChannels } = task;
+  const { inChannels, outChannels } = plan;
   trimValues();
   const session = sessions.get('Winograd:products', products);
-  const most = PLANES * mostTiles(task);
-  const rooms = [outChannels, ...roomFor(task), inChannels * most, outChannels * most];
-  const [biases, piece, scratch, v, m] = arrays(rooms) as [
+  const most = PLANES * mostTiles(plan);
+  const sizes = [outChannels, ...workspaceSizes(plan), inChannels * most, outChannels * most];
+  const [biases, slab, scratch, v, m] = arrays(sizes) as [
     ...[Float32Array, Float32Array, Float32Array, Float32Array, Float32Array],
   ];
   biases.set(bias);
   const u = new Value(filter, 'float32', [PLANES * outChannels, inChannels, 1, 1]);
-  const units = countUnits(task);
+  const units = countUnits(plan);
   try {
     for (let number = next(); number < units; number = next()) {
-      const unit = unitAt(task, number);
+      const unit = unitAt(plan, number);
       const pitch = unit.images.length * unit.tiles;
-      transformInput(task, unit, x, piece, scratch, v, pitch);
+      transformInput(plan, unit, x, slab, scratch, v, pitch);
       session.run(
         [valueIn(v, [1, PLANES * inChannels, 1, pitch]), u],
         [valueIn(m, [1, PLANES * outChannels, 1, pitch])],
       );
-      transformBack(task, unit, m, biases, piece, scratch, y);
+      transformOutput(plan, unit, m, biases, slab, scratch, y);
     }
   } finally {
     u.release();

@@ -1,44 +1,43 @@
-// Which convolutions Winograd's minimal filtering is quicker for, and the units that threads cut them into.
+// Which convolutions Winograd's F(2x2, 3x3) is faster for, and the units that threads compute of them.
 import type { OnnxRuntimeBackend } from '../backend.js';
+import { type ConvolutionShape, hasWholeBlocks, keyOf } from '../convolution/geometry.js';
 import { hasLoops } from '../loops/module.js';
-import { PLANES, type WinogradTask, countUnits, tilesOf } from './units.js';
-import { type ConvolutionShape, isWhole } from '../convolution/nchwc.js';
-import { keyOf } from '../convolution/geometry.js';
+import { PLANES, type WinogradPlan, countUnits, tilesOf } from './units.js';
 
-/** What is computed: a convolution, an input's gradient among them, or a filter's gradient. */
-type Work = 'convolution' | 'gradient';
+/** What is computed: a convolution (an input's gradient is one too), or a filter's gradient. */
+type Operation = 'convolution' | 'filterGradient';
 
-/** From where on it is quicker. Tests lower these, all together, to see it at work on small tensors. */
+/** From where on it is faster. Tests lower these limits, to compute small tensors so. */
 export const least: {
   tiles: number;
-  readonly channels: Record<Work, readonly [fewer: number, both: number]>;
+  readonly channels: Record<Operation, readonly [fewer: number, both: number]>;
 } = {
-  /** Tiles for each thread: the transform of the filter costs less than is saved. */
+  /** Tiles for each thread: with fewer, the transform of the filter costs more than is saved. */
   tiles: 48,
-  /** Channels of input and output, the fewer and both together: the transforms of these cost less. */
-  channels: { convolution: [64, 192], gradient: [32, 64] },
+  /** Channels of input and output, the fewer of the two and both together: with fewer, the other transforms cost more. */
+  channels: { convolution: [64, 192], filterGradient: [32, 64] },
 };
-/** Numbers up to which memory is worth it: a gradient's sums, those of all threads, and a row of transformed tiles. */
-const MOST_NUMBERS = 2 ** 26;
+/** Elements at most of a gradient's partial sums, all together, and of a row of transformed tiles. */
+const MOST_ELEMENTS = 2 ** 26;
 /**
- * Tiles of a unit at most: more leave the cache. And what a unit costs besides its tiles, in tiles: products of few rows are slower, and the
- * sums of a gradient are read and written once a unit.
+ * The most tiles of a unit: more do not fit the cache. And what a unit costs besides its tiles, in tiles: products of few
+ * rows are slower, and a unit of a gradient reads and writes its sums once.
  */
-const UNITS: Readonly<Record<Work, { readonly most: number; readonly overhead: number }>> = {
-  convolution: { most: 128, overhead: 8 },
-  gradient: { most: 208, overhead: 24 },
+const unitCosts: Readonly<Record<Operation, { readonly mostTiles: number; readonly overhead: number }>> = {
+  convolution: { mostTiles: 128, overhead: 8 },
+  filterGradient: { mostTiles: 208, overhead: 24 },
 };
-/** Plans that are kept. */
-const KEPT = 1024;
+const MOST_PLANS = 1024;
 
-const pays = (
-  work: Work,
+const isFaster = (
+  operation: Operation,
   threads: number,
   tiles: number,
   tileColumns: number,
   { kernel, strides, dilations, pads, inChannels, outChannels }: ConvolutionShape,
 ): boolean => {
-  const [fewer, both] = least.channels[work];
+  const [fewer, both] = least.channels[operation];
+  const sums = Math.max(2, threads) * PLANES * inChannels * outChannels;
   return (
     kernel.every((n) => n === 3) &&
     strides.every((n) => n === 1) &&
@@ -47,82 +46,82 @@ const pays = (
     Math.min(inChannels, outChannels) >= fewer &&
     inChannels + outChannels >= both &&
     tiles >= least.tiles * threads &&
-    tileColumns * PLANES * (inChannels + outChannels) <= MOST_NUMBERS &&
-    (work === 'convolution' || Math.max(2, threads) * PLANES * inChannels * outChannels <= MOST_NUMBERS)
+    tileColumns * PLANES * (inChannels + outChannels) <= MOST_ELEMENTS &&
+    (operation === 'convolution' || sums <= MOST_ELEMENTS)
   );
 };
 
 /**
- * The units that end first when `workers` take turns: a unit takes as long as its tiles and `overhead` tiles more. None has more tiles
- * than `most`, unless a row of tiles has.
+ * The units with which `threads` threads that take turns end first, if a unit takes as long as its tiles and `overhead`
+ * tiles more. None has more than `mostTiles` tiles, unless a single row of tiles has.
  */
-const cheapestUnits = (
+const fastestUnits = (
   images: number,
   tileRows: number,
   tileColumns: number,
-  workers: number,
-  { most, overhead }: (typeof UNITS)[Work],
-): Pick<WinogradTask, 'unitImages' | 'unitRows'> => {
-  let best = { unitImages: 1, unitRows: 1 };
-  let least = Infinity;
+  threads: number,
+  { mostTiles, overhead }: (typeof unitCosts)[Operation],
+): Pick<WinogradPlan, 'unitImages' | 'unitRows'> => {
+  let fastest = { unitImages: 1, unitRows: 1 };
+  let shortest = Infinity;
   const consider = (unitImages: number, unitRows: number): void => {
     const tiles = unitImages * unitRows * tileColumns;
-    if (tiles > most) return;
+    if (tiles > mostTiles) return;
     const units = Math.ceil(images / unitImages) * Math.ceil(tileRows / unitRows);
-    const time = Math.ceil(units / workers) * (tiles + overhead);
-    if (time < least) [best, least] = [{ unitImages, unitRows }, time];
+    const time = Math.ceil(units / threads) * (tiles + overhead);
+    if (time < shortest) [fastest, shortest] = [{ unitImages, unitRows }, time];
   };
   for (let unitRows = 1; unitRows <= tileRows; unitRows++) consider(1, unitRows);
   for (let unitImages = 2; unitImages <= images; unitImages++) consider(unitImages, tileRows);
-  return best;
+  return fastest;
 };
 
 const makePlan = (
-  work: Work,
+  operation: Operation,
   threads: number,
-  block: number,
+  blockSize: number,
   shape: ConvolutionShape,
   inShape: readonly number[],
   outShape: readonly number[],
-): WinogradTask | undefined => {
+): WinogradPlan | undefined => {
   const { inChannels, outChannels, pads } = shape;
   const [images, rows, columns] = inShape as [number, number, number, number];
   const [, outRows, outColumns] = outShape as [number, number, number, number];
   const { tileRows, tileColumns } = tilesOf({ outRows, outColumns });
-  const isPossible = isWhole(shape, block) && hasLoops();
+  const isPossible = hasWholeBlocks(shape, blockSize) && hasLoops();
   const tiles = images * tileRows * tileColumns;
-  if (!isPossible || !pays(work, threads, tiles, tileColumns, shape)) return undefined;
-  // The same parts for one thread as for two, so that sums are the same.
-  const parts = Math.max(2, threads);
-  const workers = work === 'gradient' ? parts : threads;
-  const task = {
+  if (!isPossible || !isFaster(operation, threads, tiles, tileColumns, shape)) return undefined;
+  // One thread has as many partial sums as two, so that the results are the same.
+  const partialSums = Math.max(2, threads);
+  const takers = operation === 'filterGradient' ? partialSums : threads;
+  const plan = {
     ...{ images, inChannels, outChannels, rows, columns, outRows, outColumns },
-    ...{ top: pads[0], left: pads[1], relu: 0, block, parts },
-    ...cheapestUnits(images, tileRows, tileColumns, workers, UNITS[work]),
+    ...{ top: pads[0], left: pads[1], relu: 0, blockSize, partialSums },
+    ...fastestUnits(images, tileRows, tileColumns, takers, unitCosts[operation]),
   };
-  return { ...task, parts: Math.min(parts, countUnits(task)) };
+  return { ...plan, partialSums: Math.min(partialSums, countUnits(plan)) };
 };
 
-/** Plans by all that they depend on; a training step asks for the same ones again and again. */
-const plans = new Map<string, WinogradTask | undefined>();
+/** Plans by all that they depend on: a training step asks for the same ones again and again. */
+const plans = new Map<string, WinogradPlan | undefined>();
 
 /**
- * How to compute a convolution of a tensor of the shape `inShape` to one of `outShape`, or the gradient of its filter; nothing where it cannot
- * be computed so, or would not be quicker.
+ * How to compute a convolution of a tensor of shape `inShape` to one of `outShape`, or the gradient of its filter;
+ * undefined where Winograd's algorithm cannot be used, or is not faster.
  */
 export const planFor = (
-  { capabilities: { blockSize }, threads }: OnnxRuntimeBackend,
-  work: Work,
+  { nchwcBlock, threads }: OnnxRuntimeBackend,
+  operation: Operation,
   shape: ConvolutionShape,
   inShape: readonly number[],
   outShape: readonly number[],
-): WinogradTask | undefined => {
+): WinogradPlan | undefined => {
   const [images, rows, columns] = inShape;
-  const key = `${keyOf(work, shape)}:${images},${rows},${columns}:${blockSize}:${threads}:${least.tiles}`;
-  const kept = plans.get(key);
-  if (kept || plans.has(key)) return kept;
-  if (plans.size >= KEPT) plans.clear();
-  const plan = makePlan(work, threads, blockSize, shape, inShape, outShape);
+  const key = `${keyOf(operation, shape)}:${images},${rows},${columns}:${nchwcBlock}:${threads}:${least.tiles}`;
+  const known = plans.get(key);
+  if (known || plans.has(key)) return known;
+  if (plans.size >= MOST_PLANS) plans.clear();
+  const plan = makePlan(operation, threads, nchwcBlock, shape, inShape, outShape);
   plans.set(key, plan);
   return plan;
 };

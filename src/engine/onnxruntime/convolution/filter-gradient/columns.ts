@@ -1,14 +1,12 @@
-// The gradient of a convolution's filter by columns: a strided copy of x for each position of the filter, then matrix products with dy.
-import type { GraphBuilder } from '../../../onnx.js';
-import { free } from '../../kernels/shared/kernel.js';
-import type { ConvolutionShape } from '../nchwc.js';
-import { type Conv2DInfo, keyOf, shapeOf } from '../geometry.js';
-import type { FilterGradient } from './nchwc.js';
+// The gradient of a filter by columns (im2col): a strided copy of x for each position of the filter, then matrix products with dy.
+import { type GraphBuilder, symbolicDims } from '../../../onnx.js';
+import { type Conv2DInfo, type ConvolutionShape, convolutionShapeOf, keyOf } from '../geometry.js';
+import type { FilterGradient } from '../operands.js';
 
-/** What dy saw of maps, whose rows and columns come last, through each position of the filter in reading order. */
+/** The inputs that dy's positions depend on, for each position of the filter in reading order. x has its rows and columns last. */
 const columnsOf = (
   g: GraphBuilder,
-  maps: string,
+  x: string,
   { kernel: [kh, kw], strides, dilations }: ConvolutionShape,
   { outHeight, outWidth }: Conv2DInfo,
   channelAxis: number,
@@ -23,14 +21,14 @@ const columnsOf = (
         start[0] + (outHeight - 1) * strides[0] + 1,
         start[1] + (outWidth - 1) * strides[1] + 1,
       ] as const;
-      columns.push(g.node('Slice', [maps, g.ints(...start), g.ints(...end), axes, steps]));
+      columns.push(g.node('Slice', [x, g.ints(...start), g.ints(...end), axes, steps]));
     }
   }
   return columns.length === 1 ? columns[0]! : g.node('Concat', columns, { axis: channelAxis });
 };
 
-/** x [batch, height, width, channels] with its padding, in another order of axes. */
-const arranged = (
+/** x [batch, height, width, channels] with its padding, its axes permuted so that rows and columns come last. */
+const permuteAndPad = (
   g: GraphBuilder,
   x: string,
   { pads }: ConvolutionShape,
@@ -44,9 +42,9 @@ const arranged = (
 const graphKey = (name: string, shape: ConvolutionShape, info: Conv2DInfo): string =>
   `${keyOf(`FilterGradient:${name}`, shape)}:${info.batchSize}:${info.outHeight}:${info.outWidth}`;
 
-/** Strides and dilations of any kind: one product over all positions of the batch. */
+/** Any strides and dilations: one product over all positions of the batch. */
 export const byColumns = ({ backend, x, dy, dw, info }: FilterGradient): void => {
-  const shape = shapeOf(info);
+  const shape = convolutionShapeOf(info);
   const { kernel, inChannels, outChannels } = shape;
   const { batchSize, outHeight, outWidth } = info;
   const positions = batchSize * outHeight * outWidth;
@@ -54,8 +52,8 @@ export const byColumns = ({ backend, x, dy, dw, info }: FilterGradient): void =>
   backend.compute(
     graphKey('columns', shape, info),
     (g) => {
-      const maps = arranged(g, g.input('x', 'float32', free('x', 4)), shape, [3, 0, 1, 2]);
-      const matrix = g.node('Reshape', [columnsOf(g, maps, shape, info, 0), g.ints(rows, -1)]);
+      const padded = permuteAndPad(g, g.input('x', 'float32', symbolicDims('x', 4)), shape, [3, 0, 1, 2]);
+      const matrix = g.node('Reshape', [columnsOf(g, padded, shape, info, 0), g.ints(rows, -1)]);
       const gradient = g.input('dy', 'float32', ['p', outChannels]);
       g.output(g.node('MatMul', [matrix, gradient]), 'float32', ['k', outChannels]);
     },
@@ -65,24 +63,24 @@ export const byColumns = ({ backend, x, dy, dw, info }: FilterGradient): void =>
 };
 
 /**
- * Few input channels, as pixels have: the columns are few then, and cheaper than zeros between dy's rows. A product for each image and each
- * block of dy's channels, as they lie, which threads share; the sum over the batch is small.
+ * Few input channels, as pixels have: the columns are few then, and cheaper than zeros between dy's rows. There is a
+ * product for each image and each NCHWc block of dy, which threads share; the sum over the batch is small.
  */
-export const byImages = ({ backend, x, dy, dw, info }: FilterGradient): void => {
-  const shape = shapeOf(info);
+export const byColumnsOfImages = ({ backend, x, dy, dw, info }: FilterGradient): void => {
+  const shape = convolutionShapeOf(info);
   const { kernel, inChannels, outChannels } = shape;
   const { batchSize, outHeight, outWidth } = info;
   const positions = outHeight * outWidth;
   const rows = kernel[0] * kernel[1] * inChannels;
-  const source = backend.blocksOf(dy);
-  const block = source ? backend.capabilities.blockSize : outChannels;
-  const blocks = outChannels / block;
-  const dyDims = [batchSize, blocks, positions, block];
+  const source = backend.nchwcOf(dy);
+  const channels = source ? backend.nchwcBlock : outChannels;
+  const blocks = outChannels / channels;
+  const dyDims = [batchSize, blocks, positions, channels];
   backend.run(
-    graphKey(`images:${block}`, shape, info),
+    graphKey(`images:${channels}`, shape, info),
     (g) => {
-      const maps = arranged(g, g.input('x', 'float32', free('x', 4)), shape, [0, 3, 1, 2]);
-      const columns = columnsOf(g, maps, shape, info, 1);
+      const padded = permuteAndPad(g, g.input('x', 'float32', symbolicDims('x', 4)), shape, [0, 3, 1, 2]);
+      const columns = columnsOf(g, padded, shape, info, 1);
       const matrix = g.node('Reshape', [columns, g.ints(batchSize, 1, rows, positions)]);
       const products = g.node('MatMul', [matrix, g.input('dy', 'float32', dyDims)]);
       const sums = g.node('ReduceSum', [products, g.ints(0)], { keepdims: 0 });

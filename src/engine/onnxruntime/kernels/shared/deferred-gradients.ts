@@ -1,15 +1,15 @@
-// The gradients of ReLU and of max pooling, in one pass where they come together, as they do in VGG nets.
-import { type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { isSameShape } from '../../../../shape.js';
+// The gradients of ReLU and of max pooling. Both are deferred, and computed in one pass where they come together, as in VGG nets.
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { isSameShape, sizeFromShape } from '../../../../shape.js';
 import type { OnnxRuntimeBackend } from '../../backend.js';
 import type { Extent } from '../../loops/loops.js';
-import { tensorLoops } from '../../loops/parallel.js';
+import { parallelLoops } from '../../loops/parallel.js';
 
-/** Whether these numbers are those of `z` where they are positive, and zero elsewhere. */
+/** Whether x is known to be ReLU of z. */
 const isPositivePart = (backend: OnnxRuntimeBackend, x: TensorInfo, z: TensorInfo): boolean =>
   backend.facts(x).positivePartOf === backend.facts(z);
 
-/** A tensor whose numbers are positive where those of `z` are: its positive part, if it is still there, since z may not be computed. */
+/** A tensor that is positive where z is: ReLU of z if that is still in memory, since z itself may never have been computed. */
 const signsOf = (backend: OnnxRuntimeBackend, z: TensorInfo): TensorInfo => {
   const { positivePart } = backend.facts(z);
   const isThere =
@@ -20,46 +20,51 @@ const signsOf = (backend: OnnxRuntimeBackend, z: TensorInfo): TensorInfo => {
   return isThere ? positivePart : z;
 };
 
+/** The planes of a tensor of this shape, in NHWC (`blockSize` 0) or in NCHWc. */
 const extentOf = (shape: readonly number[], blockSize: number): Extent => {
   const [columns, channels] = [shape.at(-2) ?? 1, shape.at(-1)!];
   const rows = shape.at(-3) ?? 1;
-  const images = util.sizeFromShape([...shape]) / (rows * columns * channels);
+  const images = sizeFromShape(shape) / (rows * columns * channels);
   const planes = blockSize > 0 ? channels / blockSize : 1;
   return { images, planes, rows, columns, channels: channels / planes };
 };
 
-/** Tensors as loops take them: all in the layout of the first, and a new one beside them. */
-const together = (
+/** The numbers of two tensors and of a new one, dx, all in the layout of the first. */
+const inOneLayout = (
   backend: OnnxRuntimeBackend,
   shape: readonly number[],
   first: TensorInfo,
   second: TensorInfo,
 ) => {
-  const isBlocked = backend.blocksOf(first) !== undefined;
-  const dx = isBlocked ? backend.outputInBlocks(shape) : backend.output(shape);
-  const [x, y, target] = [first, second, dx].map((tensor) =>
-    isBlocked ? backend.intoBlocks(tensor).view(util.sizeFromShape(tensor.shape)) : backend.values(tensor),
+  const isNchwc = backend.nchwcOf(first) !== undefined;
+  const dx = isNchwc ? backend.outputNchwc(shape) : backend.output(shape);
+  const [a, b, target] = [first, second, dx].map((tensor) =>
+    isNchwc ? backend.toNchwc(tensor).view(sizeFromShape(tensor.shape)) : backend.values(tensor),
   ) as [Float32Array, Float32Array, Float32Array];
-  return { dx, x, y, target, blockSize: isBlocked ? backend.capabilities.blockSize : 0 };
+  return { dx, a, b, target, blockSize: isNchwc ? backend.nchwcBlock : 0 };
 };
 
-/** The gradient of max pooling by windows of 2 x 2 that tile x; `positive`: of pooling of ReLU of what x is the positive part of. */
+/**
+ * The gradient of max pooling by windows of 2 x 2 that tile x.
+ *
+ * @param positive whether x is ReLU of a tensor whose gradient is wanted: only maxima above zero pass dy on
+ */
 const poolGradient = (
   backend: OnnxRuntimeBackend,
-  input: TensorInfo,
+  x: TensorInfo,
   dy: TensorInfo,
   positive: boolean,
 ): TensorInfo => {
-  const { dx, x, y, target, blockSize } = together(backend, input.shape, input, dy);
+  const { dx, a, b, target, blockSize } = inOneLayout(backend, x.shape, x, dy);
   const windows = extentOf(dy.shape, blockSize);
-  backend.facts(dx).columnSums = tensorLoops.poolGradient(backend.helper, x, y, target, windows, positive);
+  backend.facts(dx).columnSums = parallelLoops.poolGradient(backend.worker, a, b, target, windows, positive);
   return dx;
 };
 
 /**
- * dy times the step function of z, which is how tfjs computes the gradient of ReLU: where `step` is that function and was put off. If dy
- * is the gradient of max pooling of ReLU of the same z and was put off too, both are one pass. The sums that a bias's gradient
- * needs are noted on the way.
+ * dy times the step function of z, which is how tfjs computes the gradient of ReLU; undefined unless `step` is such a
+ * function, still deferred. If dy is the gradient of max pooling of ReLU of the same z, still deferred too, one pass
+ * computes both. The sums that a bias's gradient needs are noted on the way.
  */
 export const reluGradientOf = (
   backend: OnnxRuntimeBackend,
@@ -71,18 +76,13 @@ export const reluGradientOf = (
   const pooled = backend.deferred(dy, 'MaxPoolGrad')?.inputs;
   if (pooled && isPositivePart(backend, pooled['x']!, z))
     return poolGradient(backend, pooled['x']!, pooled['dy']!, true);
-  const { dx, x, y, target, blockSize } = together(backend, z.shape, signsOf(backend, z), dy);
-  backend.facts(dx).columnSums = tensorLoops.reluGradient(
-    backend.helper,
-    y,
-    x,
-    target,
-    extentOf(z.shape, blockSize),
-  );
+  const { dx, a, b, target, blockSize } = inOneLayout(backend, z.shape, signsOf(backend, z), dy);
+  const extent = extentOf(z.shape, blockSize);
+  backend.facts(dx).columnSums = parallelLoops.reluGradient(backend.worker, b, a, target, extent);
   return dx;
 };
 
-/** The gradient of max pooling by windows of 2 x 2 that tile x; computed when it is read. */
+/** The gradient of max pooling by windows of 2 x 2 that tile x; deferred. */
 export const deferPoolGradient = (backend: OnnxRuntimeBackend, x: TensorInfo, dy: TensorInfo): TensorInfo =>
   backend.defer(x.shape, {
     kind: 'MaxPoolGrad',

@@ -1,10 +1,11 @@
 // Bias and activation that tfjs fuses into a convolution or a matrix product.
-import { type TensorInfo } from '@tensorflow/tfjs-core';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { GraphBuilder } from '../../../onnx.js';
 import type { KernelCall } from './kernel.js';
 
 type Activation = (g: GraphBuilder, x: string, alpha: number) => string;
 
+/** The activations that ONNX Runtime computes, by tfjs's names, as nodes of a graph. */
 const activations: Readonly<Record<string, Activation>> = {
   linear: (_, x) => x,
   relu: (g, x) => g.node('Relu', [x]),
@@ -14,17 +15,17 @@ const activations: Readonly<Record<string, Activation>> = {
   sigmoid: (g, x) => g.node('Sigmoid', [x]),
 };
 
-/** The bias and activation of a kernel call, if ONNX Runtime can do them. */
+/** What follows a convolution or a matrix product: an optional bias, then an activation. */
 export interface Epilogue {
   readonly bias: TensorInfo | undefined;
   readonly activation: string;
-  /** Distinguishes graphs with different epilogues. */
+  /** Tells graphs with different epilogues apart. */
   readonly key: string;
-  /** Appends activation to the graph. */
+  /** Adds the activation to a graph. */
   readonly activate: (g: GraphBuilder, x: string) => string;
 }
 
-/** Reads the epilogue of a fused kernel; nothing where the CPU must do it (PReLU, a bias that is not float32). */
+/** Reads the epilogue of a fused kernel; undefined where tfjs-cpu must compute it (PReLU, a bias that is not float32). */
 export const epilogueOf = ({ inputs, attrs }: KernelCall): Epilogue | undefined => {
   const bias = inputs['bias'];
   const activation = (attrs['activation'] ?? 'linear') as string;
@@ -35,7 +36,7 @@ export const epilogueOf = ({ inputs, attrs }: KernelCall): Epilogue | undefined 
   return { bias, activation, key, activate: (g, x) => apply(g, x, alpha) };
 };
 
-/** ReLU after adding a bias, if there is one. */
+/** An optional bias, then ReLU. */
 export const reluEpilogue = (bias: TensorInfo | undefined): Epilogue => ({
   bias,
   activation: 'relu',

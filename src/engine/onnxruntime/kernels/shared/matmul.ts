@@ -1,10 +1,11 @@
-// Matrix products, batched, with either factor transposed, and fused with bias and activation.
-import { broadcast_util, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { GraphBuilder } from '../../../onnx.js';
-import { type KernelCall, type NativeKernel, areFloat, free, limits, sizeOf } from './kernel.js';
-import { type Epilogue, epilogueOf } from './epilogue.js';
+// Matrix products, batched, with either factor transposed, and with bias and activation: for BatchMatMul and _FusedMatMul.
+import { type TensorInfo, broadcast_util } from '@tensorflow/tfjs-core';
+import { sizeFromShape } from '../../../../shape.js';
+import { type GraphBuilder, symbolicDims } from '../../../onnx.js';
+import type { Epilogue } from './epilogue.js';
+import { type KernelCall, areFloat, limits } from './kernel.js';
 
-/** The sizes of a product of one pair of matrices, as they lie. */
+/** The sizes of a product of one pair of matrices, and which of them are stored transposed (0 or 1). */
 interface Product {
   readonly rows: number;
   readonly inner: number;
@@ -13,61 +14,63 @@ interface Product {
   readonly transB: number;
 }
 
-/** How a product is computed: `dims` are the shapes in which the graph sees the factors. */
-interface Way {
+/** How a product is computed; `dims` are the shapes in which the graph sees the factors. */
+interface Algorithm {
   readonly key: string;
   readonly dims: readonly [a: readonly number[], b: readonly number[]];
   readonly build: (g: GraphBuilder, a: string, b: string) => string;
 }
 
-const fused = (g: GraphBuilder, a: string, b: string, transA: number, transB: number): string =>
+const fusedMatMul = (g: GraphBuilder, a: string, b: string, transA: number, transB: number): string =>
   g.node('FusedMatMul', [a, b], { transA, transB }, { domain: 'com.microsoft' });
 
-/** Rows of a second factor that are multiplied at a time where the first has few. */
-const PART = 64;
+/** Rows of the second factor in each product of {@link splitK}. */
+const SPLIT = 64;
 
 /**
- * A few rows times a large matrix, as a dense layer's forward pass on a batch: the matrix is read once, and longer pieces of its rows at a
- * time where it is cut into many: 1.5 times as fast for 8 rows.
+ * Split-K: a few rows times a large matrix, as in a dense layer's forward pass on a batch, is a batch of products over
+ * 64 rows of the matrix each, which are then added. The matrix is read once, in longer pieces: 1.5 times as fast for
+ * 8 rows.
  */
-const byParts = ({ rows, inner, columns }: Product): Way => {
-  const parts = inner / PART;
+const splitK = ({ rows, inner, columns }: Product): Algorithm => {
+  const count = inner / SPLIT;
   return {
-    key: `parts:${rows}:${inner}`,
+    key: `split:${rows}:${inner}`,
     dims: [
       [rows, inner],
-      [parts, PART, columns],
+      [count, SPLIT, columns],
     ],
     build: (g, a, b) => {
-      const pieces = g.node('Reshape', [a, g.ints(rows, parts, PART)]);
-      const ordered = g.node('Transpose', [pieces], { perm: [1, 0, 2] });
+      const split = g.node('Reshape', [a, g.ints(rows, count, SPLIT)]);
+      const ordered = g.node('Transpose', [split], { perm: [1, 0, 2] });
       return g.node('ReduceSum', [g.node('MatMul', [ordered, b]), g.ints(0)], { keepdims: 0 });
     },
   };
 };
 
 /**
- * A few rows times a transposed matrix, as the gradient of such a layer's input: its own rows are read as they lie where it is the first
- * factor.
+ * A few rows times a transposed matrix, as in the gradient of such a layer's input: B·Aᵀ reads B's rows in order, and the
+ * small result is transposed.
  */
-const turned = ({ rows, inner, columns }: Product): Way => ({
-  key: 'turned',
+const exchanged = ({ rows, inner, columns }: Product): Algorithm => ({
+  key: 'exchanged',
   dims: [
     [rows, inner],
     [columns, inner],
   ],
-  build: (g, a, b) => g.node('Transpose', [fused(g, b, a, 0, 1)], { perm: [1, 0] }),
+  build: (g, a, b) => g.node('Transpose', [fusedMatMul(g, b, a, 0, 1)], { perm: [1, 0] }),
 });
 
-/** The quicker way for a pair of matrices of these sizes, if there is one. */
-const wayFor = (product: Product): Way | undefined => {
+/** A faster algorithm than the general one for a pair of matrices of these sizes, if there is one. */
+const specialAlgorithm = (product: Product): Algorithm | undefined => {
   const { rows, inner, columns, transA, transB } = product;
   if (rows < 2 || transA || inner * columns < limits.small) return undefined;
-  if (transB) return rows <= 64 ? turned(product) : undefined;
-  return rows <= 16 && inner % PART === 0 && inner * columns >= limits.large ? byParts(product) : undefined;
+  if (transB) return rows <= 64 ? exchanged(product) : undefined;
+  return rows <= 16 && inner % SPLIT === 0 && inner * columns >= limits.large ? splitK(product) : undefined;
 };
 
-const product = (
+/** The product of a kernel's inputs a and b; undefined where tfjs-cpu must compute it. */
+export const matMul = (
   { backend, inputs, attrs }: KernelCall,
   epilogue: Epilogue | undefined,
 ): TensorInfo | undefined => {
@@ -77,39 +80,32 @@ const product = (
   const rank = a.shape.length;
   const rows = a.shape.at(transA ? -1 : -2)!;
   const columns = b.shape.at(transB ? -2 : -1)!;
-  const [innerA, innerB] = [a.shape.at(transA ? -2 : -1)!, b.shape.at(transB ? -1 : -2)!];
-  // tfjs checks before it calls; a model that calls kernels itself gets the CPU kernel's own message.
-  if (innerA !== innerB || b.shape.length !== rank) return undefined;
+  const [inner, innerB] = [a.shape.at(transA ? -2 : -1)!, b.shape.at(transB ? -1 : -2)!];
+  // tfjs's ops check this before; whoever calls the kernel directly gets tfjs-cpu's message.
+  if (inner !== innerB || b.shape.length !== rank) return undefined;
   const batch = broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const y = backend.output([...batch, rows, columns]);
   const bias = epilogue?.bias;
-  const isPair = sizeOf(a) === rows * innerA && sizeOf(b) === innerA * columns;
-  const way = isPair ? wayFor({ rows, inner: innerA, columns, transA, transB }) : undefined;
-  const biasDims = way ? bias?.shape.slice(-2) : bias?.shape;
-  const [dimsA, dimsB] = way?.dims ?? [a.shape, b.shape];
-  const outDims = way ? [rows, columns] : y.shape;
+  const isPair = sizeFromShape(a.shape) === rows * inner && sizeFromShape(b.shape) === inner * columns;
+  const special = isPair ? specialAlgorithm({ rows, inner, columns, transA, transB }) : undefined;
+  const biasDims = special ? bias?.shape.slice(-2) : bias?.shape;
+  const [dimsA, dimsB] = special?.dims ?? [a.shape, b.shape];
+  const outDims = special ? [rows, columns] : y.shape;
   backend.compute(
-    `MatMul:${way?.key ?? rank}:${transA}${transB}:${epilogue?.key ?? ''}:${biasDims?.length ?? ''}`,
+    `MatMul:${special?.key ?? rank}:${transA}${transB}:${epilogue?.key ?? ''}:${biasDims?.length ?? ''}`,
     (g) => {
-      const left = g.input('a', 'float32', free('a', dimsA.length));
-      const right = g.input('b', 'float32', free('b', dimsB.length));
-      let result = way ? way.build(g, left, right) : fused(g, left, right, transA, transB);
-      if (biasDims) result = g.node('Add', [result, g.input('bias', 'float32', free('c', biasDims.length))]);
+      const left = g.input('a', 'float32', symbolicDims('a', dimsA.length));
+      const right = g.input('b', 'float32', symbolicDims('b', dimsB.length));
+      let result = special ? special.build(g, left, right) : fusedMatMul(g, left, right, transA, transB);
+      if (biasDims) {
+        const added = g.input('bias', 'float32', symbolicDims('c', biasDims.length));
+        result = g.node('Add', [result, added]);
+      }
       if (epilogue) result = epilogue.activate(g, result);
-      g.output(result, 'float32', free('y', outDims.length));
+      g.output(result, 'float32', symbolicDims('y', outDims.length));
     },
     [[a, dimsA], [b, dimsB], ...(bias ? [[bias, biasDims] as const] : [])],
     [[y, outDims]],
   );
   return y;
-};
-
-const fusedMatMul: NativeKernel = (call) => {
-  const epilogue = epilogueOf(call);
-  return epilogue && product(call, epilogue);
-};
-
-export const matmulKernels: Readonly<Record<string, NativeKernel>> = {
-  BatchMatMul: (call) => product(call, undefined),
-  _FusedMatMul: fusedMatMul,
 };

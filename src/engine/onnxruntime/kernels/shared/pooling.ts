@@ -1,21 +1,24 @@
-// Max and average pooling and their gradients.
-import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
-import { isSameShape } from '../../../../shape.js';
+// Pooling over windows, for the kernels MaxPool and AvgPool, and the windows as their gradients see them.
+import { type TensorInfo, backend_util } from '@tensorflow/tfjs-core';
+import { type GraphBuilder, symbolicDims } from '../../../onnx.js';
 import type { OnnxRuntimeBackend } from '../../backend.js';
-import { type Attributes, type NativeKernel, areFloat, free, limits } from './kernel.js';
-import { blockedValue } from '../../nchwc.js';
-import { canLoop } from '../../loops/module.js';
-import { deferPoolGradient } from './deferred-gradients.js';
-import { DOMAIN } from '../../convolution/nchwc.js';
 import { endPads } from '../../convolution/geometry.js';
-import { averagePoolGradient, maxPoolGradient } from './pool-gradients.js';
+import { NCHWC_DOMAIN, nchwcValue } from '../../nchwc.js';
+import { type Attributes, type NativeKernel, areFloat, limits } from './kernel.js';
 
-type Shape4D = [number, number, number, number];
-type Pool2DInfo = backend_util.Conv2DInfo;
+/** What tfjs computes of the sizes of pooling. */
+export type Pool2DInfo = backend_util.Conv2DInfo;
 
-const geometry = (shape: number[], attrs: Attributes): Pool2DInfo | undefined => {
+/** The ONNX operators of a kind of pooling: over windows that tile the input exactly, and over any windows. */
+interface PoolingOperators {
+  readonly tiled: 'ReduceMax' | 'ReduceMean';
+  readonly general: 'MaxPool' | 'AveragePool';
+}
+
+/** The sizes of pooling on NHWC; undefined where there is no output. */
+export const poolGeometry = (shape: number[], attrs: Attributes): Pool2DInfo | undefined => {
   const info = backend_util.computePool2DInfo(
-    shape as Shape4D,
+    shape as [number, number, number, number],
     attrs['filterSize'] as number | [number, number],
     attrs['strides'] as number | [number, number],
     1,
@@ -26,16 +29,35 @@ const geometry = (shape: number[], attrs: Attributes): Pool2DInfo | undefined =>
 };
 
 /** Whether the windows tile the input exactly, as VGG's do. */
-const isTiling = (info: Pool2DInfo): boolean =>
+export const isTiling = (info: Pool2DInfo): boolean =>
   info.strideHeight === info.filterHeight &&
   info.strideWidth === info.filterWidth &&
   info.outHeight * info.strideHeight === info.inHeight &&
   info.outWidth * info.strideWidth === info.inWidth;
 
-/** Windows that tile: first the rows of each window are reduced, then its columns, both where they lie. */
+/** Calls `visit` for each window, with the ranges of rows and columns that lie inside the input. */
+export const forEachWindow = (
+  info: Pool2DInfo,
+  visit: (window: number, batch: number, top: number, bottom: number, left: number, right: number) => void,
+): void => {
+  const { batchSize, outHeight, outWidth, inHeight, inWidth, filterHeight, filterWidth, padInfo } = info;
+  let window = 0;
+  for (let batch = 0; batch < batchSize; batch++) {
+    for (let i = 0; i < outHeight; i++) {
+      const start = i * info.strideHeight - padInfo.top;
+      const [top, bottom] = [Math.max(0, start), Math.min(inHeight, start + filterHeight)];
+      for (let j = 0; j < outWidth; j++) {
+        const begin = j * info.strideWidth - padInfo.left;
+        visit(window++, batch, top, bottom, Math.max(0, begin), Math.min(inWidth, begin + filterWidth));
+      }
+    }
+  }
+};
+
+/** Windows that tile an NHWC tensor: the rows of each window are reduced, then its columns, without a transposition. */
 const poolTiles = (
   backend: OnnxRuntimeBackend,
-  opType: 'ReduceMax' | 'ReduceMean',
+  opType: PoolingOperators['tiled'],
   x: TensorInfo,
   info: Pool2DInfo,
 ): TensorInfo => {
@@ -43,11 +65,11 @@ const poolTiles = (
   const { batchSize, inChannels, outHeight, outWidth, inWidth, filterHeight, filterWidth } = info;
   const rowLength = inWidth * inChannels;
   const key = `Pool:${opType}`;
-  const build = (g: Parameters<Parameters<typeof backend.run>[1]>[0]): void => {
-    const input = g.input('x', 'float32', free('x', 3));
-    g.output(g.node(opType, [input, g.ints(1)], { keepdims: 0 }), 'float32', free('y', 2));
+  const build = (g: GraphBuilder): void => {
+    const input = g.input('x', 'float32', symbolicDims('x', 3));
+    g.output(g.node(opType, [input, g.ints(1)], { keepdims: 0 }), 'float32', symbolicDims('y', 2));
   };
-  backend.withScratch(batchSize * outHeight * rowLength, (rows) => {
+  backend.withWorkspace(batchSize * outHeight * rowLength, (rows) => {
     backend.run(
       key,
       build,
@@ -65,10 +87,10 @@ const poolTiles = (
   return y;
 };
 
-/** Windows of any kind, through NCHW, or in the blocked layout where x lies in it. */
+/** Windows of any kind: in NCHWc where x is in that layout, else through NCHW. */
 const poolWindows = (
   backend: OnnxRuntimeBackend,
-  opType: 'MaxPool' | 'AveragePool',
+  opType: PoolingOperators['general'],
   x: TensorInfo,
   info: Pool2DInfo,
 ): TensorInfo | undefined => {
@@ -81,28 +103,30 @@ const poolWindows = (
   if (pads.some((n, i) => n < 0 || n >= kernel[i % 2]!)) return undefined;
   if (bottom <= -info.strideHeight || right <= -info.strideWidth) return undefined;
   const attributes = { kernel_shape: kernel, strides, pads };
-  const source = backend.blocksOf(x);
+  const key = `${opType}:${[kernel, strides, pads].join(':')}`;
+  const source = backend.nchwcOf(x);
   if (source) {
-    const y = backend.outputInBlocks(info.outShape);
+    const y = backend.outputNchwc(info.outShape);
     backend.run(
-      `Pool:blocks:${opType}:${[kernel, strides, pads].join(':')}`,
+      `Pool:NCHWc:${key}`,
       (g) => {
-        const input = g.input('x', 'float32', free('x', 4));
-        const result = g.node(opType, [input], { ...attributes, dilations: [1, 1] }, { domain: DOMAIN });
-        g.output(result, 'float32', free('y', 4));
+        const input = g.input('x', 'float32', symbolicDims('x', 4));
+        const options = { domain: NCHWC_DOMAIN };
+        const result = g.node(opType, [input], { ...attributes, dilations: [1, 1] }, options);
+        g.output(result, 'float32', symbolicDims('y', 4));
       },
-      [blockedValue(source, x.shape)],
-      [blockedValue(backend.blocksOf(y)!, y.shape)],
+      [nchwcValue(source, x.shape)],
+      [nchwcValue(backend.nchwcOf(y)!, y.shape)],
     );
     return y;
   }
   const y = backend.output(info.outShape);
   backend.compute(
-    `${opType}:${[kernel, strides, pads].join(':')}`,
+    `Pool:${key}`,
     (g) => {
-      const input = g.node('Transpose', [g.input('x', 'float32', free('x', 4))], { perm: [0, 3, 1, 2] });
-      const result = g.node(opType, [input], attributes);
-      g.output(g.node('Transpose', [result], { perm: [0, 2, 3, 1] }), 'float32', free('y', 4));
+      const input = g.input('x', 'float32', symbolicDims('x', 4));
+      const result = g.node(opType, [g.node('Transpose', [input], { perm: [0, 3, 1, 2] })], attributes);
+      g.output(g.node('Transpose', [result], { perm: [0, 2, 3, 1] }), 'float32', symbolicDims('y', 4));
     },
     [[x]],
     [[y]],
@@ -110,45 +134,16 @@ const poolWindows = (
   return y;
 };
 
-const pool =
-  (tiles: 'ReduceMax' | 'ReduceMean', windows: 'MaxPool' | 'AveragePool'): NativeKernel =>
+/** A kernel of pooling. */
+export const pooling =
+  ({ tiled, general }: PoolingOperators): NativeKernel =>
   ({ backend, inputs, attrs }) => {
     const x = inputs['x']!;
     if (!areFloat([x], limits.small)) return undefined;
-    const info = geometry(x.shape, attrs);
+    const info = poolGeometry(x.shape, attrs);
     if (!info || (info.filterHeight === 1 && info.filterWidth === 1)) return undefined;
-    const isInRows = !backend.blocksOf(x);
-    return isInRows && isTiling(info)
-      ? poolTiles(backend, tiles, x, info)
-      : poolWindows(backend, windows, x, info);
+    const isNhwc = !backend.nchwcOf(x);
+    return isNhwc && isTiling(info)
+      ? poolTiles(backend, tiled, x, info)
+      : poolWindows(backend, general, x, info);
   };
-
-const maxPoolGrad: NativeKernel = ({ backend, inputs, attrs }) => {
-  const [dy, x] = [inputs['dy']!, inputs['input']!];
-  if (!areFloat([dy, x])) return undefined;
-  const info = geometry(x.shape, attrs);
-  if (!info) return undefined;
-  const isTwo = info.filterHeight === 2 && info.filterWidth === 2 && isTiling(info);
-  if (isTwo && isSameShape(info.outShape, dy.shape) && canLoop(info.inChannels))
-    return deferPoolGradient(backend, x, dy);
-  const dx = backend.output(x.shape);
-  maxPoolGradient(backend.values(x), backend.values(dy), backend.values(dx), info);
-  return dx;
-};
-
-const avgPoolGrad: NativeKernel = ({ backend, inputs, attrs }) => {
-  const [dy, x] = [inputs['dy']!, inputs['input']!];
-  if (!areFloat([dy]) || x.shape.length !== 4) return undefined;
-  const info = geometry(x.shape, attrs);
-  if (!info) return undefined;
-  const dx = backend.output(x.shape);
-  averagePoolGradient(backend.values(dy), backend.values(dx), info);
-  return dx;
-};
-
-export const poolingKernels: Readonly<Record<string, NativeKernel>> = {
-  MaxPool: pool('ReduceMax', 'MaxPool'),
-  AvgPool: pool('ReduceMean', 'AveragePool'),
-  MaxPoolGrad: maxPoolGrad,
-  AvgPoolGrad: avgPoolGrad,
-};

@@ -1,6 +1,7 @@
-// Sums and means over some axes. Maxima and minima stay with the CPU kernels: ONNX Runtime's pass over NaN.
+// Sums and means over some axes. Maxima and minima are left to tfjs-cpu: ONNX Runtime's ignore NaN.
 import { backend_util, util } from '@tensorflow/tfjs-core';
-import { type NativeKernel, areFloat, free, limits } from './kernel.js';
+import { symbolicDims } from '../../../onnx.js';
+import { type KernelCall, type NativeKernel, areFloat, limits } from './kernel.js';
 
 /** A shape and the axes to reduce, with neighbours of the same kind joined: kept and reduced axes alternate. */
 export const collapseReduction = (
@@ -21,21 +22,22 @@ export const collapseReduction = (
   return { dims, reduced: kinds.flatMap((kind, i) => (kind ? [i] : [])) };
 };
 
-const reduction =
-  (opType: string): NativeKernel =>
-  ({ backend, inputs, attrs }) => {
+/** The axes of a reduction, and the shape of its result. */
+export const reductionOf = ({ inputs, attrs }: KernelCall): { axes: number[]; shape: number[] } => {
+  const x = inputs['x']!;
+  const axes = util.parseAxisParam(attrs['axis'] as number | number[], x.shape);
+  const [kept] = backend_util.computeOutAndReduceShapes(x.shape, axes);
+  return { axes, shape: attrs['keepDims'] ? backend_util.expandShapeToKeepDim(kept, axes) : kept };
+};
+
+/** A reduction by an ONNX operator. */
+export const reduction =
+  (opType: 'ReduceSum' | 'ReduceMean'): NativeKernel =>
+  (call) => {
+    const { backend, inputs } = call;
     const x = inputs['x']!;
     if (!areFloat([x], limits.small)) return undefined;
-    const axes = util.parseAxisParam(attrs['axis'] as number | number[], x.shape);
-    const [kept] = backend_util.computeOutAndReduceShapes(x.shape, axes);
-    const shape = attrs['keepDims'] ? backend_util.expandShapeToKeepDim(kept, axes) : kept;
-    const sums = backend.facts(x).columnSums;
-    const isByColumn = axes.length === x.shape.length - 1 && !axes.includes(axes.length);
-    if (opType === 'ReduceSum' && isByColumn && sums && sums.length === x.shape.at(-1)) {
-      const y = backend.output(shape);
-      backend.values(y).set(sums);
-      return y;
-    }
+    const { axes, shape } = reductionOf(call);
     const { dims, reduced } = collapseReduction(x.shape, axes);
     if (reduced.length === 0) return undefined;
     const y = backend.output(shape);
@@ -43,17 +45,12 @@ const reduction =
     backend.compute(
       `${opType}:${rank}:${reduced.join()}`,
       (g) => {
-        const input = g.input('x', 'float32', free('x', rank));
+        const input = g.input('x', 'float32', symbolicDims('x', rank));
         const output = g.node(opType, [input, g.ints(...reduced)], { keepdims: 0 });
-        g.output(output, 'float32', free('y', rank - reduced.length));
+        g.output(output, 'float32', symbolicDims('y', rank - reduced.length));
       },
       [[x, dims]],
       [[y, dims.filter((_, i) => !reduced.includes(i))]],
     );
     return y;
   };
-
-export const reductionKernels = {
-  Sum: reduction('ReduceSum'),
-  Mean: reduction('ReduceMean'),
-} satisfies Readonly<Record<string, NativeKernel>>;
