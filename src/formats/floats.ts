@@ -1,23 +1,14 @@
 // Bytes of the floating-point types that weight files use, as float32.
 import { expected } from '../errors.js';
-
-/** One IEEE half (float16) as a number. */
-export const halfToFloat = (bits: number): number => {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-};
+import { decodeFloat16 } from './float16.js';
 
 /** A copy that begins at byte 0 of a buffer of its own, where the view does not lie on a multiple of `bytes`. */
 const aligned = (bytes: Uint8Array, elementBytes: number): Uint8Array =>
   bytes.byteOffset % elementBytes === 0 ? bytes : bytes.slice();
 
-const from16 = (bytes: Uint8Array, convert: (bits: number) => number): Float32Array => {
+const words16 = (bytes: Uint8Array): Uint16Array => {
   const view = aligned(bytes, 2);
-  return Float32Array.from(new Uint16Array(view.buffer, view.byteOffset, view.length >> 1), convert);
+  return new Uint16Array(view.buffer, view.byteOffset, view.length >> 1);
 };
 
 const converters: Readonly<Record<string, (bytes: Uint8Array) => Float32Array>> = {
@@ -29,13 +20,11 @@ const converters: Readonly<Record<string, (bytes: Uint8Array) => Float32Array>> 
     const view = aligned(bytes, 8);
     return Float32Array.from(new Float64Array(view.buffer, view.byteOffset, view.length >> 3));
   },
-  F16: (bytes) => from16(bytes, halfToFloat),
+  F16: (bytes) => decodeFloat16(words16(bytes)),
   BF16: (bytes) => {
-    const view = aligned(bytes, 2);
-    const words = Uint32Array.from(
-      new Uint16Array(view.buffer, view.byteOffset, view.length >> 1),
-      (bits) => bits << 16,
-    );
+    const halves = words16(bytes);
+    const words = new Uint32Array(halves.length);
+    for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
     return new Float32Array(words.buffer);
   },
 };

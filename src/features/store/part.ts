@@ -4,7 +4,7 @@ import type { Schema } from 'apache-arrow';
 import { type FileHandle, open } from 'node:fs/promises';
 import { codeOf, messageOf } from '../../errors.js';
 import { type Stored, fromStored } from '../../interpolation.js';
-import { fromHalf } from '../../formats/half.js';
+import { decodeFloat16 } from '../../formats/float16.js';
 import { STORE_FORMAT, damaged } from './store.js';
 import type { PartMetadata } from './store.js';
 import type { Recipe } from '../recipe/recipe.js';
@@ -222,5 +222,5 @@ export const readDescriptors = async (
   } finally {
     await file.close();
   }
-  if (place.type === 'float16') fromHalf(new Uint16Array(bytes.buffer), target);
+  if (place.type === 'float16') decodeFloat16(new Uint16Array(bytes.buffer), target);
 };

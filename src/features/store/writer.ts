@@ -5,7 +5,7 @@ import type { Data, DataType } from 'apache-arrow';
 import { join } from 'node:path';
 import { toStored } from '../../interpolation.js';
 import { writeFileAtomically } from '../../io/files.js';
-import { toHalf } from '../../formats/half.js';
+import { encodeFloat16 } from '../../formats/float16.js';
 import { partName } from './store.js';
 import type { PartMetadata, Row } from './store.js';
 
@@ -39,7 +39,7 @@ const vectors = (rows: readonly Float32Array[], length: number, type: 'float32' 
   const child =
     type === 'float32'
       ? makeData({ type: new Float32(), ...common, data: all })
-      : makeData({ type: new Float16(), ...common, data: toHalf(all) });
+      : makeData({ type: new Float16(), ...common, data: encodeFloat16(all) });
   const list = new FixedSizeList(length, new Field('item', child.type as DataType, false));
   return makeData({ type: list, length: rows.length, nullCount: 0, child } as never);
 };
