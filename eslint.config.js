@@ -4,9 +4,12 @@ import tseslint from 'typescript-eslint';
 import house from './scripts/lint/house.js';
 
 /** Shared by all rooms; these files import no room themselves. */
-const shared = ['errors', 'interpolation', 'matrix', 'progress', 'random', 'shape', 'webassembly'].map(
-  (name) => `src/${name}.ts`,
-);
+const shared = [
+  ...['errors', 'interpolation', 'matrix', 'progress', 'random', 'shape', 'webassembly'].map(
+    (name) => `src/${name}.ts`,
+  ),
+  'src/threads',
+];
 const bytes = [...shared, 'src/io', 'src/formats'];
 const nets = ['src/backbone/nets', 'src/engine'];
 const rooms = [
@@ -16,6 +19,7 @@ const rooms = [
 
 /** What each room may import; `types` may be imported as types only. */
 const mayImport = {
+  'src/threads': { may: shared },
   'src/io': { may: shared },
   'src/formats': { may: [...shared, 'src/io'] },
   'src/datasets': { may: bytes },

@@ -18,23 +18,19 @@ const run = async (name: string, flags: StatsFlags): Promise<void> => {
   const { data, split, out, side } = flags;
   if (data === undefined) throw expected('a folder', '--data', data, 'It holds the images.');
   const { openDataset, splitOf } = await import('../datasets/open.js');
-  const { Loader } = await import('../backbone/training/loader.js');
   const { measurePixels } = await import('../backbone/training/measure-pixels.js');
   const { writeFileAtomically } = await import('../io/files.js');
   const dataset = await openDataset(name, data);
   const chosen =
     split ?? ['train', 'trainval', 'all'].find((each) => dataset.splits[each]?.length) ?? 'train';
-  const examples = splitOf(dataset, chosen).map(({ id, path, source }) => ({ id, path, source, label: 0 }));
-  const loader = new Loader({
-    crop: 1,
-    kernel: 'lanczos3',
-    workers: flags.workers,
-    prefetch: 3,
-    cacheBytes: 0,
-  });
   const { onProgress, stop } = progressBar(flags);
   try {
-    const statistics = await measurePixels(loader, examples, [side, side], onProgress);
+    const { statistics, skipped } = await measurePixels(splitOf(dataset, chosen), {
+      sides: [side, side],
+      kernel: 'lanczos3',
+      workers: flags.workers,
+      onProgress,
+    });
     if (out !== undefined) await writeFileAtomically(out, `${JSON.stringify(statistics, null, 2)}\n`);
     stop();
     const number = (x: number): string => x.toFixed(3);
@@ -56,10 +52,9 @@ const run = async (name: string, flags: StatsFlags): Promise<void> => {
         ),
       );
     }
-    reportSkipped(loader.skipped);
+    reportSkipped(skipped);
   } finally {
     stop();
-    await loader.close();
   }
 };
 

@@ -1,10 +1,10 @@
 // The worker in which HDF5 files are read: the HDF5 library works on hostile bytes here and can be thrown away.
 import fs from 'node:fs';
 import { resolve } from 'node:path';
-import { parentPort } from 'node:worker_threads';
 import h5wasm from 'h5wasm/node';
-import { messageOf } from '../errors.js';
 import { sizeFromShape } from '../shape.js';
+import { Moved } from '../threads/messages.js';
+import { serve } from '../threads/serve.js';
 
 /** A dataset of floating-point numbers. */
 export interface Hdf5Dataset {
@@ -19,12 +19,18 @@ export interface Hdf5Index {
   readonly lists: Readonly<Record<string, readonly string[]>>;
 }
 
-/** A request: the index of a file, or rows [from, to) of a dataset of the file that was opened last. */
-export type Hdf5Request =
-  | { readonly open: string; readonly size: number }
-  | { readonly dataset: string; readonly from: number; readonly to: number };
+/** The file to open. */
+export interface Hdf5File {
+  readonly path: string;
+  readonly size: number;
+}
 
-export type Hdf5Reply = { readonly result: Hdf5Index | Float32Array } | { readonly failure: string };
+/** Rows [from, to) of a dataset of the file that was opened last. */
+export interface Hdf5Rows {
+  readonly dataset: string;
+  readonly from: number;
+  readonly to: number;
+}
 
 const MAX_OBJECTS = 10_000;
 const MAX_DEPTH = 12;
@@ -35,9 +41,9 @@ const MOST_COMPRESSED = 1040;
 
 let file: InstanceType<typeof h5wasm.File> | undefined;
 
-/** The one file that may be opened, and another that was asked for since the last request. */
+/** The one file that may be opened, and others that were asked for since the last request. */
 let allowed: string | undefined;
-let trespass: string | undefined;
+const trespasses: string[] = [];
 
 /*
  * An HDF5 file can point to others (external links, external storage, virtual datasets), and the library would open
@@ -46,7 +52,7 @@ let trespass: string | undefined;
 const open = fs.openSync;
 fs.openSync = (path, ...rest) => {
   if (resolve(String(path)) === allowed) return open(path, ...rest);
-  trespass ??= String(path);
+  trespasses.push(String(path));
   throw Object.assign(new Error(`ENOENT: not opened, ${String(path)}`), { code: 'ENOENT' });
 };
 // The library prints its stack of errors past the worker's streams; what matters is in the errors that it throws.
@@ -58,7 +64,7 @@ fs.writeSync = writeElsewhere as typeof fs.writeSync;
 const describe = (dataset: InstanceType<typeof h5wasm.Dataset>, size: number): Hdf5Dataset | undefined => {
   const { shape, filters, metadata } = dataset;
   const [source] = metadata.virtual_sources ?? [];
-  if (source) trespass ??= source.file_name;
+  if (source) trespasses.push(source.file_name);
   const isFloat = metadata.type === FLOAT && !metadata.vlen && [4, 8].includes(metadata.size);
   if (shape === null || !isFloat) return undefined;
   const bytes = sizeFromShape(shape) * metadata.size;
@@ -68,7 +74,7 @@ const describe = (dataset: InstanceType<typeof h5wasm.Dataset>, size: number): H
   return { path: dataset.path, shape };
 };
 
-const index = (path: string, size: number): Hdf5Index => {
+const index = ({ path, size }: Hdf5File): Hdf5Index => {
   file?.close();
   file = undefined;
   allowed = resolve(path);
@@ -96,7 +102,7 @@ const index = (path: string, size: number): Hdf5Index => {
   return { datasets, lists };
 };
 
-const rows = (path: string, from: number, to: number): Float32Array => {
+const floats = ({ dataset: path, from, to }: Hdf5Rows): Float32Array => {
   const dataset = file?.get(path);
   if (!(dataset instanceof h5wasm.Dataset)) throw new Error(`it holds no dataset ${path}`);
   const rank = dataset.shape?.length ?? 0;
@@ -109,24 +115,32 @@ const rows = (path: string, from: number, to: number): Float32Array => {
   throw new Error(`the dataset ${path} holds no numbers that can be read`);
 };
 
-// The library's own messages go into the errors thrown, not to standard error.
-(await h5wasm.ready).activate_throwing_error_handler();
-parentPort!.on('message', (request: Hdf5Request) => {
-  let reply: Hdf5Reply;
-  try {
-    const result =
-      'open' in request ? index(request.open, request.size) : rows(request.dataset, request.from, request.to);
-    if (trespass !== undefined) throw new Error('another file is missing');
-    reply = { result };
-  } catch (error) {
-    const failure =
-      trespass === undefined
-        ? messageOf(error)
-        : `it points to another file, ${trespass}, which is not opened`;
-    reply = { failure };
-  }
-  trespass = undefined;
-  const transfer =
-    'result' in reply && reply.result instanceof Float32Array ? [reply.result.buffer as ArrayBuffer] : [];
-  parentPort!.postMessage(reply, transfer);
+const rows = (request: Hdf5Rows): Moved<Float32Array> => {
+  const numbers = floats(request);
+  return new Moved(numbers, [numbers.buffer as ArrayBuffer]);
+};
+
+/** The same, but an error where the library asked for another file in the meantime. */
+const guarded =
+  <Task, Answer>(handle: (task: Task) => Answer) =>
+  (task: Task): Answer => {
+    trespasses.length = 0;
+    try {
+      const answer = handle(task);
+      if (trespasses.length > 0) throw new Error('another file is missing');
+      return answer;
+    } catch (error) {
+      const [other] = trespasses;
+      if (other === undefined) throw error;
+      throw new Error(`it points to another file, ${other}, which is not opened`, { cause: error });
+    }
+  };
+
+const handlers = { index: guarded(index), rows: guarded(rows) };
+export type Hdf5Handlers = typeof handlers;
+
+serve(async () => {
+  // The library's own messages go into the errors thrown, not to standard error.
+  (await h5wasm.ready).activate_throwing_error_handler();
+  return { handlers, inTurn: true };
 });

@@ -5,7 +5,6 @@ import { basename, dirname, join } from 'node:path';
 import { VerydeepError } from '../../src/errors.js';
 import { openCaffe } from '../../src/backbone/weights/importers/caffe.js';
 import { Hdf5Worker } from '../../src/formats/hdf5.js';
-import type { Hdf5Index, Hdf5Request } from '../../src/formats/hdf5-worker.js';
 import { metadataOf, tensorsOf } from '../../src/backbone/weights/importers/import.js';
 import { openKeras } from '../../src/backbone/weights/importers/keras.js';
 import { openMatConvNet } from '../../src/backbone/weights/importers/matconvnet.js';
@@ -38,13 +37,13 @@ const STARTING_SECONDS = 600;
 class LastingWorker extends Hdf5Worker {
   ended = false;
 
-  override ask(request: Hdf5Request, seconds = ANSWER_SECONDS): Promise<Hdf5Index | Float32Array> {
-    return super.ask(request, seconds);
+  constructor() {
+    super(ANSWER_SECONDS);
   }
 
   /** Waits until the library is there, which is no part of an answer's time: it is asked for an undamaged file. */
   async ready(path: string): Promise<void> {
-    await super.ask({ open: path, size: statSync(path).size }, STARTING_SECONDS);
+    await this.index({ path, size: statSync(path).size }, STARTING_SECONDS);
   }
 
   override close(): Promise<void> {
@@ -178,7 +177,9 @@ export const fuzz = async (
         if (message.includes('no answer')) silent++;
         // After a crash or silence of the HDF5 library the next input gets a fresh worker.
         if (
-          /reader ended|no answer|memory access|unreachable|table index|out of bounds|Aborted/.test(message)
+          /ended with code|closed|no answer|memory access|unreachable|table index|out of bounds|Aborted/.test(
+            message,
+          )
         )
           await worker?.end();
       }

@@ -1,8 +1,12 @@
 // What training knows of colours: the input's normalisation and the axes of the shift, carried over or measured.
 import type { ColourShift } from './augmentation.js';
 import type { Backbone, InputNormalisation } from '../nets/backbone.js';
-import type { Example, Loader } from './loader.js';
-import { measuredStatistics, readStatistics } from './measure-pixels.js';
+import {
+  type MeasureOptions,
+  type MeasuredImage,
+  measuredStatistics,
+  readStatistics,
+} from './measure-pixels.js';
 import type { PixelStatistics } from './pixel-statistics.js';
 import type { TrainRequest } from './train-backbone.js';
 
@@ -38,17 +42,16 @@ const inputOf = ({ normalise, init }: TrainRequest, statistics: PixelStatistics)
 export const coloursOf = async (
   request: TrainRequest,
   source: Backbone | undefined,
-  loader: Loader,
-  examples: readonly Example[],
-  sides: readonly [number, number],
+  images: readonly MeasuredImage[],
+  { sides, kernel }: Pick<MeasureOptions, 'sides' | 'kernel'>,
 ): Promise<Colours> => {
-  const { statistics: file, out, onProgress, signal, colourShift } = request;
+  const { statistics: file, out, workers, onProgress, signal, colourShift } = request;
   const carried = carriedColours(request, source);
   const strength = colourShift;
   if (carried.complete) return { input: carried.input!, colour: strength > 0 ? carried.colour : undefined };
   const statistics =
     file === undefined
-      ? await measuredStatistics(loader, examples, { sides, out, onProgress, signal })
+      ? await measuredStatistics(images, out, { sides, kernel, workers, onProgress, signal })
       : await readStatistics(file);
   const { spread, axes } = carried.colour ?? statistics;
   return {

@@ -5,7 +5,7 @@ import type { Interpolation } from '../../interpolation.js';
 import type { Skipped } from '../../progress.js';
 import { type Draw, cropInto } from './augmentation.js';
 import type { InputNormalisation } from '../nets/backbone.js';
-import { ImagePool } from './image-pool.js';
+import { type ImageThreads, imageThreads } from './image-pool.js';
 import type { ImageTask } from './image-worker.js';
 import type { Target } from './loss.js';
 
@@ -53,13 +53,11 @@ const keyOf = ({ file, slice }: ImageSource): string => (slice ? `${file}\u0000$
 export class Loader {
   readonly #options: LoaderOptions;
   readonly #cache = new Map<string, RgbImage>();
-  /** Images on their way to a reader of `images` that are not kept. */
-  readonly #loose = new Map<string, RgbImage>();
   readonly #bad = new Map<string, string>();
   readonly #skipped: Skipped[] = [];
   /** Digests of the images that were read, by content. */
   readonly #digests = new Map<Example, number>();
-  #pool: ImagePool | undefined;
+  #threads: ImageThreads | undefined;
   #cached = 0;
   #reserved = 0;
 
@@ -82,21 +80,30 @@ export class Loader {
    * others (in a run that goes on where another stopped) are read now. Images that cannot be used have none.
    */
   async digestsOf(examples: readonly Example[]): Promise<number[]> {
-    const draw = { side: this.#options.crop, x: 0.5, y: 0.5, flip: false, shift: [0, 0, 0] as const };
+    const { crop: side, kernel, workers } = this.#options;
     const block = 64;
     const missing = examples.filter(
       (example) => !this.#digests.has(example) && !this.#bad.has(keyOf(example.source)),
     );
     for (let i = 0; i < missing.length; i += block) {
-      const list = missing.slice(i, i + block).map((example) => ({ example, draw }));
-      await this.#fetch(list, false, false);
+      const threads = (this.#threads ??= imageThreads(workers));
+      const parts = deal(missing.slice(i, i + block), workers).map(async (part) => {
+        const images = part.map(({ source, path }) => ({ source, path }));
+        const results = await threads.run('digests', { images, kernel, side });
+        results.forEach((result, j) => {
+          const example = part[j]!;
+          if ('digest' in result) this.#digests.set(example, result.digest);
+          else this.#refuse(example, result.reason);
+        });
+      });
+      await Promise.all(parts);
     }
     return examples.flatMap((example) => this.#digests.get(example) ?? []);
   }
 
   async close(): Promise<void> {
-    await this.#pool?.close();
-    this.#pool = undefined;
+    await this.#threads?.close();
+    this.#threads = undefined;
     this.#cache.clear();
   }
 
@@ -124,37 +131,10 @@ export class Loader {
     }
   }
 
-  /** Yields the scaled images themselves, one after the other, without crops; unreadable ones as reasons. */
-  async *images(
-    presentations: readonly Presentation[],
-    fixed: boolean,
-  ): AsyncGenerator<{ example: Example; image?: RgbImage; reason?: string }> {
-    const block = 16;
-    const start = async (list: readonly Presentation[]) => {
-      await this.#fetch(
-        list.filter(({ example }) => !this.#known(example, fixed)),
-        fixed,
-        true,
-      );
-      return list;
-    };
-    const ahead: ReturnType<typeof start>[] = [];
-    const take = async function* (this: Loader) {
-      for (const { example } of await (ahead.shift() as ReturnType<typeof start>)) {
-        const key = keyOf(example.source);
-        const image = this.#loose.get(key) ?? this.#cache.get(key);
-        const reason = this.#bad.get(key);
-        this.#loose.delete(key);
-        yield { example, ...(image && { image }), ...(reason !== undefined && { reason }) };
-      }
-    }.bind(this);
-    for (let i = 0; i < presentations.length; i += block) {
-      const list = start(presentations.slice(i, i + block));
-      list.catch(() => undefined); // Reported when its turn comes, if it does.
-      ahead.push(list);
-      if (ahead.length > this.#options.prefetch) yield* take();
-    }
-    while (ahead.length > 0) yield* take();
+  /** Notes an image that cannot be used. */
+  #refuse({ id, path, source }: Example, reason: string): void {
+    this.#bad.set(keyOf(source), reason);
+    this.#skipped.push({ id, path, reason });
   }
 
   /** Whether an image needs no worker: it is in memory at the one scale, or known to be unreadable. */
@@ -171,60 +151,50 @@ export class Loader {
     return true;
   }
 
-  /** Has the workers read images: into `memory` if given, into the cache where there is room. */
+  /** Has the threads read images: into rows of `memory`, and into the cache where there is room. */
   async #fetch(
-    presentations: readonly Presentation[],
+    presentations: readonly (Presentation & { readonly row: number })[],
     fixed: boolean,
-    loose: boolean,
-    batch?: { memory: SharedArrayBuffer; input: InputNormalisation; rows: readonly number[] },
+    memory: SharedArrayBuffer,
+    input: InputNormalisation,
   ): Promise<void> {
-    if (presentations.length === 0) return;
-    const { crop, kernel } = this.#options;
-    const pool = (this.#pool ??= new ImagePool(this.#options.workers));
+    const { crop, kernel, workers } = this.#options;
+    const threads = (this.#threads ??= imageThreads(workers));
     const kept = new Set<number>();
-    const tasks = presentations.map(({ example, draw }, i): ImageTask => {
-      if (this.#reserve(draw.side, fixed)) kept.add(i);
+    const images = presentations.map(({ example, draw, row }): ImageTask => {
+      if (this.#reserve(draw.side, fixed)) kept.add(row);
       const { source, path } = example;
-      const digest = !this.#digests.has(example);
-      return { row: batch?.rows[i] ?? i, source, path, draw, keep: loose || kept.has(i), digest };
+      return { row, source, path, draw, keep: kept.has(row), digest: !this.#digests.has(example) };
     });
-    const rowToIndex = new Map(tasks.map(({ row }, i) => [row, i]));
+    const byRow = new Map(presentations.map((presentation) => [presentation.row, presentation]));
     const answers = await Promise.all(
-      deal(tasks, pool.size).map((part) =>
-        pool.run({ tasks: part, crop, kernel, batch: batch && { memory: batch.memory, input: batch.input } }),
+      deal(images, workers).map((part) =>
+        threads.run('batch', { images: part, crop, kernel, memory, input }),
       ),
     );
     for (const { row, pixels, digest, reason } of answers.flat()) {
-      const index = rowToIndex.get(row) as number;
-      const { example, draw } = presentations[index] as Presentation;
+      const { example, draw } = byRow.get(row)!;
       const key = keyOf(example.source);
       if (digest !== undefined) this.#digests.set(example, digest);
-      if (kept.has(index)) this.#reserved -= draw.side * draw.side * 4;
+      if (kept.has(row)) this.#reserved -= draw.side * draw.side * 4;
       if (reason !== undefined) {
-        this.#bad.set(key, reason);
-        this.#skipped.push({ id: example.id, path: example.path, reason });
-      } else if (pixels && kept.has(index)) {
+        this.#refuse(example, reason);
+      } else if (pixels) {
         this.#cache.set(key, pixels);
         this.#cached += pixels.data.length;
-      } else if (pixels) this.#loose.set(key, pixels);
+      }
     }
   }
 
   async #prepare(list: readonly Presentation[], input: InputNormalisation, fixed: boolean): Promise<Batch> {
     const { crop } = this.#options;
     const size = crop * crop * 3;
-    const missing = list.flatMap(({ example }, row) => (this.#known(example, fixed) ? [] : [row]));
+    const missing = list.flatMap((presentation, row) =>
+      this.#known(presentation.example, fixed) ? [] : [{ ...presentation, row }],
+    );
     const memory = missing.length > 0 ? new SharedArrayBuffer(list.length * size * 4) : undefined;
-    if (memory) {
-      const rows = missing;
-      await this.#fetch(
-        rows.map((row) => list[row] as Presentation),
-        fixed,
-        false,
-        { memory, input, rows },
-      );
-    }
-    const fetched = new Set(missing);
+    if (memory) await this.#fetch(missing, fixed, memory, input);
+    const fetched = new Set(missing.map(({ row }) => row));
     const shared = memory && new Float32Array(memory);
     const readable = list.flatMap((presentation, row) =>
       this.#bad.has(keyOf(presentation.example.source)) ? [] : [{ ...presentation, row }],

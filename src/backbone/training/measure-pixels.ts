@@ -2,53 +2,88 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError, VerydeepError, codeOf, messageOf } from '../../errors.js';
+import type { Interpolation } from '../../interpolation.js';
+import type { ByteSource } from '../../images/source.js';
 import { writeFileAtomically } from '../../io/files.js';
-import type { OnProgress } from '../../progress.js';
-import type { Example, Loader } from './loader.js';
-import { type PixelStatistics, addImage, emptySums, statisticsOf } from './pixel-statistics.js';
+import type { OnProgress, Skipped } from '../../progress.js';
+import { imageThreads } from './image-pool.js';
+import { type PixelStatistics, addSums, emptySums, statisticsOf } from './pixel-statistics.js';
+
+/** An image to measure. */
+export interface MeasuredImage {
+  readonly id: string;
+  readonly path: string;
+  readonly source: ByteSource;
+}
+
+export interface MeasureOptions {
+  /** Smallest sides to which training scales images: they are measured at the middle of the range. */
+  readonly sides: readonly [number, number];
+  readonly kernel: Interpolation;
+  /** Worker threads. */
+  readonly workers: number;
+  readonly onProgress?: OnProgress | undefined;
+  /** Stops it at once. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The statistics of the images that could be read, and the others. */
+export interface Measured {
+  readonly statistics: PixelStatistics;
+  readonly skipped: readonly Skipped[];
+}
+
+/** Images in one task of a thread. */
+const BLOCK = 16;
 
 /**
- * Measures images scaled to the smallest side S (the middle of a jittered range). Unreadable images are passed over.
+ * Measures the colours of images in worker threads. Unreadable images are passed over.
  *
- * @param signal stops it at once, and closes the loader
  * @throws VerydeepError when no image can be read; the signal's reason when it stops
  */
 export const measurePixels = async (
-  loader: Loader,
-  examples: readonly Example[],
-  [low, high]: readonly [number, number],
-  onProgress?: OnProgress,
-  signal?: AbortSignal,
-): Promise<PixelStatistics> => {
-  const draw = { side: Math.round((low + high) / 2), x: 0.5, y: 0.5, flip: false, shift: [0, 0, 0] as const };
-  const presentations = examples.map((example) => ({
-    example,
-    draw: { ...draw, shift: [0, 0, 0] as [number, number, number] },
-  }));
+  images: readonly MeasuredImage[],
+  { sides: [low, high], kernel, workers, onProgress, signal }: MeasureOptions,
+): Promise<Measured> => {
+  const side = Math.round((low + high) / 2);
   const sums = emptySums();
-  let [images, done] = [0, 0];
-  const tell = () => onProgress?.({ task: 'measure', done, total: examples.length, unit: 'images' });
-  const stop = (): void => void loader.close(); // Images that are on their way are given up.
+  const unreadable = new Map<number, string>();
+  let [next, done] = [0, 0];
+  const tell = () => onProgress?.({ task: 'measure', done, total: images.length, unit: 'images' });
+  signal?.throwIfAborted();
+  const threads = imageThreads(workers);
+  const stop = (): void => void threads.close(); // Images that are on their way are given up.
   signal?.addEventListener('abort', stop, { once: true });
-  try {
-    signal?.throwIfAborted();
-    tell();
-    for await (const { image } of loader.images(presentations, low === high)) {
-      signal?.throwIfAborted();
-      done++;
-      if (image) {
-        addImage(sums, image);
-        images++;
-      }
-      if (done % 64 === 0 || done === examples.length) tell();
+  const work = async (): Promise<void> => {
+    for (let from = next; from < images.length; from = next) {
+      next += BLOCK;
+      const block = images.slice(from, next).map(({ path, source }) => ({ path, source }));
+      const measured = await threads.run('colours', { images: block, kernel, side });
+      addSums(sums, measured.sums);
+      for (const { index, reason } of measured.unreadable) unreadable.set(from + index, reason);
+      done += block.length;
+      tell();
     }
+  };
+  try {
+    tell();
+    // Two tasks for each thread, so that none waits for its next one.
+    await Promise.all(Array.from({ length: 2 * workers }, work));
   } catch (error) {
     throw signal?.aborted ? signal.reason : error;
   } finally {
     signal?.removeEventListener('abort', stop);
+    await threads.close();
   }
-  if (images === 0) throw new VerydeepError('None of the training images can be read.');
-  return statisticsOf(sums, images);
+  const readable = images.length - unreadable.size;
+  if (readable === 0) throw new VerydeepError('None of the training images can be read.');
+  return {
+    statistics: statisticsOf(sums, readable),
+    skipped: images.flatMap(({ id, path }, i) => {
+      const reason = unreadable.get(i);
+      return reason === undefined ? [] : [{ id, path, reason }];
+    }),
+  };
 };
 
 /** Reads statistics that were written by a run or by `verydeep datasets stats`. */
@@ -62,19 +97,9 @@ export const readStatistics = async (path: string): Promise<PixelStatistics> => 
 
 /** The statistics of a run: those it measured before, or measured now and written to `out`/statistics.json. */
 export const measuredStatistics = async (
-  loader: Loader,
-  examples: readonly Example[],
-  {
-    sides,
-    out,
-    onProgress,
-    signal,
-  }: {
-    readonly sides: readonly [number, number];
-    readonly out: string;
-    readonly onProgress?: OnProgress | undefined;
-    readonly signal?: AbortSignal | undefined;
-  },
+  images: readonly MeasuredImage[],
+  out: string,
+  options: MeasureOptions,
 ): Promise<PixelStatistics> => {
   const path = join(out, 'statistics.json');
   try {
@@ -83,7 +108,7 @@ export const measuredStatistics = async (
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
   }
-  const statistics = await measurePixels(loader, examples, sides, onProgress, signal);
+  const { statistics } = await measurePixels(images, options);
   await writeFileAtomically(path, `${JSON.stringify(statistics, null, 2)}\n`);
   return statistics;
 };

@@ -33,6 +33,13 @@ export const addImage = (total: ColourSums, { data }: RgbImage): void => {
   [rr, rg, rb, gg, gb, bb].forEach((x, i) => (total.products[i]! += x));
 };
 
+/** Adds the sums of other images. */
+export const addSums = (total: ColourSums, { pixels, sums, products }: ColourSums): void => {
+  total.pixels += pixels;
+  sums.forEach((x, i) => (total.sums[i]! += x));
+  products.forEach((x, i) => (total.products[i]! += x));
+};
+
 /** Statistics of red, green and blue, in pixel units (0-255). */
 export interface PixelStatistics extends ColourAxes {
   readonly images: number;

@@ -193,7 +193,7 @@ export const trainBackbone = async (
   });
   let engine: Engine | undefined;
   try {
-    const colours = await coloursOf(request, source, loader, examples.train, sides);
+    const colours = await coloursOf(request, source, examples.train, { sides, kernel });
     const training = await optionsOf(request, net, { classes, superclasses }, source, colours, kernel);
     checkTraining(training);
     engine = await useEngine({

@@ -1,7 +1,17 @@
 // The thread in which libsvm-js runs: a precomputed kernel in, coefficients y alpha out.
 import { createRequire } from 'node:module';
-import { parentPort } from 'node:worker_threads';
-import type { LibsvmTask } from '../libsvm-thread.js';
+import { Moved } from '../../threads/messages.js';
+import { serve } from '../../threads/serve.js';
+
+/** One class for the thread: the kernel of its rows, row by row. */
+export interface LibsvmTask {
+  readonly kernel: Float32Array;
+  readonly labels: Int8Array;
+  readonly C: number;
+  readonly positive: number;
+  readonly negative: number;
+  readonly tolerance: number;
+}
 
 interface Svm {
   train(samples: readonly Float64Array[], labels: readonly number[]): void;
@@ -24,7 +34,7 @@ const coefficientsOf = (model: string, rows: number): Float64Array => {
   return coefficients;
 };
 
-const solve = async (task: LibsvmTask): Promise<Float64Array> => {
+const solve = async (task: LibsvmTask): Promise<Moved<Float64Array>> => {
   const Svm = await loaded;
   const rows = task.labels.length;
   const samples = Array.from({ length: rows }, (_, i) => {
@@ -43,13 +53,15 @@ const solve = async (task: LibsvmTask): Promise<Float64Array> => {
   });
   try {
     svm.train(samples, [...task.labels]);
-    return coefficientsOf(svm.serializeModel(), rows);
+    const coefficients = coefficientsOf(svm.serializeModel(), rows);
+    return new Moved(coefficients, [coefficients.buffer as ArrayBuffer]);
   } finally {
     svm.free();
   }
 };
 
-parentPort!.on('message', (task: LibsvmTask) => {
-  // A failure becomes the thread's end, which the other side hears of.
-  void solve(task).then((coefficients) => parentPort!.postMessage(coefficients));
-});
+const handlers = { solve };
+export type LibsvmHandlers = typeof handlers;
+
+// After a failure nobody knows in what state the library's memory is.
+serve(() => ({ handlers, fatal: true }));

@@ -1,12 +1,18 @@
 // A worker thread of the solver: takes tasks, sends solutions back.
-import { parentPort, workerData } from 'node:worker_threads';
-import { type Common, type Task, solveTask } from './task.js';
+import { serve } from '../../threads/serve.js';
 import { type Place, placeOf } from './place.js';
+import { type Common, type Task, solveTask } from './task.js';
 
-const port = parentPort!;
-const { place, common } = workerData as { place: Place; common: Common };
-const { workspace, kernels } = placeOf(place);
+export interface SolverData {
+  readonly place: Place;
+  readonly common: Common;
+}
 
-port.on('message', (task: Task) => {
-  port.postMessage({ index: task.index, solutions: solveTask(workspace, kernels, common, task) });
-});
+const open = ({ place, common }: SolverData) => {
+  const { workspace, kernels } = placeOf(place);
+  return { handlers: { solve: (task: Task) => solveTask(workspace, kernels, common, task) } };
+};
+
+export type SolverHandlers = ReturnType<typeof open>['handlers'];
+
+serve(open);

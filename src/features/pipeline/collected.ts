@@ -2,7 +2,7 @@
 import type { Backbone } from '../../backbone/nets/backbone.js';
 import type { Item } from '../../datasets/dataset.js';
 import { expected, option } from '../../errors.js';
-import { fromHalf, toHalf } from '../../formats/half.js';
+import { decodeFloat16, encodeFloat16 } from '../../formats/float16.js';
 import type { Matrix } from '../../matrix.js';
 import type { Skipped } from '../../progress.js';
 import type { Features } from '../store/features.js';
@@ -56,7 +56,7 @@ export class Collection {
     };
     const numbers = this.#data.map((data, layer) => {
       const used = data.subarray(0, rows * lengths[recipe.layers[layer]!]!);
-      if (recipe.store === 'float16') fromHalf(toHalf(used), used);
+      if (recipe.store === 'float16') decodeFloat16(encodeFloat16(used), used);
       return used;
     });
     const rowsOf = (layer: string, start: number, end: number): Matrix => {

@@ -1,44 +1,47 @@
 // A worker thread of the extraction: a session for each net, its own or shared; takes views, gives descriptors.
-import { parentPort, workerData } from 'node:worker_threads';
-import { messageOf } from '../../errors.js';
+import { Moved } from '../../threads/messages.js';
+import { serve } from '../../threads/serve.js';
+import type { Recipe } from '../recipe/recipe.js';
+import type { View } from '../recipe/views.js';
 import { describeViews } from './describe.js';
-import type { WorkerAnswer, WorkerData, WorkerRequest } from './pool.js';
-import { type Runner, makeRunner } from './runner.js';
+import { type Runner, type RunnerSpec, makeRunner } from './runner.js';
 
-const port = parentPort!;
-const { specs, recipe, sharing } = workerData as WorkerData;
-const runners: Runner[] = [];
+/** What a thread is started with. */
+export interface WorkerData {
+  readonly specs: readonly RunnerSpec[];
+  readonly recipe: Recipe;
+  /** Whether other threads will use this one's weights, where they can. */
+  readonly sharing?: boolean;
+}
 
-const answer = (message: WorkerAnswer, transfer: ArrayBuffer[] = []): void =>
-  port.postMessage(message, transfer);
+/** Descriptors of an image, a vector a layer, and the time that it took to compute them. */
+export interface Described {
+  readonly descriptors: readonly Float32Array[];
+  readonly seconds: number;
+}
 
-const work = async ({ job, views }: WorkerRequest): Promise<void> => {
-  try {
+const open = async ({ specs, recipe, sharing }: WorkerData) => {
+  const runners: Runner[] = [];
+  for (const spec of specs) runners.push(await makeRunner(spec));
+  const describe = async (views: readonly View[]): Promise<Moved<Described>> => {
     const started = performance.now();
     const descriptors = await describeViews(runners, recipe, views);
     const seconds = (performance.now() - started) / 1000;
-    answer(
-      { kind: 'done', job, descriptors, seconds },
-      descriptors.map((descriptor) => descriptor.buffer as ArrayBuffer),
+    return new Moved(
+      { descriptors, seconds },
+      descriptors.map(({ buffer }) => buffer as ArrayBuffer),
     );
-  } catch (error) {
-    answer({ kind: 'failed', job, reason: messageOf(error) });
-  }
+  };
+  return {
+    handlers: { describe },
+    ready: runners.map((runner) => (sharing ? runner.share?.() : undefined)),
+    inTurn: true,
+    close: () => {
+      for (const runner of runners) runner.close();
+    },
+  };
 };
 
-try {
-  for (const spec of specs) runners.push(await makeRunner(spec));
-  // One job at a time: the next begins when the one before has been answered.
-  let last = Promise.resolve();
-  port.on('message', (request: WorkerRequest | 'close') => {
-    last = last.then(() => {
-      if (request !== 'close') return work(request);
-      for (const runner of runners) runner.close();
-      port.close();
-      return undefined;
-    });
-  });
-  answer({ kind: 'ready', shared: runners.map((runner) => (sharing ? runner.share?.() : undefined)) });
-} catch (error) {
-  answer({ kind: 'broken', reason: messageOf(error) });
-}
+export type DescribeHandlers = Awaited<ReturnType<typeof open>>['handlers'];
+
+serve(open);

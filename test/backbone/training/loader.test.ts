@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Example, Loader, type Presentation } from '../../../src/backbone/training/loader.js';
-import { measurePixels } from '../../../src/backbone/training/measure-pixels.js';
-import { VerydeepError } from '../../../src/errors.js';
 import { withFolder } from '../../support.js';
 import { colourImages } from '../tf.js';
 
@@ -98,37 +96,6 @@ describe('loader', () => {
         await batches.next();
         assert.equal(asked, 4);
         await batches.return(undefined);
-      } finally {
-        await loader.close();
-      }
-    }));
-
-  it('measures the colours of all readable images', () =>
-    withExamples(async (examples) => {
-      const loader = new Loader(options);
-      try {
-        const statistics = await measurePixels(loader, examples, [9, 9]);
-        assert.equal(statistics.images, 10);
-        const [r, g, b] = statistics.mean as [number, number, number];
-        assert.ok(Math.abs(r - b) < 10 && r > 80 && g < 60, statistics.mean.join(' '));
-        const again = await measurePixels(loader, examples, [9, 9]);
-        assert.deepEqual(again, statistics);
-        const jittered = await measurePixels(loader, examples, [8, 10]);
-        assert.deepEqual(jittered, statistics);
-      } finally {
-        await loader.close();
-      }
-    }));
-
-  it('fails when no image at all can be measured', () =>
-    withExamples(async (examples) => {
-      const loader = new Loader(options);
-      try {
-        const bad = examples.filter(({ path }) => path.endsWith('note.png'));
-        await assert.rejects(
-          measurePixels(loader, bad, [9, 9]),
-          (error) => error instanceof VerydeepError && /None of the training images/.test(error.message),
-        );
       } finally {
         await loader.close();
       }

@@ -21,10 +21,10 @@ const spoiled = async (folder: string, name: string, body: string): Promise<URL>
     `import { existsSync, writeFileSync } from 'node:fs';
      import { parentPort } from 'node:worker_threads';
      const on = parentPort.on.bind(parentPort);
-     parentPort.on = (event, listen) => on(event, (task) => {
-       const { index } = task;
+     parentPort.on = (event, listen) => on(event, (request) => {
+       const { index } = request.task;
        ${body};
-       listen(task);
+       listen(request);
      });
      await import(${JSON.stringify(WORKER)});`,
   );
