@@ -6,7 +6,7 @@ import { UsageError, option, text } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import { gramInto } from './product.js';
 import { type SharedMemory, sharedMemory } from '../webassembly.js';
-import { MOST_BYTES, RESERVED, hasWasm, wasmPlacing } from './solver/wasm.js';
+import { MOST_BYTES, RESERVED, hasWasm, wasmBlockWriter } from './solver/wasm.js';
 import { activeSize, workspaceBytes } from './solver/workspace.js';
 
 /** Inner products of all pairs of rows, float32, and room for the solver's vectors beside them. */
@@ -83,7 +83,7 @@ export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
     rows * rows,
   );
   // Blocks are computed where the first thread's vectors will be: their active rows alone take more room.
-  const placing = memory && wasmPlacing(memory, data, rows, workspaceStart(rows, 0), gramBlock(rows, slots));
-  gramInto(matrix, data, slots, placing);
+  const writer = memory && wasmBlockWriter(memory, data, rows, workspaceStart(rows, 0), gramBlock(rows, slots));
+  gramInto(matrix, data, slots, writer);
   return { rows, data, slots, ...(memory && { memory }) };
 };

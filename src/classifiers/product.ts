@@ -1,5 +1,5 @@
 // Matrix products and Gram matrices: by ONNX Runtime, or by plain loops where setting it up would take longer than the sums.
-import { type Placing, gram, matmul } from '../engine/gemm.js';
+import { type BlockWriter, gram, matmul } from '../engine/gemm.js';
 import type { Matrix } from '../matrix.js';
 
 /** Multiplications that plain loops do in about the time that a session takes to be made. */
@@ -46,8 +46,8 @@ export const times = (a: Matrix, b: Matrix, threads?: number): Matrix => {
   return { ...shape, data };
 };
 
-/** X·Xᵀ, written to `into`, by `placing` where it is given. */
-export const gramInto = (x: Matrix, into: Float32Array, threads: number, placing?: Placing): void => {
-  if (x.rows * x.rows * x.columns > FEW) gram(x.data, x.rows, x.columns, { threads, into, placing });
+/** X·Xᵀ, written to `into`, by `writer` where it is given. */
+export const gramInto = (x: Matrix, into: Float32Array, threads: number, writer?: BlockWriter): void => {
+  if (x.rows * x.rows * x.columns > FEW) gram(x.data, x.rows, x.columns, { threads, into, writer });
   else into.set(timesTransposed(x, x).data);
 };

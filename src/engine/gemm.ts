@@ -10,9 +10,9 @@ export interface GemmOptions {
   readonly threads?: number;
 }
 
-/** Rows of a block of a Gram matrix: large enough for full speed, small enough that little is computed twice; of more threads each has its share. */
+/** Rows of a block of a Gram matrix, on one thread and on several: large enough for full speed, small enough that little is computed twice. */
 const BLOCK = 384;
-const BLOCK_SHARED = 512;
+const SHARED_BLOCK = 512;
 
 const productModel = (transposeA: boolean, transposeB: boolean): Uint8Array => {
   const g = new GraphBuilder();
@@ -45,8 +45,8 @@ const run = (session: NativeSession, inputs: readonly Value[], output: Value): v
 /**
  * The product A·B, or with transposed factors, in float32.
  *
- * @param a A, row-major, `aRows` x `aColumns` as it lies in memory
- * @param b B, row-major, `bRows` x `bColumns` as it lies in memory
+ * @param a A, row-major, stored as `aRows` x `aColumns`
+ * @param b B, row-major, stored as `bRows` x `bColumns`
  * @returns the product, row-major
  * @throws UsageError when lengths or inner dimensions do not fit
  */
@@ -78,41 +78,41 @@ export const matmul = (
   return c;
 };
 
-/** Where the blocks of a Gram matrix are computed, and how each comes to its place and its mirror image to the other side. */
-export interface Placing {
-  /** Room for a block of {@link gramBlock} rows and columns, aligned to four bytes; overwritten. */
+/** Writes the blocks of a Gram matrix, and their mirror images, to the matrix. */
+export interface BlockWriter {
+  /** Memory for a block of {@link gramBlock} rows and columns, in which each block is computed. */
   readonly block: Float32Array;
   /**
-   * Copies the block, `height` rows of `width` numbers, to (top, left) of the matrix, and its mirror image to (left, top). Of a block
-   * that begins on the diagonal, which is symmetric up to rounding, what is above it counts.
+   * Copies the block, `height` rows of `width` numbers, to (top, left) of the matrix, and its mirror image to (left, top).
+   * Of a block on the diagonal, which is symmetric up to rounding, the upper half is copied.
    */
-  readonly place: (top: number, left: number, height: number, width: number) => void;
+  readonly write: (top: number, left: number, height: number, width: number) => void;
 }
 
 /** Rows and columns of a block, at most. */
 export const gramBlock = (rows: number, threads: number): number =>
-  Math.min(rows, threads > 1 ? BLOCK_SHARED : BLOCK);
+  Math.min(rows, threads > 1 ? SHARED_BLOCK : BLOCK);
 
-/** Parts that a block on the diagonal is cut into by rows, each from its own diagonal on: what is below is not computed. */
-const DIAGONAL_PARTS = 4;
+/** A block on the diagonal is computed as this many products, each of some rows from the diagonal on: little of its lower half is computed. */
+const DIAGONAL_PRODUCTS = 4;
 
-/** A product that is computed: rows from `top` on times rows from `left` on. */
-interface Piece {
+/** A product: rows from `top` on times rows from `left` on. */
+interface BlockProduct {
   readonly top: number;
   readonly height: number;
   readonly left: number;
   readonly width: number;
 }
 
-/** The products that fill the half above the diagonal. */
-const piecesOf = (rows: number, size: number): Piece[] => {
+/** The products that fill the upper half of the matrix. */
+const productsOf = (rows: number, size: number): BlockProduct[] => {
   const starts = Array.from({ length: Math.ceil(rows / size) }, (_, i) => i * size);
   return starts.flatMap((start, i) => {
     const end = Math.min(rows, start + size);
-    const part = Math.ceil(size / DIAGONAL_PARTS);
-    const tops = Array.from({ length: Math.ceil((end - start) / part) }, (_, j) => start + j * part);
+    const step = Math.ceil(size / DIAGONAL_PRODUCTS);
+    const tops = Array.from({ length: Math.ceil((end - start) / step) }, (_, j) => start + j * step);
     return [
-      ...tops.map((top) => ({ top, height: Math.min(part, end - top), left: top, width: end - top })),
+      ...tops.map((top) => ({ top, height: Math.min(step, end - top), left: top, width: end - top })),
       ...starts.slice(i + 1).map((left) => {
         const width = Math.min(size, rows - left);
         return { top: start, height: end - start, left, width };
@@ -122,12 +122,12 @@ const piecesOf = (rows: number, size: number): Piece[] => {
 };
 
 /**
- * The Gram matrix X·Xᵀ in float32: blocks above the diagonal are computed, those below are their mirror images, so the
- * result is exactly symmetric.
+ * The Gram matrix X·Xᵀ in float32. Blocks above the diagonal are computed, those below are their mirror images: the result
+ * is exactly symmetric.
  *
  * @param x the rows whose inner products are taken, row-major, `rows` x `columns`
  * @param options.into where to write the result, such as memory that threads share; default new memory
- * @param options.placing fills `into`; default plain loops
+ * @param options.writer writes to `into`; default plain loops
  * @returns `rows` x `rows`, row-major
  * @throws UsageError when the length of `x` does not fit
  */
@@ -135,14 +135,14 @@ export const gram = (
   x: Float32Array,
   rows: number,
   columns: number,
-  options: GemmOptions & { readonly into?: Float32Array; readonly placing?: Placing | undefined } = {},
+  options: GemmOptions & { readonly into?: Float32Array; readonly writer?: BlockWriter | undefined } = {},
 ): Float32Array => {
   checkMatrix('X', x, rows, columns);
   if (options.into) checkMatrix('into', options.into, rows, rows);
   const result = options.into ?? allocate('float32', rows * rows);
   const threads = options.threads ?? availableParallelism();
   const size = gramBlock(rows, threads);
-  const { block, place } = options.placing ?? plainPlacing(result, rows, size);
+  const { block, write } = options.writer ?? plainWriter(result, rows, size);
   const session = new NativeSession(productModel(false, true), { threads });
   const strips = new Map<string, Value>();
   const strip = (start: number, count: number): Value => {
@@ -155,10 +155,10 @@ export const gram = (
     return value;
   };
   try {
-    for (const { top, height, left, width } of piecesOf(rows, size)) {
+    for (const { top, height, left, width } of productsOf(rows, size)) {
       const product = new Value(block.subarray(0, height * width), 'float32', [height, width]);
       run(session, [strip(top, height), strip(left, width)], product);
-      place(top, left, height, width);
+      write(top, left, height, width);
     }
   } finally {
     for (const value of strips.values()) value.release();
@@ -167,15 +167,15 @@ export const gram = (
   return result;
 };
 
-/** Numbers that lie side by side in a mirrored row: a line of the processor's cache. */
+/** Numbers that are written together to a mirrored row: a line of the processor's cache. */
 const TILE = 16;
 
-/** Placing by plain loops. */
-const plainPlacing = (matrix: Float32Array, rows: number, size: number): Placing => {
+/** Writes blocks by plain loops. */
+const plainWriter = (matrix: Float32Array, rows: number, size: number): BlockWriter => {
   const block = allocate('float32', size ** 2);
   return {
     block,
-    place: (top, left, height, width) => {
+    write: (top, left, height, width) => {
       for (let r = 0; r < height; r++) {
         const from = top === left ? r : 0;
         matrix.set(block.subarray(r * width + from, (r + 1) * width), (top + r) * rows + left + from);

@@ -1,9 +1,9 @@
-// Freed memory goes back to the system. The GNU C library would keep it in each thread's heap, where it piles up with images of mixed sizes.
+// Gives freed memory back to the system. The GNU C library keeps it in each thread's heap, which grows with images of mixed sizes.
 import koffi from 'koffi';
 
-/** The default of glibc, kept from growing with the blocks that are freed: larger blocks are pages of their own. */
+/** glibc's default, fixed: otherwise it grows with the blocks that are freed. Larger blocks are mapped pages of their own. */
 const THRESHOLD = 128 * 1024;
-/** As far as glibc lets it grow. */
+/** The largest to which glibc lets it grow. */
 const USUAL_THRESHOLD = 32 * 2 ** 20;
 const M_MMAP_THRESHOLD = -3;
 
@@ -36,8 +36,8 @@ export const returnFreedMemory = (): void => {
 };
 
 /**
- * Runs `use` while large blocks go back to the system as soon as they are freed. For work on large blocks of changing size;
- * fresh pages would slow down work that takes the same blocks again and again, such as training.
+ * Runs `use` with large blocks given back to the system as soon as they are freed. For work on large blocks of changing
+ * size; work that takes the same blocks again and again, such as training, would be slowed down by fresh pages.
  */
 export const withMemoryReturned = async <T>(use: () => Promise<T>): Promise<T> => {
   malloc ??= find();

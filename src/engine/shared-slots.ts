@@ -10,14 +10,14 @@ export interface SharedSession {
 const SLOTS = 256;
 const key = 'verydeep.shared-sessions';
 
-/** Two numbers a slot: what is shared (0: nothing), and its users. */
+/** Two numbers a slot: the pointer that is shared (0: none), and how many threads use it. */
 const table = (): BigInt64Array => {
   const found = getEnvironmentData(key) as SharedArrayBuffer | undefined;
   if (!found) setEnvironmentData(key, new SharedArrayBuffer(16 * SLOTS));
   return new BigInt64Array(found ?? (getEnvironmentData(key) as SharedArrayBuffer));
 };
 
-/** Makes the table: threads that are started from now on can share sessions with each other and with this one. */
+/** Creates the table: threads that start from now on can share sessions with each other and with this one. */
 export const prepareSharing = (): void => {
   table();
 };
@@ -30,10 +30,12 @@ export const publish = (value: bigint): SharedSession => {
     Atomics.store(slots, 2 * slot + 1, 1n);
     return { slot };
   }
-  throw new VerydeepError(`More than ${SLOTS} sessions are shared.`);
+  throw new VerydeepError(
+    `Expected at most ${SLOTS} shared sessions in a process: close some before sharing more.`,
+  );
 };
 
-/** Counts this thread in and gives what is shared. @throws VerydeepError when all users have left */
+/** Counts this thread as a user and returns what is shared. @throws VerydeepError when all users have left */
 export const enter = ({ slot }: SharedSession): bigint => {
   const slots = table();
   for (;;) {
@@ -44,7 +46,7 @@ export const enter = ({ slot }: SharedSession): bigint => {
   return Atomics.load(slots, 2 * slot);
 };
 
-/** Counts this thread out; true for the last one, which must free what was shared. */
+/** Stops counting this thread as a user; true for the last one, which must free what was shared. */
 export const leave = ({ slot }: SharedSession): boolean => {
   const slots = table();
   if (Atomics.sub(slots, 2 * slot + 1, 1n) > 1n) return false;

@@ -1,6 +1,6 @@
 // The WebAssembly module of the solver: loaded where the machine has SIMD, over memory that threads share.
 import { type Module, PAGE, type SharedMemory, compileModule, instantiate } from '../../webassembly.js';
-import type { Placing } from '../../engine/gemm.js';
+import type { BlockWriter } from '../../engine/gemm.js';
 import type { Kernels } from './kernels.js';
 import type { Workspace } from './workspace.js';
 
@@ -60,21 +60,21 @@ export const wasmKernels = (memory: SharedMemory): Kernels => {
 };
 
 /**
- * Placing of a Gram matrix's blocks by the module.
+ * Writes a Gram matrix's blocks by the module.
  *
  * @param gram the matrix of `rows` x `rows`, in `memory`
  * @param start byte of `memory` from which on there is room for a block of `size` x `size`
  */
-export const wasmPlacing = (
+export const wasmBlockWriter = (
   memory: SharedMemory,
   gram: Float32Array,
   rows: number,
   start: number,
   size: number,
-): Placing => {
+): BlockWriter => {
   const { place } = instantiate(solverModule()!, memory) as Exports;
   return {
     block: new Float32Array(memory.buffer, start, size * size),
-    place: (top, left, height, width) => place(gram.byteOffset, rows, start, top, left, height, width),
+    write: (top, left, height, width) => place(gram.byteOffset, rows, start, top, left, height, width),
   };
 };

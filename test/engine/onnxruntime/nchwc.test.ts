@@ -7,7 +7,7 @@ type Image = tf.Tensor4D;
 
 const backend = (): OnnxRuntimeBackend => tf.backend() as OnnxRuntimeBackend;
 
-/** A convolution whose output the backend leaves in blocks: 6,272 numbers of 32 channels. */
+/** A convolution whose output the backend leaves in NCHWc: 6,272 numbers of 32 channels. */
 const convolution = (bias = true, inputs = 16): Image => {
   const x = normal([4, 7, 7, inputs], 1) as Image;
   const filter = normal([3, 3, inputs, 32], 2) as Image;
@@ -107,7 +107,7 @@ const uses: Readonly<Record<string, () => tf.Tensor[]>> = {
   },
 };
 
-/** Gradients of nets that keep, read and share what their convolutions put off. */
+/** Gradients of nets that keep, read and share deferred convolutions. */
 const nets: Readonly<Record<string, (x: tf.Tensor, w: tf.Tensor, v: tf.Tensor) => tf.Tensor>> = {
   'convolution, ReLU, convolution, ReLU, pooling': (x, w, v) =>
     tf.maxPool(tf.relu(layer(tf.relu(layer(x, w)), v)), 2, 2, 'valid'),
@@ -155,7 +155,7 @@ const resultOf = ({ shape, dtype }: tf.Tensor, data: ArrayLike<number>) => ({
   data: Float32Array.from(data),
 });
 
-describe('backend: the blocked layout between kernels', () => {
+describe('backend: NCHWc between kernels', () => {
   for (const [name, compute] of Object.entries(uses)) it(`equals tfjs-cpu: ${name}`, () => agree(compute));
 
   for (const [name, net] of Object.entries(nets))
@@ -231,7 +231,7 @@ describe('backend: a convolution that is computed when it is read', () => {
     }
   });
 
-  it('sees its filter as it was: momentum does not overwrite it meanwhile, and does when nothing is put off', () => {
+  it('sees its filter as it was: momentum does not overwrite it meanwhile, and does when nothing is deferred', () => {
     const x = normal([4, 7, 7, 16], 1) as Image;
     const filter = tf.mul<Image>(normal([3, 3, 16, 32], 2), 1);
     const run = (w: Image): Float32Array =>
@@ -253,7 +253,7 @@ describe('backend: a convolution that is computed when it is read', () => {
     tf.dispose([x, again.weight, again.velocity]);
   });
 
-  it('keeps a filter in blocks from the second pass on, until it is overwritten or gone', async () => {
+  it('keeps a filter in NCHWc from the second pass on, until it is overwritten or disposed', async () => {
     const x = [4, 7, 7, 16];
     const filter = (): Image => normal([3, 3, 16, 32], 2) as Image;
     const step = { learningRate: 0.1, momentum: 0, decay: 0 };
@@ -282,7 +282,7 @@ describe('backend: a convolution that is computed when it is read', () => {
     const once = inUse();
     convolve();
     const twice = inUse();
-    assert.ok(twice >= once + weight.size, 'the filter is kept in blocks too');
+    assert.ok(twice >= once + weight.size, 'the filter is kept in NCHWc too');
     convolve();
     assert.equal(inUse(), twice);
     weight.dispose();

@@ -1,16 +1,16 @@
 // Gradients of max pooling and ReLU with SIMD, each in one pass that also sums up every channel. Built by
 // scripts/build-wasm.mjs. All addresses are in bytes; channels are a multiple of four.
 
-/** The bits of floats as integers of the same order; both zeros are 0. */
+/** The bits of floats as integers that order as the floats do; both zeros are 0. */
 function ordered(bits: v128): v128 {
   const signed = v128.xor(bits, i32x4.shr_u(i32x4.shr_s(bits, 31), 1));
   return i32x4.add(signed, i32x4.shr_u(signed, 31));
 }
 
 /**
- * Windows of 2 x 2 that tile `pairs` pairs of rows at `x`, which is overwritten: the first maximum of a window takes the window's
- * dy, the others get zero. `positive`: only a maximum above zero takes it. Adds dy to `sums`, which are `channels` numbers for each of
- * `planes` planes: every `period` pairs the next plane begins, after the last one the first again. `start` pairs came before.
+ * Windows of 2 x 2 that tile `pairs` pairs of rows at `x`, which is overwritten: dy goes to the first maximum of each window, zero to
+ * the others; with `positive`, to maxima above zero only. Adds the result to `sums`, `channels` numbers for each of `planes` planes: a
+ * plane has `period` pairs of rows, and after the last plane the first follows. `start` pairs came before.
  */
 export function poolGradient(
   x: usize,
@@ -50,7 +50,7 @@ export function poolGradient(
         let g = v128.load(o + c);
         if (positive) {
           const best = i32x4.max_s(above, below);
-          // What is not a number has gradients that are none.
+          // NaN passes dy on.
           g = v128.or(v128.and(g, i32x4.gt_s(best, zero)), i32x4.gt_s(best, infinity));
         }
         v128.store(totals + c, f32x4.add(v128.load(totals + c), g));
@@ -71,8 +71,8 @@ export function poolGradient(
 }
 
 /**
- * dy where z is above zero, and zero elsewhere: `dy` is overwritten. Adds the result to `sums`; planes as above, a period counts
- * positions.
+ * dy where z is above zero or NaN, and zero elsewhere: `dy` is overwritten. Adds the result to `sums`; planes are as above, but
+ * `period`, `start` and `rows` count positions.
  */
 export function reluGradient(
   dy: usize,

@@ -1,4 +1,4 @@
-// The transforms of Winograd's minimal filtering F(2x2, 3x3) on planes of channels, with SIMD. A tile is 4 x 4 numbers of the input,
+// The transforms of Winograd's F(2x2, 3x3) on planes of channels, with SIMD. A tile is 4 x 4 numbers of the input,
 // two of which it shares with its neighbour, and 2 x 2 of the output. All addresses and pitches are in bytes.
 
 /** The columns (or rows) of B': d0 - d2, d1 + d2, d2 - d1, d1 - d3, of the vectors at p0 to p3; the results lie `pitch` apart. */
