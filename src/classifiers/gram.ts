@@ -83,7 +83,8 @@ export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
     rows * rows,
   );
   // Blocks are computed where the first thread's vectors will be: their active rows alone take more room.
-  const writer = memory && wasmBlockWriter(memory, data, rows, workspaceStart(rows, 0), gramBlock(rows, slots));
+  const writer =
+    memory && wasmBlockWriter(memory, data, rows, workspaceStart(rows, 0), gramBlock(rows, slots));
   gramInto(matrix, data, slots, writer);
   return { rows, data, slots, ...(memory && { memory }) };
 };
