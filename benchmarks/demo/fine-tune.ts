@@ -1,5 +1,6 @@
 // Fine-tuning against frozen descriptors: the trained net goes on learning from the few training drawings of each split.
 import { join } from 'node:path';
+import { csvLines } from '../../src/formats/csv.js';
 import { readFolder } from '../../src/datasets/folder.js';
 import { splitOf } from '../../src/datasets/open.js';
 import type { Split } from '../../src/datasets/splits.js';
@@ -16,7 +17,7 @@ import { fineTuningFlags, protocols, scales } from './settings.js';
 
 /** A table of the training images with their labels, as `verydeep train csv` reads it. */
 const tableOf = ({ train }: Split): string =>
-  ['path,label', ...train.map(({ source, labels }) => `"${source.file}","${labels[0]!}"`)].join('\n');
+  csvLines([['path', 'label'], ...train.map(({ source, labels }) => [source.file, labels[0]!])]);
 
 /** Mean class recall of the likeliest class, in percent. */
 const recallOf = async (posteriors: string, { test }: Split, classes: readonly string[]): Promise<number> => {
@@ -48,7 +49,7 @@ export const fineTune = async (
     const split = drawSplit(items, { splits, trainPerClass, validationShare: 0.2, seed }, index);
     const table = join(out, `split-${index + 1}.csv`);
     const net = join(out, `net-${index + 1}`);
-    await writeFileAtomically(table, `${tableOf(split)}\n`);
+    await writeFileAtomically(table, tableOf(split));
     await verydeep(
       ...['train', 'csv', '--data', table, '--validation', '0', '--init-from', backbone, '--classes', 'new'],
       ...fineTuningFlags,

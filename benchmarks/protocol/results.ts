@@ -1,4 +1,5 @@
 // The results of a benchmark as documents: results.json with everything, results.csv with the figures.
+import { csvLines } from '../../src/formats/csv.js';
 import type { Recipe } from '../../src/features/recipe/recipe.js';
 import { type Stored, toStored } from '../../src/interpolation.js';
 import type { Interval } from '../../src/evaluation/statistics.js';
@@ -124,11 +125,6 @@ export const describeDescriptors = (descriptors: Descriptors): Results['descript
   recipes: descriptors.recipes.map(toStored),
 });
 
-const quoted = (value: string | number): string => {
-  const text = String(value);
-  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-};
-
 /** The figures as a table: one row a split and class, and one a split for all classes. */
 export const resultsCsv = (results: Pick<Results, 'benchmark' | 'splits'>): string => {
   const rows: (string | number)[][] = [
@@ -146,5 +142,5 @@ export const resultsCsv = (results: Pick<Results, 'benchmark' | 'splits'>): stri
       add(name, figures, train, test, typeof split.C === 'number' ? split.C : (split.C[c] ?? '')),
     );
   }
-  return `${rows.map((row) => row.map(quoted).join(',')).join('\n')}\n`;
+  return csvLines(rows);
 };

@@ -38,16 +38,14 @@ const columnsOf = ({ path, box }: Photo): Record<string, string | number> => ({
 });
 
 const csvOf = async (prediction: Prediction): Promise<string> => {
-  const { csvField } = await import('../features/store/run-record.js');
+  const { csvLines } = await import('../formats/csv.js');
   const lines = prediction.photos.map((photo, row) => [
     ...Object.values(columnsOf(photo)),
     ranked(prediction, row)[0]!.name,
     ...rowOf(prediction.scores, row),
   ]);
   const names = Object.keys(prediction.photos[0] ? columnsOf(prediction.photos[0]) : { path: '' });
-  return [[...names, 'class', ...prediction.model.classes], ...lines]
-    .map((fields) => `${fields.map((field) => csvField(String(field))).join(',')}\n`)
-    .join('');
+  return csvLines([[...names, 'class', ...prediction.model.classes], ...lines]);
 };
 
 const show = async (prediction: Prediction, options: Options): Promise<void> => {

@@ -1,5 +1,5 @@
 // Keeps a bounded number of images under way, in order, and hands each part over when the last of its images is done.
-import { Gate } from './gate.js';
+import pLimit from 'p-limit';
 
 export interface ConveyorOptions<Item, Result> {
   /** The parts to do, each with its items, in order. */
@@ -34,7 +34,7 @@ export const conveyor = async <Item, Result extends object>({
   finish,
   signal,
 }: ConveyorOptions<Item, Result>): Promise<boolean> => {
-  const gate = new Gate(width);
+  const limit = pLimit(width);
   let failure: { readonly error: unknown } | undefined;
   const noted = (error: unknown): undefined => {
     failure ??= { error };
@@ -43,19 +43,8 @@ export const conveyor = async <Item, Result extends object>({
   const stopped = (): boolean => failure !== undefined || signal?.aborted === true;
   let finishing: Promise<void> = Promise.resolve();
   for (const { number, items } of parts) {
-    const results: Promise<Result | undefined>[] = [];
-    for (const item of items) {
-      await gate.enter();
-      if (stopped()) {
-        gate.leave();
-        break;
-      }
-      results.push(
-        work(item)
-          .catch(noted)
-          .finally(() => gate.leave()),
-      );
-    }
+    // In the order of the items: after a stop those that were begun are the first ones.
+    const results = items.map((item) => limit(async () => (stopped() ? undefined : work(item).catch(noted))));
     const before = finishing;
     finishing = Promise.all(results)
       .then(async (done) => {

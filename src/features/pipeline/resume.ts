@@ -1,10 +1,10 @@
 // What a resumed run must do: which parts still hold, and which are computed again.
+import pLimit, { type LimitFunction } from 'p-limit';
 import type { Item } from '../../datasets/dataset.js';
 import { sha256 } from '../../io/files.js';
 import { ImageError } from '../../images/image.js';
 import { readImageBytes } from '../../images/source.js';
 import type { OnProgress } from '../../progress.js';
-import { Gate } from './gate.js';
 import { type ImageList, type Shard, inShard, itemsOfPart, partsOfShard } from '../store/list.js';
 import type { Part } from '../store/part.js';
 import type { Previous } from '../store/previous.js';
@@ -29,8 +29,8 @@ const fileHash = async (item: Item): Promise<string | undefined> => {
 };
 
 /** Whether the images of a part are, byte for byte, those it was made from. */
-const unchanged = async (part: Part, items: readonly Item[], gate: Gate): Promise<boolean> => {
-  const hashes = await Promise.all(items.map((item) => gate.pass(() => fileHash(item))));
+const unchanged = async (part: Part, items: readonly Item[], limit: LimitFunction): Promise<boolean> => {
+  const hashes = await Promise.all(items.map((item) => limit(() => fileHash(item))));
   return hashes.every((hash, i) => hash === part.sha256[i]);
 };
 
@@ -48,7 +48,7 @@ export const partsToCompute = async (
   onNotice?: (text: string) => void,
 ): Promise<number[]> => {
   for (const file of previous.damaged) onNotice?.(`${file} is damaged: it is computed again.`);
-  const gate = new Gate(HASHES_AT_ONCE);
+  const limit = pLimit(HASHES_AT_ONCE);
   const mine = partsOfShard(list, shard);
   const todo: number[] = [];
   const kept = new Set<string>();
@@ -57,7 +57,7 @@ export const partsToCompute = async (
     const name = partName(metadata.hash, number);
     const part = previous.inPlace.get(name);
     const items = itemsOfPart(list, number);
-    const good = part && holds(part, metadata, items.length) && (await unchanged(part, items, gate));
+    const good = part && holds(part, metadata, items.length) && (await unchanged(part, items, limit));
     if (good) kept.add(name);
     else todo.push(number);
     onProgress?.({ task: 'check', done: i + 1, total: mine.length, unit: 'parts' });

@@ -3,6 +3,7 @@ import { arch, cpus, hostname, platform } from 'node:os';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
+import { csvLines } from '../../formats/csv.js';
 import { sha256OfFile, writeFileAtomically } from '../../io/files.js';
 import type { Skipped } from '../../progress.js';
 import type { Shard } from './list.js';
@@ -33,15 +34,9 @@ export interface RunRecord {
   readonly backbones: readonly { readonly sha256: string; readonly path: string }[];
 }
 
-/** A field of a CSV file, quoted where RFC 4180 asks for it. */
-export const csvField = (text: string): string =>
-  /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-
 /** Skipped images as CSV with a header. */
 export const skippedCsv = (skipped: readonly Skipped[]): string =>
-  [['id', 'path', 'reason'], ...skipped.map(({ id, path, reason }) => [id, path, reason])]
-    .map((fields) => `${fields.map(csvField).join(',')}\n`)
-    .join('');
+  csvLines([['id', 'path', 'reason'], ...skipped.map(({ id, path, reason }) => [id, path, reason])]);
 
 const suffix = ({ index, count }: Shard): string => (count === 1 ? '' : `-${index}-of-${count}`);
 

@@ -1,7 +1,7 @@
 // NumPy's format: a header and the numbers, row by row; what is known of the images goes into a CSV beside it.
+import { csvLines } from '../../../formats/csv.js';
 import { writeAtomically, writeFileAtomically } from '../../../io/files.js';
 import type { FeatureStore } from '../reader.js';
-import { csvField } from '../run-record.js';
 
 /** The header of a version 1.0 file of float32, C order, padded to a multiple of 64 bytes. */
 export const npyHeader = (rows: number, columns: number): Uint8Array => {
@@ -18,21 +18,17 @@ export const npyHeader = (rows: number, columns: number): Uint8Array => {
 
 /** What is known of the images, a line each, in the order of the rows: id, path, sha256, labels (with |), width, height. */
 export const imagesCsv = (store: FeatureStore): string =>
-  [
-    'id,path,sha256,labels,width,height',
-    ...store.ids.map((id, i) =>
-      [
-        id,
-        store.paths[i]!,
-        store.sha256[i]!,
-        store.labels[i]!.join('|'),
-        String(store.widths[i]),
-        String(store.heights[i]),
-      ]
-        .map(csvField)
-        .join(','),
-    ),
-  ].join('\n') + '\n';
+  csvLines([
+    ['id', 'path', 'sha256', 'labels', 'width', 'height'],
+    ...store.ids.map((id, i) => [
+      id,
+      store.paths[i]!,
+      store.sha256[i]!,
+      store.labels[i]!.join('|'),
+      store.widths[i]!,
+      store.heights[i]!,
+    ]),
+  ]);
 
 /** Writes descriptors of a layer as `path` (.npy) and the images as `<path without .npy>.csv`. */
 export const exportNpy = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {

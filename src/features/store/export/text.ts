@@ -1,9 +1,9 @@
 // Text formats: CSV (a column a number) and LIBSVM (label index:value …).
 import type { FileHandle } from 'node:fs/promises';
+import { csvLines } from '../../../formats/csv.js';
 import { writeAtomically, writeFileAtomically } from '../../../io/files.js';
 import { rowOf } from '../../../matrix.js';
 import type { FeatureStore } from '../reader.js';
-import { csvField } from '../run-record.js';
 
 const writeLines = async (
   file: FileHandle,
@@ -13,7 +13,7 @@ const writeLines = async (
 ): Promise<void> => {
   for await (const { start, matrix } of store.batches(layer)) {
     let text = '';
-    for (let i = 0; i < matrix.rows; i++) text += `${line(start + i, rowOf(matrix, i))}\n`;
+    for (let i = 0; i < matrix.rows; i++) text += line(start + i, rowOf(matrix, i));
     await file.writeFile(text);
   }
 };
@@ -31,13 +31,12 @@ const shortest = (x: number): string => {
 export const exportCsv = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
   await writeAtomically(path, async (file) => {
     const names = Array.from({ length: store.columns(layer) }, (_, i) => `${layer}_${i}`);
-    await file.writeFile(`${['id', 'path', 'labels', ...names].map(csvField).join(',')}\n`);
-    await writeLines(file, store, layer, (row, descriptor) =>
-      [
-        ...[store.ids[row]!, store.paths[row]!, store.labels[row]!.join('|')].map(csvField),
-        ...Array.from(descriptor, shortest),
-      ].join(','),
-    );
+    await file.writeFile(csvLines([['id', 'path', 'labels', ...names]]));
+    await writeLines(file, store, layer, (row, descriptor) => {
+      const fields = csvLines([[store.ids[row]!, store.paths[row]!, store.labels[row]!.join('|')]]);
+      // Numbers need no quotes; the library would take as long for them as it takes to write them.
+      return `${fields.slice(0, -1)},${Array.from(descriptor, shortest).join(',')}\n`;
+    });
   });
   return [path];
 };
@@ -55,7 +54,7 @@ export const exportLibsvm = async (store: FeatureStore, layer: string, path: str
       descriptor.forEach((x, i) => {
         if (x !== 0) fields.push(`${i + 1}:${shortest(x)}`);
       });
-      return fields.join(' ');
+      return `${fields.join(' ')}\n`;
     }),
   );
   const names = `${path}.classes`;
