@@ -5,7 +5,7 @@ import house from './scripts/lint/house.js';
 
 /** Shared by all rooms; these files import no room themselves. */
 const shared = [
-  ...['errors', 'interpolation', 'matrix', 'progress', 'random', 'shape', 'webassembly'].map(
+  ...['errors', 'interpolation', 'matrix', 'options', 'progress', 'random', 'shape', 'webassembly'].map(
     (name) => `src/${name}.ts`,
   ),
   'src/threads',

@@ -4,6 +4,7 @@ import type { Benchmark } from './protocol/benchmark.js';
 import { caltech101 } from './caltech101.js';
 import { caltech256 } from './caltech256.js';
 import { folder } from './folder.js';
+import type { ProtocolName } from './protocol/options.js';
 import { voc2007Vissl } from './protocol/vissl.js';
 import { voc2007 } from './voc2007.js';
 import { voc2012Action } from './voc2012-action.js';
@@ -18,10 +19,6 @@ export const benchmarks: readonly Benchmark[] = [
   caltech256,
   folder,
 ];
-
-/** Names of protocols: the paper's, and others on the same data. */
-export const protocols = ['paper', 'vissl'] as const;
-export type ProtocolName = (typeof protocols)[number];
 
 /**
  * The benchmark of that name.

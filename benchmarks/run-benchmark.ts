@@ -1,5 +1,6 @@
 // Runs a benchmark by its name, from images or descriptors to files and figures.
-import { type ProtocolName, benchmarkNamed, benchmarks } from './list.js';
+import { benchmarkNamed, benchmarks } from './list.js';
+import type { ProtocolName } from './protocol/options.js';
 import type { Results } from './protocol/results.js';
 import { type RunOptions, runBenchmark as run } from './protocol/run.js';
 

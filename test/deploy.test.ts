@@ -74,8 +74,8 @@ describe('deploy', () => {
     const slurm = { SLURM_ARRAY_TASK_ID: '4', SLURM_ARRAY_TASK_MIN: '1' };
     assert.deepEqual(parseShard('auto/4', slurm), { index: 3, count: 4 });
     assert.deepEqual(parseShard('auto/4', { AWS_BATCH_JOB_ARRAY_INDEX: '2' }), { index: 2, count: 4 });
-    assert.throws(() => parseShard('auto/4', {}), /JOB_COMPLETION_INDEX.*--shard auto\/4/);
-    assert.throws(() => parseShard('auto/2', { JOB_COMPLETION_INDEX: '2' }), /--shard/);
+    assert.throws(() => parseShard('auto/4', {}), /JOB_COMPLETION_INDEX.*shard auto\/4/);
+    assert.throws(() => parseShard('auto/2', { JOB_COMPLETION_INDEX: '2' }), /for shard/);
     assert.throws(() => parseShard('4/4', {}), /0 <= i < n/);
   });
 });

@@ -29,10 +29,11 @@ describe('errors', () => {
   });
 
   it('write names of one word and of several as flags', () => {
-    assert.deepEqual(['out', 'cPerClass', 'inputSize'].map(flagOf), [
+    assert.deepEqual(['out', 'cPerClass', 'inputSize', 'flip'].map(flagOf), [
       '--out',
       '--c-per-class',
       '--input-size',
+      '--no-flip',
     ]);
   });
 });

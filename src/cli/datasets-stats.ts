@@ -1,22 +1,13 @@
 // `verydeep datasets stats`: mean, covariance and principal axes of the colours of a training set.
-import { availableParallelism } from 'node:os';
-import { Command, Option } from 'commander';
-import { expected } from '../errors.js';
-import { integer, shared } from './options.js';
-import { type OutputOptions, progressBar, reportSkipped, say, sayJson } from './output.js';
+import { Command } from 'commander';
+import { addFlags, required } from './options.js';
+import { progressBar, reportSkipped, say, sayJson } from './output.js';
+import { type FlagsOf, commandOptions } from './tables.js';
 import { textTable } from './text-table.js';
 
-interface StatsFlags extends OutputOptions {
-  readonly data?: string;
-  readonly split?: string;
-  readonly out?: string;
-  readonly side: number;
-  readonly workers: number;
-}
-
-const run = async (name: string, flags: StatsFlags): Promise<void> => {
-  const { data, split, out, side } = flags;
-  if (data === undefined) throw expected('a folder', '--data', data, 'It holds the images.');
+const run = async (name: string, flags: FlagsOf<'datasets stats'>): Promise<void> => {
+  const { split, out, side } = flags;
+  const data = required('data', flags.data, 'a folder', 'It holds the images.');
   const { openDataset, splitOf } = await import('../datasets/open.js');
   const { measurePixels } = await import('../backbone/training/measure-pixels.js');
   const { writeFileAtomically } = await import('../io/files.js');
@@ -26,8 +17,8 @@ const run = async (name: string, flags: StatsFlags): Promise<void> => {
   const { onProgress, stop } = progressBar(flags);
   try {
     const { statistics, skipped } = await measurePixels(splitOf(dataset, chosen), {
-      sides: [side, side],
-      kernel: 'lanczos3',
+      trainSide: [side, side],
+      interpolation: 'lanczos3',
       workers: flags.workers,
       onProgress,
     });
@@ -60,20 +51,9 @@ const run = async (name: string, flags: StatsFlags): Promise<void> => {
 
 /** The subcommand. */
 export const statsCommand = (): Command =>
-  new Command('stats')
+  addFlags(new Command('stats'), commandOptions['datasets stats'])
     .description('mean and principal axes of the colours, for `verydeep train --statistics`')
     .argument('<name>', 'kind of data set, see `verydeep datasets list`')
-    .addOption(shared.data())
-    .addOption(shared.split())
-    .addOption(new Option('--out <file>', 'write them as JSON'))
-    .addOption(
-      new Option('--side <pixels>', 'smallest side S to which images are scaled')
-        .argParser((text: string) => integer(text, '--side'))
-        .default(256),
-    )
-    .addOption(shared.workers().default(availableParallelism(), 'all cores'))
-    .addOption(shared.json())
-    .addOption(shared.quiet())
     .addHelpText(
       'after',
       '\nExample:\n  $ verydeep datasets stats imagenet --data ILSVRC2012 --out statistics.json',

@@ -1,12 +1,12 @@
 // `verydeep datasets`: which data sets there are, getting their archives, checking a copy on disk.
-import { Command, Option } from 'commander';
-import { expected } from '../errors.js';
+import { Command } from 'commander';
 import type { CheckReport, Count } from '../datasets/check.js';
 import type { Fetched } from '../datasets/fetch.js';
 import { statsCommand } from './datasets-stats.js';
-import { type CsvFlags, csvFlags, csvOf, shared } from './options.js';
+import { addFlags, csvOf, required } from './options.js';
 import { interruptible } from './interruptible.js';
 import { type OutputOptions, exitCodes, progressBar, say, sayJson } from './output.js';
+import { type FlagsOf, commandOptions } from './tables.js';
 import { textTable } from './text-table.js';
 
 const INTEGER = new Intl.NumberFormat('en');
@@ -65,12 +65,9 @@ const fetchedText = ({ file, path, state, page, use }: Fetched): string =>
     ? `${file}: needs a login. Get it from ${page ?? 'its page'} and put it at ${path}.${use ? ` It is needed only ${use}.` : ''}`
     : `${path}: ${state === 'there' ? 'there already, verified' : 'downloaded, verified'}`;
 
-const fetchAll = async (
-  name: string,
-  options: OutputOptions & { out?: string; mirror?: string },
-): Promise<void> => {
-  const { out, mirror } = options;
-  if (out === undefined) throw expected('a folder', '--out', undefined, 'The archives are put there.');
+const fetchAll = async (name: string, options: FlagsOf<'datasets download'>): Promise<void> => {
+  const { mirror } = options;
+  const out = required('out', options.out, 'a folder', 'The archives are put there.');
   const { archivesOf, fetchArchives } = await import('../datasets/fetch.js');
   const archives = archivesOf(name);
   const { onProgress, stop } = progressBar(options);
@@ -127,17 +124,12 @@ const verdictOf = ({ name, root, ok, problems, counts }: CheckReport): string =>
   return `${where}: agrees with what is published${classes ? '' : ' (totals; counts of single classes are not known here)'}.`;
 };
 
-interface CheckFlags extends OutputOptions, CsvFlags {
-  readonly data?: string;
-}
-
-const check = async (name: string, options: CheckFlags): Promise<void> => {
-  if (options.data === undefined) {
-    throw expected('a folder', '--data', undefined, 'Give the unpacked root or the folder of the archives.');
-  }
+const check = async (name: string, options: FlagsOf<'datasets check'>): Promise<void> => {
+  const advice = 'Give the unpacked root or the folder of the archives.';
+  const data = required('data', options.data, 'a folder', advice);
   const { checkDataset } = await import('../datasets/check.js');
   const { onProgress, stop } = progressBar(options);
-  const report = await checkDataset(name, options.data, {
+  const report = await checkDataset(name, data, {
     csv: csvOf(options),
     onProgress,
   }).finally(stop);
@@ -160,35 +152,23 @@ const check = async (name: string, options: CheckFlags): Promise<void> => {
  */
 export const command = (): Command => {
   const program = new Command('datasets').description('list, download, check and measure data sets');
-  program
-    .command('list')
+  addFlags(program.command('list'), commandOptions['datasets list'])
     .description('the data sets, their sizes and their archives')
-    .addOption(shared.json())
     .addHelpText('after', '\nExample:\n  $ verydeep datasets list')
     .action(list);
-  program
-    .command('download')
+  addFlags(program.command('download'), commandOptions['datasets download'])
     .description('get the archives of a data set; they need not be unpacked')
     .argument('<name>', 'voc2007, voc2012, voc2012-action, caltech101, caltech256 or imagenet')
-    .addOption(shared.out())
-    .addOption(new Option('--mirror <url>', 'a folder on the web that is tried before the publishers'))
-    .addOption(shared.json())
-    .addOption(shared.quiet())
     .addHelpText(
       'after',
       '\nAn interrupted download goes on when the command is run again. HTTPS_PROXY is heeded.\n\nExample:\n  $ verydeep datasets download voc2007 --out data/voc2007',
     )
     .action(fetchAll);
-  const checking = program
-    .command('check')
+  addFlags(program.command('check'), commandOptions['datasets check'])
     .description('compare a copy on disk with the published sizes and checksums')
     .argument('<name>', 'kind of data set, see `verydeep datasets list`')
-    .addOption(shared.data())
-    .addOption(shared.json())
-    .addOption(shared.quiet())
     .addHelpText('after', '\nExample:\n  $ verydeep datasets check voc2007 --data data/voc2007')
     .action(check);
-  for (const option of csvFlags()) checking.addOption(option);
   program.addCommand(statsCommand());
   return program;
 };

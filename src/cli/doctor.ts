@@ -1,7 +1,8 @@
 // `verydeep doctor`: what this machine computes with, and why.
 import { Command } from 'commander';
-import { shared } from './options.js';
-import { type OutputOptions, exitCodes, say, sayJson } from './output.js';
+import { addFlags } from './options.js';
+import { type FlagsOf, commandOptions } from './tables.js';
+import { exitCodes, say, sayJson } from './output.js';
 import type { EngineDescription, EnginesReport } from '../engine/describe.js';
 import type { Int8Support } from '../backbone/int8/vnni.js';
 
@@ -28,12 +29,10 @@ const reportText = (report: EnginesReport, int8: Int8Support, threads: number): 
 
 /** The command. Exit code 1 when no engine can compute. */
 export const command = (): Command =>
-  new Command('doctor')
+  addFlags(new Command('doctor'), commandOptions.doctor)
     .description('say what this machine computes with, and why')
-    .addOption(shared.threads())
-    .addOption(shared.json())
     .addHelpText('after', '\nExample:\n  $ verydeep doctor')
-    .action(async (options: OutputOptions & { threads: number }) => {
+    .action(async (options: FlagsOf<'doctor'>) => {
       const { describeEngines } = await import('../engine/describe.js');
       const { int8Support } = await import('../backbone/int8/vnni.js');
       const report = await describeEngines();

@@ -1,40 +1,18 @@
 // `verydeep evaluate ilsvrc2012`: classification errors of nets as the paper tests them.
 import { resolve } from 'node:path';
-import { type Message, expected } from '../errors.js';
+import type { Message } from '../errors.js';
 import { messageForCli } from './flag.js';
 import { interruptible } from './interruptible.js';
+import { given, required } from './options.js';
 import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
+import type { FlagsOf } from './tables.js';
 import { textTable } from './text-table.js';
 
-/** The flags of `verydeep evaluate` that concern this benchmark. */
-export interface IlsvrcFlags {
-  readonly data?: string;
-  readonly backbone?: string[];
-  readonly features?: string[];
-  readonly out?: string;
-  readonly split: string;
-  readonly scales?: number[];
-  readonly testing: 'dense' | 'multi-crop' | 'both';
-  readonly crops: number;
-  readonly flip: boolean;
-  readonly maxSide: number;
-  readonly precision: 'fp32' | 'int8';
-  readonly threads?: number;
-  readonly workers?: number;
-  readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
-  readonly provider: 'cpu' | 'webgpu' | 'cuda';
-  readonly gpu?: number;
-  readonly resume?: boolean;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-}
-
 /** Tests and prints the table of errors. */
-export const runIlsvrc = async (flags: IlsvrcFlags): Promise<void> => {
-  const { data, out } = flags;
-  if (data === undefined) throw expected('a folder', '--data', data, 'It holds ILSVRC2012.');
-  if (out === undefined) throw expected('a folder', '--out', out, 'The results are written there.');
+export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
+  const data = required('data', flags.data, 'a folder', 'It holds ILSVRC2012.');
+  const out = required('out', flags.out, 'a folder', 'The results are written there.');
   await refuseUsedFolder(out, flags.resume);
   const { evaluateIlsvrc } = await import('../../benchmarks/ilsvrc2012.js');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
@@ -58,9 +36,7 @@ export const runIlsvrc = async (flags: IlsvrcFlags): Promise<void> => {
           provider: flags.provider,
           onNotice: (text) => notices.push(text),
           signal,
-          ...(flags.threads !== undefined && { threads: flags.threads }),
-          ...(flags.workers !== undefined && { workers: flags.workers }),
-          ...(flags.gpu !== undefined && { gpu: flags.gpu }),
+          ...given({ threads: flags.threads, workers: flags.workers, gpu: flags.gpu }),
         },
         onProgress,
         onNotice: (text) => notices.push(text),

@@ -1,128 +1,24 @@
 // `verydeep extract`: descriptors of a data set's images, on disk.
 import { resolve } from 'node:path';
-import { Command, Option } from 'commander';
-import { UsageError, option } from '../errors.js';
+import { Command } from 'commander';
+import { option } from '../errors.js';
 import type { Extracted } from '../features/pipeline/extract.js';
-import type { RecipeChoice, RecipeName } from '../features/recipe/recipe.js';
-import { type Interpolation, interpolations } from '../interpolation.js';
-import { type CsvFlags, csvFlags, csvOf, integer, shared } from './options.js';
+import type { RecipeChoice } from '../features/recipe/recipe.js';
+import { addFlags, csvOf, given, required } from './options.js';
 import { interruptible } from './interruptible.js';
 import { note, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
+import { type FlagsOf, commandOptions } from './tables.js';
 
-/** The options as commander gives them. */
-interface ExtractFlags extends CsvFlags {
-  data?: string;
-  backbone?: string[];
-  out?: string;
-  split?: string;
-  recipe?: RecipeName;
-  layer: string;
-  scales?: number[];
-  aggregate?: 'average' | 'stack' | 'max';
-  flip: boolean;
-  normalize?: 'l2' | 'per-scale' | 'none';
-  region?: 'image' | 'box' | 'image+box' | 'crops';
-  crops?: number;
-  kernel?: Interpolation;
-  orient?: boolean;
-  precision: 'fp32' | 'int8';
-  calibration?: string;
-  calibrationImages: number;
-  force?: boolean;
-  store?: 'float32' | 'float16';
-  maxPixels?: number;
-  engine: 'auto' | 'onnxruntime' | 'tensorflow';
-  provider: 'cpu' | 'webgpu' | 'cuda';
-  gpu?: number;
-  threads: number;
-  workers?: number;
-  shard?: { index: number; count: number };
-  resume?: boolean;
-  dryRun?: boolean;
-  json?: boolean;
-  quiet?: boolean;
-}
-
-const options = (): Option[] => [
-  shared.data(),
-  shared.split(),
-  shared.backbone(),
-  shared.out(),
-  new Option('--recipe <name>', 'a recipe of the paper; single options below change it').choices([
-    'default',
-    'voc',
-    'caltech',
-    'action',
-    'center-crop',
-  ]),
-  shared.layer(),
-  shared.scales(),
-  shared.aggregate(),
-  shared.noFlip(),
-  new Option('--normalize <how>', 'L2 once at the end, at each scale as well, or not at all').choices([
-    'l2',
-    'per-scale',
-    'none',
-  ]),
-  new Option('--region <what>', "the whole image, the item's box, both stacked, or a grid of crops").choices([
-    'image',
-    'box',
-    'image+box',
-    'crops',
-  ]),
-  new Option('--crops <n>', 'side of the grid of --region crops; 1 is the centre crop').argParser(
-    (text: string) => integer(text, '--crops'),
-  ),
-  new Option(
-    '--kernel <name>',
-    "resampling kernel (default: that of the net's training where its file names it, else lanczos3)",
-  ).choices(interpolations),
-  new Option('--orient', 'turn images as their EXIF orientation says'),
-  shared.precision(),
-  shared.calibration('images of the data set'),
-  shared.calibrationImages(),
-  shared.forceInt8(),
-  new Option('--store <type>', 'numbers of the store').choices(['float32', 'float16']),
-  new Option('--max-pixels <n>', 'skip images of more pixels (default: 100 million)').argParser(
-    (text: string) => integer(text, '--max-pixels'),
-  ),
-  ...csvFlags(),
-  shared.engine(),
-  shared.provider(),
-  shared.gpu(),
-  shared.threads(),
-  shared.workers(),
-  shared.shard(),
-  shared.resume(),
-  new Option('--dry-run', 'print the recipe and its hash, and compute nothing'),
-  shared.json(),
-  shared.quiet(),
-];
-
-const required = <T>(value: T | undefined, flag: string): T => {
-  if (value === undefined) throw new UsageError(`Expected ${flag} but it is missing.`);
-  return value;
-};
+type ExtractFlags = FlagsOf<'extract'>;
 
 /** What the flags say of the recipe; what they leave out is the named recipe's or the default. */
 const choiceOf = (flags: ExtractFlags): RecipeChoice => {
-  const { recipe, aggregate, normalize, region, crops, kernel, orient, store, scales, precision } = flags;
-  const given = {
-    name: recipe,
-    aggregate,
-    normalize,
-    region,
-    crops,
-    interpolation: kernel,
-    orient,
-    store,
-    scales,
-    precision,
-  };
+  const { recipe, aggregate, normalize, region, crops, interpolation, orient, store, scales, precision } =
+    flags;
   return {
-    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-    layers: flags.layer.split(',').map((layer) => layer.trim()),
+    ...given({ name: recipe, aggregate, normalize, region, crops, interpolation, orient, store }),
+    ...given({ scales, precision, layers: flags.layer?.split(',').map((layer) => layer.trim()) }),
     ...(flags.flip ? {} : { flip: false }),
   };
 };
@@ -138,8 +34,8 @@ const summary = ({ store, run }: Extracted, out: string): string => {
 };
 
 const run = async (name: string, flags: ExtractFlags): Promise<void> => {
-  const data = resolve(required(flags.data, '--data'));
-  const backbones = required(flags.backbone, '--backbone');
+  const data = resolve(required('data', flags.data, 'a folder'));
+  const backbones = required('backbone', flags.backbone, 'a backbone file');
   const choice = choiceOf(flags);
   const { extractFeatures } = await import('../features/pipeline/extract.js');
   const { describeRecipe } = await import('../features/recipe/recipe.js');
@@ -160,7 +56,7 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
       );
     return;
   }
-  const out = resolve(required(flags.out, '--out'));
+  const out = resolve(required('out', flags.out, 'a folder'));
   const { openDataset } = await import('../datasets/open.js');
   const dataset = await openDataset(name, data, { csv: csvOf(flags) });
   // Without --split all images, each once: official splits may overlap (VOC's trainval).
@@ -201,18 +97,17 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
 };
 
 export const command = (): Command => {
-  const extract = new Command('extract')
+  return addFlags(new Command('extract'), commandOptions.extract)
     .description("write descriptors of a data set's images to disk")
     .argument('<dataset>', 'kind of data set: folder, csv, voc2007, caltech101, …')
-    .action(run);
-  for (const option of options()) extract.addOption(option);
-  return extract.addHelpText(
-    'after',
-    `
+    .action(run)
+    .addHelpText(
+      'after',
+      `
 Layers: fc7 (after ReLU), fc7:linear (before it), conv5 (the last of block 5), pool4, …; several with commas.
 Scales default to the recipe's, relative to the net's input (224: 256,384,512; 64: 73,110,146).
 
 Example: three scales stacked, on every core; stopped at any moment, it goes on with --resume
   $ verydeep extract folder --data photos --backbone vgg16.safetensors --recipe caltech --out features/photos`,
-  );
+    );
 };

@@ -1,26 +1,12 @@
 // `verydeep features`: looks at descriptors on disk, checks, merges and exports them.
 import { resolve } from 'node:path';
-import { Command, Option } from 'commander';
-import { UsageError } from '../errors.js';
-import type { ExportFormat } from '../features/store/export/export.js';
-import { shared } from './options.js';
+import { Command } from 'commander';
+import { addFlags, required } from './options.js';
 import { exitCodes, progressBar, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
+import { type FlagsOf, commandOptions } from './tables.js';
 
-interface Flags {
-  json?: boolean;
-  quiet?: boolean;
-  out?: string;
-  to: ExportFormat;
-  layer?: string;
-}
-
-const required = (value: string | undefined, flag: string): string => {
-  if (value === undefined) throw new UsageError(`Expected ${flag} but it is missing.`);
-  return resolve(value);
-};
-
-const info = async (folders: string[], flags: Flags): Promise<void> => {
+const info = async (folders: string[], flags: FlagsOf<'features info'>): Promise<void> => {
   const { openFeatures } = await import('../features/store/reader.js');
   const { describeRecipe } = await import('../features/recipe/recipe.js');
   const store = await openFeatures(folders);
@@ -41,7 +27,7 @@ const info = async (folders: string[], flags: Flags): Promise<void> => {
   say(flags, lines.join('\n'));
 };
 
-const verify = async (folders: string[], flags: Flags): Promise<void> => {
+const verify = async (folders: string[], flags: FlagsOf<'features verify'>): Promise<void> => {
   const { verifyFeatures } = await import('../features/store/verify.js');
   const result = await verifyFeatures(folders);
   if (flags.json) sayJson(result);
@@ -54,8 +40,8 @@ const verify = async (folders: string[], flags: Flags): Promise<void> => {
   if (result.problems.length > 0) process.exitCode = exitCodes.failed;
 };
 
-const merge = async (folders: string[], flags: Flags): Promise<void> => {
-  const out = required(flags.out, '--out');
+const merge = async (folders: string[], flags: FlagsOf<'features merge'>): Promise<void> => {
+  const out = resolve(required('out', flags.out, 'a folder'));
   const { mergeFeatures } = await import('../features/store/merge.js');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   try {
@@ -68,8 +54,8 @@ const merge = async (folders: string[], flags: Flags): Promise<void> => {
   }
 };
 
-const exportTo = async (folders: string[], flags: Flags): Promise<void> => {
-  const out = required(flags.out, '--out');
+const exportTo = async (folders: string[], flags: FlagsOf<'features export'>): Promise<void> => {
+  const out = resolve(required('out', flags.out, 'a file'));
   const { openFeatures } = await import('../features/store/reader.js');
   const { exportFeatures } = await import('../features/store/export/export.js');
   const store = await openFeatures(folders);
@@ -81,40 +67,28 @@ const exportTo = async (folders: string[], flags: Flags): Promise<void> => {
 
 export const command = (): Command => {
   const features = new Command('features').description('look at descriptors on disk, check, merge, export');
-  const sub = (
-    name: string,
-    description: string,
-    action: (folders: string[], flags: Flags) => Promise<void>,
-  ) =>
-    features
-      .command(name)
-      .description(description)
-      .argument('<folder...>', 'folders of descriptors')
-      .action(action)
-      .addOption(shared.json())
-      .addOption(shared.quiet());
-  sub('info', 'images, layers, recipe, weights', info).addHelpText(
-    'after',
-    '\nExample:\n  $ verydeep features info features/photos',
-  );
-  sub('verify', 'read everything and say what is wrong', verify).addHelpText(
-    'after',
-    '\nExample: the shards of one run\n  $ verydeep features verify features/shard-0 features/shard-1',
-  );
-  sub('merge', 'join the folders of shards into one', merge)
-    .addOption(shared.out())
+  const sub = (name: 'info' | 'verify' | 'merge' | 'export', description: string): Command =>
+    addFlags(
+      features.command(name).description(description).argument('<folder...>', 'folders of descriptors'),
+      commandOptions[`features ${name}`],
+    );
+  sub('info', 'images, layers, recipe, weights')
+    .action(info)
+    .addHelpText('after', '\nExample:\n  $ verydeep features info features/photos');
+  sub('verify', 'read everything and say what is wrong')
+    .action(verify)
+    .addHelpText(
+      'after',
+      '\nExample: the shards of one run\n  $ verydeep features verify features/shard-0 features/shard-1',
+    );
+  sub('merge', 'join the folders of shards into one')
+    .action(merge)
     .addHelpText(
       'after',
       '\nExample:\n  $ verydeep features merge features/shard-0 features/shard-1 --out features/photos',
     );
-  sub('export', 'write a layer in a format of other programs', exportTo)
-    .addOption(
-      new Option('--to <format>', 'format of the file')
-        .choices(['npy', 'csv', 'libsvm', 'parquet', 'hdf5'])
-        .default('npy'),
-    )
-    .addOption(new Option('--layer <name>', 'which layer (default: the first)'))
-    .addOption(new Option('--out <file>', 'the file to write'))
+  sub('export', 'write a layer in a format of other programs')
+    .action(exportTo)
     .addHelpText(
       'after',
       '\nExample:\n  $ verydeep features export features/photos --to npy --out photos.npy',

@@ -1,9 +1,17 @@
-// An option as the command line writes it: `trainPerClass` is `--train-per-class`.
+// An option as the command line writes it: `trainPerClass` is `--train-per-class`; what is on unless left out, `--no-flip`.
 import { type Message, VerydeepError, render } from '../errors.js';
+import { type OptionTable, kebab } from '../options.js';
+import { commandOptions } from './tables.js';
+
+/** Switches that are on by default: their flags turn them off. */
+const onByDefault = new Set(
+  Object.values<OptionTable>(commandOptions).flatMap((table) =>
+    Object.entries(table).flatMap(([name, definition]) => (definition.default === true ? [name] : [])),
+  ),
+);
 
 /** The flag of an option. */
-export const flagOf = (option: string): string =>
-  `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+export const flagOf = (option: string): string => `--${onByDefault.has(option) ? 'no-' : ''}${kebab(option)}`;
 
 /** A message, or an error's, with options written as flags. */
 export const messageForCli = (message: Message | VerydeepError): string =>

@@ -1,7 +1,7 @@
 // What every command does with its outcome: JSON or prose, progress on standard error, exit codes.
 import { existsSync } from 'node:fs';
 import cliProgress from 'cli-progress';
-import { type Message, UsageError } from '../errors.js';
+import { type Message, UsageError, option, text } from '../errors.js';
 import { messageForCli } from './flag.js';
 import { isEmptyFolder } from '../io/files.js';
 import type { OnProgress, Skipped } from '../progress.js';
@@ -48,7 +48,7 @@ export const reportSkipped = (skipped: readonly Skipped[]): void => {
 export const refuseUsedFolder = async (out: string, resume: boolean | undefined): Promise<void> => {
   if (!resume && existsSync(out) && !(await isEmptyFolder(out))) {
     throw new UsageError(
-      `The folder ${out} given for --out already holds files. Add --resume to continue that run, or choose another folder.`,
+      text`The folder ${out} given for ${option('out')} already holds files. Add ${option('resume')} to continue that run, or choose another folder.`,
     );
   }
 };

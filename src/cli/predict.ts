@@ -1,29 +1,17 @@
 // `verydeep predict`: classes and scores of new images from saved SVMs.
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { Photo, Prediction } from '../predict.js';
-import { expected } from '../errors.js';
+import { expected, option, text } from '../errors.js';
 import { writeFileAtomically } from '../io/files.js';
 import { rowOf } from '../matrix.js';
-import { integer, shared } from './options.js';
+import { addFlags, given, required } from './options.js';
 import { interruptible } from './interruptible.js';
 import { note, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
+import { type FlagsOf, commandOptions } from './tables.js';
 import { textTable } from './text-table.js';
 
-interface Options {
-  readonly model?: string;
-  readonly backbone?: string[];
-  readonly top: number;
-  readonly boxes?: string;
-  readonly csv?: string;
-  readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
-  readonly provider: 'cpu' | 'webgpu' | 'cuda';
-  readonly gpu?: number;
-  readonly threads: number;
-  readonly workers?: number;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-}
+type Options = FlagsOf<'predict'>;
 
 /** Classes by score, best first. */
 const ranked = ({ model, scores }: Prediction, row: number): { name: string; score: number }[] =>
@@ -93,11 +81,11 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
 };
 
 const run = async (paths: string[], options: Options): Promise<void> => {
-  const { model, backbone = [], engine, provider, threads, gpu, workers } = options;
-  if (model === undefined) throw expected('a file of saved SVMs', '--model', undefined);
+  const { backbone = [], engine, provider, threads, gpu, workers } = options;
+  const model = required('model', options.model, 'a file of saved SVMs');
   if ((paths.length === 0) === (options.boxes === undefined)) {
     throw expected(
-      'images, or a table of boxes with --boxes',
+      text`images, or a table of boxes with ${option('boxes')}`,
       'predict',
       paths.length === 0 ? 'neither' : 'both',
     );
@@ -115,8 +103,7 @@ const run = async (paths: string[], options: Options): Promise<void> => {
         engine,
         provider,
         threads,
-        ...(gpu === undefined ? {} : { gpu }),
-        ...(workers === undefined ? {} : { workers }),
+        ...given({ gpu, workers }),
         onProgress,
         signal,
       });
@@ -129,30 +116,9 @@ const run = async (paths: string[], options: Options): Promise<void> => {
 
 /** The command. */
 export const command = (): Command =>
-  new Command('predict')
+  addFlags(new Command('predict'), commandOptions.predict)
     .description('classes and scores of new images, from saved SVMs')
     .argument('[image-or-dir...]', 'images, and folders of images')
-    .addOption(new Option('--model <file>', 'SVMs saved by `verydeep evaluate --save-models`'))
-    .addOption(shared.backbone())
-    .addOption(
-      new Option('--top <n>', 'classes shown for each image')
-        .argParser((text: string) => integer(text, '--top'))
-        .default(3),
-    )
-    .addOption(new Option('--csv <file>', 'write all scores to a table: path, class, one column a class'))
-    .addOption(
-      new Option(
-        '--boxes <file>',
-        'for a model of actions: a table of persons with the columns path, xmin, ymin, xmax, ymax',
-      ),
-    )
-    .addOption(shared.engine())
-    .addOption(shared.provider())
-    .addOption(shared.gpu())
-    .addOption(shared.threads())
-    .addOption(shared.workers())
-    .addOption(shared.json())
-    .addOption(shared.quiet())
     .addHelpText(
       'after',
       `

@@ -1,5 +1,6 @@
 // `--shard i/n`, and `--shard auto/n`, which takes i from the batch system that started the process.
-import { expected } from '../errors.js';
+import { expected, option, text } from '../errors.js';
+import type { Kind, OptionTable } from '../options.js';
 
 /** Variables that hold the index of a job in an array, and the variable that holds the first index, if not 0. */
 const variables: readonly { readonly index: string; readonly first?: string }[] = [
@@ -8,11 +9,11 @@ const variables: readonly { readonly index: string; readonly first?: string }[] 
   { index: 'AWS_BATCH_JOB_ARRAY_INDEX' },
 ];
 
-const indexFrom = (env: NodeJS.ProcessEnv, text: string): number => {
+const indexFrom = (env: NodeJS.ProcessEnv, given: string): number => {
   const found = variables.find(({ index }) => env[index] !== undefined && env[index] !== '');
   if (!found) {
     const names = variables.map(({ index }) => index).join(', ');
-    throw expected(`one of ${names} in the environment`, `--shard ${text}`, 'none of them');
+    throw expected(`one of ${names} in the environment`, text`${option('shard')} ${given}`, 'none of them');
   }
   const value = env[found.index];
   const index = Number(value) - Number((found.first && env[found.first]) ?? 0);
@@ -26,13 +27,32 @@ const indexFrom = (env: NodeJS.ProcessEnv, text: string): number => {
  *
  * @throws UsageError naming --shard, or the variable that does not fit
  */
-export const parseShard = (text: string, env = process.env): { index: number; count: number } => {
-  const match = /^(\d+|auto)\/(\d+)$/.exec(text);
+export const parseShard = (given: string, env = process.env): { index: number; count: number } => {
+  const match = /^(\d+|auto)\/(\d+)$/.exec(given);
   const count = Number(match?.[2]);
-  const index = match?.[1] === 'auto' ? indexFrom(env, text) : Number(match?.[1]);
+  const index = match?.[1] === 'auto' ? indexFrom(env, given) : Number(match?.[1]);
   if (!match || count < 1 || index >= count) {
-    const received = match?.[1] === 'auto' ? `${text}, which is ${index}/${count}` : text;
-    throw expected('i/n with 0 <= i < n, or auto/n', '--shard', received, 'The first of four shards is 0/4.');
+    const received = match?.[1] === 'auto' ? `${given}, which is ${index}/${count}` : given;
+    throw expected(
+      'i/n with 0 <= i < n, or auto/n',
+      option('shard'),
+      received,
+      'The first of four shards is 0/4.',
+    );
   }
   return { index, count };
 };
+
+const shard: Kind<{ readonly index: number; readonly count: number }> = {
+  value: 'i/n',
+  what: 'i/n with 0 <= i < n, or auto/n',
+  parse: (given) => parseShard(given),
+  holds: (given) => typeof given === 'object',
+};
+
+export const shardOptions = {
+  shard: {
+    kind: shard,
+    help: 'do only the i-th of n shares, counted from 0; auto/n takes i from Kubernetes, Slurm or AWS Batch',
+  },
+} as const satisfies OptionTable;

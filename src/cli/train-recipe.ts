@@ -1,18 +1,23 @@
-// Recipe files of `verydeep train`: several nets in order, each with its flags, later ones starting from earlier ones.
+// Recipe files of `verydeep train`: several nets in order, each with its options, later ones starting from earlier ones.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CommanderError } from 'commander';
 import { parse } from 'yaml';
-import { UsageError, expected, messageOf } from '../errors.js';
-import { type TrainFlags, parseFlags, recipeOptions } from './train-flags.js';
+import { trainingOptions } from '../backbone/training/options.js';
+import { validationOptions } from '../datasets/options.js';
+import { UsageError, expected, messageOf, option } from '../errors.js';
+import { type OptionTable, type OptionsOf, kebab, parseOption } from '../options.js';
+
+/** What a recipe file may set for its nets. */
+export const netChoices = { ...trainingOptions, ...validationOptions } as const satisfies OptionTable;
+export type NetChoices = Partial<OptionsOf<typeof netChoices>>;
 
 /** One net of a recipe. */
 export interface PlannedNet {
-  /** Its folder in --out, and the name by which later nets start from it. */
+  /** Its folder in the folder of the results, and the name by which later nets start from it. */
   readonly name: string;
-  readonly flags: TrainFlags;
+  readonly options: NetChoices;
 }
 
 type Entries = Readonly<Record<string, unknown>>;
@@ -26,22 +31,31 @@ const builtIn = fileURLToPath(new URL('../../../recipes/', import.meta.url));
 const find = (file: string): string => {
   const candidates = [resolve(file), join(builtIn, file)];
   const found = candidates.find(existsSync);
-  if (found === undefined) throw expected('an existing recipe file', '--recipe', file);
+  if (found === undefined) throw expected('an existing recipe file', option('recipe'), file);
   return found;
 };
 
-/** Flags of the command line as given, without those that say where and what. */
-const argsOf = (file: string, net: string, entries: Entries): string[] => {
-  const known = new Set(recipeOptions().map((option) => (option.negate ? 'flip' : option.name())));
-  return Object.entries(entries).flatMap(([key, value]) => {
-    const where = `${key} of the net ${net} in ${file}`;
-    if (key === 'flip' && typeof value === 'boolean') return value ? [] : ['--no-flip'];
-    if (!known.has(key) || !['string', 'number', 'boolean'].includes(typeof value)) {
-      throw expected(`a flag of verydeep train (${[...known].join(', ')}) with a value`, where, value);
-    }
-    return [`--${key}`, String(value)];
-  });
-};
+/** Options by the keys of a recipe file: their names in kebab-case, those of today and of before. */
+const byKey = new Map(
+  Object.entries<OptionTable[string]>(netChoices).flatMap(([name, definition]) =>
+    [name, ...(definition.formerly ?? [])].map((each) => [kebab(each), { name, definition }] as const),
+  ),
+);
+
+/** The options that the entries of a net stand for. */
+const optionsOf = (file: string, net: string, entries: Entries): NetChoices =>
+  Object.fromEntries(
+    Object.entries(entries).map(([key, value]) => {
+      const where = `${key} of the net ${net} in ${file}`;
+      const known = byKey.get(key);
+      if (!known) throw expected(`an option (${[...byKey.keys()].join(', ')})`, where, value);
+      const { name, definition } = known;
+      if (!['string', 'number', 'boolean'].includes(typeof value)) {
+        throw expected(definition.kind.what, where, value);
+      }
+      return [name, parseOption(name, definition, String(value), where)];
+    }),
+  );
 
 const INPUT_SIZE = 224;
 
@@ -49,31 +63,26 @@ const INPUT_SIZE = 224;
  * `train-side` of a net whose input size is another on the command line than in the file: in proportion, so that the
  * paper's recipe runs at any size (256 of 224 is 37 of 32).
  */
-const inProportion = (entries: Entries, overrides: readonly string[]): Entries => {
-  const given = overrides[overrides.indexOf('--input-size') + 1];
-  const { 'input-size': own = INPUT_SIZE, 'train-side': side } = entries;
-  if (!overrides.includes('--input-size') || (typeof side !== 'string' && typeof side !== 'number'))
-    return entries;
-  const factor = Number(given) / Number(own);
-  return {
-    ...entries,
-    'train-side': String(side).replace(/\d+/g, (pixels) => String(Math.round(Number(pixels) * factor))),
-  };
+const inProportion = (options: NetChoices, { inputSize }: NetChoices): NetChoices => {
+  const { inputSize: own = INPUT_SIZE, trainSide } = options;
+  if (inputSize === undefined || trainSide === undefined) return options;
+  const [low, high] = trainSide.map((pixels) => Math.round((pixels * inputSize) / own));
+  return { ...options, trainSide: [low!, high!] };
 };
 
 /**
- * Reads a recipe: `nets`, a list of nets with a `name` and flags without dashes, and `defaults` for all of them.
+ * Reads a recipe: `nets`, a list of nets with a `name` and options in kebab-case, and `defaults` for all of them.
  * `init-from` names an earlier net of the recipe, or a file.
  *
  * @param file a YAML file; one of the package's own (`paper.yaml`) if there is none of that name
  * @param out where the nets' folders are
- * @param overrides flags of the command line, which win over the file's; another `--input-size` scales `train-side` too
+ * @param overrides options that win over the file's; another `inputSize` scales `trainSide` too
  * @throws UsageError naming file, net and key
  */
 export const readRecipe = async (
   file: string,
   out: string,
-  overrides: readonly string[],
+  overrides: NetChoices,
 ): Promise<readonly PlannedNet[]> => {
   const path = find(file);
   let document: unknown;
@@ -86,38 +95,30 @@ export const readRecipe = async (
   const { nets, defaults = {}, ...others } = document;
   const [extra] = Object.keys(others);
   if (extra !== undefined) throw expected('only nets and defaults', path, extra);
-  if (!isEntries(defaults)) throw expected('flags', `defaults in ${path}`, defaults);
+  if (!isEntries(defaults)) throw expected('options', `defaults in ${path}`, defaults);
   if (!Array.isArray(nets) || nets.length === 0) throw expected('a list of nets', `nets in ${path}`, nets);
   const names: string[] = [];
   return nets.map((net: unknown): PlannedNet => {
-    if (!isEntries(net)) throw expected('a name and flags', `a net in ${path}`, net);
-    const { name, 'init-from': from, ...flags } = net;
+    if (!isEntries(net)) throw expected('a name and options', `a net in ${path}`, net);
+    const { name, 'init-from': from, ...entries } = net;
     if (typeof name !== 'string' || !/^[\w.@-]+$/.test(name) || names.includes(name)) {
       throw expected('a name of its own (letters, digits, -, _)', `a net in ${path}`, name);
     }
-    const initial = (): string[] => {
-      if (from === undefined) return [];
+    const initFrom = (): string => {
       if (typeof from !== 'string')
         throw expected('a net or a file', `init-from of ${name} in ${path}`, from);
-      if (names.includes(from)) return ['--init-from', join(out, from, 'backbone.safetensors')];
+      if (names.includes(from)) return join(out, from, 'backbone.safetensors');
       const other = isAbsolute(from) ? from : join(dirname(path), from);
       if (!existsSync(other))
         throw expected('an earlier net or a file', `init-from of ${name} in ${path}`, from);
-      return ['--init-from', other];
+      return other;
     };
-    try {
-      const entries = inProportion({ ...defaults, ...flags }, overrides);
-      const args = [...argsOf(path, name, entries), ...initial(), ...overrides];
-      return { name, flags: parseFlags(args) };
-    } catch (error) {
-      if (error instanceof CommanderError) {
-        throw new UsageError(
-          `The net ${name} in ${path} is wrong: ${messageOf(error).replace(/^error: /, '')}.`,
-        );
-      }
-      throw error;
-    } finally {
-      names.push(name);
-    }
+    const options = {
+      ...inProportion(optionsOf(path, name, { ...defaults, ...entries }), overrides),
+      ...(from !== undefined && { initFrom: initFrom() }),
+      ...overrides,
+    };
+    names.push(name);
+    return { name, options };
   });
 };

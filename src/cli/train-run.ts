@@ -2,22 +2,15 @@
 import {
   type TrainingData,
   type TrainOutcome,
-  type TrainRequest as BackboneRequest,
+  type TrainRun,
   trainBackbone,
 } from '../backbone/training/train-backbone.js';
 import { requireClasses } from '../datasets/common.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { openDataset } from '../datasets/open.js';
 import { setAside } from '../datasets/splits.js';
-import { type CsvFlags, csvOf } from './options.js';
-
-/** Everything that `verydeep train` is told. */
-export interface TrainRequest extends BackboneRequest, CsvFlags {
-  readonly dataset: string;
-  readonly data: string;
-  /** Share of each class that is set aside to validate, where the data set has no split for it. */
-  readonly validation: number;
-}
+import { csvOf } from './options.js';
+import type { FlagsOf } from './tables.js';
 
 /** Training and validation images: the data set's own splits, or a share of each class set aside. */
 const partsOf = ({ classes, splits }: Dataset, share: number, seed: number): TrainingData => {
@@ -30,18 +23,18 @@ const partsOf = ({ classes, splits }: Dataset, share: number, seed: number): Tra
 };
 
 /** Opens the data set and trains on it. */
-export const trainOn = async ({
-  dataset,
-  data,
-  validation,
-  ...request
-}: TrainRequest): Promise<TrainOutcome> => {
-  const { onProgress, seed, signal } = request;
+export const trainOn = async (
+  dataset: string,
+  data: string,
+  { validation, ...options }: FlagsOf<'train'>,
+  run: TrainRun,
+): Promise<TrainOutcome> => {
+  const { onProgress, signal } = run;
   const opened = await openDataset(dataset, data, {
-    csv: csvOf(request),
+    csv: csvOf(options),
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
   requireClasses(opened);
-  return trainBackbone(partsOf(opened, validation, seed), request);
+  return trainBackbone(partsOf(opened, validation, options.seed), { ...options, ...run });
 };

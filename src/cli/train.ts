@@ -3,18 +3,18 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import type { TrainOutcome } from '../backbone/training/train-backbone.js';
-import { UsageError } from '../errors.js';
 import { makeFolder } from '../io/files.js';
 import { interruptible } from './interruptible.js';
 import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
-import { csvOf } from './options.js';
-import { type TrainFlags, recipeOptions, trainOptions } from './train-flags.js';
-import { readRecipe } from './train-recipe.js';
+import { addFlags, required } from './options.js';
+import { type FlagsOf, commandOptions } from './tables.js';
+import { type NetChoices, netChoices, readRecipe } from './train-recipe.js';
 
-const required = (value: string | undefined, flag: string): string => {
-  if (value === undefined) throw new UsageError(`Expected ${flag} but it is missing.`);
-  return value;
-};
+type TrainFlags = FlagsOf<'train'>;
+
+const dataOf = ({ data }: TrainFlags): string => resolve(required('data', data, 'a folder'));
+const outOf = ({ out }: TrainFlags): string =>
+  resolve(required('out', out, 'a folder', 'The results are written there.'));
 
 /** What was trained, in a sentence. */
 const summary = ({ result, out }: TrainOutcome): string => {
@@ -43,11 +43,9 @@ const trainOne = async (
   const { onProgress, stop } = progressBar(flags);
   return interruptible(
     (signal) =>
-      trainOn({
-        ...flags,
-        dataset,
-        data: resolve(required(flags.data, '--data')),
+      trainOn(dataset, dataOf(flags), flags, {
         out,
+        ...(flags.resume !== undefined && { resume: flags.resume }),
         onProgress,
         note: (text) => note(flags, text),
         signal,
@@ -56,15 +54,13 @@ const trainOne = async (
   );
 };
 
-/** The flags that were given on the command line and that a recipe may set too, as arguments. */
-const overridesOf = (command: Command): string[] =>
-  recipeOptions().flatMap((option) => {
-    const key = option.attributeName();
-    if (command.getOptionValueSource(key) !== 'cli') return [];
-    const value: unknown = command.getOptionValue(key);
-    if (option.negate) return [`--no-${key}`];
-    return [`--${option.name()}`, Array.isArray(value) ? value.join('-') : String(value)];
-  });
+/** The options that were given on the command line and that a recipe may set too. */
+const overridesOf = (command: Command): NetChoices =>
+  Object.fromEntries(
+    Object.keys(netChoices)
+      .filter((name) => command.getOptionValueSource(name) === 'cli')
+      .map((name) => [name, command.getOptionValue(name) as unknown]),
+  );
 
 /** Prints what was trained; an outcome that is missing was interrupted before its first step. */
 const finish = (flags: TrainFlags, all: readonly (TrainOutcome | undefined)[]): void => {
@@ -77,32 +73,25 @@ const finish = (flags: TrainFlags, all: readonly (TrainOutcome | undefined)[]): 
   if (all.some((outcome) => outcome?.result.interrupted ?? true)) process.exitCode = exitCodes.interrupted;
 };
 
-const runRecipe = async (dataset: string, flags: TrainFlags, command: Command): Promise<void> => {
-  const out = resolve(required(flags.out, '--out'));
-  const nets = await readRecipe(required(flags.recipe, '--recipe'), out, overridesOf(command));
+const runRecipe = async (
+  dataset: string,
+  recipe: string,
+  flags: TrainFlags,
+  command: Command,
+): Promise<void> => {
+  const out = outOf(flags);
+  const nets = await readRecipe(recipe, out, overridesOf(command));
   await refuseUsedFolder(out, flags.resume);
   await makeFolder(out);
   const outcomes: (TrainOutcome | undefined)[] = [];
-  for (const [i, { name, flags: own }] of nets.entries()) {
+  for (const [i, { name, options }] of nets.entries()) {
     const folder = join(out, name);
     if (flags.resume && existsSync(join(folder, 'backbone.safetensors'))) {
       note(flags, `${name} is trained already.`);
       continue;
     }
     note(flags, `Net ${i + 1} of ${nets.length}: ${name}`);
-    const { data, resume, json, quiet } = flags;
-    const outcome = await trainOne(
-      dataset,
-      {
-        ...own,
-        ...csvOf(flags),
-        ...(data !== undefined && { data }),
-        ...(resume !== undefined && { resume }),
-        ...(json !== undefined && { json }),
-        ...(quiet !== undefined && { quiet }),
-      },
-      folder,
-    );
+    const outcome = await trainOne(dataset, { ...flags, ...options }, folder);
     outcomes.push(outcome);
     if (outcome?.result.interrupted ?? true) break;
   }
@@ -110,8 +99,8 @@ const runRecipe = async (dataset: string, flags: TrainFlags, command: Command): 
 };
 
 const run = async (dataset: string, flags: TrainFlags, command: Command): Promise<void> => {
-  if (flags.recipe !== undefined) return runRecipe(dataset, flags, command);
-  finish(flags, [await trainOne(dataset, flags, resolve(required(flags.out, '--out')))]);
+  if (flags.recipe !== undefined) return runRecipe(dataset, flags.recipe, flags, command);
+  finish(flags, [await trainOne(dataset, flags, outOf(flags))]);
 };
 
 export const command = (): Command => {
@@ -119,8 +108,7 @@ export const command = (): Command => {
     .description('train a backbone on labelled images')
     .argument('[dataset]', 'kind of data set: imagenet, folder, csv', 'imagenet')
     .action(run);
-  for (const option of trainOptions()) train.addOption(option);
-  return train.addHelpText(
+  return addFlags(train, commandOptions.train).addHelpText(
     'after',
     `
 Defaults are the paper's (section 3.1). Examples: a small net on small images, a net for other classes from a large

@@ -1,40 +1,34 @@
 // `verydeep weights export`: a backbone for other programs, in float32 or quantised to 8 bits.
-import { Command, Option } from 'commander';
-import type { ExportFormat } from '../backbone/weights/exporters/export.js';
-import type { WeightBits } from '../backbone/int8/quantise.js';
-import { expected, option } from '../errors.js';
-import { shared } from './options.js';
-import { type OutputOptions, progressBar, say, sayJson } from './output.js';
+import { Command } from 'commander';
+import { expected, option, text } from '../errors.js';
+import { addFlags, required } from './options.js';
+import { progressBar, say, sayJson } from './output.js';
+import { type FlagsOf, commandOptions } from './tables.js';
 
-const FORMATS: readonly ExportFormat[] = ['onnx', 'onnx-external', 'torchvision', 'tfjs'];
+type ExportFlags = FlagsOf<'weights export'>;
 
-interface ExportFlags extends OutputOptions {
-  readonly format: ExportFormat;
-  readonly out: string;
-  readonly precision: 'fp32' | 'int8';
-  readonly calibration?: string;
-  readonly calibrationImages: number;
-  readonly bits?: string;
-  readonly force?: boolean;
-  readonly threads: number;
-}
+const target = ({ format, out }: ExportFlags) => ({
+  format: required('format', format, 'a format', 'It says what to write.'),
+  out: required('out', out, 'a file, or a folder for tfjs'),
+});
 
 const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void> => {
-  const { format, out, calibration, calibrationImages, bits, force = false, threads } = flags;
+  const { calibration, calibrationImages, bits, force = false, threads } = flags;
+  const { format, out } = target(flags);
   if (!format.startsWith('onnx')) {
     throw expected(
       'onnx or onnx-external',
-      '--format',
+      option('format'),
       format,
-      'The other formats have no --precision int8.',
+      text`The other formats have no ${option('precision')} int8.`,
     );
   }
   if (calibration === undefined) {
     throw expected(
       'a folder of images',
-      '--calibration',
+      option('calibration'),
       undefined,
-      '--precision int8 needs some dozens like those that the net will see.',
+      text`${option('precision')} int8 needs some dozens like those that the net will see.`,
     );
   }
   const { photosIn } = await import('../datasets/photos.js');
@@ -50,7 +44,7 @@ const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void>
       threads,
       external: format === 'onnx-external',
       onProgress: bar.onProgress,
-      ...(bits === undefined ? {} : { bits: Number(bits) as WeightBits }),
+      ...(bits === undefined ? {} : { bits }),
     });
     bar.stop();
     if (flags.json) sayJson({ format, precision: 'int8', written, ...made });
@@ -72,37 +66,19 @@ const action = async (path: string, flags: ExportFlags): Promise<void> => {
     return;
   }
   for (const flag of int8Flags) {
-    if (flags[flag] !== undefined) throw expected('--precision int8', `--${flag}`, 'fp32');
+    if (flags[flag] !== undefined) throw expected(text`${option('precision')} int8`, option(flag), 'fp32');
   }
   const { exportWeights } = await import('../backbone/weights/exporters/export.js');
-  const written = await exportWeights(path, flags.format, flags.out);
-  if (flags.json) sayJson({ format: flags.format, written });
+  const { format, out } = target(flags);
+  const written = await exportWeights(path, format, out);
+  if (flags.json) sayJson({ format, written });
   else say(flags, `Wrote ${written.join(' and ')}`);
 };
 
 export const exportCommand = (): Command =>
-  new Command('export')
+  addFlags(new Command('export'), commandOptions['weights export'])
     .description('write a backbone for other programs')
     .argument('<backbone>', 'backbone file')
-    .addOption(new Option('--format <name>', 'what to write').choices(FORMATS).makeOptionMandatory())
-    .requiredOption('--out <path>', 'file to write; a folder for tfjs')
-    .addOption(
-      new Option('--precision <type>', 'numbers of the weights; int8 for onnx and onnx-external')
-        .choices(['fp32', 'int8'])
-        .default('fp32'),
-    )
-    .addOption(shared.calibration())
-    .addOption(shared.calibrationImages())
-    .addOption(
-      new Option(
-        '--bits <n>',
-        'int8: of a weight; 7 for processors without VNNI (default: what suits this one)',
-      ).choices(['7', '8']),
-    )
-    .addOption(shared.forceInt8())
-    .addOption(shared.threads())
-    .addOption(shared.json())
-    .addOption(shared.quiet())
     .addHelpText(
       'after',
       `

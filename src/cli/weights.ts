@@ -5,8 +5,9 @@ import { Command } from 'commander';
 import type { BackboneMetadata, InputNormalisation } from '../backbone/nets/backbone.js';
 import type { PublishedWeights } from '../backbone/weights/published.js';
 import { cacheFolder } from '../io/cache.js';
-import { UsageError, expected, messageOf } from '../errors.js';
-import { shared } from './options.js';
+import { UsageError, expected, messageOf, option, text } from '../errors.js';
+import { addFlags, required } from './options.js';
+import { type FlagsOf, commandOptions } from './tables.js';
 import { interruptible } from './interruptible.js';
 import { type OutputOptions, note, progressBar, say, sayJson } from './output.js';
 import { exportCommand } from './weights-export.js';
@@ -25,18 +26,18 @@ const classesText = ({ classes, superclasses = [] }: BackboneMetadata): string =
       (superclasses.length > 0 ? ` and ${superclasses.length} superclasses` : '');
 
 /** `--input oxford`, `--input torchvision`, or a JSON object. */
-const inputOf = async (text: string | undefined): Promise<InputNormalisation | undefined> => {
-  if (text === undefined) return undefined;
+const inputOf = async (given: string | undefined): Promise<InputNormalisation | undefined> => {
+  if (given === undefined) return undefined;
   const { inputPresets } = await import('../backbone/weights/importers/source.js');
-  if (Object.hasOwn(inputPresets, text)) return inputPresets[text as keyof typeof inputPresets];
+  if (Object.hasOwn(inputPresets, given)) return inputPresets[given as keyof typeof inputPresets];
   const { checkInput } = await import('../backbone/nets/backbone.js');
   try {
-    return checkInput('--input', JSON.parse(text));
+    return checkInput('--input', JSON.parse(given));
   } catch (error) {
     throw expected(
       `${Object.keys(inputPresets).join(', ')} or a JSON object {"order", "scale", "mean", "std"}`,
-      '--input',
-      text,
+      option('input'),
+      given,
       error instanceof UsageError ? error.pieces : undefined,
     );
   }
@@ -49,24 +50,21 @@ const linesOf = (path: string): string[] => {
       .map((line) => line.trim())
       .filter((line) => line !== '');
   } catch (error) {
-    throw new UsageError(`Cannot read the class names ${path} given for --classes: ${messageOf(error)}.`);
+    throw new UsageError(
+      text`Cannot read the class names ${path} given for ${option('classes')}: ${messageOf(error)}.`,
+    );
   }
 };
 
-interface ImportFlags extends OutputOptions {
-  readonly out: string;
-  readonly input?: string;
-  readonly classes?: string;
-}
-
-const importAction = async (path: string, flags: ImportFlags): Promise<void> => {
+const importAction = async (path: string, flags: FlagsOf<'weights import'>): Promise<void> => {
+  const out = required('out', flags.out, 'a file');
   const { importWeights } = await import('../backbone/weights/importers/import.js');
   const { sha256OfFile } = await import('../io/files.js');
   const input = await inputOf(flags.input);
   const bar = progressBar(flags);
   let metadata: BackboneMetadata;
   try {
-    metadata = await importWeights(path, flags.out, {
+    metadata = await importWeights(path, out, {
       ...(input ? { input } : {}),
       ...(flags.classes ? { classes: linesOf(flags.classes) } : {}),
       onProgress: bar.onProgress,
@@ -75,10 +73,10 @@ const importAction = async (path: string, flags: ImportFlags): Promise<void> => 
     bar.stop();
   }
   const { describe } = await import('../backbone/nets/backbone.js');
-  const sha256 = await sha256OfFile(flags.out);
-  if (flags.json) sayJson({ out: flags.out, sha256, ...metadata });
+  const sha256 = await sha256OfFile(out);
+  if (flags.json) sayJson({ out, sha256, ...metadata });
   else {
-    say(flags, `${flags.out}: ${describe(metadata.architecture)}`);
+    say(flags, `${out}: ${describe(metadata.architecture)}`);
     say(flags, `  from     ${JSON.stringify(metadata.source)}`);
     say(flags, `  input    ${inputText(metadata.input)}`);
     say(flags, `  classes  ${classesText(metadata)}`);
@@ -87,14 +85,9 @@ const importAction = async (path: string, flags: ImportFlags): Promise<void> => 
 };
 
 const importCommand = (): Command =>
-  new Command('import')
+  addFlags(new Command('import'), commandOptions['weights import'])
     .description('convert published weights of any kind (recognised by content) to a backbone file')
     .argument('<file>', 'weight file; of a TensorFlow.js model its model.json')
-    .requiredOption('--out <file>', 'backbone file to write (.safetensors)')
-    .option('--input <how>', "preprocessing, where it is not the format's own: oxford, torchvision or JSON")
-    .option('--classes <file>', 'names of the outputs, a line each')
-    .addOption(shared.json())
-    .addOption(shared.quiet())
     .addHelpText(
       'after',
       '\nExample:\n  $ verydeep weights import VGG_ILSVRC_16_layers.caffemodel --out vgg16.safetensors',
@@ -109,10 +102,9 @@ const trainedOnText = ({ seen }: BackboneMetadata): string =>
       `${seen.validation} steered the schedule`;
 
 const infoCommand = (): Command =>
-  new Command('info')
+  addFlags(new Command('info'), commandOptions['weights info'])
     .description('architecture, parameters, preprocessing, source and checksum of a backbone file')
     .argument('<backbone>', 'backbone file')
-    .addOption(shared.json())
     .addHelpText('after', '\nExample:\n  $ verydeep weights info vgg16.safetensors')
     .action(async (path: string, flags: OutputOptions) => {
       const { openBackbone, describe } = await import('../backbone/nets/backbone.js');
@@ -139,9 +131,8 @@ const checksumText = ({ checksum = {} }: PublishedWeights): string =>
   Object.entries(checksum).map(([name, hex]) => `${name} ${String(hex).slice(0, 12)}`)[0] ?? 'none published';
 
 const listCommand = (): Command =>
-  new Command('list')
+  addFlags(new Command('list'), commandOptions['weights list'])
     .description('published weights that `weights download` knows')
-    .addOption(shared.json())
     .addHelpText('after', '\nExample:\n  $ verydeep weights list')
     .action(async (flags: OutputOptions) => {
       const { publishedWeights } = await import('../backbone/weights/published.js');
@@ -169,11 +160,7 @@ const listCommand = (): Command =>
       }
     });
 
-interface DownloadFlags extends OutputOptions {
-  readonly out?: string;
-}
-
-const downloadAction = (name: string, flags: DownloadFlags): Promise<void> =>
+const downloadAction = (name: string, flags: FlagsOf<'weights download'>): Promise<void> =>
   interruptible(async (signal) => {
     const { publishedWeightsNamed } = await import('../backbone/weights/published.js');
     const { download } = await import('../io/download.js');
@@ -208,12 +195,9 @@ const downloadAction = (name: string, flags: DownloadFlags): Promise<void> =>
   });
 
 const downloadCommand = (): Command =>
-  new Command('download')
+  addFlags(new Command('download'), commandOptions['weights download'])
     .description('fetch published weights into the cache (VERYDEEP_CACHE), checked; resumes after a cut')
     .argument('<name>', 'a name of `verydeep weights list`')
-    .option('--out <file>', 'also convert them to this backbone file')
-    .addOption(shared.json())
-    .addOption(shared.quiet())
     .addHelpText('after', '\nExample:\n  $ verydeep weights download vgg16-oxford --out vgg16.safetensors')
     .action(downloadAction);
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Results } from '../../benchmarks/protocol/results.js';
-import { classWeights } from '../../src/cli/options.js';
+import { svmOptions } from '../../src/classifiers/options.js';
+import { parseOption } from '../../src/options.js';
 import { clusters, makeStore } from '../benchmarks/stores.js';
 import { verydeep, withFolder } from '../support.js';
 
@@ -41,11 +42,12 @@ describe('verydeep evaluate', () => {
     }));
 
   it('takes weights of the sides as one number, two, or balanced', () => {
+    const classWeights = (text: string) => parseOption('classWeight', svmOptions.classWeight, text);
     assert.deepEqual(classWeights('4'), { positive: 4, negative: 1 });
     assert.deepEqual(classWeights('4:0.5'), { positive: 4, negative: 0.5 });
     assert.equal(classWeights('balanced'), 'balanced');
     for (const text of ['0', '-1', 'NaN', '', '3:', 'even', '1:2:3'])
-      assert.throws(() => classWeights(text), /for --class-weight but received/);
+      assert.throws(() => classWeights(text), /for classWeight but received/);
   });
 
   it('splits subfolders of a class as wholes', () =>

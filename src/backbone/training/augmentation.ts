@@ -21,19 +21,16 @@ export interface Augmentation {
   /** Side of the square crop: the net's input size. */
   readonly crop: number;
   /** The smallest side S after scaling: fixed where both are equal, else uniform in between (both included). */
-  readonly sides: readonly [number, number];
+  readonly trainSide: readonly [number, number];
   /** Mirrors half of the images. */
   readonly flip: boolean;
-  /** Shifts all pixels along the colour axes by normal amounts. */
-  readonly colour?: ColourShift | undefined;
+  /** Standard deviation of the shift of all pixels along each colour axis, as a factor on its spread; 0 for none. */
+  readonly colourShift: number;
+  /** Needed where colours are shifted. */
+  readonly colourAxes?: ColourAxes | undefined;
 }
 
-export interface ColourShift extends ColourAxes {
-  /** Standard deviation of the shift, as a factor on each axis's spread: 0.1. */
-  readonly strength: number;
-}
-
-/** What was drawn for one presentation of one image. `x` and `y` are places in [0, 1) along the free way of the crop. */
+/** What was drawn for one sample. `x` and `y` are places in [0, 1) along the free way of the crop. */
 export interface Draw {
   readonly side: number;
   readonly x: number;
@@ -44,18 +41,18 @@ export interface Draw {
 }
 
 /** Checks scale against crop. @throws UsageError naming the option */
-export const checkSides = (sides: readonly [number, number], crop: number): void => {
-  if (!sides.every(Number.isInteger) || sides[0] < crop || sides[1] < sides[0]) {
+export const checkSides = (trainSide: readonly [number, number], crop: number): void => {
+  if (!trainSide.every(Number.isInteger) || trainSide[0] < crop || trainSide[1] < trainSide[0]) {
     throw expected(
       `S or S1-S2 with S of at least the input size ${crop}`,
       option('trainSide'),
-      sides.join('-'),
+      trainSide.join('-'),
     );
   }
 };
 
 /** A centred crop at scale S (the middle of a jittered range): for validation. */
-export const centred = ({ sides: [low, high] }: Augmentation): Draw => ({
+export const centred = ({ trainSide: [low, high] }: Augmentation): Draw => ({
   side: Math.round((low + high) / 2),
   x: 0.5,
   y: 0.5,
@@ -64,18 +61,21 @@ export const centred = ({ sides: [low, high] }: Augmentation): Draw => ({
 });
 
 /**
- * Draws scale, place, mirror and colour for one presentation, always the same count of numbers in the same order.
+ * Draws scale, place, mirror and colour for one sample, always the same count of numbers in the same order.
  *
  * @param random a stream of this image in this epoch alone, so that the threads' order does not matter
  */
-export const draw = ({ sides: [low, high], flip, colour }: Augmentation, random: Random): Draw => {
+export const draw = (
+  { trainSide: [low, high], flip, colourShift, colourAxes }: Augmentation,
+  random: Random,
+): Draw => {
   const side = low + random.below(high - low + 1);
   const [x, y] = [random.uniform(), random.uniform()];
   const mirrored = random.uniform() < 0.5;
   const shift: [number, number, number] = [0, 0, 0];
   for (let axis = 0; axis < 3; axis++) {
-    const amount = random.normal() * (colour ? colour.strength * (colour.spread[axis] as number) : 0);
-    for (let c = 0; c < 3; c++) shift[c]! += amount * (colour?.axes[axis]?.[c] ?? 0);
+    const amount = random.normal() * (colourAxes ? colourShift * (colourAxes.spread[axis] as number) : 0);
+    for (let c = 0; c < 3; c++) shift[c]! += amount * (colourAxes?.axes[axis]?.[c] ?? 0);
   }
   return { side, x, y, flip: flip && mirrored, shift };
 };

@@ -1,34 +1,46 @@
 // What training knows of colours: the input's normalisation and the axes of the shift, carried over or measured.
-import type { ColourShift } from './augmentation.js';
 import type { Backbone, InputNormalisation } from '../nets/backbone.js';
+import type { ColourAxes } from './augmentation.js';
 import {
   type MeasureOptions,
   type MeasuredImage,
   measuredStatistics,
   readStatistics,
 } from './measure-pixels.js';
+import type { TrainingOptions } from './options.js';
 import type { PixelStatistics } from './pixel-statistics.js';
-import type { TrainRequest } from './train-backbone.js';
+
+/** What decides about colours. */
+export interface ColourOptions extends Pick<
+  TrainingOptions,
+  'init' | 'classes' | 'colourShift' | 'statistics' | 'normalise'
+> {
+  /** Folder of the results: measured statistics are kept there. */
+  readonly out: string;
+}
 
 export interface Colours {
   readonly input: InputNormalisation;
   /** Missing where colours are not shifted. */
-  readonly colour: ColourShift | undefined;
+  readonly colourAxes: ColourAxes | undefined;
 }
 
 /** What the net to start from says of colours: its input's normalisation, and the axes of the shift if the classes stay. */
 const carriedColours = (
-  { normalise, colourShift, classes, statistics }: TrainRequest,
+  { normalise, colourShift, classes, statistics }: ColourOptions,
   source: Backbone | undefined,
-): { input?: InputNormalisation; colour?: ColourShift | undefined; complete: boolean } => {
+): { input?: InputNormalisation; colourAxes?: ColourAxes; complete: boolean } => {
   const input = normalise === undefined ? source?.metadata.input : undefined;
-  const known = source?.metadata.training?.['colour'] as ColourShift | undefined;
-  const axes = classes === 'same' && statistics === undefined ? known : undefined;
-  const colour = axes && { strength: colourShift, spread: axes.spread, axes: axes.axes };
-  return { ...(input && { input }), colour, complete: !!input && (colourShift === 0 || !!colour) };
+  const known = source?.metadata.training?.['colour'] as ColourAxes | undefined;
+  const colourAxes = classes === 'same' && statistics === undefined ? known : undefined;
+  return {
+    ...(input && { input }),
+    ...(colourAxes && { colourAxes }),
+    complete: !!input && (colourShift === 0 || !!colourAxes),
+  };
 };
 
-const inputOf = ({ normalise, init }: TrainRequest, statistics: PixelStatistics): InputNormalisation => {
+const inputOf = ({ normalise, init }: ColourOptions, statistics: PixelStatistics): InputNormalisation => {
   const how = normalise ?? (init === 'paper' ? 'mean' : 'mean-std');
   return {
     order: 'rgb',
@@ -38,24 +50,24 @@ const inputOf = ({ normalise, init }: TrainRequest, statistics: PixelStatistics)
   };
 };
 
+const onlyAxes = ({ spread, axes }: ColourAxes): ColourAxes => ({ spread, axes });
+
 /** Normalisation and colour shift: from the net to start from where it has them, else from the training images. */
 export const coloursOf = async (
-  request: TrainRequest,
+  options: ColourOptions,
   source: Backbone | undefined,
   images: readonly MeasuredImage[],
-  { sides, kernel }: Pick<MeasureOptions, 'sides' | 'kernel'>,
+  how: MeasureOptions,
 ): Promise<Colours> => {
-  const { statistics: file, out, workers, onProgress, signal, colourShift } = request;
-  const carried = carriedColours(request, source);
-  const strength = colourShift;
-  if (carried.complete) return { input: carried.input!, colour: strength > 0 ? carried.colour : undefined };
+  const { statistics: file, out, colourShift } = options;
+  const carried = carriedColours(options, source);
+  const shifted = (axes: ColourAxes | undefined): ColourAxes | undefined =>
+    colourShift > 0 && axes ? onlyAxes(axes) : undefined;
+  if (carried.complete) return { input: carried.input!, colourAxes: shifted(carried.colourAxes) };
   const statistics =
-    file === undefined
-      ? await measuredStatistics(images, out, { sides, kernel, workers, onProgress, signal })
-      : await readStatistics(file);
-  const { spread, axes } = carried.colour ?? statistics;
+    file === undefined ? await measuredStatistics(images, out, how) : await readStatistics(file);
   return {
-    input: carried.input ?? inputOf(request, statistics),
-    colour: strength > 0 ? { strength, spread, axes } : undefined,
+    input: carried.input ?? inputOf(options, statistics),
+    colourAxes: shifted(carried.colourAxes ?? statistics),
   };
 };

@@ -24,8 +24,8 @@ export interface Batch {
   readonly skipped: readonly Skipped[];
 }
 
-/** One presentation of one image. */
-export interface Presentation {
+/** One sample of one image. */
+export interface Sample {
   readonly example: Example;
   readonly draw: Draw;
 }
@@ -108,12 +108,12 @@ export class Loader {
   }
 
   /**
-   * Yields one batch for each list of presentations, in order; `prefetch` lists are in the works ahead of the reader.
+   * Yields one batch for each list of samples, in order; `prefetch` lists are in the works ahead of the reader.
    *
    * @param fixed whether every draw has the same scale, so that scaled images may be kept for the next epoch
    */
   async *batches(
-    lists: Iterable<readonly Presentation[]>,
+    lists: Iterable<readonly Sample[]>,
     input: InputNormalisation,
     fixed: boolean,
   ): AsyncGenerator<Batch> {
@@ -153,7 +153,7 @@ export class Loader {
 
   /** Has the threads read images: into rows of `memory`, and into the cache where there is room. */
   async #fetch(
-    presentations: readonly (Presentation & { readonly row: number })[],
+    samples: readonly (Sample & { readonly row: number })[],
     fixed: boolean,
     memory: SharedArrayBuffer,
     input: InputNormalisation,
@@ -161,12 +161,12 @@ export class Loader {
     const { crop, kernel, workers } = this.#options;
     const threads = (this.#threads ??= imageThreads(workers));
     const kept = new Set<number>();
-    const images = presentations.map(({ example, draw, row }): ImageTask => {
+    const images = samples.map(({ example, draw, row }): ImageTask => {
       if (this.#reserve(draw.side, fixed)) kept.add(row);
       const { source, path } = example;
       return { row, source, path, draw, keep: kept.has(row), digest: !this.#digests.has(example) };
     });
-    const byRow = new Map(presentations.map((presentation) => [presentation.row, presentation]));
+    const byRow = new Map(samples.map((sample) => [sample.row, sample]));
     const answers = await Promise.all(
       deal(images, workers).map((part) =>
         threads.run('batch', { images: part, crop, kernel, memory, input }),
@@ -186,18 +186,18 @@ export class Loader {
     }
   }
 
-  async #prepare(list: readonly Presentation[], input: InputNormalisation, fixed: boolean): Promise<Batch> {
+  async #prepare(list: readonly Sample[], input: InputNormalisation, fixed: boolean): Promise<Batch> {
     const { crop } = this.#options;
     const size = crop * crop * 3;
-    const missing = list.flatMap((presentation, row) =>
-      this.#known(presentation.example, fixed) ? [] : [{ ...presentation, row }],
+    const missing = list.flatMap((sample, row) =>
+      this.#known(sample.example, fixed) ? [] : [{ ...sample, row }],
     );
     const memory = missing.length > 0 ? new SharedArrayBuffer(list.length * size * 4) : undefined;
     if (memory) await this.#fetch(missing, fixed, memory, input);
     const fetched = new Set(missing.map(({ row }) => row));
     const shared = memory && new Float32Array(memory);
-    const readable = list.flatMap((presentation, row) =>
-      this.#bad.has(keyOf(presentation.example.source)) ? [] : [{ ...presentation, row }],
+    const readable = list.flatMap((sample, row) =>
+      this.#bad.has(keyOf(sample.example.source)) ? [] : [{ ...sample, row }],
     );
     const pixels = new Float32Array(readable.length * size);
     readable.forEach(({ example, draw, row }, i) => {

@@ -9,11 +9,12 @@ import type { Seen } from '../nets/seen.js';
 import type { Batch, Example, Loader } from './loader.js';
 import type { Model } from './model.js';
 import { chunks, dropoutOf, epochOf, validationOf } from './samples.js';
-import { afterEpoch, learningRate } from './schedule.js';
+import { afterEpoch, learningRateAt } from './schedule.js';
 import type { EventFile } from './tensorboard.js';
 import type { TrainingLog } from './log.js';
-import { type TrainingOptions, fingerprint } from './options.js';
+import { recipeRecord } from './recipe-record.js';
 import { writeHistory } from './results.js';
+import type { TrainingSettings } from './settings.js';
 
 /** What the trainer needs besides the recipe. */
 export interface TrainingRun {
@@ -68,14 +69,14 @@ export class Trainer {
 
   constructor(
     readonly run: TrainingRun,
-    readonly options: TrainingOptions,
+    readonly settings: TrainingSettings,
     readonly model: Model,
     readonly log: TrainingLog,
     readonly events: EventFile,
     state: TrainingState,
   ) {
     this.#state = state;
-    this.#fixedSide = options.sides[0] === options.sides[1];
+    this.#fixedSide = settings.trainSide[0] === settings.trainSide[1];
   }
 
   get state(): TrainingState {
@@ -84,25 +85,25 @@ export class Trainer {
 
   /** Images that weigh together as one in the update: the last, smaller batch of an epoch counts for less. */
   get #divisor(): number {
-    return Math.min(this.options.batch, this.run.train.length);
+    return Math.min(this.settings.batch, this.run.train.length);
   }
 
   get #stepsPerEpoch(): number {
-    return Math.ceil(this.run.train.length / this.options.batch);
+    return Math.ceil(this.run.train.length / this.settings.batch);
   }
 
   get #rate(): number {
     const { epoch, stepInEpoch, schedule } = this.#state;
-    return learningRate(this.options.schedule, schedule, epoch + stepInEpoch / this.#stepsPerEpoch);
+    return learningRateAt(this.settings, schedule, epoch + stepInEpoch / this.#stepsPerEpoch);
   }
 
   checkpoint(): Promise<void> {
-    const { options, run } = this;
+    const { settings, run } = this;
     return writeCheckpoint(run.out, this.model, {
       format: 1,
       state: this.#state,
-      input: options.input,
-      options: fingerprint(options),
+      input: settings.input,
+      options: recipeRecord(settings),
     });
   }
 
@@ -115,10 +116,10 @@ export class Trainer {
 
   /** One update from the parts of a batch. */
   async #step(batches: AsyncGenerator<Batch>, parts: number): Promise<void> {
-    const { model, options } = this;
+    const { model, settings } = this;
     const { tf } = model;
     const { step, sums, skipped } = this.#state;
-    const dropout = dropoutOf(options, step);
+    const dropout = dropoutOf(settings, step);
     const total = { ...sums };
     let stepLoss = 0;
     let stepImages = 0;
@@ -139,7 +140,11 @@ export class Trainer {
       }
       const rate = this.#rate;
       if (gradients) {
-        model.update(gradients, { learningRate: rate, momentum: options.momentum, decay: options.decay });
+        model.update(gradients, {
+          learningRate: rate,
+          momentum: settings.momentum,
+          weightDecay: settings.weightDecay,
+        });
       }
       total.loss += stepLoss * this.#divisor;
       total.images += stepImages;
@@ -161,8 +166,8 @@ export class Trainer {
 
   /** Stops training at a loss that is not finite or explodes, and says where it began. */
   #checkLoss(loss: number, pixels: Float32Array, examples: readonly Example[]): void {
-    const { classes, superclasses, superclassWeight } = this.model.heads;
-    const chance = Math.log(Math.max(2, classes)) + superclassWeight * Math.log(Math.max(2, superclasses));
+    const { classes, superclasses, superclassLoss } = this.model.heads;
+    const chance = Math.log(Math.max(2, classes)) + superclassLoss * Math.log(Math.max(2, superclasses));
     if (loss <= EXPLODED * chance) return;
     const { step, epoch } = this.#state;
     const where = this.model.firstBadLayer(pixels, examples.length);
@@ -173,13 +178,13 @@ export class Trainer {
 
   /** Finishes the running epoch. Returns false when training was asked to stop in between. */
   async epoch(): Promise<boolean> {
-    const { run, options } = this;
+    const { run, settings } = this;
     const { epoch, stepInEpoch } = this.#state;
     const start = performance.now();
     this.#waited = 0;
-    const steps = chunks(epochOf(run.train, options, epoch), options.batch).slice(stepInEpoch);
-    const lists = steps.map((step) => chunks(step, options.microBatch));
-    const batches = run.loader.batches(lists.flat(), options.input, this.#fixedSide);
+    const steps = chunks(epochOf(run.train, settings, epoch), settings.batch).slice(stepInEpoch);
+    const lists = steps.map((step) => chunks(step, settings.microBatch));
+    const batches = run.loader.batches(lists.flat(), settings.input, this.#fixedSide);
     const imagesBefore = this.#state.sums.images;
     try {
       for (const parts of lists) {
@@ -207,10 +212,10 @@ export class Trainer {
     this.run.onProgress?.({
       task: 'train',
       done: step,
-      total: this.options.schedule.epochs * this.#stepsPerEpoch,
+      total: this.settings.epochs * this.#stepsPerEpoch,
       unit: 'steps',
       figures: {
-        epoch: `${epoch + 1}/${this.options.schedule.epochs}`,
+        epoch: `${epoch + 1}/${this.settings.epochs}`,
         loss: sums.loss / Math.max(1, sums.images),
         rate: this.#rate,
         'images/s': (sums.images - imagesBefore) / seconds,
@@ -221,7 +226,7 @@ export class Trainer {
 
   /** Validates, and writes what the epoch gave. Returns false when it was asked to stop: validation is then repeated. */
   async #endEpoch(start: number, imagesBefore: number): Promise<boolean> {
-    const { options } = this;
+    const { settings } = this;
     const { epoch, step, sums } = this.#state;
     const seconds = (performance.now() - start) / 1000;
     const rate = this.#rate;
@@ -252,7 +257,7 @@ export class Trainer {
       stepInEpoch: 0,
       sums: noSums,
       schedule: afterEpoch(
-        options.schedule,
+        settings,
         this.#state.schedule,
         -(validation?.top1Error ?? record.trainTop1Error) + 100,
       ),
@@ -274,11 +279,11 @@ export class Trainer {
 
   /** Errors on the validation images: one centred crop each. Asked to stop, it does so without a result. */
   async #validate(): Promise<{ top1Error: number; top5Error: number }> {
-    const { run, options, model } = this;
-    const lists = chunks(validationOf(run.validation, options), options.microBatch);
+    const { run, settings, model } = this;
+    const lists = chunks(validationOf(run.validation, settings), settings.microBatch);
     let [top1, top5, images] = [0, 0, 0];
     const bad: Skipped[] = [];
-    for await (const batch of run.loader.batches(lists, options.input, true)) {
+    for await (const batch of run.loader.batches(lists, settings.input, true)) {
       if (run.signal?.aborted) break;
       bad.push(...batch.skipped);
       if (batch.examples.length === 0) continue;

@@ -5,7 +5,7 @@ export interface Heads {
   readonly classes: number;
   readonly superclasses: number;
   /** Weight of the superclass's cross-entropy; the class's has weight 1. */
-  readonly superclassWeight: number;
+  readonly superclassLoss: number;
 }
 
 /** What an image should be recognised as: indices of its class and superclass. */
@@ -14,10 +14,10 @@ export interface Target {
   readonly superlabel?: number | undefined;
 }
 
-/** Weighted cross-entropy of one head of one row; writes its slope to the head's places, which begin at `begin`. */
+/** Weighted cross-entropy of one head of one row; writes its gradient to the head's places, which begin at `begin`. */
 const headLoss = (
   scores: Float32Array,
-  slope: Float32Array,
+  gradient: Float32Array,
   begin: number,
   size: number,
   label: number,
@@ -27,15 +27,15 @@ const headLoss = (
   for (let k = begin; k < begin + size; k++) largest = Math.max(largest, scores[k]!);
   let sum = 0;
   for (let k = begin; k < begin + size; k++) sum += Math.exp(scores[k]! - largest);
-  for (let k = begin; k < begin + size; k++) slope[k] = (weight * Math.exp(scores[k]! - largest)) / sum;
-  slope[begin + label]! -= weight;
+  for (let k = begin; k < begin + size; k++) gradient[k] = (weight * Math.exp(scores[k]! - largest)) / sum;
+  gradient[begin + label]! -= weight;
   return weight * (Math.log(sum) + largest - scores[begin + label]!);
 };
 
 /**
- * The loss and its slope: the sum over rows of -log soft-max of the class, plus `superclassWeight` times the same of the
+ * The loss and its gradient: the sum over rows of -log soft-max of the class, plus `superclassLoss` times the same of the
  * superclass (each head has a soft-max of its own), divided by `divisor`. With the size of the whole batch as divisor,
- * losses and slopes of its parts add up to those of the batch.
+ * losses and gradients of its parts add up to those of the batch.
  *
  * @param scores fc8's outputs [rows, classes + superclasses]
  * @returns the loss, and its derivative by each score in the same order
@@ -43,20 +43,20 @@ const headLoss = (
 export const trainingLoss = (
   scores: Float32Array,
   targets: readonly Target[],
-  { classes, superclasses, superclassWeight }: Heads,
+  { classes, superclasses, superclassLoss }: Heads,
   divisor: number,
-): { loss: number; slope: Float32Array } => {
+): { loss: number; gradient: Float32Array } => {
   const columns = classes + superclasses;
-  const slope = new Float32Array(scores.length);
+  const gradient = new Float32Array(scores.length);
   let loss = 0;
   targets.forEach(({ label, superlabel }, row) => {
     const begin = row * columns;
-    loss += headLoss(scores, slope, begin, classes, label, 1 / divisor);
-    if (superclassWeight > 0 && superlabel !== undefined) {
-      loss += headLoss(scores, slope, begin + classes, superclasses, superlabel, superclassWeight / divisor);
+    loss += headLoss(scores, gradient, begin, classes, label, 1 / divisor);
+    if (superclassLoss > 0 && superlabel !== undefined) {
+      loss += headLoss(scores, gradient, begin + classes, superclasses, superlabel, superclassLoss / divisor);
     }
   });
-  return { loss, slope };
+  return { loss, gradient };
 };
 
 /**

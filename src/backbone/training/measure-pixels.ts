@@ -18,8 +18,8 @@ export interface MeasuredImage {
 
 export interface MeasureOptions {
   /** Smallest sides to which training scales images: they are measured at the middle of the range. */
-  readonly sides: readonly [number, number];
-  readonly kernel: Interpolation;
+  readonly trainSide: readonly [number, number];
+  readonly interpolation: Interpolation;
   /** Worker threads. */
   readonly workers: number;
   readonly onProgress?: OnProgress | undefined;
@@ -43,7 +43,7 @@ const BLOCK = 16;
  */
 export const measurePixels = async (
   images: readonly MeasuredImage[],
-  { sides: [low, high], kernel, workers, onProgress, signal }: MeasureOptions,
+  { trainSide: [low, high], interpolation, workers, onProgress, signal }: MeasureOptions,
 ): Promise<Measured> => {
   const side = Math.round((low + high) / 2);
   const sums = emptySums();
@@ -58,7 +58,7 @@ export const measurePixels = async (
     for (let from = next; from < images.length; from = next) {
       next += BLOCK;
       const block = images.slice(from, next).map(({ path, source }) => ({ path, source }));
-      const measured = await threads.run('colours', { images: block, kernel, side });
+      const measured = await threads.run('colours', { images: block, kernel: interpolation, side });
       addSums(sums, measured.sums);
       for (const { index, reason } of measured.unreadable) unreadable.set(from + index, reason);
       done += block.length;

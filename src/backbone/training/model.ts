@@ -15,7 +15,7 @@ export interface UpdateOptions {
   readonly learningRate: number;
   readonly momentum: number;
   /** On weights; biases are not decayed. */
-  readonly decay: number;
+  readonly weightDecay: number;
 }
 
 /** What a part of a batch gave. */
@@ -89,13 +89,13 @@ export class Model {
     const names = this.trainable;
     const x = tf.tensor4d(pixels, [targets.length, side, side, 3]);
     let correct = { top1: 0, top5: 0 };
-    // The scores are few: loss and slope are computed from them in double precision, the same on every engine.
+    // The scores are few: loss and gradient are computed from them in double precision, the same on every engine.
     const lossOf = tf.customGrad((...inputs) => {
       const logits = inputs[0] as tfjs.Tensor2D;
       const scores = logits.dataSync<'float32'>();
-      const { loss, slope } = trainingLoss(scores, targets, heads, divisor);
+      const { loss, gradient } = trainingLoss(scores, targets, heads, divisor);
       correct = correctRows(scores, net.outputs, heads.classes, targets);
-      return { value: tf.scalar(loss), gradFunc: () => tf.tensor2d(slope, logits.shape) };
+      return { value: tf.scalar(loss), gradFunc: () => tf.tensor2d(gradient, logits.shape) };
     });
     const { value, grads } = tf.valueAndGrads((...tensors: tfjs.Tensor[]) => {
       const weights = new Map([...this.weights, ...names.map((name, i) => [name, tensors[i]!] as const)]);
@@ -140,14 +140,14 @@ export class Model {
   /** Moves the weights along the gradients. The gradients stay the caller's. */
   update(
     gradients: ReadonlyMap<string, tfjs.Tensor>,
-    { learningRate, momentum, decay }: UpdateOptions,
+    { learningRate, momentum, weightDecay }: UpdateOptions,
   ): void {
     for (const [name, gradient] of gradients) {
       const [weight, velocity] = [this.weights.get(name)!, this.#velocities.get(name)!];
       const next = momentumUpdate(weight, velocity, gradient, {
         learningRate: learningRate * (this.#factors.get(name) ?? 1),
         momentum,
-        decay: name.endsWith('.bias') ? 0 : decay,
+        decay: name.endsWith('.bias') ? 0 : weightDecay,
       });
       this.weights.set(name, next.weight);
       this.#velocities.set(name, next.velocity);

@@ -1,124 +1,192 @@
-// Every choice of the training recipe (paper, section 3.1), with the paper's values as defaults, and their checks.
-import { type OptionName, expected, option } from '../../errors.js';
-import type { Interpolation } from '../../interpolation.js';
-import type { Architecture } from '../nets/architecture.js';
-import { type ColourShift, checkSides } from './augmentation.js';
-import type { InputNormalisation } from '../nets/backbone.js';
-import { type Initialisation, PAPER_STD, initialisations } from '../nets/initialisation.js';
-import { type Schedule, checkSchedule } from './schedule.js';
+// The options of training, each once: the paper's recipe (section 3.1) is the default of what does not depend on the data.
+import { availableParallelism } from 'node:os';
+import { option, text } from '../../errors.js';
+import { engineOptions } from '../../engine/options.js';
+import { interpolations } from '../../interpolation.js';
+import { type Kind, type OptionTable, type OptionsOf, commonOptions, kinds } from '../../options.js';
+import { PAPER_STD, initialisations } from '../nets/initialisation.js';
+import { netOptions } from '../nets/options.js';
+import { schedules } from './schedule.js';
+import { transfers } from './transfer.js';
 
 /** `mean` subtracts the training set's mean RGB (the paper); `mean-std` also divides by its standard deviation. */
 export const normalisations = ['mean', 'mean-std'] as const;
 export type Normalisation = (typeof normalisations)[number];
 
-export interface TrainingOptions {
-  readonly net: Architecture;
-  /** Names of fc8's first outputs, in order. */
-  readonly classes: readonly string[];
-  /** Names of the outputs after them; empty without a superclass loss. */
-  readonly superclasses: readonly string[];
-  readonly superclassWeight: number;
-  readonly batch: number;
-  /** Images that go through the net at once; gradients of the parts of a batch are added up. */
-  readonly microBatch: number;
-  readonly momentum: number;
-  /** L2 multiplier on weights; biases are not decayed. */
-  readonly decay: number;
-  /** Rate of dropout after fc6 and fc7. */
-  readonly dropout: number;
-  readonly schedule: Schedule;
-  readonly initialisation: Initialisation;
-  readonly initialStd: number;
-  /** Smallest side S of the scaled training image: fixed, or uniform in a range. */
-  readonly sides: readonly [number, number];
-  readonly flip: boolean;
-  readonly colour: ColourShift | undefined;
-  readonly kernel: Interpolation;
-  readonly input: InputNormalisation;
-  readonly seed: number;
-  /** Learning-rate factors by tensor (`conv1_1.weight`); 0 freezes. */
-  readonly factors: Readonly<Record<string, number>>;
-  /** Name and checksum of the weights that training starts from. */
-  readonly initialisedFrom?: { readonly file: string; readonly sha256: string } | undefined;
-}
-
-/** The paper's values of what does not depend on data or net. */
-export const paperDefaults = {
-  superclassWeight: 0,
-  batch: 256,
-  momentum: 0.9,
-  decay: 5e-4,
-  dropout: 0.5,
-  learningRate: 1e-2,
-  epochs: 74,
-  decreases: 3,
-  patience: 5,
-  initialisation: 'paper',
-  initialStd: PAPER_STD,
-  colourStrength: 0.1,
-  /** S as a part of the input size: 256 for 224. */
-  side: 256 / 224,
-} as const;
+/** S as a part of the input size: 256 for 224. */
+const SIDE = 256 / 224;
 
 /** S = 256 for an input of 224 pixels, in proportion for others. */
-export const defaultSide = (inputSize: number): number => Math.round(inputSize * paperDefaults.side);
+export const defaultSide = (inputSize: number): number => Math.round(inputSize * SIDE);
 
-/** @throws UsageError naming the option at fault */
-export const checkTraining = (options: TrainingOptions): void => {
-  const check = (ok: boolean, what: string, name: OptionName, value: unknown) => {
-    if (!ok) throw expected(what, name, value);
-  };
-  const whole = (value: number) => Number.isInteger(value) && value >= 1;
-  const { batch, microBatch, momentum, decay, dropout, superclassWeight, initialisation } = options;
-  check(whole(batch), 'a whole number of at least 1', option('batch'), batch);
-  check(
-    whole(microBatch) && microBatch <= batch,
-    `a whole number from 1 to the batch size ${batch}`,
-    option('microBatch'),
-    microBatch,
-  );
-  check(momentum >= 0 && momentum < 1, 'a number from 0 to below 1', option('momentum'), momentum);
-  check(decay >= 0 && Number.isFinite(decay), 'a number of at least 0', option('weightDecay'), decay);
-  check(dropout >= 0 && dropout < 1, 'a number from 0 to below 1', option('dropout'), dropout);
-  check(superclassWeight >= 0, 'a number of at least 0', option('superclassLoss'), superclassWeight);
-  check(
-    initialisations.includes(initialisation),
-    `one of ${initialisations.join(', ')}`,
-    option('init'),
-    initialisation,
-  );
-  checkSides(options.sides, options.net.inputSize);
-  checkSchedule(options.schedule);
+/** S, or S1-S2, in pixels. */
+const sides: Kind<readonly [number, number]> = {
+  value: 's',
+  what: 'S or S1-S2 in pixels',
+  parse: (given) => {
+    const match = /^(\d+)(?:-(\d+))?$/.exec(given.trim());
+    return match ? [Number(match[1]), Number(match[2] ?? match[1])] : undefined;
+  },
+  holds: (given) => Array.isArray(given) && given.length === 2 && given.every(Number.isInteger),
 };
 
-/** What a run that continues another must have in common with it: all that decides the weights, but the epochs' end. */
-export const fingerprint = (options: TrainingOptions): Record<string, unknown> => {
-  const { net, classes, superclasses, schedule } = options;
-  const { epochs, ...course } = schedule;
-  return JSON.parse(
-    JSON.stringify({
-      ...options,
-      net: undefined,
-      input: undefined,
-      ...net,
-      classes: classes.length,
-      superclasses: superclasses.length,
-      schedule: {
-        ...course,
-        ...(schedule.name === 'cosine' || schedule.name === 'linear' ? { epochs } : {}),
-      },
-    }),
-  ) as Record<string, unknown>;
-};
+/** How the weights start. */
+export const startOptions = {
+  init: {
+    kind: kinds.choice(initialisations, 'method'),
+    help: 'random weights: normal (paper), Glorot, He',
+    default: 'paper',
+    paper: 'paper',
+  },
+  initStd: {
+    kind: kinds.number({ above: 0 }),
+    help: text`standard deviation of ${option('init')} paper`,
+    default: PAPER_STD,
+    paper: 'variance 0.01',
+  },
+  initFrom: { kind: kinds.file(), help: 'start from the weights of another net (.safetensors)' },
+  initLayers: {
+    kind: kinds.choice(transfers, 'which'),
+    help: text`with ${option('initFrom')}: all layers, or the paper's first four convolutional and fully-connected ones; auto: all from the same config`,
+    default: 'auto',
+    paper: 'paper',
+  },
+  classes: {
+    kind: kinds.choice(['same', 'new'], 'which'),
+    help: text`with ${option('initFrom')}: new replaces the last layer for other classes`,
+    default: 'same',
+  },
+  freeze: {
+    kind: kinds.text('layers'),
+    help: 'layers that stay as they are, e.g. conv1-conv4 or conv1_1,fc6',
+  },
+  rateFactors: {
+    kind: kinds.text('list'),
+    help: 'factors on the learning rate, e.g. fc8=10 or fc8=10:20 for weights and biases (as in Caffe)',
+  },
+} as const satisfies OptionTable;
 
-/** The first option in which two fingerprints differ, in words; undefined if they agree. */
-export const firstDifference = (
-  before: Readonly<Record<string, unknown>>,
-  now: Readonly<Record<string, unknown>>,
-): string | undefined => {
-  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    const [a, b] = [before[key], now[key]].map((value) => JSON.stringify(value ?? null));
-    if (a !== b) return `${key}: ${a} before, ${b} now`;
-  }
-  return undefined;
-};
+/** How the weights are found. */
+export const courseOptions = {
+  epochs: {
+    kind: kinds.whole({ from: 0 }),
+    help: 'passes over the images at most; 0 writes the untrained net',
+    default: 74,
+    paper: '74',
+  },
+  batch: { kind: kinds.whole(), help: 'images a step', default: 256, paper: '256' },
+  microBatch: {
+    kind: kinds.whole(),
+    help: text`images through the net at once; their gradients add up to those of ${option('batch')}`,
+    otherwise: text`${option('batch')}`,
+  },
+  learningRate: {
+    kind: kinds.number({ above: 0 }),
+    help: 'the first learning rate',
+    default: 1e-2,
+    paper: '0.01',
+  },
+  schedule: {
+    kind: kinds.choice(schedules),
+    help: 'how the rate falls: by 10 when validation accuracy stops improving, or smoothly to 0',
+    default: 'plateau',
+    paper: 'plateau',
+  },
+  patience: {
+    kind: kinds.whole({ value: 'epochs' }),
+    help: 'plateau: epochs without a new best accuracy',
+    default: 5,
+  },
+  decreases: {
+    kind: kinds.whole({ from: 0 }),
+    help: 'plateau: how often the rate falls before training ends',
+    default: 3,
+    paper: '3',
+  },
+  momentum: {
+    kind: kinds.number({ from: 0, below: 1 }),
+    help: 'momentum',
+    default: 0.9,
+    paper: '0.9',
+  },
+  weightDecay: {
+    kind: kinds.number({ from: 0 }),
+    help: 'L2 multiplier on weights (biases are not decayed)',
+    default: 5e-4,
+    paper: '0.0005',
+  },
+  dropout: {
+    kind: kinds.number({ from: 0, below: 1, value: 'rate' }),
+    help: 'dropout after fc6 and fc7',
+    default: 0.5,
+    paper: '0.5',
+  },
+  superclassLoss: {
+    kind: kinds.number({ from: 0, value: 'weight' }),
+    help: 'weight of a second cross-entropy, on the parent folder of nested classes',
+    default: 0,
+    paper: 'none',
+  },
+  trainSide: {
+    kind: sides,
+    help: 'smallest side S of scaled images, or a range S1-S2 to draw from',
+    otherwise: '256 for input 224, in proportion for others',
+    paper: '256, 384 or 256-512',
+  },
+  flip: { kind: kinds.flag(), help: 'no mirrored images', default: true, paper: 'mirrored' },
+  colourShift: {
+    kind: kinds.number({ from: 0 }),
+    help: 'standard deviation of the RGB shift along the colour axes; 0 for none',
+    default: 0.1,
+    paper: '0.1',
+  },
+  statistics: {
+    kind: kinds.file(),
+    help: 'mean and colour axes from `verydeep datasets stats` instead of measuring them',
+  },
+  normalise: {
+    kind: kinds.choice(normalisations, 'how'),
+    help: 'subtract the mean RGB, or also divide by its deviation',
+    otherwise: text`that of ${option('initFrom')}, mean with ${option('init')} paper, else mean-std`,
+    paper: 'mean',
+  },
+  interpolation: {
+    kind: kinds.choice(interpolations),
+    help: 'how images are resampled',
+    otherwise: text`that of ${option('initFrom')} where its file names it, else lanczos3`,
+    formerly: ['kernel'],
+  },
+  seed: commonOptions.seed,
+} as const satisfies OptionTable;
+
+/** How a run uses the machine; none of it changes the weights beyond the last bits. */
+export const loopOptions = {
+  checkpointEvery: {
+    kind: kinds.whole({ from: 0, value: 'steps' }),
+    help: "checkpoints within an epoch; 0 for one at each epoch's end only",
+    default: 1000,
+  },
+  cache: {
+    kind: kinds.whole({ from: 0, value: 'MB' }),
+    help: 'memory for decoded images of small sets',
+    default: 1024,
+  },
+  prefetch: { kind: kinds.whole(), help: 'batches prepared ahead', default: 3 },
+  workers: {
+    kind: kinds.whole(),
+    help: 'worker threads that prepare images',
+    default: Math.max(1, Math.min(8, availableParallelism() - 1)),
+    otherwise: 'one core less than there are, 8 at most',
+  },
+  ...engineOptions,
+} as const satisfies OptionTable;
+
+/** Every option that decides a training run. */
+export const trainingOptions = {
+  ...netOptions,
+  ...startOptions,
+  ...courseOptions,
+  ...loopOptions,
+} as const satisfies OptionTable;
+
+export type TrainingOptions = OptionsOf<typeof trainingOptions>;

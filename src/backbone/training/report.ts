@@ -7,7 +7,7 @@ import { page } from '../../evaluation/report/page.js';
 import { table } from '../../evaluation/report/table.js';
 import { parameterCount } from '../nets/architecture.js';
 import type { EpochRecord } from './outcome.js';
-import type { TrainingOptions } from './options.js';
+import type { TrainingSettings } from './settings.js';
 
 const percent = (value: number | undefined): string =>
   value === undefined ? 'not measured' : `${value.toFixed(2)} %`;
@@ -39,12 +39,12 @@ const curve = (
 
 /** The report as HTML. */
 export const trainingReport = async (
-  options: TrainingOptions,
+  settings: TrainingSettings,
   history: readonly EpochRecord[],
 ): Promise<string> => {
-  const { net, schedule } = options;
+  const { net, trainSide } = settings;
   const last = history.at(-1);
-  const side = options.sides[0] === options.sides[1] ? `${options.sides[0]}` : options.sides.join(' to ');
+  const side = trainSide[0] === trainSide[1] ? `${trainSide[0]}` : trainSide.join(' to ');
   return page({
     title: `Training net ${net.config}`,
     summary: last
@@ -96,18 +96,18 @@ export const trainingReport = async (
         body: facts({
           Net: `${net.config}, width ${net.width}, ${net.blocks} blocks, input ${net.inputSize}, fully-connected ${net.fullyConnected}`,
           Parameters: parameterCount(net),
-          Classes: options.classes.length,
-          Superclasses: options.superclasses.length || undefined,
-          Batch: `${options.batch}${options.microBatch < options.batch ? ` in parts of ${options.microBatch}` : ''}`,
-          'Learning rate': `${schedule.rate}, ${schedule.name}`,
-          Momentum: options.momentum,
-          'Weight decay': options.decay,
-          Dropout: options.dropout,
+          Classes: settings.classes.length,
+          Superclasses: settings.superclasses.length || undefined,
+          Batch: `${settings.batch}${settings.microBatch < settings.batch ? ` in parts of ${settings.microBatch}` : ''}`,
+          'Learning rate': `${settings.learningRate}, ${settings.schedule}`,
+          Momentum: settings.momentum,
+          'Weight decay': settings.weightDecay,
+          Dropout: settings.dropout,
           'Smallest side S': side,
-          Mirrored: options.flip ? 'yes' : 'no',
-          'Colour shift': options.colour?.strength ?? 'none',
-          'First weights': options.initialisedFrom?.file ?? options.initialisation,
-          Seed: options.seed,
+          Mirrored: settings.flip ? 'yes' : 'no',
+          'Colour shift': settings.colourShift || 'none',
+          'First weights': settings.initialisedFrom?.file ?? settings.init,
+          Seed: settings.seed,
         }),
       },
     ],

@@ -4,7 +4,8 @@ import { writeFileAtomically } from '../../io/files.js';
 import type { BackboneMetadata } from '../nets/backbone.js';
 import type { TrainingState } from './checkpoint.js';
 import type { EpochRecord } from './outcome.js';
-import { type TrainingOptions, fingerprint } from './options.js';
+import { recipeRecord } from './recipe-record.js';
+import type { TrainingSettings } from './settings.js';
 
 /** Writes `history.json`: every epoch's figures. */
 export const writeHistory = (out: string, history: readonly EpochRecord[]): Promise<void> =>
@@ -13,16 +14,16 @@ export const writeHistory = (out: string, history: readonly EpochRecord[]): Prom
 /** Writes `report.html`: the curves. */
 export const writeReport = async (
   out: string,
-  options: TrainingOptions,
+  settings: TrainingSettings,
   history: readonly EpochRecord[],
 ): Promise<void> => {
   const { trainingReport } = await import('./report.js'); // Loads a library of charts.
-  await writeFileAtomically(join(out, 'report.html'), await trainingReport(options, history));
+  await writeFileAtomically(join(out, 'report.html'), await trainingReport(settings, history));
 };
 
 /** What the backbone file says of its training. */
-export const metadataOf = (options: TrainingOptions, state: TrainingState): BackboneMetadata => {
-  const { net, classes, superclasses, input } = options;
+export const metadataOf = (settings: TrainingSettings, state: TrainingState): BackboneMetadata => {
+  const { net, classes, superclasses, input } = settings;
   const last = state.history.at(-1);
   return {
     format: 1,
@@ -31,7 +32,7 @@ export const metadataOf = (options: TrainingOptions, state: TrainingState): Back
     classes,
     ...(superclasses.length > 0 && { superclasses }),
     training: {
-      ...fingerprint(options),
+      ...recipeRecord(settings),
       epochs: state.epoch,
       steps: state.step,
       ...(last?.validationTop1Error !== undefined && { validationTop1Error: last.validationTop1Error }),

@@ -2,19 +2,18 @@
 import { architecture, type Architecture } from '../nets/architecture.js';
 import { type Backbone, openBackbone } from '../nets/backbone.js';
 import { examplesOf, superclassesOf } from './examples.js';
-import type { Initialisation } from '../nets/initialisation.js';
 import { Loader } from './loader.js';
-import type { ScheduleName } from './schedule.js';
-import { type Normalisation, type TrainingOptions, checkTraining, defaultSide } from './options.js';
+import { type TrainingOptions, defaultSide, trainingOptions } from './options.js';
+import { type TrainingSettings, checkSettings } from './settings.js';
 import type { TrainingResult } from './outcome.js';
 import { train } from './trainer.js';
 import { type Colours, coloursOf } from './colours.js';
-import { trainDefaults } from './defaults.js';
-import { type Transfer, frozen, rateFactors, transferredLayers } from './transfer.js';
+import { frozen, rateFactors, transferredLayers } from './transfer.js';
 import type { Item } from '../../datasets/dataset.js';
 import { type Engine, outOfMemory, useEngine } from '../../engine/engine.js';
 import { makeFolder } from '../../io/files.js';
 import { type Interpolation, defaultInterpolation } from '../../interpolation.js';
+import { checkOptions, withDefaults } from '../../options.js';
 import type { OnProgress } from '../../progress.js';
 
 /** The images to train on: items of a data set, with its classes in index order. */
@@ -25,49 +24,11 @@ export interface TrainingData {
   readonly validation: readonly Item[];
 }
 
-/** Everything that decides a training run; `docs/training.md` explains each. */
-export interface TrainRequest {
+/** Where results go, and who is told. */
+export interface TrainRun {
   /** Folder of the results. */
   readonly out: string;
-  readonly config?: Architecture['config'];
-  readonly width?: number;
-  readonly blocks?: number;
-  readonly inputSize?: number;
-  readonly fullyConnected?: number;
-  readonly init: Initialisation;
-  readonly initStd: number;
-  readonly initFrom?: string;
-  readonly initLayers: Transfer;
-  readonly classes: 'same' | 'new';
-  readonly freeze?: string;
-  readonly rateFactors?: string;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly microBatch?: number;
-  readonly learningRate: number;
-  readonly schedule: ScheduleName;
-  readonly patience: number;
-  readonly decreases: number;
-  readonly momentum: number;
-  readonly weightDecay: number;
-  readonly dropout: number;
-  readonly superclassLoss: number;
-  readonly trainSide?: readonly [number, number];
-  readonly flip: boolean;
-  readonly colourShift: number;
-  readonly statistics?: string;
-  readonly normalise?: Normalisation;
-  /** Default: that of `initFrom` where its file names it, else lanczos3. */
-  readonly kernel?: Interpolation;
-  readonly seed: number;
-  readonly checkpointEvery: number;
-  /** Megabytes of decoded images in memory. */
-  readonly cache: number;
-  readonly prefetch: number;
-  readonly workers: number;
-  readonly engine: 'auto' | 'onnxruntime' | 'tensorflow';
-  readonly gpu?: number;
-  readonly threads: number;
+  /** Continue what an earlier run left in `out`. */
   readonly resume?: boolean;
   readonly onProgress?: OnProgress;
   readonly note?: (text: string) => void;
@@ -82,15 +43,21 @@ export interface TrainOutcome {
   readonly result: TrainingResult;
 }
 
-/** The net: what the flags say, else what the net to start from has, else the paper's values. */
-const netOf = (request: TrainRequest, source: Backbone | undefined, outputs: number): Architecture => {
+/** The range of S: as given, else the paper's 256 in proportion to the net's input. */
+const trainSideOf = ({ trainSide }: TrainingOptions, net: Architecture): readonly [number, number] => {
+  const side = defaultSide(net.inputSize);
+  return trainSide ?? [side, side];
+};
+
+/** The net: what the options say, else what the net to start from has, else the paper's values. */
+const netOf = (options: TrainingOptions, source: Backbone | undefined, outputs: number): Architecture => {
   const known = source?.metadata.architecture;
   const pick = <K extends 'width' | 'blocks' | 'inputSize' | 'fullyConnected'>(key: K) => {
-    const value = request[key] ?? known?.[key];
+    const value = options[key] ?? known?.[key];
     return value === undefined ? {} : { [key]: value };
   };
   return architecture({
-    config: request.config ?? known?.config ?? 'A',
+    config: options.config ?? known?.config ?? 'A',
     ...pick('width'),
     ...pick('blocks'),
     ...pick('inputSize'),
@@ -99,40 +66,24 @@ const netOf = (request: TrainRequest, source: Backbone | undefined, outputs: num
   });
 };
 
-const optionsOf = async (
-  request: TrainRequest,
+const settingsOf = async (
+  options: TrainingOptions,
   net: Architecture,
   names: { classes: readonly string[]; superclasses: readonly string[] },
   source: Backbone | undefined,
-  colours: Colours,
-  kernel: Interpolation,
-): Promise<TrainingOptions> => {
-  const side = defaultSide(net.inputSize);
-  const { rateFactors: factors, freeze } = request;
+  { input, colourAxes }: Colours,
+  interpolation: Interpolation,
+): Promise<TrainingSettings> => {
+  const { rateFactors: factors, freeze } = options;
   return {
-    net,
+    ...options,
     ...names,
-    superclassWeight: request.superclassLoss,
-    batch: request.batch,
-    microBatch: request.microBatch ?? request.batch,
-    momentum: request.momentum,
-    decay: request.weightDecay,
-    dropout: request.dropout,
-    schedule: {
-      name: request.schedule,
-      rate: request.learningRate,
-      epochs: request.epochs,
-      patience: request.patience,
-      decreases: request.decreases,
-    },
-    initialisation: request.init,
-    initialStd: request.initStd,
-    sides: request.trainSide ?? [side, side],
-    flip: request.flip,
-    colour: colours.colour,
-    kernel,
-    input: { ...colours.input, interpolation: kernel },
-    seed: request.seed,
+    net,
+    microBatch: options.microBatch ?? options.batch,
+    trainSide: trainSideOf(options, net),
+    colourAxes,
+    interpolation,
+    input: { ...input, interpolation },
     factors: {
       ...(factors === undefined ? {} : rateFactors(net, factors)),
       ...(freeze === undefined ? {} : frozen(net, freeze)),
@@ -143,17 +94,18 @@ const optionsOf = async (
 
 /** Weights of the layers that are taken from another net; none for the others. */
 const initialOf = (
-  request: TrainRequest,
+  { initLayers, classes: which }: TrainingOptions,
   net: Architecture,
   classes: readonly string[],
   source: Backbone,
+  note: TrainRun['note'],
 ): ((name: string) => Promise<Float32Array | undefined>) => {
   const layers = transferredLayers(source, net, {
-    transfer: request.initLayers,
+    transfer: initLayers,
     classes,
-    newClasses: request.classes === 'new',
+    newClasses: which === 'new',
   });
-  request.note?.(`From ${source.path}: ${layers.join(', ')}`);
+  note?.(`From ${source.path}: ${layers.join(', ')}`);
   const taken = new Set(layers);
   return async (name) => (taken.has(name.split('.')[0]!) ? source.read(name) : undefined);
 };
@@ -162,44 +114,49 @@ const initialOf = (
  * Trains a net and writes `backbone.safetensors`, checkpoints, logs and a report into `out` (paper, sections 2 and 3.1).
  *
  * @param data images with their classes, at least two
- * @param options what differs from {@link trainDefaults}; `out` is needed
+ * @param options what differs from the defaults of {@link trainingOptions}, and `out`, the folder of the results
  * @throws UsageError for options that do not fit; VerydeepError when training diverges or memory does not suffice
  */
 export const trainBackbone = async (
   data: TrainingData,
-  options: Partial<TrainRequest> & Pick<TrainRequest, 'out'>,
+  { out, resume = false, onProgress, note, signal, ...given }: Partial<TrainingOptions> & TrainRun,
 ): Promise<TrainOutcome> => {
-  const request: TrainRequest = { ...trainDefaults, ...options };
-  const { out, onProgress } = request;
-  const source = request.initFrom === undefined ? undefined : await openBackbone(request.initFrom);
+  checkOptions(trainingOptions, given);
+  const options = withDefaults(trainingOptions, given);
+  const source = options.initFrom === undefined ? undefined : await openBackbone(options.initFrom);
   const { classes } = data;
-  const superclasses = request.superclassLoss > 0 ? superclassesOf(classes) : [];
+  const superclasses = options.superclassLoss > 0 ? superclassesOf(classes) : [];
   const examples = {
     train: examplesOf(data.train, classes, superclasses),
     validation: examplesOf(data.validation, classes, superclasses),
   };
-  const net = netOf(request, source, classes.length + superclasses.length);
-  const initial = source && initialOf(request, net, classes, source);
-  const kernel = request.kernel ?? source?.metadata.input.interpolation ?? defaultInterpolation;
-  const side = defaultSide(net.inputSize);
-  const sides = request.trainSide ?? ([side, side] as const);
+  const net = netOf(options, source, classes.length + superclasses.length);
+  const initial = source && initialOf(options, net, classes, source, note);
+  const interpolation = options.interpolation ?? source?.metadata.input.interpolation ?? defaultInterpolation;
   await makeFolder(out);
   const loader = new Loader({
     crop: net.inputSize,
-    kernel,
-    workers: request.workers,
-    prefetch: request.prefetch,
-    cacheBytes: request.cache * 2 ** 20,
+    kernel: interpolation,
+    workers: options.workers,
+    prefetch: options.prefetch,
+    cacheBytes: options.cache * 2 ** 20,
   });
   let engine: Engine | undefined;
   try {
-    const colours = await coloursOf(request, source, examples.train, { sides, kernel });
-    const training = await optionsOf(request, net, { classes, superclasses }, source, colours, kernel);
-    checkTraining(training);
+    const watch = { ...(onProgress && { onProgress }), ...(signal && { signal }) };
+    const colours = await coloursOf({ ...options, out }, source, examples.train, {
+      trainSide: trainSideOf(options, net),
+      interpolation,
+      workers: options.workers,
+      ...watch,
+    });
+    const names = { classes, superclasses };
+    const settings = await settingsOf(options, net, names, source, colours, interpolation);
+    checkSettings(settings);
     engine = await useEngine({
-      engine: request.engine,
-      threads: request.threads,
-      ...(request.gpu !== undefined && { gpu: request.gpu }),
+      engine: options.engine,
+      threads: options.threads,
+      ...(options.gpu !== undefined && { gpu: options.gpu }),
     });
     const result = await train(
       {
@@ -207,19 +164,18 @@ export const trainBackbone = async (
         loader,
         ...examples,
         out,
-        resume: request.resume ?? false,
-        checkpointEvery: request.checkpointEvery,
-        ...(initial && { initial }),
+        resume,
+        checkpointEvery: options.checkpointEvery,
         before: await source?.seen(),
-        ...(request.signal && { signal: request.signal }),
-        ...(onProgress && { onProgress }),
+        ...(initial && { initial }),
+        ...watch,
       },
-      training,
+      settings,
     );
     const images = { train: examples.train.length, validation: examples.validation.length };
     return { out, images, classes: classes.length, engine: engine.name, result };
   } catch (error) {
-    throw outOfMemory(error, request.microBatch ?? request.batch) ?? error;
+    throw outOfMemory(error, options.microBatch ?? options.batch) ?? error;
   } finally {
     engine?.close();
     await loader.close();

@@ -1,4 +1,4 @@
-// Training from options and examples to a backbone file: a loop that is resumed where a checkpoint left it.
+// Training from settings and examples to a backbone file: a loop that is resumed where a checkpoint left it.
 import { join } from 'node:path';
 import { UsageError, option, text } from '../../errors.js';
 import { saveBackbone } from '../nets/backbone.js';
@@ -13,15 +13,16 @@ import { Model, type Source } from './model.js';
 import { EventFile } from './tensorboard.js';
 import { TrainingLog } from './log.js';
 import { Trainer, type TrainingRun } from './loop.js';
-import { type TrainingOptions, checkTraining, fingerprint, firstDifference } from './options.js';
+import { firstDifference, recipeRecord } from './recipe-record.js';
 import { metadataOf, writeHistory, writeReport } from './results.js';
+import { type TrainingSettings, checkSettings } from './settings.js';
 
 export type { TrainingRun } from './loop.js';
 
-const resumed = async (run: TrainingRun, options: TrainingOptions): Promise<Checkpoint | undefined> => {
+const resumed = async (run: TrainingRun, settings: TrainingSettings): Promise<Checkpoint | undefined> => {
   const checkpoint = run.resume ? await openCheckpoint(run.out) : undefined;
   if (!checkpoint) return undefined;
-  const difference = firstDifference(checkpoint.header.options, fingerprint(options));
+  const difference = firstDifference(checkpoint.header.options, recipeRecord(settings));
   if (difference === undefined) return checkpoint;
   await checkpoint.close();
   throw new UsageError(
@@ -29,20 +30,20 @@ const resumed = async (run: TrainingRun, options: TrainingOptions): Promise<Chec
   );
 };
 
-const initialSource = (run: TrainingRun, options: TrainingOptions): Source => {
-  const layers = new Map(tensorsOf(options.net).map((entry) => [entry.name, entry]));
+const initialSource = (run: TrainingRun, settings: TrainingSettings): Source => {
+  const layers = new Map(tensorsOf(settings.net).map((entry) => [entry.name, entry]));
   return async (name) => {
     const given = await run.initial?.(name);
     if (given) return given;
     const { layer, bias } = layers.get(name)!;
-    const { initialisation, seed, initialStd } = options;
-    return bias ? new Float32Array(layer.outputs) : initialWeights(layer, initialisation, seed, initialStd);
+    const { init, seed, initStd } = settings;
+    return bias ? new Float32Array(layer.outputs) : initialWeights(layer, init, seed, initStd);
   };
 };
 
 /** The images that the net has seen: of an untrained net none but those of the net that it starts from. */
-const seenBy = async (run: TrainingRun, options: TrainingOptions, steps: number): Promise<Seen> => {
-  const before = options.initialisedFrom ? [run.before] : [];
+const seenBy = async (run: TrainingRun, settings: TrainingSettings, steps: number): Promise<Seen> => {
+  const before = settings.initialisedFrom ? [run.before] : [];
   if (steps === 0) return uniteSeen([nothingSeen, ...before]);
   const training = digestSet(await run.loader.digestsOf(run.train));
   const validation = digestSet(await run.loader.digestsOf(run.validation));
@@ -52,37 +53,37 @@ const seenBy = async (run: TrainingRun, options: TrainingOptions, steps: number)
 /**
  * Trains a net and writes `backbone.safetensors`, `checkpoint.safetensors`, `log.jsonl`, `history.json`, `report.html` and
  * TensorBoard's events into `out`.
- * With 0 epochs the untrained net is written. The same options, seed, images and engine give the same weights, also
+ * With 0 epochs the untrained net is written. The same settings, seed, images and engine give the same weights, also
  * across interruptions.
  *
  * @throws UsageError for wrong options; VerydeepError when training diverges or results cannot be written
  */
-export const train = async (run: TrainingRun, options: TrainingOptions): Promise<TrainingResult> => {
-  checkTraining(options);
+export const train = async (run: TrainingRun, settings: TrainingSettings): Promise<TrainingResult> => {
+  checkSettings(settings);
   const heads: Heads = {
-    classes: options.classes.length,
-    superclasses: options.superclasses.length,
-    superclassWeight: options.superclassWeight,
+    classes: settings.classes.length,
+    superclasses: settings.superclasses.length,
+    superclassLoss: settings.superclassLoss,
   };
-  const checkpoint = await resumed(run, options);
+  const checkpoint = await resumed(run, settings);
   let model: Model | undefined;
   let log: TrainingLog | undefined;
   let events: EventFile | undefined;
   try {
     const state = checkpoint?.header.state ?? startState;
-    const input = checkpoint?.header.input ?? options.input;
+    const input = checkpoint?.header.input ?? settings.input;
     model = await Model.create(
       run.tf,
-      options.net,
+      settings.net,
       heads,
-      new Map(Object.entries(options.factors)),
-      checkpoint?.weight ?? initialSource(run, options),
+      new Map(Object.entries(settings.factors)),
+      checkpoint?.weight ?? initialSource(run, settings),
       checkpoint?.velocity,
     );
     log = await TrainingLog.open(run.out, state.step);
     events = await EventFile.create(run.out, state.step);
-    const trainer = new Trainer(run, { ...options, input }, model, log, events, state);
-    while (trainer.state.epoch < options.schedule.epochs && !trainer.state.schedule.finished) {
+    const trainer = new Trainer(run, { ...settings, input }, model, log, events, state);
+    while (trainer.state.epoch < settings.epochs && !trainer.state.schedule.finished) {
       if (!(await trainer.epoch())) {
         const { history, step, skipped } = trainer.state;
         return { history, step, skipped, interrupted: true };
@@ -90,13 +91,13 @@ export const train = async (run: TrainingRun, options: TrainingOptions): Promise
     }
     const backbone = join(run.out, 'backbone.safetensors');
     await writeHistory(run.out, trainer.state.history);
-    await writeReport(run.out, options, trainer.state.history);
+    await writeReport(run.out, settings, trainer.state.history);
     const { history, step, skipped } = trainer.state;
     await saveBackbone(
       backbone,
-      metadataOf({ ...options, input }, trainer.state),
+      metadataOf({ ...settings, input }, trainer.state),
       (name) => (model as Model).read(name),
-      await seenBy(run, options, step),
+      await seenBy(run, settings, step),
     );
     return { backbone, history, step, skipped, interrupted: false };
   } finally {

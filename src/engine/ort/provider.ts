@@ -1,10 +1,10 @@
 // Execution providers: where a session computes, how it is told so, and what must be there for it.
 import { VerydeepError, option, text } from '../../errors.js';
 import { type Library, type Pointer, check, receive } from './library.js';
+import type { Provider } from '../options.js';
 import { stringTable } from './strings.js';
 
-/** Where an execution provider computes. */
-export type Provider = 'cpu' | 'webgpu' | 'cuda';
+export type { Provider };
 
 /**
  * Options of the CUDA provider. Its default TF32 keeps 10 bits of a factor's fraction: descriptors would not be those of the processor. An exhaustive

@@ -1,8 +1,10 @@
 // The recipe: everything that decides the numbers of a descriptor, checked, named and hashed.
 import { type OptionName, expected, option } from '../../errors.js';
-import { defaultInterpolation, fromStored, interpolations, toStored } from '../../interpolation.js';
+import { checkOptions } from '../../options.js';
+import { defaultInterpolation, fromStored, toStored } from '../../interpolation.js';
 import { sha256 } from '../../io/files.js';
 import type { NetIdentity, Recipe } from '../store/recipe.js';
+import { type RecipeName, recipeNames, recipeOptions } from './options.js';
 
 export type { Aggregate, NetIdentity, Recipe, Region } from '../store/recipe.js';
 
@@ -34,9 +36,9 @@ export const recipes = {
   action: { region: 'image+box' },
   /** What many papers use to compare: the centre crop at one scale. */
   'center-crop': { scales: [256], region: 'crops', crops: 1, flip: false },
-} as const satisfies Readonly<Record<string, Partial<Recipe>>>;
+} as const satisfies Readonly<Record<RecipeName, Partial<Recipe>>>;
 
-export type RecipeName = keyof typeof recipes;
+export type { RecipeName };
 
 const REFERENCE_INPUT = 224;
 
@@ -44,16 +46,14 @@ const REFERENCE_INPUT = 224;
 export const scaleFor = (inputSize: number, scale: number): number =>
   Math.round((scale * inputSize) / REFERENCE_INPUT);
 
-const oneOf = <T extends string>(what: OptionName, value: T, choices: readonly T[]): T => {
-  if (!choices.includes(value)) throw expected(`one of ${choices.join(', ')}`, what, value);
-  return value;
-};
-
 const wholeAbove = (least: number, what: OptionName, value: number, advice?: string): number => {
   if (!Number.isInteger(value) || value < least)
     throw expected(`a whole number of at least ${least}`, what, value, advice);
   return value;
 };
+
+const { aggregate, flip, normalize, region, interpolation, orient, precision, store } = recipeOptions;
+const choices = { aggregate, flip, normalize, region, interpolation, orient, precision, store };
 
 const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
@@ -75,12 +75,13 @@ export const resolveRecipe = (
 ): Recipe => {
   const { name = 'default', ...given } = fromStored<RecipeChoice>(choice);
   if (!Object.hasOwn(recipes, name))
-    throw expected(`one of ${Object.keys(recipes).join(', ')}`, 'the recipe', name);
+    throw expected(`one of ${recipeNames.join(', ')}`, option('recipe'), name);
   const named: Partial<Recipe> = recipes[name];
   const merged: Recipe = { ...defaults, interpolation, ...named, ...given };
   const scales = given.scales ?? merged.scales.map((scale) => scaleFor(inputSize, scale));
   const least = merged.layers.some(isFullyConnected) || merged.region === 'crops' ? inputSize : 1;
   const advice = `The net's input is ${inputSize} pixels wide: the fully-connected layers need at least that.`;
+  checkOptions(choices, { ...merged });
   if (scales.length === 0) throw expected('at least one scale', option('scales'), 'none');
   if (merged.layers.length === 0) throw expected('at least one layer', option('layer'), 'none');
   // Keys in this order: the canonical form that is hashed.
@@ -89,18 +90,18 @@ export const resolveRecipe = (
     scales: unique(scales)
       .map((scale) => wholeAbove(least, option('scales'), scale, least > 1 ? advice : undefined))
       .sort((a, b) => a - b),
-    aggregate: oneOf(option('aggregate'), merged.aggregate, ['average', 'max', 'stack']),
+    aggregate: merged.aggregate,
     flip: merged.flip,
-    normalize: oneOf(option('normalize'), merged.normalize, ['l2', 'per-scale', 'none']),
-    region: oneOf(option('region'), merged.region, ['image', 'box', 'image+box', 'crops']),
+    normalize: merged.normalize,
+    region: merged.region,
     crops: merged.region === 'crops' ? wholeAbove(1, option('crops'), merged.crops) : 1,
     ...(merged.maxSide === undefined
       ? {}
       : { maxSide: wholeAbove(Math.max(inputSize, ...scales), option('maxSide'), merged.maxSide) }),
-    interpolation: oneOf(option('interpolation'), merged.interpolation, interpolations),
+    interpolation: merged.interpolation,
     orient: merged.orient,
-    precision: oneOf(option('precision'), merged.precision, ['fp32', 'int8']),
-    store: oneOf(option('store'), merged.store, ['float32', 'float16']),
+    precision: merged.precision,
+    store: merged.store,
   };
 };
 

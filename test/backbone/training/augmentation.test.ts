@@ -18,9 +18,10 @@ const axes = [
 ];
 const full: Augmentation = {
   crop: 224,
-  sides: [256, 512],
+  trainSide: [256, 512],
   flip: true,
-  colour: { strength: 0.1, spread: [55, 5, 1], axes },
+  colourShift: 0.1,
+  colourAxes: { spread: [55, 5, 1], axes },
 };
 
 const count = 20_000;
@@ -83,7 +84,7 @@ describe('augmentation', () => {
 
   it('draws the same for the same image and epoch, and the same crops whether colours shift or not', () => {
     assert.deepEqual(drawn(full), draws);
-    const without = drawn({ ...full, colour: undefined });
+    const without = drawn({ ...full, colourShift: 0 });
     assert.deepEqual(
       without.map(({ x, y, side, flip }) => [x, y, side, flip]),
       draws.map(({ x, y, side, flip }) => [x, y, side, flip]),

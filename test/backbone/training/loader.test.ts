@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Example, Loader, type Presentation } from '../../../src/backbone/training/loader.js';
+import { type Example, Loader, type Sample } from '../../../src/backbone/training/loader.js';
 import { withFolder } from '../../support.js';
 import { colourImages } from '../tf.js';
 
@@ -25,10 +25,10 @@ const withExamples = (use: (examples: Example[]) => Promise<void>): Promise<void
     await use(files.flat());
   });
 
-const present = (examples: readonly Example[]): Presentation[] =>
+const present = (examples: readonly Example[]): Sample[] =>
   examples.map((example) => ({ example, draw: place }));
 
-const collect = async (loader: Loader, lists: Presentation[][], fixed = true) => {
+const collect = async (loader: Loader, lists: Sample[][], fixed = true) => {
   const batches = [];
   for await (const batch of loader.batches(lists, input, fixed)) batches.push(batch);
   return batches;

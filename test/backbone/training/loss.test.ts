@@ -15,7 +15,7 @@ describe('loss', () => {
 
   it('is the mean cross-entropy', () => {
     const formula = targets.reduce((sum, { label }, i) => sum + crossEntropy(row(i), label), 0) / 6;
-    const loss = value({ classes: 5, superclasses: 0, superclassWeight: 0 });
+    const loss = value({ classes: 5, superclasses: 0, superclassLoss: 0 });
     assert.ok(Math.abs(loss - formula) < 1e-6);
   });
 
@@ -26,12 +26,12 @@ describe('loss', () => {
           sum + crossEntropy(row(i).slice(0, 3), label) + 0.7 * crossEntropy(row(i).slice(3), superlabel),
         0,
       ) / 6;
-    const loss = value({ classes: 3, superclasses: 2, superclassWeight: 0.7 });
+    const loss = value({ classes: 3, superclasses: 2, superclassLoss: 0.7 });
     assert.ok(Math.abs(loss - formula) < 1e-6);
   });
 
-  it("parts of a batch add up to the batch's loss, and have its slopes", () => {
-    const heads = { classes: 3, superclasses: 2, superclassWeight: 0.5 };
+  it("parts of a batch add up to the batch's loss, and have its gradients", () => {
+    const heads = { classes: 3, superclasses: 2, superclassLoss: 0.5 };
     const whole = trainingLoss(logits, targets, heads, 6);
     const parts = [
       [0, 2],
@@ -40,14 +40,14 @@ describe('loss', () => {
       trainingLoss(logits.slice(begin! * 5, end! * 5), targets.slice(begin, end), heads, 6),
     );
     assert.ok(Math.abs(parts[0]!.loss + parts[1]!.loss - whole.loss) < 1e-12);
-    assert.deepEqual([...parts[0]!.slope, ...parts[1]!.slope], [...whole.slope]);
+    assert.deepEqual([...parts[0]!.gradient, ...parts[1]!.gradient], [...whole.gradient]);
   });
 
-  it('has the slope that finite differences give', () => {
-    const heads = { classes: 3, superclasses: 2, superclassWeight: 0.7 };
-    const { slope } = trainingLoss(logits, targets, heads, 6);
+  it('has the gradient that finite differences give', () => {
+    const heads = { classes: 3, superclasses: 2, superclassLoss: 0.7 };
+    const { gradient } = trainingLoss(logits, targets, heads, 6);
     const h = 2 ** -8;
-    slope.forEach((analytic, i) => {
+    gradient.forEach((analytic, i) => {
       const moved = (step: number) => {
         const scores = logits.slice();
         scores[i]! += step;
@@ -59,7 +59,7 @@ describe('loss', () => {
   });
 
   it('stays finite for scores far apart, and is not a number where a score is none', () => {
-    const heads = { classes: 2, superclasses: 0, superclassWeight: 0 };
+    const heads = { classes: 2, superclasses: 0, superclassLoss: 0 };
     assert.equal(trainingLoss(Float32Array.of(1e4, -1e4), [{ label: 1 }], heads, 1).loss, 2e4);
     assert.equal(trainingLoss(Float32Array.of(1e4, -1e4), [{ label: 0 }], heads, 1).loss, 0);
     assert.ok(Number.isNaN(trainingLoss(Float32Array.of(Number.NaN, 1), [{ label: 1 }], heads, 1).loss));

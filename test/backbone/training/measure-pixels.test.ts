@@ -11,7 +11,7 @@ import { VerydeepError } from '../../../src/errors.js';
 import { withFolder } from '../../support.js';
 import { colourImages } from '../tf.js';
 
-const options = { sides: [9, 9], kernel: 'cubic', workers: 2 } as const;
+const options = { trainSide: [9, 9], interpolation: 'cubic', workers: 2 } as const;
 
 /** Images of two colours, and a file that is none. */
 const withImages = (use: (images: MeasuredImage[], root: string) => Promise<void>): Promise<void> =>
@@ -42,7 +42,10 @@ describe('colours of a training set', () => {
         const { width, height } = await image.metadata();
         const scale = 9 / Math.min(width, height);
         const data = await image
-          .resize(Math.round(width * scale), Math.round(height * scale), { kernel: 'cubic', fit: 'fill' })
+          .resize(Math.round(width * scale), Math.round(height * scale), {
+            kernel: 'cubic',
+            fit: 'fill',
+          })
           .raw()
           .toBuffer();
         data.forEach((value, i) => (sums[i % 3]! += value));
@@ -55,7 +58,7 @@ describe('colours of a training set', () => {
       );
       for (const other of [
         { ...options, workers: 3 },
-        { ...options, sides: [8, 10] as const },
+        { ...options, trainSide: [8, 10] as const },
       ])
         assert.deepEqual((await measurePixels(images, other)).statistics, statistics);
     }));

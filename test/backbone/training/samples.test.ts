@@ -1,7 +1,7 @@
 // The order of an epoch: every image once, another order and other crops in every epoch and for every seed.
 import assert from 'node:assert/strict';
 import { chunks, epochOf, validationOf } from '../../../src/backbone/training/samples.js';
-import type { TrainingOptions } from '../../../src/backbone/training/options.js';
+import type { TrainingSettings } from '../../../src/backbone/training/settings.js';
 import { tinyNet } from '../tf.js';
 
 const examples = Array.from({ length: 50 }, (_, i) => ({
@@ -10,12 +10,12 @@ const examples = Array.from({ length: 50 }, (_, i) => ({
   label: i % 4,
   source: { file: '' },
 }));
-const options = (seed: number) =>
-  ({ net: tinyNet(), sides: [9, 20], flip: true, colour: undefined, seed }) as unknown as TrainingOptions;
+const settings = (seed: number) =>
+  ({ net: tinyNet(), trainSide: [9, 20], flip: true, colourShift: 0, seed }) as unknown as TrainingSettings;
 const order = (seed: number, epoch: number) =>
-  epochOf(examples, options(seed), epoch).map(({ example }) => example.id);
+  epochOf(examples, settings(seed), epoch).map(({ example }) => example.id);
 
-describe('presentations', () => {
+describe('samples', () => {
   it('shows each image once an epoch, in an order of its own for each epoch and seed', () => {
     const orders = [order(1, 0), order(1, 1), order(2, 0)];
     for (const ids of orders) assert.deepEqual([...ids].sort(), examples.map(({ id }) => id).sort());
@@ -25,13 +25,13 @@ describe('presentations', () => {
 
   it('draws the crops of an image anew in each epoch, whatever its place in the order', () => {
     const drawOf = (list: typeof examples, epoch: number) =>
-      epochOf(list, options(1), epoch).find(({ example }) => example.id === 'image 7')!.draw;
+      epochOf(list, settings(1), epoch).find(({ example }) => example.id === 'image 7')!.draw;
     assert.deepEqual(drawOf(examples.slice(5, 9), 0), drawOf(examples, 0));
     assert.notDeepEqual(drawOf(examples, 1), drawOf(examples, 0));
   });
 
   it('validates on one centred crop at the middle of S', () => {
-    const draws = validationOf(examples, options(1)).map(({ draw }) => draw);
+    const draws = validationOf(examples, settings(1)).map(({ draw }) => draw);
     assert.ok(draws.every(({ side, x, y, flip }) => side === 15 && x === 0.5 && y === 0.5 && !flip));
   });
 

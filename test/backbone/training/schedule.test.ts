@@ -3,12 +3,13 @@ import {
   type Schedule,
   type ScheduleState,
   afterEpoch,
-  checkSchedule,
   initialScheduleState,
-  learningRate,
+  learningRateAt,
 } from '../../../src/backbone/training/schedule.js';
+import { courseOptions } from '../../../src/backbone/training/options.js';
+import { checkOptions } from '../../../src/options.js';
 
-const plateau: Schedule = { name: 'plateau', rate: 0.01, epochs: 74, patience: 2, decreases: 3 };
+const plateau: Schedule = { schedule: 'plateau', learningRate: 0.01, epochs: 74, patience: 2, decreases: 3 };
 
 /** The learning rate of each epoch on a made-up curve of accuracies; ends where training would. */
 const ratesOn = (schedule: Schedule, accuracies: readonly number[]): number[] => {
@@ -16,7 +17,7 @@ const ratesOn = (schedule: Schedule, accuracies: readonly number[]): number[] =>
   let state: ScheduleState = initialScheduleState;
   for (const [epoch, accuracy] of accuracies.entries()) {
     if (state.finished) break;
-    rates.push(learningRate(schedule, state, epoch));
+    rates.push(learningRateAt(schedule, state, epoch));
     state = afterEpoch(schedule, state, accuracy);
   }
   return rates;
@@ -54,8 +55,8 @@ describe('schedule', () => {
   });
 
   it('falls smoothly to 0 by cosine and linearly', () => {
-    const at = (name: 'cosine' | 'linear' | 'constant', position: number) =>
-      learningRate({ ...plateau, name, epochs: 10 }, initialScheduleState, position);
+    const at = (schedule: 'cosine' | 'linear' | 'constant', position: number) =>
+      learningRateAt({ ...plateau, schedule, epochs: 10 }, initialScheduleState, position);
     assert.equal(at('cosine', 0), 0.01);
     assert.ok(Math.abs(at('cosine', 5) - 0.005) < 1e-12);
     assert.ok(at('cosine', 10) < 1e-12);
@@ -64,13 +65,13 @@ describe('schedule', () => {
     assert.equal(at('constant', 7), 0.01);
   });
 
-  it('refuses wrong values by their flags', () => {
+  it('refuses wrong values by the names of the options', () => {
     const wrong = (part: Partial<Schedule>, message: RegExp) =>
-      assert.throws(() => checkSchedule({ ...plateau, ...part }), message);
-    wrong({ rate: 0 }, /learningRate but received 0/);
+      assert.throws(() => checkOptions(courseOptions, { ...plateau, ...part }), message);
+    wrong({ learningRate: 0 }, /learningRate but received 0/);
     wrong({ epochs: -1 }, /epochs but received -1/);
     wrong({ patience: 0 }, /patience but received 0/);
     wrong({ decreases: 0.5 }, /decreases but received 0.5/);
-    wrong({ name: 'steps' as never }, /schedule but received "steps"/);
+    wrong({ schedule: 'steps' as never }, /schedule but received "steps"/);
   });
 });

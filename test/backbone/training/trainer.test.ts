@@ -10,7 +10,7 @@ import { Model } from '../../../src/backbone/training/model.js';
 import { initialWeights } from '../../../src/backbone/nets/initialisation.js';
 import { tensorsOf } from '../../../src/backbone/nets/layout.js';
 import { type TrainingRun, train } from '../../../src/backbone/training/trainer.js';
-import type { TrainingOptions } from '../../../src/backbone/training/options.js';
+import type { TrainingSettings } from '../../../src/backbone/training/settings.js';
 import { sha256OfFile } from '../../../src/io/files.js';
 import { withFolder } from '../../support.js';
 import { colourImages, cpu, randomArray, tinyNet } from '../tf.js';
@@ -23,23 +23,27 @@ const colours = {
 } as const;
 const classes = Object.keys(colours).sort();
 
-const options = (part: Partial<TrainingOptions> = {}): TrainingOptions => ({
+const settings = (part: Partial<TrainingSettings> = {}): TrainingSettings => ({
   net: tinyNet(),
   classes,
   superclasses: [],
-  superclassWeight: 0,
+  superclassLoss: 0,
   batch: 8,
   microBatch: 8,
   momentum: 0.9,
-  decay: 5e-4,
+  weightDecay: 5e-4,
   dropout: 0.5,
-  schedule: { name: 'constant', rate: 0.02, epochs: 2, patience: 5, decreases: 3 },
-  initialisation: 'he',
-  initialStd: 0.01,
-  sides: [9, 9],
+  schedule: 'constant',
+  learningRate: 0.02,
+  epochs: 2,
+  patience: 5,
+  decreases: 3,
+  init: 'he',
+  initStd: 0.01,
+  trainSide: [9, 9],
   flip: true,
-  colour: undefined,
-  kernel: 'cubic',
+  colourShift: 0,
+  interpolation: 'cubic',
   input: { order: 'rgb', scale: 1, mean: [110, 110, 110], std: [70, 70, 70] },
   seed: 1,
   factors: {},
@@ -94,8 +98,11 @@ describe('trainer', () => {
     withRun(async (run, folder) => {
       const before = tf.memory().numTensors;
       const out = await folder('out');
-      const schedule = { name: 'cosine', rate: 0.02, epochs: 12, patience: 5, decreases: 3 } as const;
-      const { history, backbone, step } = await train({ ...run, out }, options({ schedule, dropout: 0 }));
+      const schedule = 'cosine';
+      const { history, backbone, step } = await train(
+        { ...run, out },
+        settings({ schedule, epochs: 12, dropout: 0 }),
+      );
       assert.equal(tf.memory().numTensors, before);
       assert.equal(step, 12 * 3);
       assert.equal(history.length, 12);
@@ -130,7 +137,7 @@ describe('trainer', () => {
         ['c', 2],
       ] as const) {
         const out = await folder(name);
-        await train({ ...run, out }, options({ seed }));
+        await train({ ...run, out }, settings({ seed }));
         hashes.push(await weightsOf(out));
       }
       assert.equal(hashes[1], hashes[0]);
@@ -140,23 +147,23 @@ describe('trainer', () => {
   it('ends with the same bytes when it is stopped after any step and resumed', () =>
     withRun(async (run, folder) => {
       const whole = await folder('whole');
-      await train({ ...run, out: whole }, options());
+      await train({ ...run, out: whole }, settings());
       for (const stopAt of [1, 2, 3, 5]) {
         const out = await folder(`stopped-${stopAt}`);
         const stop = new AbortController();
         const onProgress = ({ done }: { done: number }) => {
           if (done === stopAt) stop.abort();
         };
-        const first = await train({ ...run, out, signal: stop.signal, onProgress }, options());
+        const first = await train({ ...run, out, signal: stop.signal, onProgress }, settings());
         assert.equal(first.interrupted, true);
         assert.equal(first.step, stopAt);
         assert.equal(first.backbone, undefined);
-        const second = await train({ ...run, out, resume: true }, options());
+        const second = await train({ ...run, out, resume: true }, settings());
         assert.equal(second.interrupted, false);
         assert.equal(await weightsOf(out), await weightsOf(whole), `stopped after step ${stopAt}`);
         assert.deepEqual(
           second.history.map(({ loss, validationTop1Error }) => [loss, validationTop1Error]),
-          (await train({ ...run, out: whole, resume: true }, options())).history.map(
+          (await train({ ...run, out: whole, resume: true }, settings())).history.map(
             ({ loss, validationTop1Error }) => [loss, validationTop1Error],
           ),
         );
@@ -166,21 +173,19 @@ describe('trainer', () => {
   it('refuses to resume with other options, and names the first', () =>
     withRun(async (run, folder) => {
       const out = await folder('out');
-      await train({ ...run, out }, options());
+      await train({ ...run, out }, settings());
       await assert.rejects(
-        train({ ...run, out, resume: true }, options({ momentum: 0.5 })),
+        train({ ...run, out, resume: true }, settings({ momentum: 0.5 })),
         /for resume but received another momentum: 0.9 before, 0.5 now/,
       );
-      const more = { ...options().schedule, epochs: 3 };
-      const { history } = await train({ ...run, out, resume: true }, options({ schedule: more }));
+      const { history } = await train({ ...run, out, resume: true }, settings({ epochs: 3 }));
       assert.equal(history.length, 3, 'more epochs of a constant schedule are a continuation');
     }));
 
   it('writes the untrained net for 0 epochs', () =>
     withRun(async (run, folder) => {
       const out = await folder('out');
-      const none = { ...options().schedule, epochs: 0 };
-      const { backbone, step } = await train({ ...run, out }, options({ schedule: none }));
+      const { backbone, step } = await train({ ...run, out }, settings({ epochs: 0 }));
       assert.equal(step, 0);
       const file = await openBackbone(backbone!);
       const [{ layer }] = tensorsOf(tinyNet()) as [ReturnType<typeof tensorsOf>[number]];
@@ -191,12 +196,11 @@ describe('trainer', () => {
   it('stops at a loss that explodes, names step and layer, and keeps the last checkpoint', () =>
     withRun(async (run, folder) => {
       const out = await folder('out');
-      await train({ ...run, out }, options({ schedule: { ...options().schedule, epochs: 1 } }));
+      await train({ ...run, out }, settings({ epochs: 1 }));
       const checkpoint = await sha256OfFile(join(out, 'checkpoint.safetensors'));
       const before = tf.memory().numTensors;
-      const wild = { ...options().schedule, rate: 1e20 };
       await assert.rejects(
-        train({ ...run, out: await folder('wild') }, options({ schedule: wild })),
+        train({ ...run, out: await folder('wild') }, settings({ learningRate: 1e20 })),
         /Training diverged at step 2 \(epoch 1\): the loss is .*layer .*Lower learningRate \(now 100000000000000000000\)/,
       );
       assert.equal(tf.memory().numTensors, before);
@@ -214,7 +218,7 @@ describe('trainer', () => {
         const copy = { ...run.train[0]!, id: 'copy' };
         const { backbone } = await train(
           { ...run, train: [...run.train, copy], out: await folder('out') },
-          options(),
+          settings(),
         );
         const seen = (await (await openBackbone(backbone!)).seen())!;
         assert.deepEqual(seen.training, await digestsIn(run.train));
@@ -224,35 +228,34 @@ describe('trainer', () => {
 
     it('none in an untrained net, those of the net before in one that is trained on', () =>
       withRun(async (run, folder) => {
-        const schedule = { ...options().schedule, epochs: 0 };
-        const untrained = await train({ ...run, out: await folder('untrained') }, options({ schedule }));
+        const untrained = await train({ ...run, out: await folder('untrained') }, settings({ epochs: 0 }));
         assert.deepEqual(await (await openBackbone(untrained.backbone!)).seen(), nothingSeen);
         const before = { training: digestSet([1, 2]), validation: digestSet([3]), incomplete: false };
         const initialisedFrom = { file: 'before.safetensors', sha256: '' };
         const trained = await train(
           { ...run, before, out: await folder('trained') },
-          options({ initialisedFrom }),
+          settings({ initialisedFrom }),
         );
         const seen = (await (await openBackbone(trained.backbone!)).seen())!;
         assert.deepEqual(seen.training, uniteDigests(await digestsIn(run.train), digestSet([1, 2])));
         assert.ok(seen.validation.includes(3));
-        const unknown = await train({ ...run, out: await folder('unknown') }, options({ initialisedFrom }));
+        const unknown = await train({ ...run, out: await folder('unknown') }, settings({ initialisedFrom }));
         assert.equal((await (await openBackbone(unknown.backbone!)).seen())!.incomplete, true);
       }));
 
     it('in the same bytes after an interruption in the last epoch', () =>
       withRun(async (run, folder) => {
         const [whole, parts] = [await folder('whole'), await folder('parts')];
-        await train({ ...run, out: whole }, options());
+        await train({ ...run, out: whole }, settings());
         const stop = new AbortController();
         const onProgress: TrainingRun['onProgress'] = ({ done, total }) => {
           if (total !== undefined && done >= total - 1) stop.abort();
         };
-        const first = await train({ ...run, out: parts, signal: stop.signal, onProgress }, options());
+        const first = await train({ ...run, out: parts, signal: stop.signal, onProgress }, settings());
         assert.ok(first.interrupted, 'it was interrupted');
         const loader = new Loader({ crop: 8, kernel: 'cubic', workers: 1, prefetch: 2, cacheBytes: 1 << 24 });
         try {
-          await train({ ...run, loader, out: parts, resume: true }, options());
+          await train({ ...run, loader, out: parts, resume: true }, settings());
         } finally {
           await loader.close();
         }
@@ -267,7 +270,7 @@ describe('model', () => {
     tf = await cpu();
   });
   const net = tinyNet();
-  const heads = { classes: 4, superclasses: 0, superclassWeight: 0 };
+  const heads = { classes: 4, superclasses: 0, superclassLoss: 0 };
   const he = (name: string) => {
     const { layer, bias } = tensorsOf(net).find((entry) => entry.name === name)!;
     return bias ? new Float32Array(layer.outputs) : initialWeights(layer, 'he', 3);
@@ -335,7 +338,7 @@ describe('model', () => {
     const before = tf.memory().numTensors;
     const { gradients } = model.gradients(pixels, targets, 6, undefined);
     assert.equal(gradients.has('conv1_1.weight'), false);
-    model.update(gradients, { learningRate: 1e-3, momentum: 0.9, decay: 0 });
+    model.update(gradients, { learningRate: 1e-3, momentum: 0.9, weightDecay: 0 });
     const gradient = [...gradients.get('fc8.weight')!.dataSync()];
     tf.dispose([...gradients.values()]);
     assert.equal(tf.memory().numTensors, before);

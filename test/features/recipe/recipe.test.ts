@@ -67,7 +67,7 @@ describe('features/recipe', () => {
     refuse({ interpolation: 'sharpest' }, /interpolation but received "sharpest"/);
     refuse({ aggregate: 'median' }, /aggregate but received "median"/);
     refuse({ region: 'crops', crops: 0 }, /crops/);
-    refuse({ name: 'best' }, /the recipe but received "best"/);
+    refuse({ name: 'best' }, /recipe but received "best"/);
     assert.deepEqual(resolveRecipe({ layers: ['conv5'], scales: [50] }, 224).scales, [50]);
   });
 

@@ -83,7 +83,7 @@ describe('training against PyTorch', () => {
         ) as number[];
 
         const engine = await useEngine({ threads: 2 });
-        const heads = { classes: 10, superclasses: 0, superclassWeight: 0 };
+        const heads = { classes: 10, superclasses: 0, superclassLoss: 0 };
         const model = await Model.create(engine.tf, net, heads, new Map(), initial);
         const ours = Array.from({ length: steps }, (_, step) => {
           const begin = (step % batches) * rows;
@@ -94,7 +94,7 @@ describe('training against PyTorch', () => {
             rows,
             undefined,
           );
-          model.update(gradients, { learningRate: rate, momentum: 0.9, decay: 5e-4 });
+          model.update(gradients, { learningRate: rate, momentum: 0.9, weightDecay: 5e-4 });
           engine.tf.dispose([...gradients.values()]);
           return loss;
         });

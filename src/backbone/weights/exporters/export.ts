@@ -1,11 +1,11 @@
 // The forms in which a backbone leaves the house.
 import { openBackbone } from '../../nets/backbone.js';
+import type { ExportFormat } from '../options.js';
 import { exportOnnx } from './onnx.js';
 import { exportTfjs } from './tfjs.js';
 import { exportTorchvision } from './torchvision.js';
 
-export const exportFormats = ['onnx', 'onnx-external', 'torchvision', 'tfjs'] as const;
-export type ExportFormat = (typeof exportFormats)[number];
+export type { ExportFormat };
 
 /**
  * Writes a backbone file in a foreign format.

@@ -3,6 +3,7 @@ import { makeFolder } from '../../../io/files.js';
 import { dirname } from 'node:path';
 import { expected, option } from '../../../errors.js';
 import type { FeatureStore } from '../reader.js';
+import { type ExportFormat, exportFormats } from './options.js';
 import { exportHdf5 } from './hdf5.js';
 import { exportNpy } from './npy.js';
 import { exportParquet } from './parquet.js';
@@ -16,11 +17,10 @@ const writers = {
   parquet: exportParquet,
   hdf5: exportHdf5,
 } as const satisfies Readonly<
-  Record<string, (store: FeatureStore, layer: string, path: string) => Promise<string[]>>
+  Record<ExportFormat, (store: FeatureStore, layer: string, path: string) => Promise<string[]>>
 >;
 
-export type ExportFormat = keyof typeof writers;
-export const exportFormats = Object.keys(writers) as readonly ExportFormat[];
+export { type ExportFormat, exportFormats };
 
 /**
  * Writes descriptors of a layer to a file of another format, a part in memory at a time.

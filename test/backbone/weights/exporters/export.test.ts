@@ -4,11 +4,8 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { architecture, weightShapes } from '../../../../src/backbone/nets/architecture.js';
 import { type BackboneMetadata, openBackbone, saveBackbone } from '../../../../src/backbone/nets/backbone.js';
-import {
-  type ExportFormat,
-  exportFormats,
-  exportWeights,
-} from '../../../../src/backbone/weights/exporters/export.js';
+import { exportWeights } from '../../../../src/backbone/weights/exporters/export.js';
+import { type ExportFormat, exportFormats } from '../../../../src/backbone/weights/options.js';
 import { torchvisionNames } from '../../../../src/backbone/weights/exporters/torchvision.js';
 import { importWeights } from '../../../../src/backbone/weights/importers/import.js';
 import { Session } from '../../../../src/engine/session.js';

@@ -1,0 +1,69 @@
+// The recipe of a run as checkpoints and backbone files keep it. Its names are those of version 0.1, so that its files and
+// those of later versions are the same.
+import { type Message, option, text } from '../../errors.js';
+import type { TrainingSettings } from './settings.js';
+
+/** Options whose name in the record is another. */
+const optionNames: Readonly<Record<string, string>> = {
+  superclassWeight: 'superclassLoss',
+  decay: 'weightDecay',
+  initialisation: 'init',
+  initialStd: 'initStd',
+  sides: 'trainSide',
+  colour: 'colourShift',
+  kernel: 'interpolation',
+  factors: 'rateFactors',
+  initialisedFrom: 'initFrom',
+  classes: 'data',
+  superclasses: 'data',
+};
+
+/** Entries that are options under their own name. */
+const isOption = new Set(
+  'batch microBatch momentum dropout schedule flip seed config width blocks inputSize fullyConnected'.split(
+    ' ',
+  ),
+);
+
+/** All that decides the weights, but the epochs' end: what a run that continues another must have in common with it. */
+export const recipeRecord = (settings: TrainingSettings): Record<string, unknown> => {
+  const { net, schedule, learningRate, epochs, patience, decreases, colourShift, colourAxes } = settings;
+  const smooth = schedule === 'cosine' || schedule === 'linear';
+  return JSON.parse(
+    JSON.stringify({
+      classes: settings.classes.length,
+      superclasses: settings.superclasses.length,
+      superclassWeight: settings.superclassLoss,
+      batch: settings.batch,
+      microBatch: settings.microBatch,
+      momentum: settings.momentum,
+      decay: settings.weightDecay,
+      dropout: settings.dropout,
+      schedule: { name: schedule, rate: learningRate, patience, decreases, ...(smooth ? { epochs } : {}) },
+      initialisation: settings.init,
+      initialStd: settings.initStd,
+      sides: settings.trainSide,
+      flip: settings.flip,
+      ...(colourShift > 0 && colourAxes && { colour: { strength: colourShift, ...colourAxes } }),
+      kernel: settings.interpolation,
+      seed: settings.seed,
+      factors: settings.factors,
+      initialisedFrom: settings.initialisedFrom,
+      ...net,
+    }),
+  ) as Record<string, unknown>;
+};
+
+/** The first entry in which two records differ, in words; undefined if they agree. */
+export const firstDifference = (
+  before: Readonly<Record<string, unknown>>,
+  now: Readonly<Record<string, unknown>>,
+): Message | undefined => {
+  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    const [a, b] = [before[key], now[key]].map((value) => JSON.stringify(value ?? null));
+    if (a === b) continue;
+    const name = optionNames[key] ?? (isOption.has(key) ? key : undefined);
+    return text`${name === undefined ? key : option(name)}: ${a} before, ${b} now`;
+  }
+  return undefined;
+};

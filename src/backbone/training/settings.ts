@@ -1,0 +1,56 @@
+// The settings of one training run: its options, complete and checked, with what follows from the data and the net.
+import { checkOptions } from '../../options.js';
+import { expected, option } from '../../errors.js';
+import type { Interpolation } from '../../interpolation.js';
+import type { Architecture } from '../nets/architecture.js';
+import type { InputNormalisation } from '../nets/backbone.js';
+import type { Initialisation } from '../nets/initialisation.js';
+import { type ColourAxes, checkSides } from './augmentation.js';
+import { courseOptions, startOptions } from './options.js';
+import type { Schedule } from './schedule.js';
+
+/** Names are those of the options, where there is one. */
+export interface TrainingSettings extends Schedule {
+  readonly net: Architecture;
+  /** Names of fc8's first outputs, in order. */
+  readonly classes: readonly string[];
+  /** Names of the outputs after them; empty without a superclass loss. */
+  readonly superclasses: readonly string[];
+  readonly superclassLoss: number;
+  readonly batch: number;
+  /** Images that go through the net at once; gradients of the parts of a batch are added up. */
+  readonly microBatch: number;
+  readonly momentum: number;
+  /** L2 multiplier on weights; biases are not decayed. */
+  readonly weightDecay: number;
+  /** Rate of dropout after fc6 and fc7. */
+  readonly dropout: number;
+  readonly init: Initialisation;
+  readonly initStd: number;
+  /** Smallest side S of the scaled training image: fixed, or uniform in a range. */
+  readonly trainSide: readonly [number, number];
+  readonly flip: boolean;
+  /** Standard deviation of the shift along each colour axis, as a factor on the axis's spread; 0 for none. */
+  readonly colourShift: number;
+  /** Needed where colours are shifted. */
+  readonly colourAxes?: ColourAxes | undefined;
+  readonly interpolation: Interpolation;
+  readonly input: InputNormalisation;
+  readonly seed: number;
+  /** Learning-rate factors by tensor (`conv1_1.weight`); 0 freezes. From `rateFactors` and `freeze`. */
+  readonly factors: Readonly<Record<string, number>>;
+  /** Name and checksum of the weights that training starts from. */
+  readonly initialisedFrom?: { readonly file: string; readonly sha256: string } | undefined;
+}
+
+const { init, initStd } = startOptions;
+
+/** @throws UsageError naming the option at fault */
+export const checkSettings = (settings: TrainingSettings): void => {
+  checkOptions({ ...courseOptions, init, initStd }, settings as unknown as Record<string, unknown>);
+  const { batch, microBatch, trainSide, net } = settings;
+  if (microBatch > batch) {
+    throw expected(`a whole number from 1 to the batch size ${batch}`, option('microBatch'), microBatch);
+  }
+  checkSides(trainSide, net.inputSize);
+};

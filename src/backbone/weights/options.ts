@@ -1,0 +1,31 @@
+// Options of importing and exporting weights.
+import { type Kind, type OptionTable, kinds } from '../../options.js';
+
+export const exportFormats = ['onnx', 'onnx-external', 'torchvision', 'tfjs'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
+
+export const importOptions = {
+  input: {
+    kind: kinds.text('how'),
+    help: "preprocessing, where it is not the format's own: oxford, torchvision or JSON",
+  },
+  classes: { kind: kinds.file(), help: 'names of the outputs, a line each' },
+} as const satisfies OptionTable;
+
+/** Bits of a weight. */
+const bits: Kind<7 | 8> = {
+  value: 'n',
+  what: 'one of 7, 8',
+  choices: ['7', '8'],
+  parse: (text) => ([7, 8] as const).find((number) => String(number) === text),
+  holds: (given) => given === 7 || given === 8,
+};
+
+export const exportOptions = {
+  format: { kind: kinds.choice(exportFormats), help: 'what to write' },
+  bits: {
+    kind: bits,
+    help: 'int8: bits of a weight; 7 for processors without VNNI',
+    otherwise: 'what suits this one',
+  },
+} as const satisfies OptionTable;

@@ -1,0 +1,69 @@
+// Options of the linear SVMs: C and how it is chosen, loss, bias, weights of classes, probabilities, solver.
+import { expected, option, text } from '../errors.js';
+import { type Kind, type OptionTable, kinds } from '../options.js';
+import type { ClassWeights } from './problem.js';
+
+const losses = ['hinge', 'squared-hinge'] as const;
+const biases = ['augmented', 'unregularised'] as const;
+const solvers = ['auto', 'dual', 'primal', 'libsvm'] as const;
+const factor = kinds.number({ above: 0 });
+
+/** `balanced`, the factor of the positives (`3`, LIBLINEAR's -w1), or of positives and negatives (`3:0.5`). */
+const classWeights: Kind<ClassWeights> = {
+  value: 'weights',
+  what: 'balanced, a number, or two as in 3:0.5',
+  parse: (given) => {
+    if (given === 'balanced') return given;
+    const parts = given.split(':');
+    if (parts.length > 2) return undefined;
+    const [positive, negative = 1] = parts.map((part) => {
+      const value = factor.parse(part);
+      if (value === undefined) throw expected(factor.what, option('classWeight'), part);
+      return value;
+    });
+    return { positive: positive!, negative };
+  },
+  holds: (given) => {
+    if (given === 'balanced') return true;
+    if (typeof given !== 'object' || given === null) return false;
+    const { positive, negative } = given as Record<string, unknown>;
+    return factor.holds(positive) && factor.holds(negative);
+  },
+};
+
+export const svmOptions = {
+  c: {
+    kind: kinds.number({ above: 0, value: 'value' }),
+    help: "the SVMs' C",
+    otherwise: 'chosen on held-out training images',
+    paper: 'chosen on the validation set',
+  },
+  cGrid: {
+    kind: kinds.list(kinds.number({ above: 0 })),
+    help: 'values of C to choose from, these only, e.g. 0.1,1,10',
+  },
+  loss: { kind: kinds.choice(losses), help: 'loss of the SVMs', otherwise: 'hinge' },
+  cPerClass: {
+    kind: kinds.flag(),
+    help: 'choose a C for each class by its own figure; one for all by default',
+  },
+  cFolds: {
+    kind: kinds.whole({ from: 2 }),
+    help: 'choose C by n folds of the training images instead of one held-out part',
+  },
+  bias: {
+    kind: kinds.choice(biases, 'kind'),
+    help: 'bias of the SVMs',
+    otherwise: 'augmented',
+  },
+  classWeight: {
+    kind: classWeights,
+    help: "factors of C: of the positives (LIBLINEAR's -w1), of both as 3:0.5, or balanced",
+    otherwise: '1',
+  },
+  calibrate: {
+    kind: kinds.flag(),
+    help: text`fit probabilities on held-out folds, for \`verydeep predict\`; with ${option('saveModels')}`,
+  },
+  solver: { kind: kinds.choice(solvers), help: 'SVM solver', default: 'auto' },
+} as const satisfies OptionTable;

@@ -1,0 +1,153 @@
+// Which options each command takes: the rooms' tables, put together. Flags, help and the docs' tables are made from these.
+import { featuresOptions, protocolOptions } from '../../benchmarks/protocol/options.js';
+import { ilsvrcOptions } from '../../benchmarks/ilsvrc/options.js';
+import { trainingOptions } from '../backbone/training/options.js';
+import { exportOptions, importOptions } from '../backbone/weights/options.js';
+import { svmOptions } from '../classifiers/options.js';
+import {
+  backgroundOptions,
+  csvOptions,
+  datasetOptions,
+  downloadOptions,
+  splitOptions,
+  validationOptions,
+} from '../datasets/options.js';
+import { engineOptions, providerOptions } from '../engine/options.js';
+import { int8Options, limitOptions, netsOptions, workerOptions } from '../features/pipeline/options.js';
+import { recipeOptions } from '../features/recipe/options.js';
+import { storeExportOptions } from '../features/store/export/options.js';
+import { type OptionTable, type OptionsOf, commonOptions, kinds } from '../options.js';
+import { shardOptions } from './shard.js';
+
+const { data } = datasetOptions;
+const { out, seed, resume } = commonOptions;
+
+const outputOptions = {
+  json: { kind: kinds.flag(), help: 'print one JSON document on standard output' },
+  quiet: { kind: kinds.flag(), help: 'no progress' },
+} as const satisfies OptionTable;
+const { json } = outputOptions;
+
+/** What a command computes with. */
+const machineOptions = {
+  engine: engineOptions.engine,
+  ...providerOptions,
+  gpu: engineOptions.gpu,
+  threads: engineOptions.threads,
+  ...workerOptions,
+} as const satisfies OptionTable;
+
+const outFile = (help: string) => ({ kind: kinds.file(), help });
+
+/** The options of every command, in the order of its help. */
+export const commandOptions = {
+  train: {
+    data,
+    ...csvOptions,
+    out,
+    recipe: {
+      kind: kinds.file(),
+      help: 'train the nets of a recipe file, one after the other (see docs/training.md)',
+    },
+    ...trainingOptions,
+    ...validationOptions,
+    resume,
+    ...outputOptions,
+  },
+  extract: {
+    data,
+    ...splitOptions,
+    ...netsOptions,
+    out,
+    ...recipeOptions,
+    ...int8Options,
+    calibration: { ...int8Options.calibration, otherwise: 'images of the data set' },
+    ...limitOptions,
+    ...csvOptions,
+    ...machineOptions,
+    ...shardOptions,
+    resume,
+    dryRun: { kind: kinds.flag(), help: 'print the recipe and its hash, and compute nothing' },
+    ...outputOptions,
+  },
+  evaluate: {
+    data,
+    ...netsOptions,
+    ...featuresOptions,
+    out,
+    ...protocolOptions,
+    ...backgroundOptions,
+    ...ilsvrcOptions,
+    scales: recipeOptions.scales,
+    aggregate: recipeOptions.aggregate,
+    flip: recipeOptions.flip,
+    layer: { ...recipeOptions.layer, help: 'layer whose activations are the descriptor' },
+    region: {
+      ...recipeOptions.region,
+      kind: kinds.choice(['image', 'box', 'image+box'], 'what'),
+      help: "the whole image, an item's box, or both stacked",
+    },
+    precision: recipeOptions.precision,
+    ...machineOptions,
+    ...svmOptions,
+    seed,
+    resume,
+    ...outputOptions,
+  },
+  predict: {
+    model: { kind: kinds.file(), help: 'SVMs saved by `verydeep evaluate --save-models`' },
+    ...netsOptions,
+    top: { kind: kinds.whole(), help: 'classes shown for each image', default: 3 },
+    csv: outFile('write all scores to a table: path, class, one column a class'),
+    boxes: {
+      kind: kinds.file(),
+      help: 'for a model of actions: a table of persons with the columns path, xmin, ymin, xmax, ymax',
+    },
+    ...machineOptions,
+    ...outputOptions,
+  },
+  'features info': outputOptions,
+  'features verify': outputOptions,
+  'features merge': { ...outputOptions, out },
+  'features export': { ...outputOptions, ...storeExportOptions, out: outFile('the file to write') },
+  'weights import': {
+    out: outFile('backbone file to write (.safetensors)'),
+    ...importOptions,
+    ...outputOptions,
+  },
+  'weights export': {
+    format: exportOptions.format,
+    out: { kind: kinds.text('path'), help: 'file to write; a folder for tfjs' },
+    precision: {
+      ...recipeOptions.precision,
+      help: 'numbers of the weights; int8 for onnx and onnx-external',
+    },
+    ...int8Options,
+    bits: exportOptions.bits,
+    threads: engineOptions.threads,
+    ...outputOptions,
+  },
+  'weights info': { json },
+  'weights list': { json },
+  'weights download': { out: outFile('also convert them to this backbone file'), ...outputOptions },
+  'datasets list': { json },
+  'datasets download': { out, ...downloadOptions, ...outputOptions },
+  'datasets check': { data, ...outputOptions, ...csvOptions },
+  'datasets stats': {
+    data,
+    ...splitOptions,
+    out: outFile('write them as JSON'),
+    side: {
+      kind: kinds.whole({ value: 'pixels' }),
+      help: 'smallest side S to which images are scaled',
+      default: 256,
+      paper: '256',
+    },
+    workers: { ...workerOptions.workers, default: engineOptions.threads.default, otherwise: 'all cores' },
+    ...outputOptions,
+  },
+  doctor: { threads: engineOptions.threads, json },
+} as const satisfies Readonly<Record<string, OptionTable>>;
+
+/** The flags of a command, as parsed. */
+export type FlagsOf<C extends keyof typeof commandOptions> = OptionsOf<(typeof commandOptions)[C]>;

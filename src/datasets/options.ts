@@ -1,0 +1,41 @@
+// Options of data sets: where one is, which split, and the columns of a table.
+import { type OptionTable, kinds } from '../options.js';
+
+export const datasetOptions = {
+  data: { kind: kinds.folder(), help: 'unpacked root of the data set, or the folder of its archives' },
+} as const satisfies OptionTable;
+
+export const splitOptions = {
+  split: { kind: kinds.text('name'), help: 'part of the data set: train, val, trainval, test' },
+} as const satisfies OptionTable;
+
+/** The columns of a `csv` data set. */
+export const csvOptions = {
+  pathColumn: { kind: kinds.text('name'), help: 'csv: column of image paths', otherwise: 'path' },
+  labelColumn: { kind: kinds.text('name'), help: 'csv: column of labels', otherwise: 'label' },
+  splitColumn: { kind: kinds.text('name'), help: 'csv: column of splits', otherwise: 'split, if there' },
+  labelSeparator: { kind: kinds.text(), help: 'csv: separates several labels in a field' },
+} as const satisfies OptionTable;
+
+/** Caltech's background or clutter class. */
+export const backgroundOptions = {
+  background: {
+    kind: kinds.flag(),
+    help: 'Caltech: leave out the background or clutter class',
+    default: true,
+    paper: 'kept',
+  },
+} as const satisfies OptionTable;
+
+/** Validation images of a data set without a split for them. */
+export const validationOptions = {
+  validation: {
+    kind: kinds.number({ from: 0, below: 1, value: 'share' }),
+    help: 'share of each class set aside where the data set has no val split',
+    default: 0.1,
+  },
+} as const satisfies OptionTable;
+
+export const downloadOptions = {
+  mirror: { kind: kinds.text('url'), help: 'a folder on the web that is tried before the publishers' },
+} as const satisfies OptionTable;

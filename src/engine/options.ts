@@ -1,0 +1,28 @@
+// Options of what computes: the engine, its provider, its GPU, its threads.
+import { availableParallelism } from 'node:os';
+import { text, option } from '../errors.js';
+import { type OptionTable, kinds } from '../options.js';
+import { engineNames } from './names.js';
+
+/** ONNX Runtime's execution providers. */
+export const providers = ['cpu', 'webgpu', 'cuda'] as const;
+export type Provider = (typeof providers)[number];
+
+export const engineOptions = {
+  engine: { kind: kinds.choice(engineNames), help: 'what computes', default: 'auto' },
+  gpu: { kind: kinds.whole({ from: 0 }), help: 'which GPU, counted from 0' },
+  threads: {
+    kind: kinds.whole(),
+    help: 'threads that compute',
+    default: availableParallelism(),
+    otherwise: 'all cores',
+  },
+} as const satisfies OptionTable;
+
+export const providerOptions = {
+  provider: {
+    kind: kinds.choice(providers),
+    help: text`ONNX Runtime's execution provider, with ${option('engine')} onnxruntime`,
+    default: 'cpu',
+  },
+} as const satisfies OptionTable;
