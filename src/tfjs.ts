@@ -1,5 +1,12 @@
 // `verydeep/tfjs`: any program of TensorFlow.js on ONNX Runtime or TensorFlow, and the VGG nets as tfjs functions.
-export * from './backbone/nets/architecture.js';
+export {
+  architecture,
+  configs,
+  layersOf,
+  parameterCount,
+  weightShapes,
+} from './backbone/nets/architecture.js';
+export type { Architecture, Config, Layer } from './backbone/nets/architecture.js';
 export { openBackbone, type ReadTensor, saveBackbone } from './backbone/nets/backbone.js';
 export type { Backbone, BackboneMetadata, InputNormalisation } from './backbone/nets/backbone.js';
 export { loadWeights } from './backbone/nets/dense-activations.js';
