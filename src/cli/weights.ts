@@ -25,6 +25,25 @@ const classesText = ({ classes, superclasses = [] }: BackboneMetadata): string =
     : `${classes.length} (${classes.slice(0, 3).join(', ')}${classes.length > 3 ? ', …' : ''})` +
       (superclasses.length > 0 ? ` and ${superclasses.length} superclasses` : '');
 
+/** Names of what the imported file held beside the net. */
+const leftOutOf = ({ source }: BackboneMetadata): readonly string[] => {
+  const names = source?.['leftOut'];
+  return Array.isArray(names) ? names.map(String) : [];
+};
+
+const sourceText = (metadata: BackboneMetadata): string => {
+  const { source, training } = metadata;
+  return JSON.stringify(source ? { ...source, leftOut: undefined } : (training ?? 'unknown'));
+};
+
+const SHOWN = 8;
+
+const leftOutLines = (metadata: BackboneMetadata): string[] => {
+  const names = leftOutOf(metadata);
+  const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : '';
+  return names.length === 0 ? [] : [`${names.slice(0, SHOWN).join(', ')}${more}`];
+};
+
 /** `--input oxford`, `--input torchvision`, or a JSON object. */
 const inputOf = async (given: string | undefined): Promise<InputNormalisation | undefined> => {
   if (given === undefined) return undefined;
@@ -67,6 +86,7 @@ const importAction = async (path: string, flags: FlagsOf<'weights import'>): Pro
     metadata = await importWeights(path, out, {
       ...(input ? { input } : {}),
       ...(flags.classes ? { classes: linesOf(flags.classes) } : {}),
+      ...(flags.key === undefined ? {} : { key: flags.key }),
       onProgress: bar.onProgress,
     });
   } finally {
@@ -77,7 +97,8 @@ const importAction = async (path: string, flags: FlagsOf<'weights import'>): Pro
   if (flags.json) sayJson({ out, sha256, ...metadata });
   else {
     say(flags, `${out}: ${describe(metadata.architecture)}`);
-    say(flags, `  from     ${JSON.stringify(metadata.source)}`);
+    say(flags, `  from     ${sourceText(metadata)}`);
+    for (const line of leftOutLines(metadata)) say(flags, `  left out ${line}`);
     say(flags, `  input    ${inputText(metadata.input)}`);
     say(flags, `  classes  ${classesText(metadata)}`);
     say(flags, `  sha256   ${sha256}`);
@@ -122,7 +143,8 @@ const infoCommand = (): Command =>
       say(flags, `  parameters    ${parameters.toLocaleString('en-US')}`);
       say(flags, `  input         ${inputText(metadata.input)}`);
       say(flags, `  classes       ${classesText(metadata)}`);
-      say(flags, `  source        ${JSON.stringify(metadata.source ?? metadata.training ?? 'unknown')}`);
+      say(flags, `  source        ${sourceText(metadata)}`);
+      for (const line of leftOutLines(metadata)) say(flags, `  left out      ${line}`);
       say(flags, `  trained on    ${trainedOnText(metadata)}`);
       say(flags, `  sha256        ${sha256}`);
     });

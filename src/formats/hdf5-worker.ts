@@ -17,6 +17,8 @@ export interface Hdf5Index {
   readonly datasets: readonly Hdf5Dataset[];
   /** Attributes that are lists of text, by "path@name": Keras's layer_names and weight_names. */
   readonly lists: Readonly<Record<string, readonly string[]>>;
+  /** Attributes that are a text, by "path@name": Keras's model_config, and the name of each layer. */
+  readonly texts: Readonly<Record<string, string>>;
 }
 
 /** The file to open. */
@@ -81,12 +83,17 @@ const index = ({ path, size }: Hdf5File): Hdf5Index => {
   file = new h5wasm.File(path, 'r');
   const datasets: Hdf5Dataset[] = [];
   const lists: Record<string, readonly string[]> = {};
+  const texts: Record<string, string> = {};
   let objects = 0;
   const walk = (group: InstanceType<typeof h5wasm.Group>, depth: number): void => {
     for (const name of ['layer_names', 'weight_names']) {
       if (!Object.hasOwn(group.attrs, name)) continue;
       const value = group.attrs[name]!.value;
       if (Array.isArray(value)) lists[`${group.path}@${name}`] = value.map(String);
+    }
+    for (const name of ['model_config', 'name']) {
+      const value = Object.hasOwn(group.attrs, name) ? group.attrs[name]!.value : undefined;
+      if (typeof value === 'string') texts[`${group.path}@${name}`] = value;
     }
     for (const key of group.keys()) {
       if (++objects > MAX_OBJECTS || depth > MAX_DEPTH) throw new Error('it holds too many groups');
@@ -99,7 +106,7 @@ const index = ({ path, size }: Hdf5File): Hdf5Index => {
     }
   };
   walk(file, 0);
-  return { datasets, lists };
+  return { datasets, lists, texts };
 };
 
 const floats = ({ dataset: path, from, to }: Hdf5Rows): Float32Array => {

@@ -47,12 +47,13 @@ export class Hdf5Worker {
 /**
  * Opens an HDF5 file in a worker of its own.
  *
+ * @param name what messages call it
  * @throws UsageError naming the file when it cannot be read, when the reader crashes or does not answer
  */
-export const openHdf5 = async (path: string, worker = new Hdf5Worker()): Promise<Hdf5> => {
+export const openHdf5 = async (path: string, worker = new Hdf5Worker(), name = path): Promise<Hdf5> => {
   const wrong = (error: unknown): UsageError => {
     const reason = error instanceof ThreadError ? error.reason : messageOf(error);
-    return new UsageError(`The HDF5 file ${path} cannot be read: ${reason}.`);
+    return new UsageError(`The HDF5 file ${name} cannot be read: ${reason}.`);
   };
   try {
     const file = new FileBytes(path);

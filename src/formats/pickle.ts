@@ -1,5 +1,6 @@
-// A pickle reader that builds plain values and tensor references and refuses everything else: it never calls anything.
+// A pickle reader that builds plain values and tensor references; of every other object it keeps the name and never calls anything.
 import type { Dtype } from './safetensors.js';
+import { UsageError } from '../errors.js';
 import type { FileBytes } from './file-bytes.js';
 
 /** Where a tensor's numbers lie in a checkpoint: a stretch of a storage, with a stride for each axis. */
@@ -15,14 +16,25 @@ export interface PickledTensor {
 /** A block of numbers that several tensors may share. */
 export interface PickledStorage {
   readonly kind: 'storage';
-  readonly dtype: Dtype;
+  /** Undefined for types that are no plain numbers (quantised, complex). */
+  readonly dtype: Dtype | undefined;
+  /** torch's name of the class. */
+  readonly type: string;
   readonly key: string;
   readonly count: number;
 }
 
-interface Callable {
-  readonly kind: 'callable';
+/** A class or function of Python, by its name. It is never looked up. */
+export interface PickledName {
+  readonly kind: 'name';
   readonly name: string;
+}
+
+/** An object of a class that is not known here: nothing of it is made. What was put into it as a dictionary is kept. */
+export interface ForeignObject {
+  readonly kind: 'foreign';
+  readonly name: string;
+  readonly items: Map<PickledValue, PickledValue>;
 }
 
 const mark = { kind: 'mark' } as const;
@@ -37,8 +49,23 @@ export type PickledValue =
   | Map<PickledValue, PickledValue>
   | PickledTensor
   | PickledStorage
-  | Callable
+  | PickledName
+  | ForeignObject
   | typeof mark;
+
+type Kind = Extract<PickledValue, { kind: string }>['kind'];
+type OfKind<K extends Kind> = Extract<PickledValue, { kind: K }>;
+
+const isKind = <K extends Kind>(value: PickledValue | undefined, kind: K): value is OfKind<K> =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
+
+/** Whether a pickled value is a tensor. */
+export const isPickledTensor = (value: PickledValue | undefined): value is PickledTensor =>
+  isKind(value, 'tensor');
+
+/** Whether a pickled value is an object of a class that is not known. */
+export const isForeign = (value: PickledValue | undefined): value is ForeignObject =>
+  isKind(value, 'foreign');
 
 /** The storage classes of torch, and our names of their types. */
 const storages: Readonly<Record<string, Dtype>> = {
@@ -60,24 +87,113 @@ const isIndex = (value: PickledValue | undefined): value is number =>
 const isIndices = (value: PickledValue | undefined): value is number[] =>
   Array.isArray(value) && value.every(isIndex);
 
-const isStorage = (value: PickledValue | undefined): value is PickledStorage =>
-  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'storage';
+const foreign = (name: string): ForeignObject => ({ kind: 'foreign', name, items: new Map() });
 
-const isTensor = (value: PickledValue | undefined): value is PickledTensor =>
-  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'tensor';
+type Builder = (args: readonly PickledValue[]) => PickledValue | undefined;
 
-/** All that a checkpoint may "call", and what we build instead. */
-const builders: Readonly<Record<string, (args: PickledValue[]) => PickledValue | undefined>> = {
-  'collections OrderedDict': (args) =>
-    args.length === 0 ? new Map<PickledValue, PickledValue>() : undefined,
-  'torch._utils _rebuild_tensor': ([storage, offset, shape, strides]) =>
-    isStorage(storage) && isIndex(offset) && isIndices(shape) && isIndices(strides)
-      ? { kind: 'tensor', storage, offset, shape, strides }
-      : undefined,
-  'torch._utils _rebuild_tensor_v2': (args) => builders['torch._utils _rebuild_tensor']!(args.slice(0, 4)),
-  'torch._utils _rebuild_parameter': ([tensor]) => (isTensor(tensor) ? tensor : undefined),
-  'torch Size': ([sizes]) => (isIndices(sizes) ? sizes : undefined),
+const tensor: Builder = ([storage, offset, shape, strides]) =>
+  isKind(storage, 'storage') && isIndex(offset) && isIndices(shape) && isIndices(strides)
+    ? { kind: 'tensor', storage, offset, shape, strides }
+    : undefined;
+
+/** All that a checkpoint may "call", and what we build instead. Calls of any other name give an inert object. */
+const builders: Readonly<Record<string, Builder>> = {
+  'collections.OrderedDict': (args) =>
+    args.length === 0 ? new Map<PickledValue, PickledValue>() : dictionary(args),
+  'collections.defaultdict': () => new Map<PickledValue, PickledValue>(),
+  'builtins.dict': (args) => (args.length === 0 ? new Map<PickledValue, PickledValue>() : dictionary(args)),
+  'torch._utils._rebuild_tensor': tensor,
+  'torch._utils._rebuild_tensor_v2': tensor,
+  'torch._utils._rebuild_parameter': ([value]) => (isPickledTensor(value) ? value : undefined),
+  'torch._utils._rebuild_parameter_with_state': ([value]) => (isPickledTensor(value) ? value : undefined),
+  'torch.nn.parameter.Parameter': ([value]) => (isPickledTensor(value) ? value : undefined),
+  // A tensor of a subclass: (function, class, arguments, state).
+  'torch._tensor._rebuild_from_type_v2': ([build, , args]) =>
+    isKind(build, 'name') && Array.isArray(args) ? builders[build.name]?.(args) : undefined,
+  'torch.Size': ([sizes]) => (isIndices(sizes) ? sizes : undefined),
 };
+
+/** OrderedDict([(key, value), …]), as older Pythons write it. */
+const dictionary: Builder = ([pairs]) =>
+  Array.isArray(pairs) && pairs.every((pair) => Array.isArray(pair) && pair.length === 2)
+    ? new Map(pairs as [PickledValue, PickledValue][])
+    : undefined;
+
+/** Modules through which a pickle could run a program or reach files, with all that lies below them. */
+const forbiddenModules = new Set([
+  ...[
+    'os',
+    'posix',
+    'nt',
+    'posixpath',
+    'ntpath',
+    'sys',
+    'subprocess',
+    'pty',
+    'shutil',
+    'runpy',
+    'importlib',
+    'ctypes',
+  ],
+  ...[
+    'socket',
+    'webbrowser',
+    'pickle',
+    '_pickle',
+    'marshal',
+    'urllib',
+    'ftplib',
+    'smtplib',
+    'requests',
+    'zipimport',
+  ],
+]);
+/** The same; a user's own package may have such a name, so that only the module itself counts. */
+const forbiddenExactly = new Set([
+  ...[
+    'code',
+    'codeop',
+    'imp',
+    'pdb',
+    'bdb',
+    'timeit',
+    'profile',
+    'cProfile',
+    'trace',
+    'platform',
+    'commands',
+  ],
+  ...[
+    'popen2',
+    'pip',
+    'torch.hub',
+    'torch.package',
+    'torch.serialization',
+    'torch.jit',
+    'torch.utils.cpp_extension',
+  ],
+]);
+const forbiddenBuiltins = new Set([
+  ...[
+    'eval',
+    'exec',
+    'execfile',
+    'compile',
+    'open',
+    'file',
+    '__import__',
+    'input',
+    'raw_input',
+    'breakpoint',
+  ],
+  ...['apply', 'reload', 'globals', 'locals', 'vars', 'setattr', 'delattr'],
+]);
+
+const isForbidden = (module: string, name: string): boolean =>
+  forbiddenModules.has(module.split('.')[0]!) ||
+  forbiddenExactly.has(module) ||
+  (/^(builtins|__builtin__|io|_io)$/.test(module) && forbiddenBuiltins.has(name.split('.')[0]!)) ||
+  (module === 'torch' && /^(load|hub|jit)(\.|$)/.test(name));
 
 const MAX_VALUES = 1 << 20;
 
@@ -115,20 +231,41 @@ class Unpickler {
     return value;
   }
 
+  #skip(length: number): void {
+    if (!(length <= this.#end - this.#at)) throw this.#wrong(`a value of ${length} bytes`);
+    this.#at += length;
+  }
+
   #text(length: number): string {
-    if (length > this.#end - this.#at) throw this.#wrong(`a text of ${length} bytes`);
-    const text = this.#file.text(this.#at, length);
+    if (!(length <= this.#end - this.#at)) throw this.#wrong(`a text of ${length} bytes`);
+    // A text longer than any name or path is a foreign object's own business.
+    const text = length > MAX_TEXT ? '' : this.#file.text(this.#at, length);
     this.#at += length;
     return text;
+  }
+
+  /** Bytes belong to objects that are not built (arrays of numpy): they are passed over. */
+  #bytes(length: number): void {
+    this.#skip(length);
+    this.#push(foreign('builtins.bytes'));
   }
 
   #line(): string {
     let text = '';
     for (let c = this.#byte(); c !== 10; c = this.#byte()) {
-      if (text.length > 1000) throw this.#wrong('a name without end');
+      if (text.length > MAX_LINE) throw this.#wrong('a name without end');
       text += String.fromCharCode(c);
     }
     return text;
+  }
+
+  /** A number in text form; "I01" and "I00" are the booleans of protocol 0. */
+  #number(): PickledValue {
+    const line = this.#line();
+    if (line === '01' || line === '00') return line === '01';
+    const value = Number(line.replace(/L$/, ''));
+    if (Number.isNaN(value)) throw this.#wrong(`the number ${JSON.stringify(line)}`);
+    return value;
   }
 
   #signed(bytes: number): number {
@@ -169,12 +306,14 @@ class Unpickler {
 
   #append(values: PickledValue[]): void {
     const list = this.#top();
+    if (isForeign(list)) return;
     if (!Array.isArray(list)) throw this.#wrong('no list to append to');
     for (const value of values) list.push(value);
   }
 
   #setItems(values: PickledValue[]): void {
-    const map = this.#top();
+    const top = this.#top();
+    const map = isForeign(top) ? top.items : top;
     if (!(map instanceof Map) || values.length % 2) throw this.#wrong('no dictionary to fill');
     for (let i = 0; i < values.length; i += 2) map.set(values[i]!, values[i + 1]!);
   }
@@ -189,91 +328,149 @@ class Unpickler {
     this.#push(value);
   }
 
-  /** A name is kept as a name; whether it may be used shows when something is built with it. */
+  /** A name is kept as a name. One that could run a program is refused: such a file was made to do harm. */
   #global(module: string, name: string): void {
-    const full = `${module} ${name}`;
-    const storage = module === 'torch' && Object.hasOwn(storages, name);
-    const known = Object.hasOwn(builders, full) || storage;
-    if (!known) {
-      throw this.#file.wrong(
-        `its pickle wants to use ${module}.${name}, which no weight file needs; only tensors are read, nothing is called`,
+    if (isForbidden(module, name)) {
+      throw new UsageError(
+        `The pickle in ${this.#file.path} names ${module}.${name}, which runs programs or opens files and belongs in no ` +
+          'weight file: here only tensors are read and nothing is called, but other programs would call it.',
       );
     }
-    this.#push({ kind: 'callable', name: storage ? name : full });
+    this.#push({ kind: 'name', name: `${module === '__builtin__' ? 'builtins' : module}.${name}` });
+  }
+
+  #stackGlobal(): void {
+    const [name, module] = [this.#pop(), this.#pop()];
+    if (typeof name !== 'string' || typeof module !== 'string') throw this.#wrong('a name that is no text');
+    this.#global(module, name);
+  }
+
+  /** What a call or a new object becomes: a tensor, a plain value, or an inert object. Nothing is called. */
+  #make(callable: PickledValue, args: PickledValue): void {
+    if (isForeign(callable)) this.#push(foreign(callable.name));
+    else if (!isKind(callable, 'name') || !(Array.isArray(args) || isForeign(args))) {
+      throw this.#wrong('a call of something that cannot be called');
+    } else {
+      const build = Object.hasOwn(builders, callable.name) ? builders[callable.name] : undefined;
+      this.#push((Array.isArray(args) ? build?.(args) : undefined) ?? foreign(callable.name));
+    }
   }
 
   #call(): void {
     const args = this.#pop();
-    const callable = this.#pop();
-    if (!Array.isArray(args) || typeof callable !== 'object' || callable === null || !('kind' in callable)) {
-      throw this.#wrong('a call of something that cannot be called');
-    }
-    const build = callable.kind === 'callable' ? builders[callable.name] : undefined;
-    const built = build?.(args);
-    if (built === undefined) throw this.#wrong('a tensor that cannot be built from its arguments');
-    this.#push(built);
+    this.#make(this.#pop(), args);
+  }
+
+  /** NEWOBJ_EX has keywords too. */
+  #newWithKeywords(): void {
+    this.#pop();
+    this.#call();
+  }
+
+  /** OBJ: a mark, a class, its arguments. */
+  #object(): void {
+    const [callable, ...args] = this.#toMark();
+    if (callable === undefined) throw this.#wrong('an object without class');
+    this.#make(callable, args);
+  }
+
+  /** INST: a class by its name, the arguments after a mark. */
+  #instance(): void {
+    const args = this.#toMark();
+    this.#global(this.#line(), this.#line());
+    this.#make(this.#pop(), args);
   }
 
   /** `('storage', class, key, device, count)`, the only thing that torch keeps outside its pickle. */
   #persistent(): void {
     const id = this.#pop();
     const [tag, type, key, , count] = Array.isArray(id) ? id : [];
-    const name =
-      typeof type === 'object' && type !== null && 'kind' in type && type.kind === 'callable'
-        ? type.name
-        : '';
-    const dtype = storages[name];
-    if (tag !== 'storage' || dtype === undefined || typeof key !== 'string' || !isIndex(count)) {
+    const name = isKind(type, 'name') ? type.name : '';
+    const match = /^torch\.(?:storage\.|cuda\.)?(\w+Storage)$/.exec(name);
+    if (tag !== 'storage' || !match || typeof key !== 'string' || !isIndex(count)) {
       throw this.#wrong('a reference that is no storage of numbers');
     }
-    const storage: PickledStorage = { kind: 'storage', dtype, key, count };
+    const storage: PickledStorage = {
+      kind: 'storage',
+      dtype: storages[match[1]!],
+      type: match[1]!,
+      key,
+      count,
+    };
     this.storages.set(key, storage);
     this.#push(storage);
   }
 
-  /** The opcodes that torch writes; a number is how many bytes an argument's length or value has. */
+  /** The opcodes of all protocols but extensions and buffers outside; a number is how many bytes a length or value has. */
   readonly #opcodes: Readonly<Record<number, () => void>> = {
     0x80: () => void this.#byte(), // PROTO
     0x95: () => void this.#uint(8), // FRAME
     0x28: () => this.#push(mark), // MARK
-    0x30: () => void this.#pop(), // POP
+    0x30: () => void this.#stack.pop(), // POP
     0x31: () => void this.#toMark(), // POP_MARK
     0x32: () => this.#push(this.#top()), // DUP
     0x4e: () => this.#push(null), // NONE
     0x88: () => this.#push(true), // NEWTRUE
     0x89: () => this.#push(false), // NEWFALSE
+    0x49: () => this.#push(this.#number()), // INT
+    0x4c: () => this.#push(this.#number()), // LONG
+    0x46: () => this.#push(this.#number()), // FLOAT
     0x4a: () => this.#push(this.#signed(4)), // BININT
     0x4b: () => this.#push(this.#uint(1)), // BININT1
     0x4d: () => this.#push(this.#uint(2)), // BININT2
     0x8a: () => this.#push(this.#signed(this.#byte())), // LONG1
+    0x8b: () => this.#push(this.#signed(this.#uint(4))), // LONG4
     0x47: () => this.#push(this.#double()), // BINFLOAT
+    0x53: () => this.#push(this.#line().replace(/^['"]|['"]$/g, '')), // STRING
+    0x56: () => this.#push(this.#line()), // UNICODE
     0x58: () => this.#push(this.#text(this.#uint(4))), // BINUNICODE
     0x8c: () => this.#push(this.#text(this.#byte())), // SHORT_BINUNICODE
+    0x8d: () => this.#push(this.#text(this.#uint(8))), // BINUNICODE8
     0x55: () => this.#push(this.#text(this.#byte())), // SHORT_BINSTRING
     0x54: () => this.#push(this.#text(this.#uint(4))), // BINSTRING
+    0x42: () => this.#bytes(this.#uint(4)), // BINBYTES
+    0x43: () => this.#bytes(this.#byte()), // SHORT_BINBYTES
+    0x8e: () => this.#bytes(this.#uint(8)), // BINBYTES8
+    0x96: () => this.#bytes(this.#uint(8)), // BYTEARRAY8
     0x5d: () => this.#push([]), // EMPTY_LIST
     0x7d: () => this.#push(new Map()), // EMPTY_DICT
     0x29: () => this.#push([]), // EMPTY_TUPLE
+    0x8f: () => this.#push([]), // EMPTY_SET
     0x74: () => this.#push(this.#toMark()), // TUPLE
     0x6c: () => this.#push(this.#toMark()), // LIST
+    0x91: () => this.#push(this.#toMark()), // FROZENSET
+    0x64: () => this.#dictionary(this.#toMark()), // DICT
     0x85: () => this.#push([this.#pop()]), // TUPLE1
     0x86: () => this.#push([this.#pop(), this.#pop()].reverse()), // TUPLE2
     0x87: () => this.#push([this.#pop(), this.#pop(), this.#pop()].reverse()), // TUPLE3
     0x61: () => this.#append([this.#pop()]), // APPEND
     0x65: () => this.#append(this.#toMark()), // APPENDS
+    0x90: () => this.#append(this.#toMark()), // ADDITEMS
     0x73: () => this.#setItems([this.#pop(), this.#pop()].reverse()), // SETITEM
     0x75: () => this.#setItems(this.#toMark()), // SETITEMS
+    0x70: () => this.#remember(Number(this.#line())), // PUT
     0x71: () => this.#remember(this.#byte()), // BINPUT
     0x72: () => this.#remember(this.#uint(4)), // LONG_BINPUT
     0x94: () => this.#remember(this.#memo.size), // MEMOIZE
+    0x67: () => this.#recall(Number(this.#line())), // GET
     0x68: () => this.#recall(this.#byte()), // BINGET
     0x6a: () => this.#recall(this.#uint(4)), // LONG_BINGET
     0x63: () => this.#global(this.#line(), this.#line()), // GLOBAL
+    0x93: () => this.#stackGlobal(), // STACK_GLOBAL
     0x52: () => this.#call(), // REDUCE
+    0x81: () => this.#call(), // NEWOBJ
+    0x92: () => this.#newWithKeywords(), // NEWOBJ_EX
+    0x6f: () => this.#object(), // OBJ
+    0x69: () => this.#instance(), // INST
     0x51: () => this.#persistent(), // BINPERSID
     // BUILD sets attributes of an object (an ordered dictionary's version notes): they are not needed.
     0x62: () => void this.#pop(),
   };
+
+  #dictionary(values: PickledValue[]): void {
+    this.#push(new Map());
+    this.#setItems(values);
+  }
 
   run(): PickledValue {
     for (;;) {
@@ -287,10 +484,13 @@ class Unpickler {
   }
 }
 
+const MAX_TEXT = 1 << 16;
+const MAX_LINE = 1000;
+
 /**
  * Reads the pickle at `start`. Returns its value, where it ends, and the storages that it refers to.
  *
- * @throws UsageError naming the file when the pickle is damaged or uses anything but tensors and plain values
+ * @throws UsageError naming the file when the pickle is damaged, or names what runs programs
  */
 export const unpickle = (
   file: FileBytes,
@@ -300,6 +500,3 @@ export const unpickle = (
   const reader = new Unpickler(file, start, end);
   return { value: reader.run(), end: reader.position, storages: reader.storages };
 };
-
-/** Whether a pickled value is a tensor. */
-export const isPickledTensor = isTensor;

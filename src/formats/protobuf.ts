@@ -3,7 +3,7 @@ import type { FileBytes } from './file-bytes.js';
 
 /** A field of a message: a number, or the place of its bytes (message, text, packed numbers). */
 export type Field =
-  | { readonly number: number; readonly kind: 'varint'; readonly value: number }
+  | { readonly number: number; readonly kind: 'varint'; readonly value: number; readonly signed: number }
   | { readonly number: number; readonly kind: 'fixed'; readonly offset: number; readonly length: 4 | 8 }
   | { readonly number: number; readonly kind: 'bytes'; readonly offset: number; readonly length: number };
 
@@ -13,16 +13,30 @@ export interface Message {
   readonly length: number;
 }
 
-/** A varint at `at` as a number (exact up to 2^53), and where it ends. */
-const varint = (file: FileBytes, at: number, end: number): { value: number; next: number } => {
+/** A varint at `at` as a number (exact up to 2^53), the same as a signed 64-bit integer, and where it ends. */
+const varint = (
+  file: FileBytes,
+  at: number,
+  end: number,
+): { value: number; signed: number; next: number } => {
   let value = 0;
   for (let i = 0; i < 10; i++) {
     if (at + i >= end) throw file.wrong(`a number is cut at byte ${at}`);
     const byte = file.byte(at + i);
     value += (byte & 0x7f) * 2 ** (7 * i);
-    if (byte < 0x80) return { value, next: at + i + 1 };
+    if (byte >= 0x80) continue;
+    // Only negative numbers take ten bytes; the difference to 2^64 is exact where `value` is not.
+    const signed = i < 9 ? value : Number(BigInt.asIntN(64, exact(file, at)));
+    return { value, signed, next: at + i + 1 };
   }
   throw file.wrong(`a number without end at byte ${at}`);
+};
+
+/** A varint of ten bytes. */
+const exact = (file: FileBytes, at: number): bigint => {
+  let value = 0n;
+  for (let i = 0; i < 10; i++) value |= BigInt(file.byte(at + i) & 0x7f) << BigInt(7 * i);
+  return value;
 };
 
 /**
@@ -37,8 +51,8 @@ export function* fieldsOf(file: FileBytes, { offset, length }: Message): Generat
     const [number, wire] = [Math.floor(key.value / 8), key.value % 8];
     if (number < 1 || number >= 2 ** 29) throw file.wrong(`no field of a message at byte ${at}`);
     if (wire === 0) {
-      const { value, next } = varint(file, key.next, end);
-      yield { number, kind: 'varint', value };
+      const { value, signed, next } = varint(file, key.next, end);
+      yield { number, kind: 'varint', value, signed };
       at = next;
     } else if (wire === 1 || wire === 5) {
       const size = wire === 1 ? 8 : 4;
@@ -58,23 +72,42 @@ export function* fieldsOf(file: FileBytes, { offset, length }: Message): Generat
   }
 }
 
-/** Whole numbers of a repeated field, packed into bytes or one by one. */
-export const intsOf = (file: FileBytes, field: Field): number[] => {
-  if (field.kind === 'varint') return [field.value];
+const MAX_INTS = 64;
+
+/**
+ * Signed whole numbers of a repeated field, packed into bytes or one by one; not more than `most`.
+ *
+ * @throws UsageError naming the file
+ */
+export const intsOf = (file: FileBytes, field: Field, most = MAX_INTS): number[] => {
+  if (field.kind === 'varint') return [field.signed];
   if (field.kind === 'fixed') throw file.wrong(`the field ${field.number} is no whole number`);
   const values: number[] = [];
   for (let at = field.offset; at < field.offset + field.length;) {
-    const { value, next } = varint(file, at, field.offset + field.length);
-    if (values.push(value) > 64) throw file.wrong(`a shape of more than 64 axes at byte ${field.offset}`);
+    const { signed, next } = varint(file, at, field.offset + field.length);
+    if (values.push(signed) > most) throw file.wrong(`more than ${most} numbers at byte ${field.offset}`);
     at = next;
   }
   return values;
 };
 
-/** Text of a field. */
-export const textOf = (file: FileBytes, field: Field): string => {
+/** Floats of a repeated field, packed or one by one; not more than MAX_INTS. */
+export const float32sOf = (file: FileBytes, field: Field): number[] => {
+  if (
+    field.kind === 'varint' ||
+    (field.kind === 'fixed' && field.length !== 4) ||
+    field.length > 4 * MAX_INTS
+  ) {
+    throw file.wrong(`the field ${field.number} is no list of floats`);
+  }
+  const bytes = file.read(field.offset, field.length - (field.length % 4));
+  return Array.from(new Float32Array(bytes.buffer));
+};
+
+/** Text of a field; at most `most` bytes. */
+export const textOf = (file: FileBytes, field: Field, most?: number): string => {
   if (field.kind !== 'bytes') throw file.wrong(`the field ${field.number} is no text`);
-  return file.text(field.offset, field.length);
+  return file.text(field.offset, field.length, most);
 };
 
 /** Whether a field holds bytes: a message, a text, packed numbers. */

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { UsageError, expected, messageOf } from '../errors.js';
 import { writeAtomically } from '../io/files.js';
 import { floatsOf } from './floats.js';
+import type { LazyTensor, TensorFile } from './tensor.js';
 import { sizeFromShape } from '../shape.js';
 
 /** Bytes an element of each type that a header may name. */
@@ -32,13 +33,19 @@ export interface TensorInfo {
   readonly length: number;
 }
 
+/** A tensor of an open file. */
+export interface SafetensorsTensor extends TensorInfo, LazyTensor {
+  readonly dtype: Dtype;
+  chunks(): AsyncGenerator<Float32Array>;
+}
+
 /** An open safetensors file. Whoever opens it closes it. */
-export interface Safetensors {
+export interface Safetensors extends TensorFile {
   readonly path: string;
   /** The free text of `__metadata__`. */
   readonly metadata: Readonly<Record<string, string>>;
   /** In the order of the file's bytes. */
-  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
   /** A tensor of a floating-point type as float32. @throws UsageError for a name that the file does not hold */
   read(name: string): Promise<Float32Array>;
   /** A tensor of type F64, nothing of it rounded. @throws UsageError for another type, or a name that the file does not hold */
@@ -218,7 +225,13 @@ export const openSafetensors = async (path: string): Promise<Safetensors> => {
       await file.read(bytes, 0, info.length, info.offset);
       return bytes;
     };
-    return { path, metadata, tensors, read, readDoubles, readBytes, chunks, close: () => file.close() };
+    const lazy = [...tensors].map(
+      ([name, info]) => [name, { ...info, name, chunks: () => chunks(name) }] as const,
+    );
+    return {
+      ...{ path, metadata, tensors: new Map(lazy), read, readDoubles, readBytes, chunks },
+      close: () => file.close(),
+    };
   } catch (error) {
     await file.close();
     throw error;

@@ -8,13 +8,13 @@ import { Hdf5Worker } from '../../src/formats/hdf5.js';
 import { metadataOf, tensorsOf } from '../../src/backbone/weights/importers/import.js';
 import { openKeras } from '../../src/backbone/weights/importers/keras.js';
 import { openMatConvNet } from '../../src/backbone/weights/importers/matconvnet.js';
-import { openOnnx } from '../../src/backbone/weights/importers/onnx.js';
+import { openOnnxSource } from '../../src/backbone/weights/importers/onnx.js';
 import { openWeights } from '../../src/backbone/weights/importers/recognise.js';
 import { recogniseNet } from '../../src/backbone/weights/importers/recognise-net.js';
 import { openSafetensorsSource } from '../../src/backbone/weights/importers/safetensors.js';
 import type { WeightSource } from '../../src/backbone/weights/importers/source.js';
 import { openTfjs } from '../../src/backbone/weights/importers/tfjs.js';
-import { openTorchLegacy, openTorchZip } from '../../src/backbone/weights/importers/torch.js';
+import { openTorchLegacySource, openTorchZipSource } from '../../src/backbone/weights/importers/torch.js';
 import { weightShapes } from '../../src/backbone/nets/architecture.js';
 import { Random } from '../../src/random.js';
 import { fixture } from '../support.js';
@@ -59,10 +59,13 @@ class LastingWorker extends Hdf5Worker {
 export const targets: Readonly<Record<string, Target>> = {
   safetensors: {
     files: ['torchvision-vgg11.safetensors', 'timm-vgg16.safetensors'],
-    open: openSafetensorsSource,
+    open: (path) => openSafetensorsSource(path),
   },
-  'torch-zip': { files: ['torch-checkpoint.pth', 'torch-vgg11-bn.pth'], open: openTorchZip },
-  'torch-legacy': { files: ['torch-vgg19-legacy.pth'], open: openTorchLegacy },
+  'torch-zip': {
+    files: ['torch-checkpoint.pth', 'torch-vgg11-bn.pth'],
+    open: (path) => openTorchZipSource(path),
+  },
+  'torch-legacy': { files: ['torch-vgg19-legacy.pth'], open: (path) => openTorchLegacySource(path) },
   caffe: {
     files: ['caffe-v0-vgg11.caffemodel', 'caffe-v1-vgg16.caffemodel', 'caffe-v2-c.caffemodel'],
     open: openCaffe,
@@ -70,7 +73,7 @@ export const targets: Readonly<Record<string, Target>> = {
   onnx: {
     files: ['onnx-matmul-external.onnx', 'onnx-torch-vgg11-bn.onnx', 'onnx-zoo-vgg16-7.onnx'],
     beside: ['onnx-matmul-external.bin'],
-    open: openOnnx,
+    open: openOnnxSource,
   },
   matconvnet: { files: ['matconvnet-vgg11-old.mat', 'matconvnet-vgg16.mat'], open: openMatConvNet },
   tfjs: {
@@ -89,7 +92,7 @@ export const targets: Readonly<Record<string, Target>> = {
       'onnx-matmul-external.onnx',
       'torch-checkpoint.pth',
     ],
-    open: openWeights,
+    open: (path) => openWeights(path),
   },
 };
 

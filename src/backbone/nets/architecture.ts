@@ -17,7 +17,7 @@ export interface Architecture {
   readonly inputSize: number;
   /** Units of fc6 and fc7 [4096]; 0, with 0 outputs, for the convolutions alone (Keras's "notop" files). */
   readonly fullyConnected: number;
-  /** Units of fc8: classes, and superclasses after them where the net was trained with both [1000]. */
+  /** Units of fc8: classes, and superclasses after them where the net was trained with both [1000]; 0 for a net that ends with fc7. */
   readonly outputs: number;
 }
 
@@ -100,7 +100,7 @@ export const architecture = (options: Partial<Architecture> & { readonly config:
     [option('fullyConnected'), fullyConnected],
     ['outputs', outputs],
   ] as const) {
-    const least = fullyConnected === 0 && outputs === 0 ? 0 : 1;
+    const least = outputs === 0 ? 0 : 1;
     if (!(Number.isInteger(value) && value >= least)) {
       throw expected('a whole number of at least 1', flag, value);
     }
@@ -135,8 +135,10 @@ export const layersOf = (net: Architecture): readonly Layer[] => {
   layers.push(
     { kind: 'dense', name: 'fc6', inputs, outputs: units, kernel: lastMapSide(net) },
     { kind: 'dense', name: 'fc7', inputs: units, outputs: units, kernel: 1 },
-    { kind: 'dense', name: 'fc8', inputs: units, outputs: net.outputs, kernel: 1 },
   );
+  if (net.outputs > 0) {
+    layers.push({ kind: 'dense', name: 'fc8', inputs: units, outputs: net.outputs, kernel: 1 });
+  }
   return layers;
 };
 

@@ -10,6 +10,8 @@ import {
 import { sha256OfFile } from '../../io/files.js';
 import { type Architecture, architecture, weightShapes } from './architecture.js';
 import { type TensorInfo, openSafetensors, writeSafetensors } from '../../formats/safetensors.js';
+import { readAll } from '../../formats/tensor.js';
+import { finite } from './finite.js';
 import { type Seen, type SeenSummary, isSeenTensor, readSeen, seenSummary, seenTensors } from './seen.js';
 
 /** How pixels (0-255) become the net's input: x = (pixel * scale - mean) / std for each channel, in `order`. */
@@ -44,7 +46,7 @@ export interface BackboneMetadata {
 export interface Backbone {
   readonly path: string;
   readonly metadata: BackboneMetadata;
-  /** Checksum of the file's bytes, computed once. */
+  /** Checksum of the file's bytes, computed once. @throws UsageError naming the first tensor that is not finite */
   sha256(): Promise<string>;
   /** Digests of the images that it was trained on; undefined of nets that were imported, or made by version 0.1. */
   seen(): Promise<Seen | undefined>;
@@ -142,6 +144,11 @@ const checkShapes = (path: string, net: Architecture, tensors: ReadonlyMap<strin
     throw expected(`only the tensors of ${describe(net)}`, path, `the tensor ${extra} too`);
 };
 
+/** Reads to the end: reading checks the numbers. */
+const drained = async (pieces: AsyncGenerator<Float32Array>): Promise<void> => {
+  while (!(await pieces.next()).done);
+};
+
 /**
  * Opens a backbone file and checks metadata and every shape against the architecture; weights are read on demand.
  *
@@ -170,11 +177,23 @@ export const openBackbone = async (path: string): Promise<Backbone> => {
     const tensors = new Map([...file.tensors].filter(([name]) => !isSeenTensor(name)));
     checkShapes(path, metadata.architecture, tensors);
     let checksum: Promise<string> | undefined;
+    const chunks = async function* (name: string): AsyncGenerator<Float32Array> {
+      const opened = await openSafetensors(path);
+      try {
+        yield* finite(opened.chunks(name), `the tensor ${name} of ${path}`);
+      } finally {
+        await opened.close();
+      }
+    };
+    const checked = async (): Promise<string> => {
+      for (const name of tensors.keys()) await drained(chunks(name));
+      return sha256OfFile(path);
+    };
     return {
       path,
       metadata,
       tensors,
-      sha256: () => (checksum ??= sha256OfFile(path)),
+      sha256: () => (checksum ??= checked()),
       seen: async () => {
         if (metadata.seen === undefined) return undefined;
         const opened = await openSafetensors(path);
@@ -186,22 +205,8 @@ export const openBackbone = async (path: string): Promise<Backbone> => {
           await opened.close();
         }
       },
-      chunks: async function* (name) {
-        const opened = await openSafetensors(path);
-        try {
-          yield* opened.chunks(name);
-        } finally {
-          await opened.close();
-        }
-      },
-      read: async (name) => {
-        const opened = await openSafetensors(path);
-        try {
-          return await opened.read(name);
-        } finally {
-          await opened.close();
-        }
-      },
+      chunks,
+      read: async (name) => readAll({ shape: tensors.get(name)?.shape ?? [], chunks: () => chunks(name) }),
     };
   } finally {
     await file.close();

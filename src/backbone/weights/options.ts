@@ -10,6 +10,10 @@ export const importOptions = {
     help: "preprocessing, where it is not the format's own: oxford, torchvision or JSON",
   },
   classes: { kind: kinds.file(), help: 'names of the outputs, a line each' },
+  key: {
+    kind: kinds.text('name'),
+    help: 'which net of a file with several: a key of a checkpoint, or what the names of its tensors begin with',
+  },
 } as const satisfies OptionTable;
 
 /** Bits of a weight. */

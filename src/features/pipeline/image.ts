@@ -1,5 +1,6 @@
 // What becomes of one image: a descriptor (computed, or found among those on disk), or a reason why there is none.
 import type { Box } from '../../datasets/dataset.js';
+import { VerydeepError, option, text } from '../../errors.js';
 import { sha256 } from '../../io/files.js';
 import { decode } from '../../images/decode.js';
 import { ImageError } from '../../images/image.js';
@@ -40,6 +41,27 @@ type Known = Pick<Previous, 'find' | 'remember'>;
 
 /** Nothing was described before. */
 export const nothingKnown: Known = { find: () => undefined, remember: () => undefined };
+
+/** From here on a number is rounded to infinity in half precision. */
+const BEYOND_FLOAT16 = 65520;
+
+/** Refuses numbers that a store cannot hold: they would spoil whatever is computed from it. */
+const checkNumbers = (descriptors: readonly Float32Array[], { nets, recipe }: Plan, path: string): void => {
+  const limit = recipe.store === 'float16' ? BEYOND_FLOAT16 : Infinity;
+  const found = descriptors.flatMap(
+    (numbers) => numbers.find((value) => !(Math.abs(value) < limit)) ?? [],
+  )[0];
+  if (found === undefined) return;
+  const by = nets
+    .map(({ config, sha256: hash }) => `the net ${config} (SHA-256 ${hash.slice(0, 8)})`)
+    .join(' and ');
+  throw new VerydeepError(
+    Number.isFinite(found)
+      ? text`The descriptor of ${path} by ${by} holds ${found}, more than half precision can. Give ${option('store')} float32.`
+      : `The descriptor of ${path} by ${by} holds ${found}: its weights are too large for float32, or its input is not ` +
+          'normalised as in training. Nothing of it was stored.',
+  );
+};
 
 /** Describes images one by one; the same bytes (and box) are computed once. */
 export class ImageDescriber {
@@ -112,6 +134,7 @@ export class ImageDescriber {
     });
     const views = await viewsOf(image, item.path, item.box, recipe, inputSize, this.#pool.room);
     const descriptors = await this.#pool.describe(views);
+    checkNumbers(descriptors, this.#plan, item.path);
     const pixels = views.reduce((sum, { image: view }) => sum + view.width * view.height, 0);
     const { width, height } = image;
     return {

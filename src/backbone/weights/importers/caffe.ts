@@ -1,131 +1,170 @@
-// Caffe's .caffemodel: a NetParameter message in any of the three forms that its layers have had.
+// VGG nets in Caffe's .caffemodel: its layers in order, with their parameters where the file holds them.
 import { expected } from '../../../errors.js';
-import { FileBytes } from '../../../formats/file-bytes.js';
-import { type Message, fieldsOf, intsOf, isBytes, textOf } from '../../../formats/protobuf.js';
-import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets } from './source.js';
-import { sizeFromShape } from '../../../shape.js';
+import { type CaffeLayer, openCaffemodel } from '../../../formats/caffemodel.js';
+import type { LazyTensor } from '../../../formats/tensor.js';
+import { type WeightSource, inputPresets } from './source.js';
+import { type Step, type StepKind, netOf } from './steps.js';
 
-/**
- * Field numbers of caffe.proto. V1 and V0 layers are both in NetParameter's field 2: a V0 one wraps its parameters in
- * field 1 of the connection.
- */
-const forms = {
-  v2: { name: 1, type: 2, blobs: 7 },
-  v1: { name: 4, type: 5, blobs: 6 },
-  v0: { name: 1, type: 2, blobs: 50 },
-} as const;
+const other = (what: string): StepKind => ({ kind: 'other', what });
 
-type Form = keyof typeof forms;
-
-/** Types of layers with weights, as the forms write them: a text, or V1's number. */
-const convolution = ['Convolution', 'conv', 4];
-const innerProduct = ['InnerProduct', 'innerproduct', 14];
-const lrn = ['LRN', 'lrn', 15];
-/** Data layers may carry a mean image or nothing; these carry weights that we do not understand. */
-const unknown = ['BatchNorm', 'Scale', 'Deconvolution', 'PReLU', 'Bias', 'Embed', 'LSTM', 39];
-
-interface CaffeLayer {
-  readonly name: string;
-  readonly type: string | number;
-  readonly blobs: readonly Message[];
-}
-
-const layerOf = (file: FileBytes, message: Message, form: Form): CaffeLayer => {
-  const numbers = forms[form];
-  let name = '';
-  let type: string | number = '';
-  const blobs: Message[] = [];
-  for (const field of fieldsOf(file, message)) {
-    if (form === 'v1' && field.number === 1 && isBytes(field)) return layerOf(file, field, 'v0');
-    if (field.number === numbers.name) name = textOf(file, field);
-    else if (field.number === numbers.type)
-      type = field.kind === 'varint' ? field.value : textOf(file, field);
-    else if (field.number === numbers.blobs && isBytes(field)) blobs.push(field);
-  }
-  return { name, type, blobs };
-};
-
-/** A BlobProto: the old form has num, channels, height, width; the new one a shape. */
-const blobOf = (file: FileBytes, message: Message, name: string): SourceTensor => {
-  const old = [1, 1, 1, 1];
-  let shape: number[] | undefined;
-  let data: Message | undefined;
-  let dtype: 'F32' | 'F64' = 'F32';
-  for (const field of fieldsOf(file, message)) {
-    if (field.number >= 1 && field.number <= 4 && field.kind === 'varint')
-      old[field.number - 1] = field.value;
-    else if (field.number === 7 && isBytes(field)) {
-      shape = [...fieldsOf(file, field)].flatMap((f) => (f.number === 1 ? intsOf(file, f) : []));
-    } else if (field.number === 5 || field.number === 8) {
-      if (!isBytes(field)) throw file.wrong(`the numbers of ${name} are not packed`);
-      dtype = field.number === 8 ? 'F64' : 'F32';
-      data = field;
-    }
-  }
-  shape ??= old;
-  const count = sizeFromShape(shape);
-  const bytes = dtype === 'F64' ? 8 : 4;
-  if (!data || data.length !== count * bytes) {
-    throw expected(
-      `${count} numbers (${JSON.stringify(shape)})`,
-      `the blob of ${name} in ${file.path}`,
-      (data?.length ?? 0) / bytes,
-    );
-  }
-  const { offset } = data;
-  return { name, shape, chunks: () => file.floats(offset, count, dtype) };
-};
-
-const squeezed = (tensor: SourceTensor, axes: number): SourceTensor => {
+/** Old blobs have four axes: those before the last `axes` are 1. */
+const squeezed = (tensor: LazyTensor, axes: number): LazyTensor => {
   const kept = tensor.shape.slice(-axes);
   const dropped = tensor.shape.slice(0, -axes);
   return dropped.every((n) => n === 1) ? { ...tensor, shape: kept } : tensor;
 };
 
-const weightsOf = (file: FileBytes, { name, type, blobs }: CaffeLayer): SourceLayer => {
-  const [kernel, bias] = blobs.map((blob, i) => blobOf(file, blob, `${name}[${i}]`));
-  if (!kernel) throw expected('weights', `the layer ${name} of ${file.path}`, 'none');
-  const isMatrix = innerProduct.includes(type);
+/** A parameter for rows and columns: `stride`, or `stride_h` and `stride_w`; undefined where the file does not say. */
+const pair = (
+  { parameters }: CaffeLayer,
+  name: string,
+  suffix: string,
+  otherwise: number,
+): [number, number] => {
+  const both = [parameters?.[name] ?? []].flat();
+  const one = (axis: string, i: number): number => {
+    const own = parameters?.[`${suffix}_${axis}`];
+    return typeof own === 'number' ? own : (both[i] ?? both[0] ?? otherwise);
+  };
+  return [one('h', 0), one('w', 1)];
+};
+
+const number = ({ parameters }: CaffeLayer, name: string, otherwise: number): number => {
+  const value = parameters?.[name];
+  return typeof value === 'number' ? value : otherwise;
+};
+
+const weightsOf = (path: string, { name, blobs }: CaffeLayer): [LazyTensor, LazyTensor | undefined] => {
+  const [kernel, bias] = blobs;
+  if (!kernel) throw expected('weights', `the layer ${name} of ${path}`, 'none');
+  return [kernel, bias && squeezed(bias, 1)];
+};
+
+const convolution = (path: string, layer: CaffeLayer): StepKind => {
+  const [kernel, bias] = weightsOf(path, layer);
+  const [h, w] = pair(layer, 'pad', 'pad', 0);
   return {
-    name,
-    kernel: isMatrix ? squeezed(kernel, 2) : kernel,
+    kind: 'conv',
+    kernel,
     axes: 'oihw',
-    ...(bias ? { bias: squeezed(bias, 1) } : {}),
+    window: [kernel.shape[2] ?? 1, kernel.shape[3] ?? 1],
+    bias,
+    strides: pair(layer, 'stride', 'stride', 1),
+    // A file without the layers' parameters does not say; those of VGG nets keep the size of the map.
+    pads: layer.parameters ? [h, w, h, w] : 'same',
+    dilations: [number(layer, 'dilation', 1)],
+    groups: number(layer, 'group', 1),
   };
 };
 
-/** Opens a .caffemodel. Layers without blobs (pooling, ReLU, data) are passed over. */
-export const openCaffe = (path: string): Promise<WeightSource> => {
-  const file = new FileBytes(path);
+const innerProduct = (path: string, layer: CaffeLayer): StepKind => {
+  const [kernel, bias] = weightsOf(path, layer);
+  const turned = number(layer, 'transpose', 0) === 1;
+  return { kind: 'dense', kernel: squeezed(kernel, 2), axes: turned ? 'ihwo' : 'oihw', bias };
+};
+
+const MAX = 0;
+
+const pooling = (layer: CaffeLayer): StepKind => {
+  const method = number(layer, 'pool', MAX);
+  if (method !== MAX) {
+    return number(layer, 'global_pooling', 0) === 1 ? { kind: 'average' } : other('average pooling');
+  }
+  if (number(layer, 'global_pooling', 0) === 1) return other('a maximum over all positions');
+  const [h, w] = pair(layer, 'pad', 'pad', 0);
+  // A file without parameters has the pools of VGG nets; Caffe's own default is a stride of 1.
+  const otherwise = layer.parameters ? 1 : 2;
+  return {
+    kind: 'pool',
+    window: pair(layer, 'kernel_size', 'kernel', 2),
+    strides: pair(layer, 'stride', 'stride', otherwise),
+    pads: [h, w, h, w],
+  };
+};
+
+const lrn = (layer: CaffeLayer): StepKind => {
+  if (number(layer, 'norm_region', 0) !== 0) return other('normalisation within channels');
+  const size = number(layer, 'local_size', 5);
+  // Without parameters the file does not say more than that it normalises.
+  const alpha = layer.parameters ? number(layer, 'alpha', 1) / size : 1e-4;
+  return {
+    kind: 'lrn',
+    size,
+    alpha,
+    beta: number(layer, 'beta', 0.75),
+    k: layer.parameters ? number(layer, 'k', 1) : 2,
+  };
+};
+
+const kindOf = (path: string, layer: CaffeLayer): StepKind | undefined => {
+  switch (layer.type) {
+    case 'Convolution':
+      return convolution(path, layer);
+    case 'InnerProduct':
+      return innerProduct(path, layer);
+    case 'Pooling':
+      return pooling(layer);
+    case 'ReLU':
+      return number(layer, 'negative_slope', 0) === 0
+        ? { kind: 'relu' }
+        : other('an activation that is no ReLU');
+    case 'LRN':
+      return lrn(layer);
+    case 'Flatten':
+      return { kind: 'flatten' };
+    case 'Softmax':
+    case 'SoftmaxWithLoss':
+    case 'Sigmoid':
+    case 'ArgMax':
+      return { kind: 'output' };
+    default:
+      return other('a layer that no VGG net has');
+  }
+};
+
+/** Layers that give the images, copy a value, or measure: none of them is part of the net. */
+const aside = /^(Input|Split|Dropout|Accuracy|Silence|DummyData|.*Data)$/;
+
+/** The layers as steps; one that takes a value from elsewhere than the layer before ends the chain. */
+const stepsOf = (path: string, layers: readonly CaffeLayer[]): Step[] => {
+  const isLinked = layers.some(
+    (layer, i) => i > 0 && layer.bottoms.some((name) => layers[i - 1]!.tops.includes(name)),
+  );
+  const steps: Step[] = [];
+  let current = new Set<string>();
+  for (const layer of layers) {
+    const { name, type, bottoms, tops } = layer;
+    const follows = !isLinked || steps.length === 0 || bottoms.some((bottom) => current.has(bottom));
+    if (aside.test(type)) {
+      if (type === 'Split' && follows) tops.forEach((top) => current.add(top));
+      else if (type === 'Dropout' && follows)
+        current = new Set([...tops, ...bottoms.filter((b) => tops.includes(b))]);
+      continue;
+    }
+    const place = { name, op: type };
+    const kind = follows
+      ? kindOf(path, layer)
+      : other(`a second use of the value ${bottoms.join(', ')}: the net branches`);
+    if (kind) steps.push({ ...kind, ...place });
+    current = new Set(tops);
+  }
+  return steps;
+};
+
+/** Opens a .caffemodel. @throws UsageError naming the file and what is wrong */
+export const openCaffe = async (path: string): Promise<WeightSource> => {
+  const file = openCaffemodel(path);
   try {
-    const layers: CaffeLayer[] = [];
-    let form: Form = 'v2';
-    for (const field of fieldsOf(file, { offset: 0, length: file.size })) {
-      if (!isBytes(field) || (field.number !== 2 && field.number !== 100)) continue;
-      form = field.number === 100 ? 'v2' : 'v1';
-      layers.push(layerOf(file, field, form));
-    }
-    const strange = layers.find(({ type, blobs }) => blobs.length > 0 && unknown.includes(type));
-    if (strange) {
-      throw expected(
-        'only convolutions and inner products with weights',
-        `the layer ${strange.name} of ${path}`,
-        strange.type,
-      );
-    }
-    const weighted = layers.filter(
-      ({ type, blobs }) => blobs.length > 0 && [...convolution, ...innerProduct].includes(type),
-    );
-    return Promise.resolve({
+    const net = await netOf(path, stepsOf(path, file.layers));
+    return {
       format: 'caffemodel',
-      layers: weighted.map((layer) => weightsOf(file, layer)),
-      lrn: layers.some(({ type }) => lrn.includes(type)),
+      ...net,
       input: inputPresets.oxford,
       close: () => {
         file.close();
         return Promise.resolve();
       },
-    });
+    };
   } catch (error) {
     file.close();
     throw error;

@@ -1,6 +1,7 @@
 // From any published weight file to a backbone file.
-import { basename } from 'node:path';
-import { expected, option, UsageError } from '../../../errors.js';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { expected, option, text, UsageError } from '../../../errors.js';
 import type { OnProgress } from '../../../progress.js';
 import { imagenetClasses } from '../imagenet-classes.js';
 import { type Architecture, weightShapes } from '../../nets/architecture.js';
@@ -13,10 +14,12 @@ import {
 import { type Sizes, toOihw } from './permute.js';
 import { openWeights } from './recognise.js';
 import { recogniseNet } from './recognise-net.js';
-import { type SourceLayer, type SourceTensor, type WeightSource, readAll } from './source.js';
+import { type LazyTensor, readAll } from '../../../formats/tensor.js';
+import { finite } from '../../nets/finite.js';
+import type { ChannelStep, OpenOptions, PerChannel, SourceLayer, WeightSource } from './source.js';
 import { sizeFromShape } from '../../../shape.js';
 
-export interface ImportOptions {
+export interface ImportOptions extends OpenOptions {
   /** Instead of the preprocessing that nets of the file's format were trained with. */
   readonly input?: InputNormalisation;
   /** Names of the outputs in order; by default those in the file, or ImageNet's synsets for 1000 outputs. */
@@ -26,38 +29,71 @@ export interface ImportOptions {
   readonly onProgress?: OnProgress;
 }
 
-const checkCount = (path: string, tensor: SourceTensor, count: number): void => {
+const checkCount = (path: string, tensor: LazyTensor, count: number): void => {
   const received = sizeFromShape(tensor.shape);
   if (received !== count)
     throw expected(`${count} numbers`, `the tensor ${tensor.name} of ${path}`, tensor.shape);
 };
 
-/** A kernel and bias with the batch normalisation after them folded in. */
+/** A number for each output, from a tensor of so many or of one. */
+const perOutput = async (path: string, by: PerChannel, outputs: number): Promise<ArrayLike<number>> => {
+  if (typeof by !== 'number' && sizeFromShape(by.shape) !== 1) {
+    checkCount(path, by, outputs);
+    return readAll(by);
+  }
+  const value = typeof by === 'number' ? by : (await readAll(by))[0]!;
+  return new Float64Array(outputs).fill(value);
+};
+
+/** What a step multiplies a layer's outputs by, and what it does to its bias. */
+const effectOf = async (
+  path: string,
+  step: ChannelStep,
+  outputs: number,
+): Promise<{ factor: (o: number) => number; bias: (before: number, o: number) => number }> => {
+  const read = (by: PerChannel): Promise<ArrayLike<number>> => perOutput(path, by, outputs);
+  if (step.kind === 'shift') {
+    const by = await read(step.by);
+    const { factor = 1 } = step;
+    return { factor: () => 1, bias: (before, o) => before + by[o]! * factor };
+  }
+  if (step.kind === 'scale') {
+    const by = await read(step.by);
+    const factor = (o: number): number => (step.divide ? 1 / by[o]! : by[o]!);
+    return { factor, bias: (before, o) => before * factor(o) };
+  }
+  const [g, b, m, v] = [
+    await read(step.gamma ?? 1),
+    await read(step.beta ?? 0),
+    await read(step.mean),
+    await read(step.variance),
+  ];
+  const factor = (o: number): number => g[o]! / Math.sqrt(v[o]! + step.epsilon);
+  return { factor, bias: (before, o) => (before - m[o]!) * factor(o) + b[o]! };
+};
+
+/** A kernel and bias with what follows them (batch normalisation, a factor, a sum) folded in. */
 const folded = async (
   path: string,
   layer: SourceLayer,
   sizes: Sizes,
 ): Promise<{ kernel: Float32Array; bias: Float32Array }> => {
-  const { gamma, beta, mean, variance, epsilon } = layer.norm!;
-  for (const tensor of [gamma, beta, mean, variance]) checkCount(path, tensor, sizes.o);
-  const [g, b, m, v] = (await Promise.all([gamma, beta, mean, variance].map(readAll))) as [
-    Float32Array,
-    Float32Array,
-    Float32Array,
-    Float32Array,
-  ];
-  const before = layer.bias ? await readAll(layer.bias) : new Float32Array(sizes.o);
-  const factor = Float64Array.from(g, (value, o) => value / Math.sqrt(v[o]! + epsilon));
+  let bias = layer.bias ? Float64Array.from(await readAll(layer.bias)) : new Float64Array(sizes.o);
+  const factors = new Float64Array(sizes.o).fill(1);
+  for (const step of layer.after ?? []) {
+    const effect = await effectOf(path, step, sizes.o);
+    bias = bias.map((before, o) => effect.bias(before, o));
+    for (let o = 0; o < sizes.o; o++) factors[o]! *= effect.factor(o);
+  }
   const kernel = new Float32Array(sizes.o * sizes.i * sizes.h * sizes.w);
-  const perOutput = sizes.i * sizes.h * sizes.w;
+  const unit = sizes.i * sizes.h * sizes.w;
   let done = 0;
   for await (const piece of toOihw(layer.kernel, layer.axes, sizes)) {
     for (let i = 0; i < piece.length; i++)
-      kernel[done + i] = piece[i]! * factor[Math.floor((done + i) / perOutput)]!;
+      kernel[done + i] = piece[i]! * factors[Math.floor((done + i) / unit)]!;
     done += piece.length;
   }
-  const bias = Float32Array.from(before, (value, o) => (value - m[o]!) * factor[o]! + b[o]!);
-  return { kernel, bias };
+  return { kernel, bias: Float32Array.from(bias) };
 };
 
 async function* biasOf(layer: SourceLayer, outputs: number): AsyncGenerator<Float32Array> {
@@ -85,10 +121,13 @@ export const tensorsOf = (
     const row = rows.get(name.slice(0, name.lastIndexOf('.')))!;
     const [layer, size] = [source.layers[row]!, sizes[row]!];
     const isKernel = name.endsWith('.weight');
-    if (layer.norm) {
-      return once(async () => (await folded(path, layer, size))[isKernel ? 'kernel' : 'bias']);
-    }
-    return isKernel ? toOihw(layer.kernel, layer.axes, size) : biasOf(layer, size.o);
+    const where = `the tensor ${isKernel ? layer.kernel.name : (layer.bias?.name ?? layer.name)} of ${path}`;
+    const numbers = layer.after?.length
+      ? once(async () => (await folded(path, layer, size))[isKernel ? 'kernel' : 'bias'])
+      : isKernel
+        ? toOihw(layer.kernel, layer.axes, size)
+        : biasOf(layer, size.o);
+    return finite(numbers, where);
   };
 };
 
@@ -125,8 +164,22 @@ export const metadataOf = (
     classes: classesOf(path, net, options.classes, source),
     ...(superclasses ? { superclasses } : {}),
     ...(training ? { training } : {}),
-    source: { ...(origin ?? { format: source.format, file: basename(path) }), ...options.source },
+    source: {
+      ...(origin ?? { format: source.format, file: basename(path) }),
+      ...(source.leftOut?.length ? { leftOut: source.leftOut } : {}),
+      ...options.source,
+    },
   };
+};
+
+/** Refuses to write over the file that is read. */
+const checkOut = (path: string, out: string): void => {
+  const place = (file: string): string => (existsSync(file) ? realpathSync(file) : resolve(file));
+  if (place(path) === place(out)) {
+    throw new UsageError(
+      text`The file ${path} is given for ${option('out')} too: choose another file, so that it is kept.`,
+    );
+  }
 };
 
 /**
@@ -142,7 +195,8 @@ export const importWeights = async (
   out: string,
   options: ImportOptions = {},
 ): Promise<BackboneMetadata> => {
-  const source = await openWeights(path);
+  checkOut(path, out);
+  const source = await openWeights(path, options);
   try {
     const { net, sizes } = recogniseNet(path, source);
     const metadata = metadataOf(path, source, net, options);

@@ -1,16 +1,22 @@
-// Keras's .h5 files: weights alone, a whole model, or Keras 3's own order; with and without the fully-connected layers.
+// VGG nets in Keras's files: .h5 with weights alone or a whole model, Keras 3's weights, and .keras archives.
 import { expected } from '../../../errors.js';
+import { sizeFromShape } from '../../../shape.js';
 import { type Hdf5, type Hdf5Worker, openHdf5 } from '../../../formats/hdf5.js';
 import type { Hdf5Dataset, Hdf5Index } from '../../../formats/hdf5-worker.js';
-import { type SourceTensor, type WeightSource, inputPresets } from './source.js';
-import { kernelsAndBiases } from './tfjs.js';
-import { sizeFromShape } from '../../../shape.js';
+import { openKerasArchive } from '../../../formats/keras-archive.js';
+import type { LazyTensor } from '../../../formats/tensor.js';
+import { type WeightsOf, checkNames, layersOfModel, parseConfig, stepsOfModel } from './keras-model.js';
+import { byLayer, kernelsAndBiases } from './keras-weights.js';
+import { netOfRow } from './row.js';
+import { type SourceNet, type WeightSource, inputPresets } from './source.js';
+import { netOf } from './steps.js';
 
 const CHUNK = 1 << 22;
 
-const tensorOf = (file: Hdf5, { path, shape }: Hdf5Dataset, name: string): SourceTensor => ({
+const tensorOf = (file: Hdf5, { path, shape }: Hdf5Dataset, name: string): LazyTensor => ({
   name,
   shape,
+  dtype: 'F32',
   chunks: async function* () {
     const [rows = 1, ...rest] = shape;
     const step = Math.max(1, Math.floor(CHUNK / sizeFromShape(rest)));
@@ -20,59 +26,134 @@ const tensorOf = (file: Hdf5, { path, shape }: Hdf5Dataset, name: string): Sourc
   },
 });
 
-const join = (...parts: string[]): string => parts.join('/').replace(/\/{2,}/g, '/');
+const join = (...parts: string[]): string => `/${parts.join('/')}`.replace(/\/{2,}/g, '/');
 
-/** Keras 2: the group's attribute lists the layers, each layer's the weights. */
-const byLists = (index: Hdf5Index, root: string): { path: string; name: string }[] | undefined => {
-  const layers = index.lists[`${root}@layer_names`];
-  return layers?.flatMap((layer) => {
-    const group = join(root, layer);
-    return (index.lists[`${group}@weight_names`] ?? []).map((weight) => ({
-      path: join(group, weight),
-      name: `${layer}/${weight.split('/').at(-1) ?? weight}`,
-    }));
-  });
+/** A weight in a file: the group of the outermost layer that it is listed under, its name, and its numbers. */
+interface Listed {
+  readonly group: string;
+  readonly name: string;
+  readonly tensor: LazyTensor;
+}
+
+/** Keras 2: an attribute lists the layers, that of each layer's group its weights. */
+const listed = (path: string, file: Hdf5, root: string): Listed[] | undefined => {
+  const { datasets, lists } = file.index;
+  const places = new Map(datasets.map((dataset) => [join(dataset.path), dataset]));
+  return lists[`${root}@layer_names`]?.flatMap((group) =>
+    (lists[`${join(root, group)}@weight_names`] ?? []).map((name) => {
+      const place = join(root, group, name);
+      const dataset = places.get(place);
+      if (!dataset) throw expected(`a dataset ${place} of float32 or float64 numbers`, path, 'none');
+      const last = name.split('/').at(-1) ?? name;
+      return { group, name, tensor: tensorOf(file, dataset, `${group}/${last}`) };
+    }),
+  );
 };
+
+/** Keras 3: layers/conv2d_1/vars/0, in models within models layers/functional/layers/conv2d_1/vars/0. */
+const KERAS3 = /^\/((?:(?:layers|_layer_checkpoint_dependencies)\/[^/]+\/)+)vars\/(\d+)$/;
+
+interface Placed {
+  readonly place: string;
+  readonly number: number;
+  readonly tensor: LazyTensor;
+}
+
+const placed = (file: Hdf5): Placed[] =>
+  file.index.datasets.flatMap((dataset) => {
+    const match = KERAS3.exec(join(dataset.path).replaceAll('\\', '/'));
+    if (!match) return [];
+    const place = match[1]!.slice(0, -1).replaceAll('_layer_checkpoint_dependencies/', 'layers/');
+    const name = file.index.texts[`${dataset.path.replace(/\/[^/]*$/, '')}@name`] ?? place.split('/').at(-1)!;
+    const part = match[2] === '0' ? 'kernel' : match[2] === '1' ? 'bias' : match[2]!;
+    return [{ place, number: Number(match[2]), tensor: tensorOf(file, dataset, `${name}/${part}`) }];
+  });
+
+/** Weights of Keras 3 by the place of their layer. */
+const byPlace =
+  (weights: readonly Placed[]): WeightsOf =>
+  ({ place }) =>
+    weights
+      .filter((each) => each.place === place)
+      .sort((a, b) => a.number - b.number)
+      .map(({ tensor }) => tensor);
 
 const natural = new Intl.Collator('en', { numeric: true });
 
-/** Keras 3: layers/<name>/vars/0 is the kernel and 1 the bias; conv2d comes before conv2d_1 before dense. */
-const byPaths = ({ datasets }: Hdf5Index): { path: string; name: string }[] =>
-  datasets
-    .map(({ path }) => ({ path, match: /(?:^|\/)layers\/([^/]+)\/vars\/([01])$/.exec(path) }))
-    .flatMap(({ path, match }) => (match ? [{ path, layer: match[1]!, part: match[2]! }] : []))
-    .sort((a, b) => natural.compare(a.layer, b.layer) || natural.compare(a.part, b.part))
-    .map(({ path, layer, part }) => ({ path, name: `${layer}/${part}` }));
+/** Without a configuration: convolutions before matrices, those of inner models first, conv2d before conv2d_1. */
+const inOrder = (weights: readonly Placed[]): Placed[] => {
+  const depth = ({ place }: Placed): number => place.split('/').length;
+  const isDense = ({ place }: Placed): number => (/\/dense(_\d+)?$/.test(place) ? 1 : 0);
+  return [...weights].sort(
+    (a, b) =>
+      isDense(a) - isDense(b) ||
+      depth(b) - depth(a) ||
+      natural.compare(a.place, b.place) ||
+      a.number - b.number,
+  );
+};
 
-const normalized = (path: string): string => join('/', path);
+/** Names by which Keras 3 calls the groups of layers, those without weights too. */
+const groupNames = ({ texts }: Hdf5Index): string[] =>
+  Object.keys(texts).flatMap((key) => {
+    const match = /([^/]+)\/vars@name$/.exec(key);
+    return match ? [match[1]!] : [];
+  });
 
-/** Opens a Keras file. Preprocessing is that of keras.applications for VGG: blue, green, red less the means. */
+const netIn = async (path: string, file: Hdf5, config: string | undefined): Promise<SourceNet> => {
+  const { index } = file;
+  const weights = listed(path, file, '/') ?? listed(path, file, '/model_weights');
+  const numbered = weights ? [] : placed(file);
+  if (!weights && numbered.length === 0) {
+    throw expected(
+      "layers of a Keras model (layer_names, or Keras 3's layers/…/vars)",
+      path,
+      index.datasets.slice(0, 3).map((dataset) => dataset.path),
+    );
+  }
+  const text = config ?? index.texts['/@model_config'];
+  if (text !== undefined) {
+    const layers = layersOfModel(path, parseConfig(path, text));
+    return netOf(path, stepsOfModel(path, layers, weights ? byLayer(weights) : byPlace(numbered)));
+  }
+  checkNames(
+    path,
+    index.lists['/@layer_names'] ?? index.lists['/model_weights@layer_names'] ?? groupNames(index),
+  );
+  const row = weights ? weights.map(({ tensor }) => tensor) : inOrder(numbered).map(({ tensor }) => tensor);
+  return netOfRow(kernelsAndBiases(path, row));
+};
+
+/** Preprocessing is that of keras.applications for VGG, blue, green, red less the means, unless the model begins with another. */
+const sourceOf = async (
+  path: string,
+  format: string,
+  file: Hdf5,
+  config: string | undefined,
+  close: () => Promise<void>,
+): Promise<WeightSource> => {
+  const net = await netIn(path, file, config);
+  return { format, ...net, input: net.prepared ?? inputPresets.oxford, close };
+};
+
+/** Opens an HDF5 file of Keras. @throws UsageError naming the file and what is wrong */
 export const openKeras = async (path: string, worker?: Hdf5Worker): Promise<WeightSource> => {
   const file = await openHdf5(path, worker);
   try {
-    const { index } = file;
-    const datasets = new Map(index.datasets.map((dataset) => [normalized(dataset.path), dataset]));
-    const wanted = byLists(index, '/') ?? byLists(index, '/model_weights') ?? byPaths(index);
-    if (wanted.length === 0) {
-      throw expected(
-        "layers of a Keras model (layer_names, or Keras 3's layers/…/vars)",
-        path,
-        index.datasets.slice(0, 3).map((dataset) => dataset.path),
-      );
-    }
-    const tensors = wanted.map(({ path: place, name }) => {
-      const dataset = datasets.get(normalized(place));
-      if (!dataset) throw expected(`a dataset ${place} of float32 or float64 numbers`, path, 'none');
-      return tensorOf(file, dataset, name);
-    });
-    return {
-      format: 'keras-h5',
-      layers: kernelsAndBiases(path, tensors),
-      input: inputPresets.oxford,
-      close: () => file.close(),
-    };
+    return await sourceOf(path, 'keras-h5', file, undefined, () => file.close());
   } catch (error) {
     await file.close();
+    throw error;
+  }
+};
+
+/** Opens a .keras archive. @throws UsageError naming the file and what is wrong */
+export const openKerasZip = async (path: string, worker?: Hdf5Worker): Promise<WeightSource> => {
+  const archive = await openKerasArchive(path, worker);
+  try {
+    return await sourceOf(path, 'keras', archive.weights, archive.config, () => archive.close());
+  } catch (error) {
+    await archive.close();
     throw error;
   }
 };

@@ -2,7 +2,9 @@
 import { UsageError, expected } from '../../../errors.js';
 import { type MatlabArray, type MatlabFile, type MatlabValue, openMatlab } from '../../../formats/matlab.js';
 import type { Interpolation } from '../../../interpolation.js';
-import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets, readAll } from './source.js';
+import { type LazyTensor, readAll } from '../../../formats/tensor.js';
+import { type WeightSource, inputPresets } from './source.js';
+import { type Step, type StepKind, netOf } from './steps.js';
 import { sizeFromShape } from '../../../shape.js';
 
 type Value = MatlabValue | undefined;
@@ -21,31 +23,128 @@ const texts = (value: Value): string[] | undefined => {
 };
 
 /** In C order the axes are reversed: [out, in, columns, rows]. Trailing axes of 1 are not written by MATLAB. */
-const tensorOf = (array: MatlabArray, name: string): SourceTensor => {
+const tensorOf = (array: MatlabArray, name: string): LazyTensor => {
   const shape = [...array.shape];
   while (shape.length < 4) shape.push(1);
-  return { name, shape: shape.reverse(), chunks: () => array.chunks() };
+  return { name, shape: shape.reverse(), dtype: array.dtype, chunks: () => array.chunks() };
 };
 
-const layerOf = (path: string, layer: Value, position: number): SourceLayer | 'lrn' | undefined => {
-  const type = textIn(field(layer, 'type'));
-  const label = textIn(field(layer, 'name')) ?? `layer ${position + 1}`;
-  if (type === 'normalize' || type === 'lrn') return 'lrn';
-  if (type !== 'conv') return undefined;
+const vectorOf = (array: Value, name: string): LazyTensor | undefined => {
+  const count = isArray(array) ? sizeFromShape(array.shape) : 0;
+  return isArray(array) && count > 0
+    ? { name, shape: [count], dtype: array.dtype, chunks: () => array.chunks() }
+    : undefined;
+};
+
+/** Few numbers of a field, each repeated until there are `count`: MATLAB writes one for all. */
+const numbersOf = async (value: Value, count: number): Promise<number[] | undefined> => {
+  if (!isArray(value) || sizeFromShape(value.shape) > 8) return undefined;
+  const numbers = Array.from(await value.values());
+  return numbers.length === 0
+    ? undefined
+    : Array.from({ length: count }, (_, i) => numbers[i % numbers.length]!);
+};
+
+/** MatConvNet lists top, bottom, left, right. */
+const padsOf = async (layer: Value): Promise<[number, number, number, number] | undefined> => {
+  const pads = await numbersOf(field(layer, 'pad'), 4);
+  return pads && [pads[0]!, pads[2]!, pads[1]!, pads[3]!];
+};
+
+/** The weights of a layer: the cell `weights`, or `filters` and `biases` in older files. */
+const weightsOf = (layer: Value): readonly Value[] => {
   const weights = field(layer, 'weights');
-  const [filters, biases] =
-    weights?.kind === 'cell' ? weights.elements : [field(layer, 'filters'), field(layer, 'biases')];
-  if (!isArray(filters)) throw expected('weights', `the layer ${label} of ${path}`, 'none');
-  const kernel = tensorOf(filters, label);
-  const count = isArray(biases) ? sizeFromShape(biases.shape) : 0;
+  return weights?.kind === 'cell' ? weights.elements : [field(layer, 'filters'), field(layer, 'biases')];
+};
+
+const convolution = async (path: string, layer: Value, name: string): Promise<StepKind> => {
+  const [filters, biases] = weightsOf(layer);
+  if (!isArray(filters)) throw expected('weights', `the layer ${name} of ${path}`, 'none');
+  const kernel = tensorOf(filters, name);
+  const window: [number, number] = [kernel.shape[3]!, kernel.shape[2]!];
   return {
-    name: label,
+    kind: 'conv',
     kernel,
     axes: 'oiwh',
-    ...(isArray(biases) && count > 0
-      ? { bias: { name: `${label} bias`, shape: [count], chunks: () => biases.chunks() } }
-      : {}),
+    window,
+    bias: vectorOf(biases, `${name} bias`),
+    strides: (await numbersOf(field(layer, 'stride'), 2)) ?? [1, 1],
+    pads: (await padsOf(layer)) ?? 'same',
+    dilations: (await numbersOf(field(layer, 'dilate'), 2)) ?? [1, 1],
+    groups: 1,
   };
+};
+
+const pooling = async (layer: Value): Promise<StepKind> => {
+  if (textIn(field(layer, 'method')) === 'avg') return { kind: 'other', what: 'average pooling' };
+  const window = (await numbersOf(field(layer, 'pool'), 2)) ?? [2, 2];
+  const strides = (await numbersOf(field(layer, 'stride'), 2)) ?? [1, 1];
+  return { kind: 'pool', window, strides, pads: (await padsOf(layer)) ?? 'valid' };
+};
+
+/** `param` is [size, kappa, alpha, beta]; alpha is not divided by the size. */
+const lrn = async (layer: Value): Promise<StepKind> => {
+  const [size = 5, k = 2, alpha = 1e-4, beta = 0.75] = (await numbersOf(field(layer, 'param'), 4)) ?? [];
+  return { kind: 'lrn', size, k, alpha, beta };
+};
+
+/** Batch normalisation: gamma, beta, and the moments, mean and deviation in two columns. */
+const norm = async (path: string, layer: Value, name: string): Promise<StepKind> => {
+  const [gamma, beta, moments] = weightsOf(layer);
+  if (!isArray(moments)) throw expected('moments', `the layer ${name} of ${path}`, 'none');
+  const numbers = Float32Array.from(await moments.values());
+  const half = numbers.length / 2;
+  const part = (which: string, values: Float32Array): LazyTensor => ({
+    name: `${name} ${which}`,
+    shape: [half],
+    dtype: 'F32',
+    chunks: () => [values],
+  });
+  const variance = numbers.slice(half).map((deviation) => deviation * deviation);
+  return {
+    kind: 'norm',
+    gamma: vectorOf(gamma, `${name} gamma`),
+    beta: vectorOf(beta, `${name} beta`),
+    mean: part('mean', numbers.slice(0, half)),
+    variance: part('variance', variance),
+    epsilon: 0,
+  };
+};
+
+const kindOf = async (path: string, layer: Value, name: string): Promise<StepKind | undefined> => {
+  switch (textIn(field(layer, 'type'))) {
+    case 'conv':
+      return convolution(path, layer, name);
+    case 'pool':
+      return pooling(layer);
+    case 'relu': {
+      const [leak = 0] = (await numbersOf(field(layer, 'leak'), 1)) ?? [];
+      return leak === 0 ? { kind: 'relu' } : { kind: 'other', what: 'an activation that is no ReLU' };
+    }
+    case 'normalize':
+    case 'lrn':
+      return lrn(layer);
+    case 'bnorm':
+      return norm(path, layer, name);
+    case 'softmax':
+    case 'softmaxloss':
+    case 'loss':
+      return { kind: 'output' };
+    case 'dropout':
+      return undefined;
+    default:
+      return { kind: 'other', what: 'a layer that no VGG net has' };
+  }
+};
+
+const stepsOf = async (path: string, layers: readonly Value[]): Promise<Step[]> => {
+  const steps: Step[] = [];
+  for (const [i, layer] of layers.entries()) {
+    const name = textIn(field(layer, 'name')) ?? `layer ${i + 1}`;
+    const kind = await kindOf(path, layer, name);
+    if (kind) steps.push({ ...kind, name, op: textIn(field(layer, 'type')) ?? 'no type' });
+  }
+  return steps;
 };
 
 /** The mean of each colour, from an average image or an average colour. */
@@ -72,7 +171,7 @@ const openModel = async (path: string, file: MatlabFile): Promise<WeightSource> 
   if (layersValue?.kind !== 'cell') {
     throw expected("MatConvNet's cell array `layers`", path, [...file.variables.keys()]);
   }
-  const found = layersValue.elements.map((layer, i) => layerOf(path, layer, i));
+  const net = await netOf(path, await stepsOf(path, layersValue.elements));
   const meta = file.variables.get('meta') ?? field(file.variables.get('net'), 'meta');
   const normalization = field(meta, 'normalization') ?? file.variables.get('normalization');
   const classes = texts(field(field(meta, 'classes') ?? file.variables.get('classes'), 'name'));
@@ -83,8 +182,7 @@ const openModel = async (path: string, file: MatlabFile): Promise<WeightSource> 
     (named === undefined ? undefined : interpolations[named]) ?? inputPresets.oxford.interpolation;
   return {
     format: 'matconvnet',
-    layers: found.filter((layer) => layer !== undefined && layer !== 'lrn'),
-    lrn: found.includes('lrn'),
+    ...net,
     input: { order: 'rgb', scale: 1, mean: mean ?? reversed, std: [1, 1, 1], interpolation },
     ...(classes ? { classes } : {}),
     close: () => file.close(),

@@ -1,5 +1,7 @@
 // Kernels of any axis order become [out, in, rows, columns], in pieces where the order allows it.
-import type { Axes, SourceTensor } from './source.js';
+import { sizeFromShape } from '../../../shape.js';
+import type { LazyTensor } from '../../../formats/tensor.js';
+import type { Axes } from './source.js';
 
 /** Sizes of a kernel by axis. */
 export type Sizes = Readonly<Record<'o' | 'i' | 'h' | 'w', number>>;
@@ -14,16 +16,15 @@ const scatterRows = (
   target: Float32Array,
   piece: Float32Array,
   first: number,
-  rowTargets: (row: number) => number,
+  places: Int32Array,
   outputs: number,
   stride: number,
 ): void => {
   const rows = piece.length / outputs;
-  const targets = Int32Array.from({ length: rows }, (_, row) => rowTargets(first + row));
   for (let o = 0; o < outputs; o += TILE) {
     const end = Math.min(o + TILE, outputs);
     for (let row = 0; row < rows; row++) {
-      const place = targets[row]!;
+      const place = places[first + row]!;
       for (let k = o; k < end; k++) target[place + k * stride] = piece[row * outputs + k]!;
     }
   }
@@ -49,43 +50,89 @@ async function* wholeUnits(
   if (rest.length > 0) yield rest;
 }
 
-async function* transposedPlanes(tensor: SourceTensor, { h, w }: Sizes): AsyncGenerator<Float32Array> {
-  for await (const piece of wholeUnits(tensor.chunks(), h * w)) {
-    const result = new Float32Array(piece.length);
-    for (let plane = 0; plane < piece.length; plane += h * w) {
-      for (let x = 0; x < w; x++)
-        for (let y = 0; y < h; y++) result[plane + y * w + x] = piece[plane + x * h + y]!;
-    }
-    yield result;
+/** The place in [out = 0, in, rows, columns] of each position of the other axes, in the order in which `axes` runs. */
+const placesOf = (axes: string, sizes: Sizes): Int32Array => {
+  const order = Array.from(axes) as (keyof Sizes)[];
+  const step = strides(sizes);
+  let places = Int32Array.of(0);
+  for (const axis of order) {
+    const next = new Int32Array(places.length * sizes[axis]);
+    places.forEach((place, p) => {
+      for (let k = 0; k < sizes[axis]; k++) next[p * sizes[axis] + k] = place + k * step[axis];
+    });
+    places = next;
   }
-}
-
-/** The row of a kernel whose last axis is `o`, as a place in [out = 0, in, rows, columns]. */
-const rowPlaces = (axes: 'hwio' | 'ihwo', { i, h, w }: Sizes): ((row: number) => number) => {
-  const planes = h * w;
-  return axes === 'hwio'
-    ? (row) => (row % i) * planes + Math.floor(row / i)
-    : (row) => Math.floor(row / planes) * planes + (row % planes);
+  return places;
 };
 
 /**
- * The numbers of a kernel in the order [out, in, rows, columns]. Orders that begin with out and in are streamed; of
- * the others the whole result is in memory once.
+ * The numbers of a kernel in the order [out, in, rows, columns]. Orders that begin with out are streamed; of the others
+ * the whole result is in memory once.
+ *
+ * @param axes the order of the file, a permutation of "oihw"
  */
-export async function* toOihw(tensor: SourceTensor, axes: Axes, sizes: Sizes): AsyncGenerator<Float32Array> {
-  if (axes === 'oihw' || (axes === 'oiwh' && sizes.h === 1 && sizes.w === 1)) yield* tensor.chunks();
-  else if (axes === 'oiwh') yield* transposedPlanes(tensor, sizes);
-  else {
-    const result = new Float32Array(sizes.o * sizes.i * sizes.h * sizes.w);
-    const places = rowPlaces(axes, sizes);
+export async function* toOihw(tensor: LazyTensor, axes: Axes, sizes: Sizes): AsyncGenerator<Float32Array> {
+  const [o] = [sizes.o];
+  const others = axes.replace('o', '');
+  const places = placesOf(others, sizes);
+  const inOrder = places.every((place, i) => place === i);
+  if (axes.startsWith('o') && inOrder) yield* tensor.chunks();
+  else if (axes.startsWith('o')) {
+    const size = places.length;
+    for await (const piece of wholeUnits(tensor.chunks(), size)) {
+      const result = new Float32Array(piece.length);
+      for (let first = 0; first < piece.length; first += size) {
+        for (let p = 0; p < size; p++) result[first + places[p]!] = piece[first + p]!;
+      }
+      yield result;
+    }
+  } else if (axes.endsWith('o')) {
+    const result = new Float32Array(o * places.length);
     let row = 0;
-    for await (const piece of wholeUnits(tensor.chunks(), sizes.o)) {
-      scatterRows(result, piece, row, places, sizes.o, strides(sizes).o);
-      row += piece.length / sizes.o;
+    for await (const piece of wholeUnits(tensor.chunks(), o)) {
+      scatterRows(result, piece, row, places, o, places.length);
+      row += piece.length / o;
+    }
+    yield result;
+  } else {
+    const all = placesOf(axes, sizes);
+    const result = new Float32Array(all.length);
+    let done = 0;
+    for await (const piece of tensor.chunks()) {
+      for (let i = 0; i < piece.length; i++) result[all[done + i]!] = piece[i]!;
+      done += piece.length;
     }
     yield result;
   }
 }
+
+/** A tensor with its axes in another order; it is in memory once when it is read. */
+export const transposed = (tensor: LazyTensor, order: readonly number[]): LazyTensor => ({
+  ...tensor,
+  shape: order.map((axis) => tensor.shape[axis]!),
+  chunks: async function* () {
+    const step = order.map((axis) => sizeFromShape(tensor.shape.slice(axis + 1)));
+    const shape = order.map((axis) => tensor.shape[axis]!);
+    const source = new Float32Array(sizeFromShape(tensor.shape));
+    let done = 0;
+    for await (const piece of tensor.chunks()) {
+      source.set(piece, done);
+      done += piece.length;
+    }
+    const result = new Float32Array(source.length);
+    const index = shape.map(() => 0);
+    for (let i = 0, place = 0; i < result.length; i++) {
+      result[i] = source[place]!;
+      for (let axis = shape.length - 1; axis >= 0; axis--) {
+        place += step[axis]!;
+        if (++index[axis]! < shape[axis]!) break;
+        place -= step[axis]! * shape[axis]!;
+        index[axis] = 0;
+      }
+    }
+    yield result;
+  },
+});
 
 /**
  * A row-major kernel [out, in, rows, columns] as [rows, columns, in, out], as Keras and TensorFlow.js keep it.

@@ -2,8 +2,10 @@
 import { UsageError, expected } from '../../../errors.js';
 import { FileBytes } from '../../../formats/file-bytes.js';
 import { fieldsOf } from '../../../formats/protobuf.js';
-import type { WeightSource } from './source.js';
-import { legacyMagic } from './torch.js';
+import { legacyMagic } from '../../../formats/torch.js';
+import type { OpenOptions, WeightSource } from './source.js';
+
+type Open = (path: string, options: OpenOptions) => Promise<WeightSource>;
 
 /** The kinds of files, and what reads them. Each module is loaded when it is needed. */
 export const formats = {
@@ -11,23 +13,37 @@ export const formats = {
     title: 'safetensors',
     open: () => import('./safetensors.js').then((m) => m.openSafetensorsSource),
   },
-  torch: { title: 'torch checkpoint (zip)', open: () => import('./torch.js').then((m) => m.openTorchZip) },
+  torch: {
+    title: 'torch checkpoint (zip)',
+    open: () => import('./torch.js').then((m) => m.openTorchZipSource),
+  },
   'torch-legacy': {
     title: 'torch checkpoint (before 1.6)',
-    open: () => import('./torch.js').then((m) => m.openTorchLegacy),
+    open: () => import('./torch.js').then((m) => m.openTorchLegacySource),
   },
   hdf5: {
     title: 'Keras HDF5',
-    open: () => import('./keras.js').then((m) => (path: string) => m.openKeras(path)),
+    open: () =>
+      import('./keras.js').then(
+        (m): Open =>
+          (path) =>
+            m.openKeras(path),
+      ),
+  },
+  keras: {
+    title: 'Keras archive',
+    open: () =>
+      import('./keras.js').then(
+        (m): Open =>
+          (path) =>
+            m.openKerasZip(path),
+      ),
   },
   mat: { title: 'MATLAB 5', open: () => import('./matconvnet.js').then((m) => m.openMatConvNet) },
   tfjs: { title: 'TensorFlow.js model.json', open: () => import('./tfjs.js').then((m) => m.openTfjs) },
   caffe: { title: 'Caffe', open: () => import('./caffe.js').then((m) => m.openCaffe) },
-  onnx: { title: 'ONNX', open: () => import('./onnx.js').then((m) => m.openOnnx) },
-} as const satisfies Record<
-  string,
-  { title: string; open: () => Promise<(path: string) => Promise<WeightSource>> }
->;
+  onnx: { title: 'ONNX', open: () => import('./onnx.js').then((m) => m.openOnnxSource) },
+} as const satisfies Record<string, { title: string; open: () => Promise<Open> }>;
 
 export type WeightFormat = keyof typeof formats;
 
@@ -67,39 +83,81 @@ const protobufKind = (file: FileBytes): WeightFormat | undefined => {
 const others: readonly (readonly [string, string])[] = [
   ['MATLAB 7.3', 'a MATLAB 7.3 file; save it from MATLAB with -v7'],
   ['%PDF', 'a PDF document'],
-  ['<!DOCTYPE', 'a web page, perhaps the error page of a download'],
-  ['<html', 'a web page, perhaps the error page of a download'],
   ['version https://git-lfs', 'a pointer of Git LFS, not the file itself; fetch it with `git lfs pull`'],
   ['\u001f\u008b', 'a gzip archive; unpack it first'],
+  ['BZh', 'a bzip2 archive; unpack it first'],
+  ['\u00fd7zXZ', 'an xz archive; unpack it first'],
+  ['7z\u00bc\u00af', 'a 7-Zip archive; unpack it first'],
+  ['Rar!', 'a RAR archive; unpack it first'],
   ['\u0089PNG', 'a PNG image'],
   ['\u00ff\u00d8', 'a JPEG image'],
+  ['\u0093NUMPY', 'an array of numpy'],
 ];
 
+/** The start of a file as text, in the encoding that its first bytes name. */
+const decoded = (start: Uint8Array): string => {
+  const bytes = Buffer.from(start);
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.subarray(2).toString('utf16le');
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) {
+    return bytes
+      .subarray(2, bytes.length & ~1)
+      .swap16()
+      .toString('utf16le');
+  }
+  return bytes.toString('utf8').replace(/^\uFEFF/, '');
+};
+
+/** What a file is that begins as a page or message does; undefined for others. */
+const pageOrText = (start: Uint8Array): string | undefined => {
+  const text = decoded(start).trimStart();
+  if (/^<(\?xml|error)\b/i.test(text)) {
+    return /<html/i.test(text)
+      ? 'a web page, not weights, perhaps the error page of a download'
+      : 'an XML page, not weights, perhaps the error message of a download';
+  }
+  if (/^<(!doctype|!--|[a-z][\w-]*[\s/>])/i.test(text)) {
+    return 'a web page, not weights, perhaps the error page of a download';
+  }
+  // A message of a server ("Not Found") is short and all of it readable.
+  const isMessage =
+    start.length < 512 && text !== '' && /^[\x20-\x7e\s]+$/.test(text) && !text.startsWith('{');
+  return isMessage ? `a text, not weights, with the first bytes ${text.slice(0, 60).trim()}` : undefined;
+};
+
 const KINDS =
-  'a VGG weight file (Caffe, Keras .h5, torch .pth, safetensors, ONNX, MatConvNet .mat, TensorFlow.js model.json)';
+  'a VGG weight file (Caffe, Keras .h5 or .keras, torch .pth, safetensors, ONNX, MatConvNet .mat, TensorFlow.js model.json)';
+
+/** A zip archive is a Keras model or a torch checkpoint. */
+const zipKind = async (path: string): Promise<WeightFormat> => {
+  const { isKerasArchive } = await import('../../../formats/keras-archive.js');
+  return (await isKerasArchive(path)) ? 'keras' : 'torch';
+};
 
 /**
  * Recognises a weight file.
  *
  * @throws UsageError naming the file and what it holds instead
  */
-export const recognise = (path: string): WeightFormat => {
+export const recognise = async (path: string): Promise<WeightFormat> => {
   const file = new FileBytes(path);
   try {
     const start = file.read(0, Math.min(512, file.size));
     const text = Buffer.from(start).toString('latin1');
     if (file.size === 0) throw expected(KINDS, path, 'an empty file');
     if (startsWith(start, legacyMagic)) return 'torch-legacy';
-    if (text.startsWith('PK\u0003\u0004')) return 'torch';
+    if (text.startsWith('PK\u0003\u0004')) return await zipKind(path);
     const other = others.find(([magic]) => text.startsWith(magic));
     if (other) throw expected(KINDS, path, other[1]);
     if (hdf5At(file) !== undefined) return 'hdf5';
     if (text.startsWith('MATLAB 5.0') || ['IM', 'MI'].includes(text.slice(126, 128))) return 'mat';
+    if (text.slice(257, 262) === 'ustar') throw expected(KINDS, path, 'a tar archive; unpack it first');
     if (start[8] === 0x7b && start.slice(3, 8).every((byte) => byte === 0)) return 'safetensors';
-    if (/^\s*\{/.test(text)) return 'tfjs';
+    if (/^\s*\{/.test(decoded(start))) return 'tfjs';
     if (start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5) {
       throw expected(KINDS, path, 'a Python pickle that is no torch checkpoint');
     }
+    const page = pageOrText(start);
+    if (page !== undefined) throw expected(KINDS, path, page, 'Download the file again.');
     const kind = protobufKind(file);
     if (kind) return kind;
     throw expected(KINDS, path, `the first bytes ${Buffer.from(start.subarray(0, 8)).toString('hex')}`);
@@ -109,5 +167,5 @@ export const recognise = (path: string): WeightFormat => {
 };
 
 /** Opens a weight file of any kind. Whoever opens it closes it. @throws UsageError naming the file and what is wrong */
-export const openWeights = async (path: string): Promise<WeightSource> =>
-  (await formats[recognise(path)].open())(path);
+export const openWeights = async (path: string, options: OpenOptions = {}): Promise<WeightSource> =>
+  (await formats[await recognise(path)].open())(path, options);

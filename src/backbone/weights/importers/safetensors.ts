@@ -1,21 +1,17 @@
 // safetensors of torchvision or timm, and verydeep's own backbone files.
-import { openSafetensors } from '../../../formats/safetensors.js';
+import { type SafetensorsTensor, openSafetensors } from '../../../formats/safetensors.js';
 import { weightedLayersOf } from '../../nets/architecture.js';
 import { openBackbone } from '../../nets/backbone.js';
 import { NOTE, readNote } from '../../nets/note.js';
-import { type SourceLayer, type SourceTensor, type WeightSource, inputPresets } from './source.js';
-import { stateDictLayers } from './state-dict.js';
+import { type OpenOptions, type SourceLayer, type WeightSource, inputPresets } from './source.js';
+import { stateDictNet } from './state-dict.js';
 
 const openOwn = async (path: string): Promise<WeightSource> => {
   const backbone = await openBackbone(path);
   const seen = await backbone.seen();
   const file = await openSafetensors(path);
   const { architecture: net, input, classes, superclasses, training, source } = backbone.metadata;
-  const tensor = (name: string): SourceTensor => ({
-    name,
-    shape: backbone.tensors.get(name)!.shape,
-    chunks: () => file.chunks(name),
-  });
+  const tensor = (name: string): SafetensorsTensor => file.tensors.get(name)!;
   return {
     format: 'verydeep',
     layers: weightedLayersOf(net).map(({ name }): SourceLayer => ({
@@ -33,21 +29,26 @@ const openOwn = async (path: string): Promise<WeightSource> => {
   };
 };
 
-/** Opens any of the three. */
-export const openSafetensorsSource = async (path: string): Promise<WeightSource> => {
+/**
+ * Opens any of the three.
+ *
+ * @param options `key`: what the names begin with, where the file holds several nets
+ */
+export const openSafetensorsSource = async (
+  path: string,
+  { key }: OpenOptions = {},
+): Promise<WeightSource> => {
   const file = await openSafetensors(path);
   if (file.metadata['verydeep'] !== undefined) {
     await file.close();
     return openOwn(path);
   }
   try {
-    const tensors = [...file.tensors].map(
-      ([name, { shape }]) => [name, { name, shape, chunks: () => file.chunks(name) }] as const,
-    );
+    const { oxford, ...net } = stateDictNet(path, file.tensors, key);
     return {
       format: 'safetensors',
-      layers: stateDictLayers(path, new Map(tensors)),
-      input: inputPresets.torchvision,
+      ...net,
+      input: inputPresets[oxford ? 'oxford' : 'torchvision'],
       ...readNote(path, file.metadata[NOTE]),
       close: () => file.close(),
     };

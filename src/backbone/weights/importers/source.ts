@@ -1,51 +1,69 @@
 // What every importer gives: the layers of a foreign file in the order of the net, each a tensor with named axes.
+import type { LazyTensor } from '../../../formats/tensor.js';
 import type { InputNormalisation } from '../../nets/backbone.js';
-import { sizeFromShape } from '../../../shape.js';
 import type { Seen } from '../../nets/seen.js';
 
-/** A tensor of a foreign file, read when asked for. */
-export interface SourceTensor {
-  /** As the file calls it; for messages. */
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** The numbers in the file's order (last axis fastest), in pieces. */
-  chunks(): AsyncIterable<Float32Array> | Iterable<Float32Array>;
-}
-
 /**
- * The meaning of a kernel's axes, slowest first: o outputs, i inputs, h rows, w columns. A fully-connected matrix is
- * described as the kernel that it is: Caffe's [out, channels * rows * columns] is "oihw", Keras's
+ * The meaning of a kernel's axes, slowest first: o outputs, i inputs, h rows, w columns, in any order. A fully-connected
+ * matrix is described as the kernel that it is: Caffe's [out, channels * rows * columns] is "oihw", Keras's
  * [rows * columns * channels, out] is "hwio".
  */
-export type Axes = 'oihw' | 'oiwh' | 'hwio' | 'ihwo';
+export type Axes = string;
 
-/** Batch normalisation after a convolution, to be folded into it. */
-export interface SourceNorm {
-  readonly gamma: SourceTensor;
-  readonly beta: SourceTensor;
-  readonly mean: SourceTensor;
-  readonly variance: SourceTensor;
-  readonly epsilon: number;
-}
+/** A number for each channel, or one for all of them. */
+export type PerChannel = LazyTensor | number;
+
+/** What is done to each channel of a layer's output before its ReLU; it is folded into the layer. */
+export type ChannelStep =
+  | {
+      readonly kind: 'norm';
+      readonly gamma?: LazyTensor | undefined;
+      readonly beta?: LazyTensor | undefined;
+      readonly mean: LazyTensor;
+      readonly variance: LazyTensor;
+      readonly epsilon: number;
+    }
+  /** Multiplies by `by`, or divides. */
+  | { readonly kind: 'scale'; readonly by: PerChannel; readonly divide?: boolean }
+  /** Adds `factor` (1) times `by`. */
+  | { readonly kind: 'shift'; readonly by: PerChannel; readonly factor?: number };
 
 /** A convolution or fully-connected layer. */
 export interface SourceLayer {
   readonly name: string;
-  readonly kernel: SourceTensor;
+  readonly kernel: LazyTensor;
   readonly axes: Axes;
   /** No bias is a bias of 0. */
-  readonly bias?: SourceTensor;
-  readonly norm?: SourceNorm;
+  readonly bias?: LazyTensor | undefined;
+  readonly after?: readonly ChannelStep[];
+  /** Of a kernel of 4 axes, where the file says: whether its padding keeps the size of the map, or there is none. */
+  readonly padding?: 'same' | 'none' | undefined;
 }
 
-/** An opened foreign file. Whoever opens it closes it. */
-export interface WeightSource {
-  /** "caffemodel", "keras-h5", … */
-  readonly format: string;
-  /** In the order in which the net applies them. */
+/** A max-pooling of 2x2 with stride 2, after so many of the layers with weights. */
+export interface SourcePool {
+  readonly name: string;
+  readonly after: number;
+}
+
+/** The layers of a net, and what else the file says of its form. */
+export interface SourceNet {
+  /** In the order in which the net applies them: convolutions, then fc6, fc7 and fc8, or fc6 and fc7, or none. */
   readonly layers: readonly SourceLayer[];
   /** Whether local response normalisation follows the first layer: net A-LRN. */
   readonly lrn?: boolean;
+  /** Where it pools; undefined where the file does not say. */
+  readonly pools?: readonly SourcePool[] | undefined;
+  /** Names of what lies beside the net or after it, and was left out. */
+  readonly leftOut?: readonly string[];
+  /** How pixels become its input, where the graph itself begins with that. */
+  readonly prepared?: InputNormalisation | undefined;
+}
+
+/** An opened foreign file. Whoever opens it closes it. */
+export interface WeightSource extends SourceNet {
+  /** "caffemodel", "keras-h5", … */
+  readonly format: string;
   /** How pixels become its input: what the file says, else what nets of this format were trained with. */
   readonly input: InputNormalisation;
   /** Class names, where the file holds them. */
@@ -55,6 +73,12 @@ export interface WeightSource {
   /** The images that it was trained on, where the file keeps their digests. */
   readonly seen?: Seen;
   close(): Promise<void>;
+}
+
+/** How a weight file is opened. */
+export interface OpenOptions {
+  /** Which of several nets in the file: a key of a checkpoint, or what the names of its tensors begin with. */
+  readonly key?: string | undefined;
 }
 
 const imagenetMean = [0.485, 0.456, 0.406] as const;
@@ -79,14 +103,3 @@ export const inputPresets = {
     interpolation: 'linear',
   },
 } as const satisfies Record<string, InputNormalisation>;
-
-/** All numbers of a tensor. */
-export const readAll = async (tensor: SourceTensor): Promise<Float32Array> => {
-  const result = new Float32Array(sizeFromShape(tensor.shape));
-  let done = 0;
-  for await (const chunk of tensor.chunks()) {
-    result.set(chunk, done);
-    done += chunk.length;
-  }
-  return result;
-};

@@ -51,7 +51,7 @@ const replaced = (bytes: Buffer, from: Buffer, to: Buffer, last = false): Buffer
 };
 
 describe('hostile weight files', () => {
-  it('recognises every fixture by its content', () => {
+  it('recognises every fixture by its content', async () => {
     const kinds: Readonly<Record<string, string>> = {
       caffe: 'caffe',
       keras: 'hdf5',
@@ -63,7 +63,7 @@ describe('hostile weight files', () => {
     };
     for (const { file } of fixtures) {
       const wanted = kinds[file.split(/[-.]/)[0]!] ?? (file.includes('legacy') ? 'torch-legacy' : 'torch');
-      equal(recognise(weightFile(file)), wanted, file);
+      equal(await recognise(weightFile(file)), wanted, file);
     }
   });
 
@@ -104,9 +104,11 @@ describe('hostile weight files', () => {
     await refused('a.pth', legacy('cos\nsystem\n(', 0x55, 4, 'true', 'tR'), 'os.system', 'nothing is called');
     await refused('a.pth', legacy('c__builtin__\neval\n(', 0x55, 1, '1', 'tR'), '__builtin__.eval');
     await refused('a.pth', legacy('ctorch\nload\n)R'), 'torch.load');
-    await refused('a.pth', legacy('ccollections\nOrderedDict\n(', 0x4b, 1, 'tR'), 'cannot be built');
+    await refused('a.pth', legacy('ctorch.hub\nload\n)R'), 'torch.hub.load');
+    await refused('a.pth', legacy('(', 0x55, 4, 'true', 'iposix\nsystem\n'), 'posix.system');
+    await refused('a.pth', legacy(0x8c, 2, 'os', 0x8c, 6, 'system', 0x93, ')R'), 'os.system');
     await refused('a.pth', legacy(0x4b, 1, 0x4b, 1, 'R'), 'cannot be called');
-    await refused('a.pth', legacy('i'), 'instruction 0x69');
+    await refused('a.pth', legacy(0x82, 1), 'instruction 0x82');
     await refused('a.pth', legacy('(t', 0x51), 'no storage');
     await refused('a.pth', legacy('t'), 'no mark');
   });
@@ -170,8 +172,11 @@ describe('hostile weight files', () => {
       await refusedFile(path, 'conv5_2', '[32, 32, 3, 3]', '[31, 32, 3, 3]', 'features.14');
       await writeSafetensors(path, {}, [tensor('layer1.weight', 4, 3, 3, 3)]);
       await refusedFile(path, 'features.0.weight', 'layer1.weight');
-      await writeSafetensors(path, {}, [tensor('features.0.weight', 4, 3, 3, 3), tensor('more', 2)]);
-      await refusedFile(path, 'the tensor more');
+      await writeSafetensors(path, {}, [
+        tensor('features.0.weight', 4, 3, 3, 3),
+        tensor('features.3.weight', 4, 4, 3, 3),
+      ]);
+      await refusedFile(path, 'features.3', 'under the number 2');
     });
   });
 
