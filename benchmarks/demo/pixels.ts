@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { Item } from '../../src/datasets/dataset.js';
 import { sha256, sha256OfFile } from '../../src/io/files.js';
 import { type NetIdentity, type Recipe, recipeHash } from '../../src/features/recipe/recipe.js';
-import { PART_SIZE, type Row, STORE_FORMAT, partCount } from '../../src/features/store/store.js';
+import { PART_SIZE, type DescribedImage, STORE_FORMAT, partCount } from '../../src/features/store/store.js';
 import { writePart } from '../../src/features/store/writer.js';
 import { loadImage } from '../../src/images/decode.js';
 import { resizeTo } from '../../src/images/resize.js';
@@ -21,7 +21,7 @@ export const pixelsOf = (data: Uint8Array): Float32Array => {
   return descriptor.map((value) => value / length);
 };
 
-const describe = async (item: Item, side: number): Promise<Row> => {
+const describe = async (item: Item, side: number): Promise<DescribedImage> => {
   const image = await loadImage(item.source, item.path);
   const { data } = await resizeTo(image, side, side, 'lanczos3');
   return {
@@ -67,7 +67,7 @@ export const writePixels = async (items: readonly Item[], side: number, out: str
   const work = async (): Promise<void> => {
     for (let part = next++; part < common.parts; part = next++) {
       const members = items.slice(part * PART_SIZE, (part + 1) * PART_SIZE);
-      const rows: Row[] = [];
+      const rows: DescribedImage[] = [];
       for (const item of members) rows.push(await describe(item, side));
       await writePart(out, { ...common, part }, rows, { [LAYER]: 3 * side * side });
     }

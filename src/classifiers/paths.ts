@@ -3,7 +3,7 @@ import type { OnProgress } from '../progress.js';
 import { openCheckpoint } from './checkpoint.js';
 import { type Gram, workspaceStart } from './gram.js';
 import type { ClassLabels } from './problem.js';
-import type { Place } from './solver/place.js';
+import type { ThreadMemory } from './solver/thread-memory.js';
 import { runHere, runInThreads } from './solver/pool.js';
 import type { Common, Solution, Task } from './solver/task.js';
 
@@ -58,7 +58,7 @@ export const solvePaths = async (
   }
   const wanted = options.threads ?? (gram.rows ** 2 * left.length > LITTLE ? gram.slots : 1);
   const threads = Math.min(wanted, gram.slots, left.length);
-  const places = Array.from({ length: Math.max(1, threads) }, (_, slot): Place => ({
+  const places = Array.from({ length: Math.max(1, threads) }, (_, slot): ThreadMemory => ({
     rows: gram.rows,
     gram: gram.data,
     start: workspaceStart(gram.rows, slot),

@@ -5,7 +5,7 @@ import { times, timesTransposed } from './product.js';
 import type { Certificate, FullSettings } from './problem.js';
 import { type Descriptors, blocksOf } from './rows.js';
 import type { Kernels } from './solver/kernels.js';
-import { placeOf } from './solver/place.js';
+import { workspaceOf } from './solver/thread-memory.js';
 import { relaxFrom, setCosts, setLabels, sideWeights } from './solver/solve.js';
 import { REPORT, type Workspace } from './solver/workspace.js';
 
@@ -29,13 +29,13 @@ export const stack = (states: readonly State[], columns: number): Matrix => {
 };
 
 /** Some rows of the problem, with their descriptors. */
-export interface Part {
+export interface Block {
   readonly indices: readonly number[];
   readonly matrix: Matrix;
 }
 
 /** The block that begins at `start`, and the companions that are not in it. */
-const withCompanions = (start: number, block: Matrix, companions: Part): Part => {
+const withCompanions = (start: number, block: Matrix, companions: Block): Block => {
   const { columns } = block;
   const others = [...companions.indices.keys()].filter((at) => {
     const row = companions.indices[at]!;
@@ -102,7 +102,7 @@ const solveRows = (
 export const improve = async (
   descriptors: Descriptors,
   states: readonly State[],
-  companions: Part,
+  companions: Block,
   settings: FullSettings,
   blockRows: number,
   threads: number,
@@ -113,7 +113,7 @@ export const improve = async (
   for await (const { start, block } of blocksOf(descriptors, blockRows)) {
     const { indices, matrix } = withCompanions(start, block, companions);
     gram = gramOf(matrix, { threads, reuse: gram });
-    const { workspace, kernels } = placeOf({
+    const { workspace, kernels } = workspaceOf({
       rows: matrix.rows,
       gram: gram.data,
       start: workspaceStart(matrix.rows, 0),
@@ -141,7 +141,7 @@ export const measure = async (
   settings: FullSettings,
   blockRows: number,
   threads: number,
-): Promise<Part> => {
+): Promise<Block> => {
   const squared = settings.loss === 'squared-hinge';
   const weights = stack(states, descriptors.columns);
   const losses = states.map(() => 0);
@@ -190,7 +190,7 @@ export const fetchRows = async (
   descriptors: Descriptors,
   indices: readonly number[],
   blockRows: number,
-): Promise<Part> => {
+): Promise<Block> => {
   const { columns } = descriptors;
   const data = new Float32Array(indices.length * columns);
   const fetched = { indices, matrix: { rows: indices.length, columns, data } };

@@ -10,7 +10,7 @@ import type { OnProgress } from '../progress.js';
 import type { Gram } from './gram.js';
 import type { Fit } from './model.js';
 import { openPrimalCheckpoint } from './primal-checkpoint.js';
-import { type Part, type State, fetchRows, improve, measure, stack } from './primal-passes.js';
+import { type Block, type State, fetchRows, improve, measure, stack } from './primal-passes.js';
 import type { ClassLabels, FullSettings } from './problem.js';
 import type { Descriptors } from './rows.js';
 import { sideWeights } from './solver/solve.js';
@@ -104,7 +104,7 @@ export const solvePrimal = async (
     };
   });
   const open = (): State[] => states.filter(({ certificate }) => !certificate?.converged);
-  let companions: Part = await fetchRows(descriptors, before?.companions ?? [], blockRows);
+  let companions: Block = await fetchRows(descriptors, before?.companions ?? [], blockRows);
   if (starts && !before) companions = await measure(descriptors, states, settings, blockRows, threads);
   let gram: Gram | undefined;
   for (let round = before?.round ?? 0; ; round++) {

@@ -1,5 +1,5 @@
 // What tests of the store share: rows of random descriptors, and folders of them.
-import { PART_SIZE, type PartMetadata, type Row } from '../../src/features/store/store.js';
+import { PART_SIZE, type PartMetadata, type DescribedImage } from '../../src/features/store/store.js';
 import { resolveRecipe } from '../../src/features/recipe/recipe.js';
 import { writePart } from '../../src/features/store/writer.js';
 import { Random } from '../../src/random.js';
@@ -22,7 +22,7 @@ export const metadata = (part: number, change: Partial<PartMetadata> = {}): Part
 });
 
 /** Rows with awkward names, 0 to 2 labels, and normalised descriptors with some zeros. */
-export const rows = (count: number, start = 0): Row[] =>
+export const rows = (count: number, start = 0): DescribedImage[] =>
   Array.from({ length: count }, (_, i) => {
     const random = new Random('row', start + i);
     const vector = (n: number): Float32Array => {

@@ -1,7 +1,7 @@
 // Solves tasks here, or shares them among worker threads.
 import { VerydeepError, option, text } from '../../errors.js';
 import { ThreadError, Threads } from '../../threads/threads.js';
-import { type Place, placeOf } from './place.js';
+import { type ThreadMemory, workspaceOf } from './thread-memory.js';
 import { type Common, type Solution, type Task, solveTask } from './task.js';
 import type { SolverData, SolverHandlers } from './worker.js';
 
@@ -9,12 +9,12 @@ const SCRIPT = new URL('./worker.js', import.meta.url);
 
 /** Solves the tasks one after the other in this thread, giving way to events between them. */
 export const runHere = async (
-  place: Place,
+  place: ThreadMemory,
   common: Common,
   tasks: readonly Task[],
   take: (index: number, solutions: Solution[]) => Promise<void> | void,
 ): Promise<void> => {
-  const { workspace, kernels } = placeOf(place);
+  const { workspace, kernels } = workspaceOf(place);
   for (const task of tasks) {
     await take(task.index, solveTask(workspace, kernels, common, task));
     await new Promise((resolve) => setImmediate(resolve));
@@ -30,7 +30,7 @@ export const runHere = async (
  * @throws VerydeepError where a thread dies over the same task twice, and whatever `take` throws; no thread is left
  */
 export const runInThreads = async (
-  places: readonly Place[],
+  places: readonly ThreadMemory[],
   common: Common,
   tasks: readonly Task[],
   take: (index: number, solutions: Solution[]) => Promise<void> | void,

@@ -1,15 +1,15 @@
 // A worker thread of the solver: takes tasks, sends solutions back.
 import { serve } from '../../threads/serve.js';
-import { type Place, placeOf } from './place.js';
+import { type ThreadMemory, workspaceOf } from './thread-memory.js';
 import { type Common, type Task, solveTask } from './task.js';
 
 export interface SolverData {
-  readonly place: Place;
+  readonly place: ThreadMemory;
   readonly common: Common;
 }
 
 const open = ({ place, common }: SolverData) => {
-  const { workspace, kernels } = placeOf(place);
+  const { workspace, kernels } = workspaceOf(place);
   return { handlers: { solve: (task: Task) => solveTask(workspace, kernels, common, task) } };
 };
 

@@ -3,7 +3,7 @@ import type { Item } from '../../datasets/dataset.js';
 import type { Outcome } from './image.js';
 import { type ImageList, boxNumbers, usesBoxes } from '../store/list.js';
 import type { Plan } from './plan.js';
-import { type PartMetadata, type Row, STORE_FORMAT } from '../store/store.js';
+import { type PartMetadata, type DescribedImage, STORE_FORMAT } from '../store/store.js';
 
 /** The schema of a part in which no image is skipped. */
 export const partMetadata = (plan: Plan, list: ImageList, part: number): PartMetadata => ({
@@ -29,8 +29,8 @@ export const assemblePart = (
   metadata: PartMetadata,
   items: readonly Item[],
   outcomes: readonly Outcome[],
-): { metadata: PartMetadata; rows: Row[] } => {
-  const rows: Row[] = [];
+): { metadata: PartMetadata; rows: DescribedImage[] } => {
+  const rows: DescribedImage[] = [];
   const skipped: PartMetadata['skipped'][number][] = [];
   const boxes: (number[] | null)[] = [];
   outcomes.forEach((outcome, i) => {

@@ -1,4 +1,4 @@
-// Reads a part of the store: its small columns at once, descriptors straight from their place in the file.
+// Reads a part of the store: its small columns at once, descriptors straight from where they lie in the file.
 import { DataType, FixedSizeList, List, Message, Precision, Utf8 } from 'apache-arrow';
 import type { Schema } from 'apache-arrow';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -12,8 +12,8 @@ import type { Recipe } from '../recipe/recipe.js';
 const MAGIC = 'ARROW1';
 const FIRST_READ = 1 << 16;
 
-/** Where the numbers of a layer lie in the file. */
-interface Place {
+/** Where the numbers of a layer lie in the file, in bytes. */
+interface Extent {
   readonly offset: number;
   readonly length: number;
   readonly type: 'float32' | 'float16';
@@ -32,7 +32,7 @@ export interface Part {
   readonly heights: readonly number[];
   /** Numbers of a descriptor, by layer. */
   readonly lengths: Readonly<Record<string, number>>;
-  readonly places: Readonly<Record<string, Place>>;
+  readonly extents: Readonly<Record<string, Extent>>;
 }
 
 /** Buffers that Arrow stores for a column of a type, its children's included. */
@@ -154,8 +154,8 @@ const parse = async (file: FileHandle, path: string): Promise<Part> => {
     if (!(type instanceof FixedSizeList)) throw damaged(path, `its column ${layer} is missing`);
     const number = type.valueType as DataType;
     const half = DataType.isFloat(number) && number.precision === Precision.HALF;
-    const place: Place = { ...region(layer, 2), type: half ? 'float16' : 'float32' };
-    return [layer, type.listSize, place] as const;
+    const extent: Extent = { ...region(layer, 2), type: half ? 'float16' : 'float32' };
+    return [layer, type.listSize, extent] as const;
   });
   return {
     path,
@@ -168,7 +168,7 @@ const parse = async (file: FileHandle, path: string): Promise<Part> => {
     widths: await integersOf('width'),
     heights: await integersOf('height'),
     lengths: Object.fromEntries(layers.map(([layer, length]) => [layer, length])),
-    places: Object.fromEntries(layers.map(([layer, , place]) => [layer, place])),
+    extents: Object.fromEntries(layers.map(([layer, , extent]) => [layer, extent])),
   };
 };
 
@@ -207,20 +207,20 @@ export const readDescriptors = async (
   from = 0,
   to = part.rows,
 ): Promise<void> => {
-  const place = part.places[layer]!;
+  const extent = part.extents[layer]!;
   const columns = part.lengths[layer]!;
   const count = (to - from) * columns;
   if (count === 0) return;
-  const size = place.type === 'float32' ? 4 : 2;
+  const size = extent.type === 'float32' ? 4 : 2;
   const bytes =
-    place.type === 'float32'
+    extent.type === 'float32'
       ? new Uint8Array(target.buffer, target.byteOffset, count * 4)
       : new Uint8Array(count * 2);
   const file = await open(part.path, 'r');
   try {
-    await readExactly(file, bytes, place.offset + from * columns * size, part.path);
+    await readExactly(file, bytes, extent.offset + from * columns * size, part.path);
   } finally {
     await file.close();
   }
-  if (place.type === 'float16') decodeFloat16(new Uint16Array(bytes.buffer), target);
+  if (extent.type === 'float16') decodeFloat16(new Uint16Array(bytes.buffer), target);
 };

@@ -39,8 +39,8 @@ export interface PartMetadata {
   readonly boxes?: readonly (readonly number[] | null)[];
 }
 
-/** One described image: a row of a part. */
-export interface Row {
+/** One described image, a row of a part. */
+export interface DescribedImage {
   readonly id: string;
   readonly path: string;
   readonly sha256: string;

@@ -7,7 +7,7 @@ import { toStored } from '../../interpolation.js';
 import { writeFileAtomically } from '../../io/files.js';
 import { encodeFloat16 } from '../../formats/float16.js';
 import { partName } from './store.js';
-import type { PartMetadata, Row } from './store.js';
+import type { PartMetadata, DescribedImage } from './store.js';
 
 /** Column of strings. Built by vectorFromArray, except where empty: that would give no buffers at all. */
 const strings = (values: readonly string[]): Data<Utf8> =>
@@ -59,7 +59,7 @@ class FileWriter extends RecordBatchFileWriter {
  */
 export const encodePart = (
   metadata: PartMetadata,
-  rows: readonly Row[],
+  rows: readonly DescribedImage[],
   lengths: Readonly<Record<string, number>>,
 ): Uint8Array => {
   const columns: [string, Data][] = [
@@ -97,7 +97,7 @@ export const encodePart = (
 export const writePart = async (
   folder: string,
   metadata: PartMetadata,
-  rows: readonly Row[],
+  rows: readonly DescribedImage[],
   lengths: Readonly<Record<string, number>>,
 ): Promise<string> => {
   const path = join(folder, partName(metadata.hash, metadata.part));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { gramOf, workspaceStart } from '../../../src/classifiers/gram.js';
 import { fullSettings } from '../../../src/classifiers/problem.js';
 import { type Kernels, plainKernels } from '../../../src/classifiers/solver/kernels.js';
-import { placeOf } from '../../../src/classifiers/solver/place.js';
+import { workspaceOf } from '../../../src/classifiers/solver/thread-memory.js';
 import { setCosts, setLabels, solve } from '../../../src/classifiers/solver/solve.js';
 import { REPORT, type Workspace } from '../../../src/classifiers/solver/workspace.js';
 import { clusters, farthest } from '../data.js';
@@ -13,7 +13,7 @@ const places = (each: number): [Workspace, Kernels][] => {
   return [false, true].map((plain) => {
     const { data: gram, memory, rows } = gramOf(matrix, { threads: 1, plain });
     assert.equal(memory === undefined, plain);
-    const { workspace, kernels } = placeOf({
+    const { workspace, kernels } = workspaceOf({
       rows,
       gram,
       start: workspaceStart(rows, 0),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gramOf, workspaceStart } from '../../../src/classifiers/gram.js';
 import { fullSettings } from '../../../src/classifiers/problem.js';
-import type { Place } from '../../../src/classifiers/solver/place.js';
+import type { ThreadMemory } from '../../../src/classifiers/solver/thread-memory.js';
 import { runHere, runInThreads } from '../../../src/classifiers/solver/pool.js';
 import type { Common, Solution, Task } from '../../../src/classifiers/solver/task.js';
 import { VerydeepError } from '../../../src/errors.js';
@@ -34,7 +34,7 @@ const spoiled = async (folder: string, name: string, body: string): Promise<URL>
 describe('threads of the solver', () => {
   const { matrix, classes } = clusters(6, 20, 8);
   const gram = gramOf(matrix, { threads: 2 });
-  const places = [0, 1].map((slot): Place => ({
+  const places = [0, 1].map((slot): ThreadMemory => ({
     rows: gram.rows,
     gram: gram.data,
     start: workspaceStart(gram.rows, slot),

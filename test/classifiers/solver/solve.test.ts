@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { gramOf, workspaceStart } from '../../../src/classifiers/gram.js';
 import { fullSettings } from '../../../src/classifiers/problem.js';
 import { type Kernels, plainKernels } from '../../../src/classifiers/solver/kernels.js';
-import { placeOf } from '../../../src/classifiers/solver/place.js';
+import { workspaceOf } from '../../../src/classifiers/solver/thread-memory.js';
 import { setLabels, solve } from '../../../src/classifiers/solver/solve.js';
 import { clusters } from '../data.js';
 
@@ -10,7 +10,7 @@ import { clusters } from '../data.js';
 const rounds = (bias: 'augmented' | 'unregularised', grid: readonly number[]): number[] => {
   const { matrix, classes } = clusters(8, 60, 48, 1, 1.5);
   const { data: gram, rows } = gramOf(matrix, { threads: 1, plain: true });
-  const { workspace } = placeOf({ rows, gram, start: workspaceStart(rows, 0) });
+  const { workspace } = workspaceOf({ rows, gram, start: workspaceStart(rows, 0) });
   setLabels(workspace, classes[0]!.labels);
   let scans = 0;
   const counting: Kernels = {

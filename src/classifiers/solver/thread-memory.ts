@@ -1,11 +1,11 @@
-// Where a thread works: its loops and its vectors beside the Gram matrix.
+// What memory a thread works in: its loops and its vectors beside the Gram matrix.
 import type { SharedMemory } from '../../webassembly.js';
 import { type Kernels, plainKernels } from './kernels.js';
 import { wasmKernels } from './wasm.js';
 import { type Workspace, activeSize, workspaceAt, workspaceBytes } from './workspace.js';
 
-/** A place in memory, as it is sent to a thread. */
-export interface Place {
+/** Memory for one thread beside what all see, as it is sent to the thread. */
+export interface ThreadMemory {
   readonly rows: number;
   readonly gram: Float32Array;
   /** The WebAssembly memory that `gram` lies in; plain loops where missing. */
@@ -14,8 +14,13 @@ export interface Place {
   readonly start: number;
 }
 
-/** The loops and vectors of a place. */
-export const placeOf = ({ rows, gram, memory, start }: Place): { workspace: Workspace; kernels: Kernels } =>
+/** The loops and vectors in a thread's memory. */
+export const workspaceOf = ({
+  rows,
+  gram,
+  memory,
+  start,
+}: ThreadMemory): { workspace: Workspace; kernels: Kernels } =>
   memory
     ? { workspace: workspaceAt(gram, rows, memory.buffer, start), kernels: wasmKernels(memory) }
     : {
