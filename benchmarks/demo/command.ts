@@ -6,7 +6,7 @@ import { VerydeepError } from '../../src/errors.js';
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 /** A command as it would be typed. */
-export const typed = (args: readonly string[]): string =>
+const typed = (args: readonly string[]): string =>
   ['verydeep', ...args.map((arg) => (/^[\w./,:=@-]+$/.test(arg) ? arg : `'${arg}'`))].join(' ');
 
 const STANDARD_ERROR = 2;

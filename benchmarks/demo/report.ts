@@ -105,7 +105,7 @@ const samplesOf = async (samples: readonly Sample[]): Promise<Html> =>
   );
 
 /** Who drew what, under which licence. */
-export const credits = (): Html =>
+const credits = (): Html =>
   html`<ul>
     ${artists.map(
       ({ title, by, licence, licenceUrl, url }) =>

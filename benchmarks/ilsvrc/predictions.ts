@@ -13,7 +13,7 @@ export const best = (scores: Float32Array, count: number): number[] =>
     .slice(0, count);
 
 /** Name of an image without folder and ending: Kaggle's ImageId. */
-export const imageId = (path: string): string =>
+const imageId = (path: string): string =>
   path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]+$/, '');
 
 /**

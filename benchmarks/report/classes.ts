@@ -21,7 +21,7 @@ export interface ClassRow {
 }
 
 /** One row a class; figures are means over splits. */
-export const classRows = ({ splits, classes }: Pick<Results, 'splits' | 'classes'>): ClassRow[] =>
+const classRows = ({ splits, classes }: Pick<Results, 'splits' | 'classes'>): ClassRow[] =>
   classes.flatMap((name, c): ClassRow[] => {
     const own = splits.flatMap(({ perClass }) => perClass[c] ?? []);
     const names = [...new Set(own.flatMap(({ figures }) => Object.keys(figures)))];

@@ -15,7 +15,7 @@ export interface ComparisonRow {
 }
 
 /** Our own name in the table: the nets. */
-export const methodOf = ({ backbones }: Pick<Results, 'backbones'>): string =>
+const methodOf = ({ backbones }: Pick<Results, 'backbones'>): string =>
   backbones.length === 0 ? 'this run' : `this run, net ${backbones.map(({ config }) => config).join(' & ')}`;
 
 /** Ours after the published figures. */

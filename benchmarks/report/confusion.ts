@@ -17,7 +17,7 @@ export interface ConfusedPair {
 }
 
 /** The confusion matrix of all splits together. */
-export const confusionOf = (outcomes: readonly SplitOutcome[]): Confusion => {
+const confusionOf = (outcomes: readonly SplitOutcome[]): Confusion => {
   const classes = outcomes[0]?.classes ?? [];
   const place = new Map(classes.map((name, i) => [name, i]));
   return confusionMatrix(
@@ -28,7 +28,7 @@ export const confusionOf = (outcomes: readonly SplitOutcome[]): Confusion => {
 };
 
 /** Pairs of classes by how large a part of the one is taken for the other. */
-export const confusedPairs = (confusion: Confusion, classes: readonly string[]): ConfusedPair[] => {
+const confusedPairs = (confusion: Confusion, classes: readonly string[]): ConfusedPair[] => {
   const sizes = classSizes(confusion);
   return classes
     .flatMap((truth, row) =>

@@ -62,7 +62,7 @@ const sides = (
  * Picks examples of each class from all scored splits together. Confused are images without the class: with one label
  * an image, those predicted as this class; with several, those that score highest.
  */
-export const examplesOf = (
+const examplesOf = (
   outcomes: readonly SplitOutcome[],
   count: number,
   singleLabel: boolean,
@@ -92,7 +92,7 @@ const SIDE = 144;
 const QUALITY = 72;
 
 /** A small JPEG of an item: of its box where it has one. */
-export const pictureOf = async (item: Item): Promise<Uint8Array | undefined> => {
+const pictureOf = async (item: Item): Promise<Uint8Array | undefined> => {
   try {
     const whole = await loadImage(item.source, item.path);
     const box = item.box && clipToImage(item.box, whole);

@@ -53,7 +53,7 @@ const withCompanions = (start: number, block: Matrix, companions: Block): Block 
 };
 
 /** Rows whose coefficient is between its bounds for the most classes that are still open, ascending; `most` at most. */
-export const companionRows = (states: readonly State[], settings: FullSettings, most: number): number[] => {
+const companionRows = (states: readonly State[], settings: FullSettings, most: number): number[] => {
   const counts = new Map<number, number>();
   for (const { labels, alpha, C } of states) {
     const sides = sideWeights(labels, settings.classWeights);

@@ -15,7 +15,7 @@ import { sizeFromShape } from '../../../src/shape.js';
 export const cache = fileURLToPath(new URL('../../../../.cache/bench-extraction/', import.meta.url));
 
 /** VGG-16 of the paper. */
-export const vgg16 = architecture({ config: 'D' });
+const vgg16 = architecture({ config: 'D' });
 
 /** Floating-point operations of the dense net up to fc7 on an image of `height` x `width` pixels (a multiply-add is two). */
 export const flopsOf = (height: number, width: number): number => {

@@ -16,7 +16,7 @@ import { type Picture, choosePictures } from './pictures.js';
 const cache = fileURLToPath(new URL('../../../../.cache/bench-svm/', import.meta.url));
 
 /** Numbers of fc7, and of the three scales stacked. */
-export const WIDTH = 4096;
+const WIDTH = 4096;
 
 const SEED = 1;
 const EPOCHS = 8;

@@ -8,7 +8,7 @@ import type { Matrix } from '../../../src/matrix.js';
 import { askPython } from '../python.js';
 
 /** Tolerances that are tried, the loosest first. */
-export const tolerances = [1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4] as const;
+const tolerances = [1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4] as const;
 
 /** A primal objective is good enough within this of the best known one. */
 export const QUALITY = 1e-3;

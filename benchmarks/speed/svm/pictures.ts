@@ -5,7 +5,7 @@ import { type Drawing, readDrawings } from '../../demo/drawings.js';
 import { byConcept, firstVersions, groups } from '../../demo/selection.js';
 
 /** Classes, artists that drew each, scenes of each drawing: 257 x 5 x 12 = 15,420 pictures, as many as Caltech-256 trains on. */
-export const sizes = { classes: 257, artists: 5, scenes: 12 } as const;
+const sizes = { classes: 257, artists: 5, scenes: 12 } as const;
 
 /** One picture: a drawing in the scene of a seed. */
 export interface Picture {

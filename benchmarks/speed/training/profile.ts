@@ -42,7 +42,7 @@ const timed: readonly (readonly [functions: Timed, kinds: Readonly<Record<string
 ];
 
 /** What is left of a step: tfjs, the kernels' own lines, plain loops over small tensors. */
-export const SCRIPT = 'JavaScript';
+const SCRIPT = 'JavaScript';
 
 /** Milliseconds by kind of work, `SCRIPT` among them. */
 export interface Profile {

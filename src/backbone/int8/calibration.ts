@@ -21,7 +21,7 @@ export const quantisedLayers = (layers: readonly Layer[]): readonly Layer[] =>
   layers.filter(({ name }) => name !== 'fc7' && name !== 'fc8');
 
 /** Where activations of a net are stored in 8 bits. */
-export const pointsOf = (backbone: Backbone): Point[] => {
+const pointsOf = (backbone: Backbone): Point[] => {
   const layers = quantisedLayers(layersOf(backbone.metadata.architecture));
   return layers.flatMap(({ kind, name }, i) => {
     const next = layers[i + 1];

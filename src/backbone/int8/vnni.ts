@@ -15,7 +15,7 @@ const CHANNELS = 64;
 const LARGEST = 255 * 127; // A product of bytes; two of them do not fit 16 bits.
 
 /** Whether a matrix product and a convolution of the largest bytes give the right sums. */
-export const sumsAreExact = (): boolean => {
+const sumsAreExact = (): boolean => {
   const graph = new GraphBuilder();
   const pixels = graph.input('x', 'uint8', [CHANNELS, CHANNELS]);
   const data = new Int8Array(CHANNELS * CHANNELS).fill(127);

@@ -81,7 +81,7 @@ export const placeOf = (path: string): { folder: string; name: string } => {
  * fully-connected layers, nine tenths of the weights and a tenth of the arithmetic, this takes ten times as long as it ever
  * gains: they stay in the file.
  */
-export const weightConstants = (
+const weightConstants = (
   graph: GraphBuilder,
   backbone: Backbone,
   { kind, name, inputs, outputs, kernel }: WeightedLayer,

@@ -53,7 +53,7 @@ export interface CheckpointHeader {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-export const checkpointPath = (out: string): string => join(out, 'checkpoint.safetensors');
+const checkpointPath = (out: string): string => join(out, 'checkpoint.safetensors');
 
 const velocityPrefix = 'velocity.';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { codeOf } from '../../errors.js';
 import { writeError, writeFileAtomically } from '../../io/files.js';
 
-export const logPath = (out: string): string => join(out, 'log.jsonl');
+const logPath = (out: string): string => join(out, 'log.jsonl');
 
 /** Lines of a log up to `step`; an unfinished last line is dropped. */
 const linesUpTo = (text: string, step: number): string[] =>

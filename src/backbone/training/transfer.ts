@@ -11,7 +11,7 @@ export type Transfer = (typeof transfers)[number];
 const PAPER_CONVOLUTIONS = 4;
 
 /** The layers that a user named: "conv1" (a block), "conv1-conv4", "conv1_1-conv3_2", "fc6,fc7". */
-export const layersNamed = (net: Architecture, named: string, where: OptionName): string[] => {
+const layersNamed = (net: Architecture, named: string, where: OptionName): string[] => {
   const names = weightedLayersOf(net).map(({ name }) => name);
   const matches = (name: string) =>
     names.flatMap((each, i) => (each === name || each.startsWith(`${name}_`) ? [i] : []));

@@ -4,7 +4,7 @@
  * Places for active rows at most: their part of the Gram matrix (17 MB) stays near the processor. No power of two: the same
  * column of neighbouring rows would fall on the same few lines of the cache.
  */
-export const ACTIVE = 2064;
+const ACTIVE = 2064;
 
 /** Buckets of violations, from which the strongest are picked without sorting: the top bits of a float32. */
 export const BUCKETS = 4096;

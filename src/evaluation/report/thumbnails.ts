@@ -25,7 +25,7 @@ const typeOf = (image: Uint8Array): string =>
   'application/octet-stream';
 
 /** A picture's bytes as an address that needs no network. */
-export const dataUrl = (image: Uint8Array): string =>
+const dataUrl = (image: Uint8Array): string =>
   `data:${typeOf(image)};base64,${Buffer.from(image.buffer, image.byteOffset, image.byteLength).toString('base64')}`;
 
 /** The pictures as a list, in reading order. */

@@ -65,7 +65,7 @@ export interface TfjsSpec {
 export type RunnerSpec = OnnxSpec | TfjsSpec;
 
 /** A net on an engine of tfjs, such as TensorFlow; its modules are loaded only here. */
-export const tfjsRunner = async (spec: TfjsSpec): Promise<Runner> => {
+const tfjsRunner = async (spec: TfjsSpec): Promise<Runner> => {
   const { useEngine } = await import('../../engine/engine.js');
   const { openBackbone } = await import('../../backbone/nets/backbone.js');
   const { denseActivations, loadWeights } = await import('../../backbone/nets/dense-activations.js');

@@ -4,7 +4,7 @@ import { writeAtomically, writeFileAtomically } from '../../../io/files.js';
 import type { FeatureStore } from '../reader.js';
 
 /** The header of a version 1.0 file of float32, C order, padded to a multiple of 64 bytes. */
-export const npyHeader = (rows: number, columns: number): Uint8Array => {
+const npyHeader = (rows: number, columns: number): Uint8Array => {
   const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${columns}), }`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64;
   const header = Buffer.alloc(length, ' ');
@@ -17,7 +17,7 @@ export const npyHeader = (rows: number, columns: number): Uint8Array => {
 };
 
 /** What is known of the images, a line each, in the order of the rows: id, path, sha256, labels (with |), width, height. */
-export const imagesCsv = (store: FeatureStore): string =>
+const imagesCsv = (store: FeatureStore): string =>
   csvLines([
     ['id', 'path', 'sha256', 'labels', 'width', 'height'],
     ...store.ids.map((id, i) => [
