@@ -90,7 +90,7 @@ export const scorePhotos = async (
   const skipped: Skipped[] = [];
   const data = new Float32Array(photos.length * columns);
   const tally = new Tally(photos.length, onProgress);
-  await describeBlocks(stacks, photos, options, async (start, block) => {
+  await describeBlocks(stacks, photos, options, (start, block) => {
     const vectors: Float32Array[] = [];
     const first = scored.length;
     block.forEach((outcomes, i) => {
@@ -109,7 +109,7 @@ export const scorePhotos = async (
     const matrix = { rows: vectors.length, columns: width, data: new Float32Array(vectors.length * width) };
     vectors.forEach((vector, row) => rowOf(matrix, row).set(vector));
     if (extraction.norm !== undefined) divideByNorm(matrix, extraction.norm);
-    data.set((await decisionValues(model, matrix)).data, first * columns);
+    data.set(decisionValues(model, matrix).data, first * columns);
   });
   const rows = scored.length;
   return { photos: scored, scores: { rows, columns, data: data.subarray(0, rows * columns) }, skipped };

@@ -32,7 +32,7 @@ describe('predict', () => {
       await writeFile(bad.source.file, 'not an image');
       const photos = [bad, ...items.slice(3, 8).reverse()];
       const { scores, skipped, photos: scored } = await predictImages(file, photos, { threads: 1 });
-      const wanted = await decisionValues(model, await descriptors.read(scored));
+      const wanted = decisionValues(model, await descriptors.read(scored));
       assert.deepEqual([...scores.data], [...wanted.data]);
       assert.deepEqual(
         scored.map(({ id }) => id),

@@ -13,8 +13,7 @@ export const best = (scores: Float32Array, count: number): number[] =>
     .slice(0, count);
 
 /** Name of an image without folder and ending: Kaggle's ImageId. */
-const imageId = (path: string): string =>
-  path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]+$/, '');
+const imageId = (path: string): string => path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]+$/, '');
 
 /**
  * Lines of a submission: `ImageId,PredictionString` with `wnid xmin ymin xmax ymax` five times. A classifier finds no

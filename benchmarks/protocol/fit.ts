@@ -141,7 +141,7 @@ export const scoresOf = async (
   for (let start = 0; start < described.length; start += CHUNK) {
     const chunk = described.slice(start, start + CHUNK);
     const rows = await descriptors.read(chunk.map(({ item }) => item));
-    const values = await decisionValues(model, rows, descriptors.hash);
+    const values = decisionValues(model, rows, descriptors.hash);
     chunk.forEach(({ row }, i) =>
       data.set(values.data.subarray(i * columns, (i + 1) * columns), row * columns),
     );

@@ -44,11 +44,11 @@ export interface LinearModel extends Fit {
  * @param recipe the hash of the descriptors' recipe, where it is known
  * @throws UsageError on another number of columns, or descriptors of another recipe than the model's
  */
-export const decisionValues = async (
+export const decisionValues = (
   model: Pick<Fit, 'weights' | 'biases'> & Pick<LinearModel, 'recipe'>,
   descriptors: Matrix,
   recipe?: string,
-): Promise<Matrix> => {
+): Matrix => {
   const { weights, biases } = model;
   if (recipe !== undefined && model.recipe !== undefined && recipe !== model.recipe) {
     throw expected(
@@ -61,7 +61,6 @@ export const decisionValues = async (
   if (descriptors.columns !== weights.columns) {
     throw expected(`descriptors of ${weights.columns} numbers`, 'the model', descriptors.columns);
   }
-  await Promise.resolve();
   const values = products(descriptors, weights);
   for (let i = 0; i < values.data.length; i++) values.data[i]! += biases[i % weights.rows]!;
   return values;

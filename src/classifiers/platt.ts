@@ -91,7 +91,7 @@ export const calibrate = async (
       part: `fold-${i + 1}`,
     });
     for await (const { start, block } of blocksOf(descriptors, BLOCK)) {
-      const scores = await decisionValues(fold, block);
+      const scores = decisionValues(fold, block);
       for (let row = 0; row < block.rows; row++) {
         if (!held[start + row]) continue;
         values.forEach((column, c) => (column[start + row] = scores.data[row * classes.length + c]!));

@@ -50,7 +50,7 @@ const scoreHeld = async (fit: Fit, descriptors: Descriptors, held: Held): Promis
   const data = new Float32Array(rows * columns);
   let at = 0;
   for await (const { start, block } of blocksOf(descriptors, 4096)) {
-    const values = await decisionValues(fit, block);
+    const values = decisionValues(fit, block);
     for (let i = 0; i < block.rows; i++) {
       if (held[start + i]) data.set(values.data.subarray(i * columns, (i + 1) * columns), at++ * columns);
     }

@@ -35,7 +35,7 @@ describe('libsvm-js', () => {
         const own = await trainOneVsRest(matrix, classes, C, options);
         const oracle = await trainOneVsRest(matrix, classes, C, { ...options, solver: 'libsvm' });
         assert.equal(oracle.solver, 'libsvm');
-        const [a, b] = [await decisionValues(own, test), await decisionValues(oracle, test)];
+        const [a, b] = [decisionValues(own, test), decisionValues(oracle, test)];
         own.certificates.forEach(({ primal }, c) => {
           const other = oracle.certificates[c]!.primal;
           assert.ok(Math.abs(primal - other) <= 1e-7 * other, `${primal} ${other}`);

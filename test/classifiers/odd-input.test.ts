@@ -29,7 +29,7 @@ const valuesOf = async (
 ): Promise<Float32Array> => {
   const model = await trainOneVsRest(rows, labels, C, { tolerance: 1e-7, ...options });
   for (const { gap } of model.certificates) assert.ok(gap <= 1e-6, `gap ${gap}`);
-  return (await decisionValues(model, rows)).data;
+  return decisionValues(model, rows).data;
 };
 
 describe('odd descriptors', () => {

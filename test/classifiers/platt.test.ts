@@ -28,7 +28,7 @@ describe('Platt scaling', () => {
   it('calibrates a model on held-out folds: of rows given p, a share of about p is positive', async () => {
     const { matrix, classes } = clusters(3, 200, 6, 2, 1.5);
     const model = await trainOneVsRest(matrix, classes, 1);
-    const scores = await decisionValues(model, matrix);
+    const scores = decisionValues(model, matrix);
     assert.equal(probabilities(model, scores), undefined); // not calibrated: no probabilities
     const calibrated = await calibrate(model, matrix, classes);
     const { data } = probabilities(calibrated, scores)!;

@@ -17,7 +17,7 @@ const scoresOnDisk = async (out: string, model: string, id: string): Promise<num
   const { data, columns } = await store.read('fc7');
   const row = store.ids.indexOf(id);
   const matrix = { rows: 1, columns, data: data.slice(row * columns, (row + 1) * columns) };
-  return [...(await decisionValues(await loadModel(join(out, model)), matrix)).data];
+  return [...decisionValues(await loadModel(join(out, model)), matrix).data];
 };
 
 interface Document {

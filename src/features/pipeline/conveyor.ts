@@ -11,7 +11,7 @@ export interface ConveyorOptions<Item, Result> {
    * Takes the results of a part in the order of its items. After a failure or an interruption they are those of its first
    * items only.
    */
-  readonly finish: (part: number, results: readonly Result[]) => Promise<void>;
+  readonly finish: (part: number, results: readonly Result[]) => Promise<void> | void;
   readonly signal?: AbortSignal | undefined;
 }
 

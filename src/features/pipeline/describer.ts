@@ -72,7 +72,7 @@ export const describeBlocks = (
   stacks: readonly OpenedNets[],
   pictures: readonly Picture[],
   options: DescriberOptions & { readonly signal?: AbortSignal | undefined },
-  take: (start: number, outcomes: readonly (readonly Outcome[])[]) => Promise<void>,
+  take: (start: number, outcomes: readonly (readonly Outcome[])[]) => Promise<void> | void,
 ): Promise<readonly Plan[]> =>
   withMemoryReturned(async () => {
     const { signal, ...own } = options;

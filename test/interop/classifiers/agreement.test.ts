@@ -73,7 +73,7 @@ describe('linear SVMs, against other libraries at tight tolerances', function ()
     for (const [i, problem] of problems.entries()) {
       const { values } = answers[i]!;
       const model = await solved(problem);
-      const { data } = await decisionValues(model, unseen.matrix);
+      const { data } = decisionValues(model, unseen.matrix);
       const far = farthest(data, values);
       assert.ok(far < 1e-3, `${JSON.stringify(problems[i])}: decision values differ by ${far}`);
       const [ours, theirs] = [data, values].map((scores) => averagePrecision(Array.from(scores), truth));
@@ -113,7 +113,7 @@ describe('linear SVMs, against other libraries at tight tolerances', function ()
         assert.ok(excess >= 0, `LIBLINEAR is ${excess} below what is proved to be the least objective`);
         // What it stopped at is as far from the optimum as its objective allows: |w - w*|² is at most twice the excess.
         const reach = Math.SQRT2 * (Math.sqrt(2 * excess) + Math.sqrt(2 * (primal - dual))) + 1e-5;
-        const { data } = await decisionValues(model, unseen.matrix);
+        const { data } = decisionValues(model, unseen.matrix);
         assert.ok(farthest(data, values) <= reach, `${farthest(data, values)} of ${reach}`);
         answers[i] = longer[at]!;
       }
@@ -137,7 +137,7 @@ describe('linear SVMs, against other libraries at tight tolerances', function ()
       const classWeights = balanced ? 'balanced' : { positive, negative };
       const options = { solver: 'libsvm', tolerance: 1e-8, classWeights } as const;
       const model = await trainOneVsRest(matrix, [classes[0]!], C, options);
-      const { data } = await decisionValues(model, unseen.matrix);
+      const { data } = decisionValues(model, unseen.matrix);
       answers.push({ values: Array.from(data), converged: true });
     }
     assert.equal(await compare(problems, answers), problems.length);

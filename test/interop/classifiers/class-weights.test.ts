@@ -37,7 +37,7 @@ describe('verydeep evaluate --class-weight', function () {
         );
         assert.equal(code, 0, stderr);
         const model = await loadModel(join(out, 'models', 'split-1.safetensors'));
-        const { data } = await decisionValues(model, all);
+        const { data } = decisionValues(model, all);
         for (const [c, { name, labels }] of classes.entries()) {
           const own = Float32Array.from({ length: all.rows }, (_, i) => data[i * 3 + c]!);
           // A gap of 1e-4 leaves a distance of weights of sqrt(2e-4 · primal), and a row with its bias is sqrt(2) long.
