@@ -6,7 +6,7 @@ import type { csvOptions } from '../datasets/options.js';
 import { flagOf, messageForCli } from './flag.js';
 
 /** What holds where an option is not given, in words; undefined where nothing does. */
-const usualOf = ({ default: usual, otherwise }: OptionDefinition): string | undefined => {
+export const usualOf = ({ default: usual, otherwise }: OptionDefinition): string | undefined => {
   if (otherwise !== undefined) return messageForCli(otherwise);
   return typeof usual === 'string' || typeof usual === 'number' ? String(usual) : undefined;
 };
