@@ -5,9 +5,17 @@ import house from './scripts/lint/house.js';
 
 /** Shared by all rooms; these files import no room themselves. */
 const shared = [
-  ...['errors', 'interpolation', 'matrix', 'options', 'progress', 'random', 'shape', 'webassembly'].map(
-    (name) => `src/${name}.ts`,
-  ),
+  ...[
+    'checks',
+    'errors',
+    'interpolation',
+    'matrix',
+    'options',
+    'progress',
+    'random',
+    'shape',
+    'webassembly',
+  ].map((name) => `src/${name}.ts`),
   'src/threads',
 ];
 const bytes = [...shared, 'src/io', 'src/formats'];

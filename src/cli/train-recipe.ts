@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { isRecord } from '../checks.js';
 import { trainingOptions } from '../backbone/training/options.js';
 import { validationOptions } from '../datasets/options.js';
 import { UsageError, expected, messageOf, option } from '../errors.js';
@@ -21,9 +22,6 @@ export interface PlannedNet {
 }
 
 type Entries = Readonly<Record<string, unknown>>;
-
-const isEntries = (value: unknown): value is Entries =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The recipes that come with the package. */
 const builtIn = fileURLToPath(new URL('../../../recipes/', import.meta.url));
@@ -91,15 +89,15 @@ export const readRecipe = async (
   } catch (error) {
     throw new UsageError(`Cannot read the recipe ${path}: ${messageOf(error)}.`);
   }
-  if (!isEntries(document)) throw expected('nets and defaults', path, document);
+  if (!isRecord(document)) throw expected('nets and defaults', path, document);
   const { nets, defaults = {}, ...others } = document;
   const [extra] = Object.keys(others);
   if (extra !== undefined) throw expected('only nets and defaults', path, extra);
-  if (!isEntries(defaults)) throw expected('options', `defaults in ${path}`, defaults);
+  if (!isRecord(defaults)) throw expected('options', `defaults in ${path}`, defaults);
   if (!Array.isArray(nets) || nets.length === 0) throw expected('a list of nets', `nets in ${path}`, nets);
   const names: string[] = [];
   return nets.map((net: unknown): PlannedNet => {
-    if (!isEntries(net)) throw expected('a name and options', `a net in ${path}`, net);
+    if (!isRecord(net)) throw expected('a name and options', `a net in ${path}`, net);
     const { name, 'init-from': from, ...entries } = net;
     if (typeof name !== 'string' || !/^[\w.@-]+$/.test(name) || names.includes(name)) {
       throw expected('a name of its own (letters, digits, -, _)', `a net in ${path}`, name);

@@ -1,5 +1,6 @@
 // The safetensors format: a JSON header that says where each tensor lies, then the tensors. Read in place, written as a stream.
 import { type FileHandle, open } from 'node:fs/promises';
+import { isRecord } from '../checks.js';
 import { UsageError, expected, messageOf } from '../errors.js';
 import { writeAtomically } from '../io/files.js';
 import { floatsOf } from './floats.js';
@@ -62,9 +63,6 @@ const CHUNK = 1 << 22;
 
 const isIndex = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** One entry of the header, checked against the size of the data. */
 const tensorInfo = (

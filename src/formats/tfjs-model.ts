@@ -1,6 +1,7 @@
 // TensorFlow.js models: model.json with the topology and the list of weights, and the shards that hold them one after another.
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { isRecord } from '../checks.js';
 import { expected, messageOf } from '../errors.js';
 import { sizeFromShape } from '../shape.js';
 import { FileBytes } from './file-bytes.js';
@@ -14,9 +15,6 @@ export interface TfjsFile extends TensorFile {
   /** Texts of `userDefinedMetadata`. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isShape = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { mean } from '../../../src/evaluation/statistics.js';
 import type { CompiledGraph } from '../../../src/backbone/nets/graph.js';
 import { recipes } from '../../../src/features/recipe/recipe.js';
 import type { RgbImage } from '../../../src/images/image.js';
@@ -82,8 +83,6 @@ export const pipelineRows = async ({
         }),
   ];
 };
-
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 const tenth = ({ resident }: Measured): number => Math.max(1, Math.floor(resident.length / 10));
 

@@ -1,4 +1,5 @@
 // The backbone file: the weights of a VGG net as safetensors, with all that is needed to use them in the metadata.
+import { isRecord } from '../../checks.js';
 import { UsageError, expected, messageOf } from '../../errors.js';
 import {
   type Interpolation,
@@ -56,9 +57,6 @@ export interface Backbone {
   /** The same in pieces, for tensors that need not be in memory whole. */
   chunks(name: string): AsyncGenerator<Float32Array>;
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isNames = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((name) => typeof name === 'string');

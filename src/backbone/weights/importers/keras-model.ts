@@ -1,4 +1,5 @@
 // A Keras model's configuration as the steps of a net: Keras 2 and 3, models within models, and layers that change nothing.
+import { isRecord } from '../../../checks.js';
 import { UsageError, expected } from '../../../errors.js';
 import type { LazyTensor } from '../../../formats/tensor.js';
 import type { PerChannel } from './source.js';
@@ -21,9 +22,6 @@ export interface KerasLayer {
 
 /** Gives a layer's weights in Keras's order (kernel, bias; gamma, beta, mean, variance). */
 export type WeightsOf = (layer: KerasLayer) => readonly LazyTensor[];
-
-const isRecord = (value: unknown): value is Config =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const numbers = (value: unknown): readonly number[] | undefined =>
   typeof value === 'number'

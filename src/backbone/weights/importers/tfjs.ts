@@ -1,4 +1,5 @@
 // VGG nets in TensorFlow.js layers models: the topology is a Keras configuration.
+import { isRecord } from '../../../checks.js';
 import { openTfjsModel } from '../../../formats/tfjs-model.js';
 import { readNote } from '../../nets/note.js';
 import { layersOfModel, stepsOfModel } from './keras-model.js';
@@ -6,9 +7,6 @@ import { byLayer, kernelsAndBiases } from './keras-weights.js';
 import { netOfRow } from './row.js';
 import { type SourceNet, type WeightSource, inputPresets } from './source.js';
 import { netOf } from './steps.js';
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The configuration of the model: inside model_config in what converters write, as it is in what tfjs itself saves. */
 const configOf = (topology: unknown): unknown =>
