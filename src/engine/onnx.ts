@@ -1,6 +1,6 @@
 // Writes ONNX models: a graph is built node by node and encoded with protobufjs.
 import protobuf from 'protobufjs';
-import { expected } from '../errors.js';
+import { UsageError, expected } from '../errors.js';
 import { type Tensor, type TensorType, elementTypes } from './tensor.js';
 import { sizeFromShape } from '../shape.js';
 
@@ -76,7 +76,12 @@ const schema: protobuf.INamespace = {
   },
 };
 
-const Model = protobuf.Root.fromJSON(schema).lookupType('Model');
+const root = protobuf.Root.fromJSON(schema);
+const [Model, Graph, TensorData] = ['Model', 'Graph', 'TensorData'].map((name) => root.lookupType(name)) as [
+  protobuf.Type,
+  protobuf.Type,
+  protobuf.Type,
+];
 
 const IR_VERSION = 10;
 /** The operator sets that a model may use, and their versions. */
@@ -125,6 +130,16 @@ export interface ExternalTensor {
   readonly stays?: boolean;
 }
 
+/** A constant whose bytes are asked for while the model is written: see {@link GraphBuilder.stream}. */
+export interface StreamedTensor {
+  readonly type: TensorType;
+  readonly dims: readonly number[];
+  /** Bytes in all. */
+  readonly length: number;
+  /** The bytes (raw, little-endian) in pieces. */
+  readonly bytes: () => AsyncIterable<Uint8Array>;
+}
+
 /** What a model says of itself, where it is not only for this process. */
 export interface ModelOptions {
   /** Version of the file format; default 10. Lower ones are read by older runtimes too. */
@@ -153,6 +168,20 @@ const tensorMessage = (tensor: Tensor, name?: string) => {
     rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   };
 };
+
+/** Encodes a message of the schema. */
+const encoded = (type: protobuf.Type, message: object): Uint8Array =>
+  type.encode(type.fromObject(message)).finish();
+
+/** Key and length of a field of bytes, given by its name; the bytes follow. */
+const fieldStart = (type: protobuf.Type, name: string, length: number): Uint8Array =>
+  protobuf.Writer.create()
+    .uint32(type.fields[name]!.id * 8 + 2)
+    .uint32(length)
+    .finish();
+
+/** The largest message of protocol buffers. */
+const MOST_BYTES = 2 ** 31 - 1;
 
 const attributeMessage = (opType: string, name: string, value: Attribute) => {
   const isFloat = floatAttributes[opType]?.includes(name) ?? false;
@@ -197,6 +226,7 @@ export class GraphBuilder {
   readonly #outputs: object[] = [];
   readonly #nodes: object[] = [];
   readonly #constants: object[] = [];
+  readonly #streamed: (StreamedTensor & { readonly name: string })[] = [];
   readonly #names = new Set<string>();
   readonly #domains = new Set(['']);
   #serial = 0;
@@ -221,12 +251,17 @@ export class GraphBuilder {
   }
 
   /**
-   * Adds a constant: the tensor itself, or a piece of a file that is mapped when the session is made.
+   * Adds a constant: the tensor itself, a piece of a file that is mapped when the session is made, or a tensor that
+   * {@link stream} asks for.
    *
    * @throws UsageError when the number of elements does not fit the shape, or the name is in use
    */
-  constant(name: string, tensor: Tensor | ExternalTensor): string {
+  constant(name: string, tensor: Tensor | ExternalTensor | StreamedTensor): string {
     this.#define(name);
+    if ('bytes' in tensor) {
+      this.#streamed.push({ name, ...tensor });
+      return name;
+    }
     if ('data' in tensor) {
       this.#constants.push(tensorMessage(tensor, name));
       return name;
@@ -292,25 +327,64 @@ export class GraphBuilder {
     return name;
   }
 
+  /** The graph's message, without streamed constants. */
+  get #graph() {
+    return {
+      name: 'graph',
+      node: this.#nodes,
+      initializer: this.#constants,
+      input: this.#inputs,
+      output: this.#outputs,
+    };
+  }
+
+  /** What comes before and after the graph in a model. */
+  #frame({ irVersion = IR_VERSION, opset = opsets['']!, metadata = {} }: ModelOptions) {
+    const opsetImport = [...this.#domains].map((domain) => ({
+      ...(domain !== '' && { domain }),
+      version: domain === '' ? opset : opsets[domain],
+    }));
+    const metadataProps = Object.entries(metadata).map(([key, value]) => ({ key, value }));
+    return { before: { irVersion, producerName: 'verydeep' }, after: { opsetImport, metadataProps } };
+  }
+
   /** The encoded model. */
-  model({ irVersion = IR_VERSION, opset = opsets['']!, metadata = {} }: ModelOptions = {}): Uint8Array {
-    return Model.encode(
-      Model.fromObject({
-        irVersion,
-        producerName: 'verydeep',
-        graph: {
-          name: 'graph',
-          node: this.#nodes,
-          initializer: this.#constants,
-          input: this.#inputs,
-          output: this.#outputs,
-        },
-        opsetImport: [...this.#domains].map((domain) => ({
-          domain,
-          version: domain === '' ? opset : opsets[domain],
-        })),
-        metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
-      }),
-    ).finish();
+  model(options: ModelOptions = {}): Uint8Array {
+    const [first] = this.#streamed;
+    if (first)
+      throw expected('constants that are in memory', 'the model', `the streamed tensor ${first.name}`);
+    const { before, after } = this.#frame(options);
+    return encoded(Model, { ...before, graph: this.#graph, ...after });
+  }
+
+  /**
+   * The encoded model in pieces, streamed constants last in its graph: only one piece of them is in memory at a time.
+   *
+   * @throws UsageError for a model of more than 2 GB, which protocol buffers cannot hold
+   */
+  async *stream(options: ModelOptions = {}): AsyncGenerator<Uint8Array> {
+    const { before, after } = this.#frame(options);
+    const graph = encoded(Graph, this.#graph);
+    const constants = this.#streamed.map(({ name, type, dims, length, bytes }) => {
+      const facts = encoded(TensorData, { dims, dataType: elementTypes[type], name });
+      const data = fieldStart(TensorData, 'rawData', length);
+      const whole = facts.length + data.length + length;
+      return { start: [fieldStart(Graph, 'initializer', whole), facts, data], length, bytes };
+    });
+    const pieces = constants.flatMap(({ start, length }) => [...start.map((piece) => piece.length), length]);
+    const total = pieces.reduce((sum, length) => sum + length, graph.length);
+    if (total > MOST_BYTES) {
+      throw new UsageError(
+        `Expected an ONNX model of at most 2 GB but received ${(total / 1e9).toFixed(1)} GB. Put its weights into a file beside it.`,
+      );
+    }
+    yield encoded(Model, before);
+    yield fieldStart(Model, 'graph', total);
+    yield graph;
+    for (const { start, bytes } of constants) {
+      yield* start;
+      yield* bytes();
+    }
+    yield encoded(Model, after);
   }
 }

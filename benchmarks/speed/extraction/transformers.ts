@@ -4,9 +4,10 @@ import { existsSync } from 'node:fs';
 import { copyFile, link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { layersOf } from '../../../src/backbone/nets/architecture.js';
 import type { Backbone } from '../../../src/backbone/nets/backbone.js';
-import { addLayer } from '../../../src/backbone/nets/graph.js';
+import { float32Handler } from '../../../src/backbone/nets/graph.js';
+import { interpret } from '../../../src/backbone/nets/interpret.js';
+import { namedLayers } from '../../../src/backbone/nets/layer-names.js';
 import { GraphBuilder } from '../../../src/engine/onnx.js';
 import { messageOf } from '../../../src/errors.js';
 import { PeerProcess } from '../peer-process.js';
@@ -41,10 +42,10 @@ for await (const _ of lines) {
 /** The dense net up to fc7 in float32, from pixels whose mean is subtracted: transformers.js feeds no bytes. */
 const graphOf = (backbone: Backbone): Uint8Array => {
   const graph = new GraphBuilder();
-  let x = graph.input('pixel_values', 'float32', ['batch', 'channels', 'height', 'width']);
-  for (const layer of layersOf(backbone.metadata.architecture))
-    if (layer.name !== 'fc8') x = addLayer(graph, backbone, layer, x).output;
-  const mean = graph.node('ReduceMean', [x, graph.ints(2, 3)], { keepdims: 0 });
+  const pixels = graph.input('pixel_values', 'float32', ['batch', 'channels', 'height', 'width']);
+  const { needed } = namedLayers(backbone.metadata.architecture, ['fc7']);
+  const fc7 = interpret(needed, float32Handler(graph, backbone), pixels);
+  const mean = graph.node('ReduceMean', [fc7, graph.ints(2, 3)], { keepdims: 0 });
   graph.output(graph.node('Identity', [mean], {}, { name: 'last_hidden_state' }), 'float32', ['batch', 4096]);
   return graph.model();
 };

@@ -5,47 +5,55 @@ import type { RgbImage } from '../../images/image.js';
 import type { OnProgress } from '../../progress.js';
 import { type Layer, layersOf } from '../nets/architecture.js';
 import type { Backbone } from '../nets/backbone.js';
-import { addLayer, normalise, placeOf, planes } from '../nets/graph.js';
+import { externalFile, float32Handler, normalise, toNchw } from '../nets/graph.js';
+import { interpret, unchanged } from '../nets/interpret.js';
 import { Histogram } from './histogram.js';
 
-/** A place where activations are stored in 8 bits: after a layer and the pooling that follows it, if one does. */
-export interface Point {
+/** Activations of a layer that are stored in 8 bits, and where their range is observed. */
+export interface QuantisedActivation {
   /** Layer whose output is stored: "conv1_2", "lrn1", "fc6". */
   readonly layer: string;
   /** Layer after which it is observed: the max-pool behind it, or itself. */
   readonly observed: string;
 }
 
-/** The layers that are computed on 8-bit activations; fc7 and fc8 give float32. */
+/** The layers that are computed on 8-bit activations and give such; fc7 and fc8 give float32. */
 export const quantisedLayers = (layers: readonly Layer[]): readonly Layer[] =>
   layers.filter(({ name }) => name !== 'fc7' && name !== 'fc8');
 
-/** Where activations of a net are stored in 8 bits. */
-const pointsOf = (backbone: Backbone): Point[] => {
-  const layers = quantisedLayers(layersOf(backbone.metadata.architecture));
-  return layers.flatMap(({ kind, name }, i) => {
-    const next = layers[i + 1];
-    return kind === 'pool' ? [] : [{ layer: name, observed: next?.kind === 'pool' ? next.name : name }];
-  });
+/** Which activations of a net are stored in 8 bits. */
+export const quantisedActivations = ({ metadata }: Backbone): QuantisedActivation[] => {
+  const found = new Map<string, QuantisedActivation>();
+  const stored = (_: string, { name }: Layer): string => {
+    found.set(name, { layer: name, observed: name });
+    return name;
+  };
+  const observedLater = (layer: string, { name }: Layer): string => {
+    found.set(layer, { layer, observed: name });
+    return layer;
+  };
+  const handler = { conv: stored, dense: stored, lrn: stored, relu: unchanged<string>, pool: observedLater };
+  interpret(quantisedLayers(layersOf(metadata.architecture)), handler, 'pixels');
+  return [...found.values()];
 };
 
-/** The largest number that each point can store, by layer name. */
+/** The largest activation that 8 bits can store, by the name of the layer. */
 export type Ranges = Readonly<Record<string, number>>;
 
-/** The net in float32 with all points as outputs. */
-const observer = (backbone: Backbone, points: readonly Point[]): Uint8Array => {
+/** The net in float32 whose outputs are the activations that are observed. */
+const observer = (backbone: Backbone, activations: readonly QuantisedActivation[]): Uint8Array => {
   const graph = new GraphBuilder();
   const { input, architecture } = backbone.metadata;
   const pixels = graph.input('pixels', 'uint8', [1, 'height', 'width', 3]);
-  let x = normalise(graph, planes(graph, pixels, input.order), input);
-  for (const layer of quantisedLayers(layersOf(architecture))) {
-    x = addLayer(graph, backbone, layer, x).output;
-    for (const { observed, layer: name } of points) {
-      if (observed !== layer.name) continue;
-      const value = graph.node('Identity', [x], {}, { name: `point_${name}` });
+  const image = normalise(graph, toNchw(graph, pixels, input.order), input);
+  const layers = quantisedLayers(layersOf(architecture));
+  interpret(layers, float32Handler(graph, backbone), image, ({ name: after }, { output }) => {
+    for (const { observed, layer: name } of activations) {
+      if (observed !== after) continue;
+      const value = graph.node('Identity', [output], {}, { name: `observed_${name}` });
       graph.output(value, 'float32', [1, 'channels', `height_${name}`, `width_${name}`]);
     }
-  }
+  });
   return graph.model();
 };
 
@@ -53,7 +61,7 @@ const observer = (backbone: Backbone, points: readonly Point[]): Uint8Array => {
 export type RangeMethod = 'mse' | 'percentile';
 
 /**
- * Finds the ranges of all points over calibration images.
+ * Finds the ranges of all activations that are stored in 8 bits, over calibration images.
  *
  * @param images views as the net will see them, a few dozen, such as of two scales
  */
@@ -64,18 +72,18 @@ export const calibrate = (
   onProgress?: OnProgress,
   method: RangeMethod = 'mse',
 ): Ranges => {
-  const points = pointsOf(backbone);
-  const histograms = new Map(points.map(({ layer }) => [layer, new Histogram()]));
-  const session = Session.create(observer(backbone, points), {
+  const activations = quantisedActivations(backbone);
+  const histograms = new Map(activations.map(({ layer }) => [layer, new Histogram()]));
+  const session = Session.create(observer(backbone, activations), {
     threads,
-    externalDataFolder: placeOf(backbone.path).folder,
+    externalDataFolder: externalFile(backbone.path).folder,
     config: { 'session.use_env_allocators': '0' }, // Its memory is given back when it closes.
   });
   try {
     images.forEach(({ width, height, data }, i) => {
       const outputs = session.run({ pixels: { type: 'uint8', dims: [1, height, width, 3], data } });
       for (const [layer, histogram] of histograms)
-        histogram.add(outputs[`point_${layer}`]!.data as Float32Array);
+        histogram.add(outputs[`observed_${layer}`]!.data as Float32Array);
       onProgress?.({ task: 'calibrate', done: i + 1, total: images.length, unit: 'views' });
     });
   } finally {

@@ -6,7 +6,6 @@ import { layersOf } from '../nets/architecture.js';
 import type { Backbone } from '../nets/backbone.js';
 import { buildInt8Graph } from './graph.js';
 import { NOTE, noteOf } from '../nets/note.js';
-import type { OnnxOptions } from '../weights/exporters/onnx.js';
 
 /** Lowest versions that have all operators used, so that old runtimes can read the model. */
 const VERSIONS = { irVersion: 8, opset: 18 } as const;
@@ -29,6 +28,7 @@ export const int8Outputs = ({ metadata: { architecture } }: Backbone): ReadonlyM
  *
  * @param quantised the file that `writeQuantised` made from the backbone
  * @param out path of the model
+ * @param externalData a file beside the model that takes the weights; without it the model stands alone
  * @throws UsageError for a quantised file of another backbone
  * @throws VerydeepError when it cannot be written
  */
@@ -36,7 +36,7 @@ export const exportInt8Onnx = async (
   backbone: Backbone,
   quantised: string,
   out: string,
-  { externalData }: OnnxOptions = {},
+  { externalData }: { readonly externalData?: string } = {},
 ): Promise<void> => {
   const named = int8Outputs(backbone);
   const { graph, values } = await buildInt8Graph(quantised, backbone, {

@@ -1,8 +1,9 @@
 // Quantisation: 8-bit weights for each output channel, 32-bit biases, and the scales of activations, in one file.
 import { writeSafetensors, type SafetensorsEntry, openSafetensors } from '../../formats/safetensors.js';
 import { UsageError } from '../../errors.js';
-import { type WeightedLayer, weightedLayersOf } from '../nets/architecture.js';
+import { type Architecture, type WeightedLayer, layersOf } from '../nets/architecture.js';
 import type { Backbone, InputNormalisation } from '../nets/backbone.js';
+import { interpret, unchanged } from '../nets/interpret.js';
 import type { Ranges } from './calibration.js';
 
 /** Bits of a weight: 8, or 7 where the processor adds pairs of products in 16 bits and would overflow. */
@@ -14,7 +15,7 @@ export interface QuantisedMetadata {
   /** SHA-256 of the backbone file it was made from. */
   readonly source: string;
   readonly bits: WeightBits;
-  /** Largest activation of each point. */
+  /** Largest activation of each layer whose output is stored in 8 bits. */
   readonly ranges: Ranges;
   /** Hash of the calibration images. */
   readonly calibration: string;
@@ -47,8 +48,8 @@ export const quantiseRows = (weights: Float32Array, outputs: number, bits: Weigh
   return { integers, scale };
 };
 
-/** Level of a stored activation: range / 255. */
-export const levelOf = (ranges: Ranges, layer: string): number => ranges[layer]! / 255;
+/** Scale of a stored activation: range / 255. */
+export const activationScale = (ranges: Ranges, layer: string): number => ranges[layer]! / 255;
 
 /**
  * The first layer's weights and biases for pixels as they are (0-255, RGB): scale, mean, deviation and the order of
@@ -96,6 +97,21 @@ const transposed = (matrix: Int8Array, rows: number, columns: number): Int8Array
   return result;
 };
 
+/** The layers with weights, each with the layer whose stored activations are its input; none before the first: pixels. */
+const layersWithInputs = (net: Architecture): { layer: WeightedLayer; before: string | undefined }[] => {
+  const found: { layer: WeightedLayer; before: string | undefined }[] = [];
+  const weighted = (before: string | undefined, layer: WeightedLayer): string => {
+    found.push({ layer, before });
+    return layer.name;
+  };
+  interpret<string | undefined>(
+    layersOf(net),
+    { conv: weighted, dense: weighted, lrn: (_, { name }) => name, relu: unchanged, pool: unchanged },
+    undefined,
+  );
+  return found;
+};
+
 /** Entries of one layer: scales and biases (4 bytes an element), and the integers. */
 const layerEntries = async (
   backbone: Backbone,
@@ -107,7 +123,7 @@ const layerEntries = async (
   let weights = await backbone.read(`${name}.weight`);
   let bias = await backbone.read(`${name}.bias`);
   if (before === undefined) ({ weights, bias } = foldInput(weights, bias, layer, backbone.metadata.input));
-  const inputLevel = before === undefined ? 1 : levelOf(ranges, before);
+  const inputScale = before === undefined ? 1 : activationScale(ranges, before);
   const { integers, scale } = quantiseRows(weights, outputs, bits);
   if (name === 'fc7') {
     return {
@@ -120,7 +136,7 @@ const layerEntries = async (
   }
   const limit = 2 ** 31 - 1;
   const whole = Int32Array.from(bias, (b, o) =>
-    Math.max(-limit, Math.min(limit, Math.round(b / (inputLevel * scale[o]!)))),
+    Math.max(-limit, Math.min(limit, Math.round(b / (inputScale * scale[o]!)))),
   );
   return {
     small: [
@@ -144,9 +160,7 @@ export const writeQuantised = async (
 ): Promise<void> => {
   const small: SafetensorsEntry[] = [];
   const large: SafetensorsEntry[] = [];
-  let before: string | undefined;
-  const { architecture } = backbone.metadata;
-  for (const layer of weightedLayersOf(architecture)) {
+  for (const { layer, before } of layersWithInputs(backbone.metadata.architecture)) {
     if (layer.name === 'fc8') {
       const { inputs, outputs } = layer;
       small.push({ name: 'fc8.bias', shape: [outputs], data: await backbone.read('fc8.bias') });
@@ -156,7 +170,6 @@ export const writeQuantised = async (
     const entries = await layerEntries(backbone, layer, metadata, before);
     small.push(...entries.small);
     large.push(entries.large);
-    before = architecture.config === 'A-LRN' && layer.name === 'conv1_1' ? 'lrn1' : layer.name;
   }
   // Four-byte numbers first, so that they lie on multiples of four.
   await writeSafetensors(path, { verydeepInt8: JSON.stringify(metadata) }, [...small, ...large]);

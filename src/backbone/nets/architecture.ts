@@ -1,10 +1,50 @@
-// The VGG nets of the paper's table 1 as one table, and the same nets at other widths, depths and input sizes.
+// The VGG nets as one table, and the same nets at other widths, depths and input sizes.
 import { expected, option } from '../../errors.js';
 import { sizeFromShape } from '../../shape.js';
 
-/** The columns of the paper's table 1. */
-export const configs = ['A', 'A-LRN', 'B', 'C', 'D', 'E'] as const;
-export type Config = (typeof configs)[number];
+/** A block before its max-pool: the sides of its convolutions' kernels, which are odd, then "lrn" where responses are normalised. */
+type Block = readonly number[] | readonly [...number[], 'lrn'];
+
+/** The nets: the columns of the paper's table 1, and its comparison net of section 4.1. A new net is a row here, and nothing else. */
+const table = {
+  A: [[3], [3], [3, 3], [3, 3], [3, 3]],
+  'A-LRN': [[3, 'lrn'], [3], [3, 3], [3, 3], [3, 3]],
+  B: [
+    [3, 3],
+    [3, 3],
+    [3, 3],
+    [3, 3],
+    [3, 3],
+  ],
+  C: [
+    [3, 3],
+    [3, 3],
+    [3, 3, 1],
+    [3, 3, 1],
+    [3, 3, 1],
+  ],
+  D: [
+    [3, 3],
+    [3, 3],
+    [3, 3, 3],
+    [3, 3, 3],
+    [3, 3, 3],
+  ],
+  E: [
+    [3, 3],
+    [3, 3],
+    [3, 3, 3, 3],
+    [3, 3, 3, 3],
+    [3, 3, 3, 3],
+  ],
+} as const satisfies Readonly<Record<string, readonly [Block, Block, Block, Block, Block]>>;
+
+export type Config = keyof typeof table;
+/** Names of the nets, in the order of the table. */
+export const configs = Object.keys(table) as readonly Config[];
+
+/** Output channels of the convolutions of each block, at width 1. */
+const channels = [64, 128, 256, 512, 512] as const;
 
 /** What decides the shape of a net. The paper's nets have the values in brackets. */
 export interface Architecture {
@@ -21,16 +61,20 @@ export interface Architecture {
   readonly outputs: number;
 }
 
-/** 3x3 (stride 1, padding 1) or 1x1 convolution, followed by ReLU. */
+/** Convolution with stride 1 that keeps the size of the map, followed by ReLU. */
 export interface ConvLayer {
   readonly kind: 'conv';
   readonly name: string;
   readonly inputs: number;
   readonly outputs: number;
-  readonly kernel: 1 | 3;
+  /** Side of the kernel, in positions. */
+  readonly kernel: number;
+  /** Positions of zeros on each side of the map. */
+  readonly padding: number;
+  readonly relu: true;
 }
 
-/** Fully-connected layer; on a map it is a convolution with a `kernel` x `kernel` window. ReLU follows all but fc8. */
+/** Fully-connected layer; on a map it is a convolution with a `kernel` x `kernel` window. */
 export interface DenseLayer {
   readonly kind: 'dense';
   readonly name: 'fc6' | 'fc7' | 'fc8';
@@ -38,12 +82,22 @@ export interface DenseLayer {
   readonly inputs: number;
   readonly outputs: number;
   readonly kernel: number;
+  readonly padding: 0;
+  /** ReLU and, in training, dropout follow fc6 and fc7. */
+  readonly relu: boolean;
 }
 
-/** Local response normalisation over channels (only in A-LRN, after the first ReLU). */
+/**
+ * Local response normalisation over channels by Krizhevsky's formula: x / (k + alpha * sum of squares over `size`
+ * neighbouring channels) ^ beta. ONNX and Caffe divide alpha by the size: there alpha is 5e-4.
+ */
 export interface LrnLayer {
   readonly kind: 'lrn';
   readonly name: string;
+  readonly size: number;
+  readonly alpha: number;
+  readonly beta: number;
+  readonly k: number;
 }
 
 /** 2x2 max-pooling with stride 2; an odd last row or column is dropped. */
@@ -52,27 +106,11 @@ export interface PoolLayer {
   readonly name: string;
 }
 
-export type Layer = ConvLayer | DenseLayer | LrnLayer | PoolLayer;
 export type WeightedLayer = ConvLayer | DenseLayer;
+export type Layer = WeightedLayer | LrnLayer | PoolLayer;
 
-/**
- * Krizhevsky's constants and formula: x / (k + alpha * sum of squares over `size` neighbouring channels) ^ beta.
- * ONNX and Caffe divide alpha by the size: there alpha is 5e-4.
- */
+/** Krizhevsky's constants of local response normalisation. */
 export const lrn = { size: 5, alpha: 1e-4, beta: 0.75, k: 2 } as const;
-
-/** Output channels of each block at width 1. */
-const channels = [64, 128, 256, 512, 512] as const;
-
-/** Kernel sides of each block's convolutions, a digit each. */
-const kernels: Readonly<Record<Config, readonly string[]>> = {
-  A: ['3', '3', '33', '33', '33'],
-  'A-LRN': ['3', '3', '33', '33', '33'],
-  B: ['33', '33', '33', '33', '33'],
-  C: ['33', '33', '331', '331', '331'],
-  D: ['33', '33', '333', '333', '333'],
-  E: ['33', '33', '3333', '3333', '3333'],
-};
 
 /**
  * A checked architecture; what is left out has the paper's value.
@@ -111,33 +149,41 @@ export const architecture = (options: Partial<Architecture> & { readonly config:
 /** The side of the map that enters fc6: 7 for the paper's nets. */
 export const lastMapSide = ({ inputSize, blocks }: Architecture): number => inputSize / 2 ** blocks;
 
+/** Whether a net has local response normalisation. */
+export const normalisesResponses = (config: Config): boolean =>
+  table[config].some((block: readonly unknown[]) => block.includes('lrn'));
+
+/** The width at which the first convolution has so many output channels. */
+export const widthFor = (firstChannels: number): number => firstChannels / channels[0];
+
 /** Every layer in order: conv1_1, (lrn1,) …, pool1, …, fc6, fc7, fc8. */
 export const layersOf = (net: Architecture): readonly Layer[] => {
   const layers: Layer[] = [];
+  const blocks: readonly Block[] = table[net.config].slice(0, net.blocks);
   let inputs = 3;
-  for (let block = 1; block <= net.blocks; block++) {
-    const outputs = Math.max(1, Math.round((channels[block - 1] as number) * net.width));
-    Array.from(kernels[net.config][block - 1] as string).forEach((kernel, i) => {
-      layers.push({
-        kind: 'conv',
-        name: `conv${block}_${i + 1}`,
-        inputs,
-        outputs,
-        kernel: kernel === '1' ? 1 : 3,
-      });
+  for (const [i, block] of blocks.entries()) {
+    const number = i + 1;
+    const outputs = Math.max(1, Math.round(channels[i]! * net.width));
+    for (const [j, kernel] of block.entries()) {
+      if (kernel === 'lrn') {
+        layers.push({ kind: 'lrn', name: `lrn${number}`, ...lrn });
+        continue;
+      }
+      const [name, padding] = [`conv${number}_${j + 1}`, (kernel - 1) / 2];
+      layers.push({ kind: 'conv', name, inputs, outputs, kernel, padding, relu: true });
       inputs = outputs;
-    });
-    if (net.config === 'A-LRN' && block === 1) layers.push({ kind: 'lrn', name: 'lrn1' });
-    layers.push({ kind: 'pool', name: `pool${block}` });
+    }
+    layers.push({ kind: 'pool', name: `pool${number}` });
   }
   const { fullyConnected: units } = net;
   if (units === 0) return layers;
+  const dense = { kind: 'dense', padding: 0 } as const;
   layers.push(
-    { kind: 'dense', name: 'fc6', inputs, outputs: units, kernel: lastMapSide(net) },
-    { kind: 'dense', name: 'fc7', inputs: units, outputs: units, kernel: 1 },
+    { ...dense, name: 'fc6', inputs, outputs: units, kernel: lastMapSide(net), relu: true },
+    { ...dense, name: 'fc7', inputs: units, outputs: units, kernel: 1, relu: true },
   );
   if (net.outputs > 0) {
-    layers.push({ kind: 'dense', name: 'fc8', inputs: units, outputs: net.outputs, kernel: 1 });
+    layers.push({ ...dense, name: 'fc8', inputs: units, outputs: net.outputs, kernel: 1, relu: false });
   }
   return layers;
 };

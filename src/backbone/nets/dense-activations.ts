@@ -1,9 +1,10 @@
 // The dense net in tfjs, with the same outputs as the compiled graph: for engines that are no ONNX Runtime.
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { type Layer, layersOf, lrn, weightedLayersOf } from './architecture.js';
+import { weightedLayersOf } from './architecture.js';
 import type { Backbone } from './backbone.js';
-import type { Tf, Weights } from './forward.js';
+import { type Tf, type Weights, denseHandler } from './forward.js';
 import { classCount } from './graph.js';
+import { interpret } from './interpret.js';
 import { type NamedLayer, namedLayers } from './layer-names.js';
 import { tfShape, toTfLayout } from './layout.js';
 
@@ -29,33 +30,6 @@ const normalised = (tf: Tf, backbone: Backbone, pixels: Uint8Array, height: numb
     }
   }
   return tf.tensor4d(x, [1, height, width, 3]);
-};
-
-const step = (
-  tf: Tf,
-  layer: Layer,
-  x: tfjs.Tensor4D,
-  weights: Weights,
-): { linear: tfjs.Tensor4D; output: tfjs.Tensor4D } => {
-  const same = (value: tfjs.Tensor4D) => ({ linear: value, output: value });
-  switch (layer.kind) {
-    case 'pool':
-      return same(tf.maxPool(x, 2, 2, 'valid'));
-    case 'lrn':
-      return same(tf.localResponseNormalization(x, (lrn.size - 1) / 2, lrn.k, lrn.alpha, lrn.beta));
-    default: {
-      const { name, inputs, outputs, kernel } = layer;
-      const filter = tf.reshape<tfjs.Rank.R4>(weights.get(`${name}.weight`)!, [
-        kernel,
-        kernel,
-        inputs,
-        outputs,
-      ]);
-      const map = tf.conv2d(x, filter, 1, layer.kind === 'conv' ? 'same' : 'valid');
-      const linear = tf.add<tfjs.Tensor4D>(map, weights.get(`${name}.bias`)!);
-      return name === 'fc8' ? same(linear) : { linear, output: tf.relu(linear) };
-    }
-  }
 };
 
 /** Average over positions, then over the batch of the image and its mirror image. */
@@ -85,14 +59,12 @@ export const denseActivations = (
   const { named, needed } = namedLayers(architecture, layers, classes);
   const vectors = tf.tidy(() => {
     const image = normalised(tf, backbone, pixels.data, pixels.height, pixels.width);
-    let x = flip ? tf.concat([image, tf.reverse(image, 2)], 0) : image;
+    const batch = flip ? tf.concat([image, tf.reverse(image, 2)], 0) : image;
     const found = new Map<NamedLayer, tfjs.Tensor>();
-    for (const layer of layersOf(architecture).slice(0, needed.length)) {
-      const { linear, output } = step(tf, layer, x, weights);
+    interpret(needed, denseHandler(tf, weights), batch, (layer, { linear, output }) => {
       for (const wanted of named.filter((each) => each.layer.name === layer.name))
         found.set(wanted, average(tf, wanted, wanted.form === 'linear' ? linear : output, classes));
-      x = output;
-    }
+    });
     return named.map((wanted) => found.get(wanted)!);
   });
   // A copy: what dataSync gives may be the backend's own memory.

@@ -1,15 +1,17 @@
 // The forward pass of a VGG net in tfjs: in training form (a square crop, dropout), and densely over a whole image.
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { expected } from '../../errors.js';
+import type { Random } from '../../random.js';
 import {
   type Architecture,
+  type ConvLayer,
   type DenseLayer,
   type Layer,
+  type LrnLayer,
   type WeightedLayer,
   layersOf,
-  lrn,
 } from './architecture.js';
-import type { Random } from '../../random.js';
+import { type LayerHandler, interpret } from './interpret.js';
 
 /** tfjs-core with a backend set, as an engine gives it. */
 export type Tf = typeof tfjs;
@@ -38,26 +40,49 @@ const dropoutMask = (tf: Tf, shape: [number, number], rate: number, random: Rand
   return tf.tensor2d(mask, shape);
 };
 
-/** A convolution, normalisation or pooling layer on a map [batch, height, width, channels]. */
-const onMap = (
-  tf: Tf,
-  layer: Exclude<Layer, DenseLayer>,
-  x: tfjs.Tensor4D,
-  weights: Weights,
-): tfjs.Tensor4D => {
-  switch (layer.kind) {
-    case 'conv': {
-      const { weight, bias } = weightsOf(weights, layer);
-      // The bias goes with the convolution; a fused ReLU would have no gradient.
-      const filter = weight as tfjs.Tensor4D;
-      return tf.relu(tf.fused.conv2d({ x, filter, bias, strides: 1, pad: 'same' }));
-    }
-    case 'lrn':
-      return tf.localResponseNormalization(x, (lrn.size - 1) / 2, lrn.k, lrn.alpha, lrn.beta);
-    case 'pool':
-      return tf.maxPool(x, 2, 2, 'valid');
-  }
-};
+/** Convolutions, ReLU, normalisation and pooling on maps [batch, height, width, channels]. */
+const onMaps = (tf: Tf, weights: Weights) => ({
+  conv: (x: tfjs.Tensor4D, layer: ConvLayer): tfjs.Tensor4D => {
+    const { weight, bias } = weightsOf(weights, layer);
+    const filter = weight as tfjs.Tensor4D;
+    // At stride 1, 'same' is `layer.padding`; some engines have gradients for no other way to say it.
+    // The bias goes with the convolution; a fused ReLU would have no gradient.
+    return tf.fused.conv2d({ x, filter, bias, strides: 1, pad: 'same' });
+  },
+  relu: <T extends tfjs.Tensor>(x: T): T => tf.relu(x),
+  lrn: (x: tfjs.Tensor4D, { size, k, alpha, beta }: LrnLayer): tfjs.Tensor4D =>
+    tf.localResponseNormalization(x, (size - 1) / 2, k, alpha, beta),
+  pool: (x: tfjs.Tensor4D): tfjs.Tensor4D => tf.maxPool(x, 2, 2, 'valid'),
+});
+
+/** The net on square crops, with matrix products. */
+const cropHandler = (tf: Tf, weights: Weights, dropout: Dropout | undefined): LayerHandler<tfjs.Tensor> => ({
+  ...(onMaps(tf, weights) as Omit<LayerHandler<tfjs.Tensor>, 'dense'>),
+  flatten: (x) => tf.reshape(x, [x.shape[0], -1]),
+  dense: (x, layer) => {
+    const { weight, bias } = weightsOf(weights, layer);
+    return tf.fused.matMul({ a: x, b: weight, bias });
+  },
+  ...(dropout && dropout.rate > 0
+    ? {
+        dropout: (x, { name }) => {
+          const stream = dropout.streams[name as 'fc6' | 'fc7'];
+          return tf.mul(x, dropoutMask(tf, x.shape as [number, number], dropout.rate, stream));
+        },
+      }
+    : {}),
+});
+
+/** The net on whole images: fully-connected layers are convolutions over the map (paper, section 3.2). */
+export const denseHandler = (tf: Tf, weights: Weights): LayerHandler<tfjs.Tensor4D> => ({
+  ...onMaps(tf, weights),
+  dense: (x, layer) => {
+    const { inputs, outputs, kernel } = layer;
+    const { weight, bias } = weightsOf(weights, layer);
+    const filter = tf.reshape<tfjs.Rank.R4>(weight, [kernel, kernel, inputs, outputs]);
+    return tf.fused.conv2d({ x, filter, bias, strides: 1, pad: 'valid' });
+  },
+});
 
 /** Sees each layer's output as it is made: for looking at activations. It must not dispose or keep them. */
 export type Visit = (layer: Layer, output: tfjs.Tensor) => void;
@@ -77,30 +102,16 @@ export const forward = (
   x: tfjs.Tensor4D,
   { dropout, visit }: { readonly dropout?: Dropout | undefined; readonly visit?: Visit } = {},
 ): tfjs.Tensor2D => {
-  const [batch, height, width, channels] = x.shape;
+  const [, height, width, channels] = x.shape;
   if (height !== net.inputSize || width !== net.inputSize || channels !== 3) {
     throw expected(`[batch, ${net.inputSize}, ${net.inputSize}, 3]`, 'the input of forward', x.shape);
   }
-  let map = x;
-  let units: tfjs.Tensor2D | undefined;
-  for (const layer of layersOf(net)) {
-    if (layer.kind !== 'dense') {
-      map = onMap(tf, layer, map, weights);
-      visit?.(layer, map);
-      continue;
-    }
-    const { weight, bias } = weightsOf(weights, layer);
-    const a: tfjs.Tensor2D = units ?? tf.reshape(map, [batch, -1]);
-    units = tf.fused.matMul({ a, b: weight, bias }) as tfjs.Tensor2D;
-    if (layer.name !== 'fc8') {
-      units = tf.relu(units);
-      if (dropout && dropout.rate > 0) {
-        units = tf.mul(units, dropoutMask(tf, units.shape, dropout.rate, dropout.streams[layer.name]));
-      }
-    }
-    visit?.(layer, units);
-  }
-  return units as tfjs.Tensor2D;
+  return interpret<tfjs.Tensor>(
+    layersOf(net),
+    cropHandler(tf, weights, dropout),
+    x,
+    visit && ((layer, { output }) => visit(layer, output)),
+  ) as tfjs.Tensor2D;
 };
 
 /**
@@ -122,17 +133,7 @@ export const denseForward = (
   if (Math.min(height, width) < net.inputSize) {
     throw expected(`sides of at least ${net.inputSize} pixels`, 'the input of denseForward', x.shape);
   }
-  let map = x;
-  for (const each of layersOf(net)) {
-    if (each.kind !== 'dense') map = onMap(tf, each, map, weights);
-    else {
-      const { inputs, outputs, kernel } = each;
-      const { weight, bias } = weightsOf(weights, each);
-      const filter = tf.reshape<tfjs.Rank.R4>(weight, [kernel, kernel, inputs, outputs]);
-      map = tf.fused.conv2d({ x: map, filter, bias, strides: 1, pad: 'valid' });
-      if (each.name !== 'fc8') map = tf.relu(map);
-      if (each.name === layer) break;
-    }
-  }
-  return map;
+  const layers = layersOf(net);
+  const last = layers.findIndex(({ name }) => name === layer);
+  return interpret(last < 0 ? layers : layers.slice(0, last + 1), denseHandler(tf, weights), x);
 };

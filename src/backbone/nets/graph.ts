@@ -3,8 +3,9 @@ import { realpathSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type ExternalTensor, GraphBuilder } from '../../engine/onnx.js';
 import type { Tensor } from '../../engine/tensor.js';
-import { type Architecture, type Layer, type WeightedLayer, lrn } from './architecture.js';
+import type { LrnLayer, WeightedLayer } from './architecture.js';
 import type { Backbone, InputNormalisation } from './backbone.js';
+import { type LayerHandler, interpret } from './interpret.js';
 import { type NamedLayer, namedLayers } from './layer-names.js';
 
 /** A graph that takes `pixels`, uint8 [1, height, width, 3] in RGB, and gives a vector [channels] for each layer asked for. */
@@ -32,7 +33,7 @@ const floats = (...values: number[]): Tensor => ({
 });
 
 /** uint8 [1, height, width, 3] to float [1, 3, height, width] in the net's order of channels. */
-export const planes = (graph: GraphBuilder, pixels: string, order: 'rgb' | 'bgr'): string => {
+export const toNchw = (graph: GraphBuilder, pixels: string, order: 'rgb' | 'bgr'): string => {
   const chw = graph.node('Transpose', [pixels], { perm: [0, 3, 1, 2] });
   const channels = graph.ints(2, 1, 0);
   const ordered = order === 'bgr' ? graph.node('Gather', [chw, channels], { axis: 1 }) : chw;
@@ -58,18 +59,18 @@ export const normalise = (
   return graph.node('Add', [graph.node('Mul', [x, factor]), shift]);
 };
 
-/** The batch of an image and its mirror image. */
-export const withMirror = (graph: GraphBuilder, x: string): string => {
+/** The batch of an image and its horizontal flip. */
+export const withFlipped = (graph: GraphBuilder, x: string): string => {
   const last = Number.MIN_SAFE_INTEGER; // before the first column, counted from the end
-  const mirrored = graph.node('Slice', [x, graph.ints(-1), graph.ints(last), graph.ints(3), graph.ints(-1)]);
-  return graph.node('Concat', [x, mirrored], { axis: 0 });
+  const flipped = graph.node('Slice', [x, graph.ints(-1), graph.ints(last), graph.ints(3), graph.ints(-1)]);
+  return graph.node('Concat', [x, flipped], { axis: 0 });
 };
 
 /**
  * Folder and name under which ONNX Runtime opens a file of weights. Links are followed: it refuses a file that lies outside
  * the folder.
  */
-export const placeOf = (path: string): { folder: string; name: string } => {
+export const externalFile = (path: string): { folder: string; name: string } => {
   const real = realpathSync(path);
   return { folder: dirname(real), name: basename(real) };
 };
@@ -88,21 +89,21 @@ const weightConstants = (
 ): [weight: string, bias: string] => {
   const external = (tensor: string, dims: number[]): string => {
     const { offset, length } = backbone.tensors.get(tensor)!;
-    const place: ExternalTensor = {
+    const constant: ExternalTensor = {
       type: 'float32',
       dims,
-      location: placeOf(backbone.path).name,
+      location: externalFile(backbone.path).name,
       offset,
       length,
       stays: kind === 'dense' && tensor.endsWith('.weight'),
     };
-    return graph.constant(tensor, place);
+    return graph.constant(tensor, constant);
   };
   return [external(`${name}.weight`, [outputs, inputs, kernel, kernel]), external(`${name}.bias`, [outputs])];
 };
 
-/** Average over positions, then over the image and its mirror: [batch, channels, h, w] to [channels]. */
-export const averaged = (graph: GraphBuilder, x: string, { form }: NamedLayer): string => {
+/** Average over positions, then over the image and its flip: [batch, channels, h, w] to [channels]. */
+export const globalAverage = (graph: GraphBuilder, x: string, { form }: NamedLayer): string => {
   const soft = (value: string): string => graph.node('Softmax', [value], { axis: 1 });
   let vector = graph.node('GlobalAveragePool', [form === 'softmax' ? soft(x) : x]);
   if (form === 'posterior') vector = soft(vector);
@@ -110,7 +111,20 @@ export const averaged = (graph: GraphBuilder, x: string, { form }: NamedLayer): 
 };
 
 /** Parameters of ONNX's LRN, which divides alpha by the size. */
-export const lrnAttributes = { size: lrn.size, alpha: lrn.alpha * lrn.size, beta: lrn.beta, bias: lrn.k };
+export const lrnAttributes = ({ size, alpha, beta, k }: LrnLayer): Record<string, number> => ({
+  size,
+  alpha: alpha * size,
+  beta,
+  bias: k,
+});
+
+/** Attributes of ONNX's Conv and QLinearConv. */
+export const convAttributes = ({ kernel, padding }: Pick<WeightedLayer, 'kernel' | 'padding'>) => ({
+  kernel_shape: [kernel, kernel],
+  pads: [padding, padding, padding, padding],
+});
+
+export const poolAttributes = { kernel_shape: [2, 2], strides: [2, 2] } as const;
 
 /** How many outputs of fc8 are classes. */
 export const classCount = ({ metadata: { classes, architecture } }: Backbone): number =>
@@ -123,28 +137,17 @@ export const classScores = (graph: GraphBuilder, x: string, backbone: Backbone):
   return graph.node('Slice', [x, graph.ints(0), graph.ints(classes), graph.ints(1)]);
 };
 
-/** Adds a layer to the graph; gives its value before ReLU and after it (the same where no ReLU follows). */
-export const addLayer = (
-  graph: GraphBuilder,
-  backbone: Backbone,
-  layer: Layer,
-  x: string,
-): { linear: string; output: string } => {
-  const same = (value: string) => ({ linear: value, output: value });
-  switch (layer.kind) {
-    case 'pool':
-      return same(graph.node('MaxPool', [x], { kernel_shape: [2, 2], strides: [2, 2] }));
-    case 'lrn':
-      return same(graph.node('LRN', [x], lrnAttributes));
-    default: {
-      const pad = layer.kind === 'conv' && layer.kernel === 3 ? 1 : 0;
-      const linear = graph.node('Conv', [x, ...weightConstants(graph, backbone, layer)], {
-        kernel_shape: [layer.kernel, layer.kernel],
-        pads: [pad, pad, pad, pad],
-      });
-      return layer.name === 'fc8' ? same(linear) : { linear, output: graph.node('Relu', [linear]) };
-    }
-  }
+/** Adds layers in float32 to a graph; fully-connected ones are convolutions. */
+export const float32Handler = (graph: GraphBuilder, backbone: Backbone): LayerHandler<string> => {
+  const convolution = (x: string, layer: WeightedLayer): string =>
+    graph.node('Conv', [x, ...weightConstants(graph, backbone, layer)], convAttributes(layer));
+  return {
+    conv: convolution,
+    dense: convolution,
+    relu: (x) => graph.node('Relu', [x]),
+    lrn: (x, layer) => graph.node('LRN', [x], lrnAttributes(layer)),
+    pool: (x) => graph.node('MaxPool', [x], poolAttributes),
+  };
 };
 
 /**
@@ -154,31 +157,28 @@ export const addLayer = (
  * @throws UsageError for a layer that the net does not have
  */
 export const compileGraph = (backbone: Backbone, { layers, flip }: GraphOptions): CompiledGraph => {
-  const net: Architecture = backbone.metadata.architecture;
-  const { named, needed } = namedLayers(net, layers, classCount(backbone));
+  const { named, needed } = namedLayers(backbone.metadata.architecture, layers, classCount(backbone));
   const graph = new GraphBuilder();
   const pixels = graph.input('pixels', 'uint8', [1, 'height', 'width', 3]);
   const { input } = backbone.metadata;
-  let x = normalise(graph, planes(graph, pixels, input.order), input);
-  if (flip) x = withMirror(graph, x);
+  const image = normalise(graph, toNchw(graph, pixels, input.order), input);
+  const batch = flip ? withFlipped(graph, image) : image;
   const outputs = new Map<NamedLayer, string>();
-  for (const layer of needed) {
-    const values = addLayer(graph, backbone, layer, x);
+  interpret(needed, float32Handler(graph, backbone), batch, (layer, { linear, output }) => {
     for (const wanted of named.filter((each) => each.layer.name === layer.name)) {
       const value =
         wanted.form === 'posterior' || wanted.form === 'softmax'
-          ? classScores(graph, values.output, backbone)
+          ? classScores(graph, output, backbone)
           : wanted.form === 'linear'
-            ? values.linear
-            : values.output;
-      outputs.set(wanted, averaged(graph, value, wanted));
+            ? linear
+            : output;
+      outputs.set(wanted, globalAverage(graph, value, wanted));
     }
-    x = values.output;
-  }
+  });
   const names = named.map((wanted) => graph.output(outputs.get(wanted)!, 'float32', [wanted.channels]));
   return {
     model: graph.model(),
-    externalDataFolder: placeOf(backbone.path).folder,
+    externalDataFolder: externalFile(backbone.path).folder,
     layers: named,
     outputs: names,
   };

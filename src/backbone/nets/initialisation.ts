@@ -17,18 +17,20 @@ export const PAPER_STD = 0.01;
  * a ReLU; fc8 has none after it, and large first scores would start training far above the loss of guessing: it takes 0.01.
  */
 export const initialStd = (
-  { name, inputs, outputs, kernel }: WeightedLayer,
+  { kind, name, inputs, outputs, kernel }: WeightedLayer,
   method: Initialisation,
   paperStd = PAPER_STD,
 ): number => {
   const area = kernel * kernel;
+  // A convolution's input feeds `area` positions of every output map; a fully-connected layer's feeds every unit once.
+  const [fanIn, fanOut] = [inputs * area, kind === 'conv' ? outputs * area : outputs];
   switch (method) {
     case 'paper':
       return paperStd;
     case 'glorot':
-      return Math.sqrt(2 / ((inputs + outputs) * area));
+      return Math.sqrt(2 / (fanIn + fanOut));
     case 'he':
-      return name === 'fc8' ? PAPER_STD : Math.sqrt(2 / (inputs * area));
+      return name === 'fc8' ? PAPER_STD : Math.sqrt(2 / fanIn);
   }
 };
 

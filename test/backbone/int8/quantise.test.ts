@@ -63,7 +63,15 @@ describe('backbone/quantise', () => {
   it('folds scale, mean, deviation and order of channels into the first layer', () => {
     const random = new Random('fold');
     const numbers = (n: number) => Float32Array.from({ length: n }, () => random.normal());
-    const layer = { kind: 'conv', name: 'conv1_1', inputs: 3, outputs: 2, kernel: 1 } as const;
+    const layer = {
+      kind: 'conv',
+      name: 'conv1_1',
+      inputs: 3,
+      outputs: 2,
+      kernel: 1,
+      padding: 0,
+      relu: true,
+    } as const;
     const [weights, bias] = [numbers(6), numbers(2)] as const;
     const input = { order: 'bgr', scale: 1 / 255, mean: [0.4, 0.45, 0.5], std: [0.2, 0.25, 0.3] } as const;
     const folded = foldInput(weights, bias, layer, input);

@@ -1,8 +1,21 @@
 import assert from 'node:assert/strict';
-import type { WeightedLayer } from '../../../src/backbone/nets/architecture.js';
+import {
+  type WeightedLayer,
+  architecture,
+  configs,
+  weightedLayersOf,
+} from '../../../src/backbone/nets/architecture.js';
 import { initialStd, initialWeights, initialisations } from '../../../src/backbone/nets/initialisation.js';
 
-const layer: WeightedLayer = { kind: 'conv', name: 'conv2_1', inputs: 64, outputs: 128, kernel: 3 };
+const layer = {
+  kind: 'conv',
+  name: 'conv2_1',
+  inputs: 64,
+  outputs: 128,
+  kernel: 3,
+  padding: 1,
+  relu: true,
+} as const satisfies WeightedLayer;
 
 const momentsOf = (values: Float32Array) => {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
@@ -31,6 +44,37 @@ describe('initialisation', () => {
       'no ReLU follows fc8: scores start small',
     );
     assert.equal(initialStd(layer, 'glorot'), Math.sqrt(2 / (576 + 1152)));
+  });
+
+  for (const config of configs) {
+    it(`${config}: Glorot's and He's formulas in every layer of the whole net`, () => {
+      for (const each of weightedLayersOf(architecture({ config }))) {
+        const { kind, name, inputs, outputs, kernel } = each;
+        // Connections into and out of a unit: a convolution sends each input to kernel² outputs of a map, a matrix row to one each.
+        const fanIn = kind === 'conv' || name === 'fc6' ? inputs * kernel ** 2 : inputs;
+        const fanOut = kind === 'conv' ? outputs * kernel ** 2 : outputs;
+        assert.equal(initialStd(each, 'glorot'), Math.sqrt(2 / (fanIn + fanOut)), name);
+        assert.equal(initialStd(each, 'he'), name === 'fc8' ? 0.01 : Math.sqrt(2 / fanIn), name);
+      }
+    });
+
+    it(`${config}: the weights drawn have that deviation, to five standard errors, at a fourth of the width`, () => {
+      const net = architecture({ config, width: 1 / 4, inputSize: 64, fullyConnected: 128, outputs: 50 });
+      for (const each of weightedLayersOf(net)) {
+        for (const method of initialisations) {
+          const { mean, std } = momentsOf(initialWeights(each, method, 3));
+          const n = each.inputs * each.outputs * each.kernel ** 2;
+          const wanted = initialStd(each, method);
+          assert.ok(Math.abs(mean) < (5 * wanted) / Math.sqrt(n), `${each.name} ${method} mean ${mean}`);
+          assert.ok(Math.abs(std / wanted - 1) < 5 / Math.sqrt(2 * n), `${each.name} ${method} std ${std}`);
+        }
+      }
+    }).timeout(60_000);
+  }
+
+  it("gives fc6 Glorot's deviation of a matrix 25,088 x 4,096, as numpy or PyTorch do", () => {
+    const fc6 = weightedLayersOf(architecture({ config: 'D' })).find(({ name }) => name === 'fc6')!;
+    assert.equal(initialStd(fc6, 'glorot').toFixed(6), '0.008278');
   });
 
   it("keeps Glorot's uniform distribution inside its bound and fills it", () => {

@@ -4,12 +4,14 @@ import type { ConvLayer } from '../../../src/backbone/nets/architecture.js';
 import { tensorsOf, tfShape, toFileLayout, toTfLayout } from '../../../src/backbone/nets/layout.js';
 import { tinyNet } from '../tf.js';
 
-const conv = (inputs: number, outputs: number, kernel: 1 | 3): ConvLayer => ({
+const conv = (inputs: number, outputs: number, kernel: number): ConvLayer => ({
   kind: 'conv',
   name: 'conv1_1',
   inputs,
   outputs,
   kernel,
+  padding: (kernel - 1) / 2,
+  relu: true,
 });
 
 describe('layout', () => {
@@ -29,9 +31,9 @@ describe('layout', () => {
       fc.property(
         fc.integer({ min: 1, max: 70 }),
         fc.integer({ min: 1, max: 70 }),
-        fc.boolean(),
-        (i, o, one) => {
-          const layer = conv(i, o, one ? 1 : 3);
+        fc.constantFrom(1, 3, 5),
+        (i, o, kernel) => {
+          const layer = conv(i, o, kernel);
           const file = Float32Array.from({ length: i * o * layer.kernel ** 2 }, (_, k) => k);
           assert.deepEqual(toFileLayout(layer, toTfLayout(layer, file)), file);
         },

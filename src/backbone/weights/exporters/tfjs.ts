@@ -2,14 +2,10 @@
 import { join } from 'node:path';
 import { UsageError, option, text } from '../../../errors.js';
 import { makeFolder, writeFileAtomically } from '../../../io/files.js';
-import {
-  type Architecture,
-  type WeightedLayer,
-  layersOf,
-  weightedLayersOf,
-} from '../../nets/architecture.js';
+import { type Architecture, layersOf, parameterCount, weightedLayersOf } from '../../nets/architecture.js';
 import type { Backbone } from '../../nets/backbone.js';
-import { oihwToHwio } from '../importers/permute.js';
+import { type LayerHandler, interpret } from '../../nets/interpret.js';
+import { tfShape, toTfLayout } from '../../nets/layout.js';
 import { noteOf } from '../../nets/note.js';
 
 const SHARD = 4 << 20; // What browsers cache well; the size that TensorFlow.js's own converter uses.
@@ -19,65 +15,69 @@ const kerasName = (name: string): string =>
   ({ fc6: 'fc1', fc7: 'fc2', fc8: 'predictions' })[name] ??
   name.replace(/^(conv|pool)(\d)_?/, (_, kind: string, block: string) => `block${block}_${kind}`);
 
-const layer = (className: string, config: Readonly<Record<string, unknown>>) => ({
+interface KerasLayer {
+  readonly class_name: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+const kerasLayer = (className: string, config: KerasLayer['config']): KerasLayer => ({
   class_name: className,
   config: { trainable: true, dtype: 'float32', ...config },
 });
 
+/** Adds to a list of Keras's layers. ReLU is an activation of the layer before. */
+const kerasHandler = (net: Architecture): LayerHandler<readonly KerasLayer[]> => ({
+  conv: (layers, { name, outputs, kernel }) => [
+    ...layers,
+    kerasLayer('Conv2D', {
+      name: kerasName(name),
+      filters: outputs,
+      kernel_size: [kernel, kernel],
+      strides: [1, 1],
+      padding: 'same',
+      activation: 'linear',
+      use_bias: true,
+      data_format: 'channels_last',
+    }),
+  ],
+  flatten: (layers) => [...layers, kerasLayer('Flatten', { name: 'flatten' })],
+  dense: (layers, { name, outputs }) => [
+    ...layers,
+    kerasLayer('Dense', { name: kerasName(name), units: outputs, activation: 'linear', use_bias: true }),
+  ],
+  relu: (layers) => {
+    const { class_name: className, config } = layers.at(-1)!;
+    return [...layers.slice(0, -1), { class_name: className, config: { ...config, activation: 'relu' } }];
+  },
+  pool: (layers, { name }) => [
+    ...layers,
+    kerasLayer('MaxPooling2D', {
+      name: kerasName(name),
+      pool_size: [2, 2],
+      strides: [2, 2],
+      padding: 'valid',
+      data_format: 'channels_last',
+    }),
+  ],
+  lrn: () => {
+    throw new UsageError(
+      text`Expected a net without local response normalisation for ${option('format')} tfjs but received ${net.config}: Keras has no such layer. Export it as onnx.`,
+    );
+  },
+});
+
 /** The net as a Keras Sequential model: pixels [side, side, 3], normalised, to scores (no soft-max). */
 const topology = (net: Architecture) => {
-  const side = net.inputSize;
-  const inputShape = { batch_input_shape: [null, side, side, 3] };
-  const layers = layersOf(net).flatMap((each, i) => {
-    const name = kerasName(each.name);
-    const first = i === 0 ? inputShape : {};
-    if (each.kind === 'conv') {
-      const size = { filters: each.outputs, kernel_size: [each.kernel, each.kernel], strides: [1, 1] };
-      return [
-        layer('Conv2D', {
-          name,
-          ...size,
-          padding: 'same',
-          activation: 'relu',
-          use_bias: true,
-          data_format: 'channels_last',
-          ...first,
-        }),
-      ];
-    }
-    if (each.kind === 'pool') {
-      return [
-        layer('MaxPooling2D', {
-          name,
-          pool_size: [2, 2],
-          strides: [2, 2],
-          padding: 'valid',
-          data_format: 'channels_last',
-        }),
-      ];
-    }
-    if (each.kind === 'lrn') {
-      throw new UsageError(
-        text`Expected a net without local response normalisation for ${option('format')} tfjs but received A-LRN: Keras has no such layer. Export it as onnx.`,
-      );
-    }
-    const activation = each.name === 'fc8' ? 'linear' : 'relu';
-    const dense = layer('Dense', { name, units: each.outputs, activation, use_bias: true });
-    return each.name === 'fc6' ? [layer('Flatten', { name: 'flatten' }), dense] : [dense];
-  });
+  const shape = { batch_input_shape: [null, net.inputSize, net.inputSize, 3] };
+  const layers = interpret(layersOf(net), kerasHandler(net), []).map((layer, i) =>
+    i === 0 ? { ...layer, config: { ...layer.config, ...shape } } : layer,
+  );
   return {
     keras_version: '2.15.0',
     backend: 'tensorflow',
     model_config: { class_name: 'Sequential', config: { name: `vgg_${net.config.toLowerCase()}`, layers } },
   };
 };
-
-/** A layer's kernel as Keras keeps it: [rows, columns, in, out], or of fully-connected layers its rows as one axis. */
-const kernelOf = async (
-  backbone: Backbone,
-  { name, inputs, outputs, kernel }: WeightedLayer,
-): Promise<Float32Array> =>
-  oihwToHwio(await backbone.read(`${name}.weight`), { o: outputs, i: inputs, h: kernel, w: kernel });
 
 /** Cuts a run of bytes into shards of equal size. */
 class ShardWriter {
@@ -119,24 +119,21 @@ class ShardWriter {
  * model's userDefinedMetadata repeats it); its output is the scores.
  *
  * @param folder made if it is missing
- * @throws UsageError for A-LRN, which Keras cannot express
+ * @throws UsageError for a net with local response normalisation, which Keras cannot express
  */
 export const exportTfjs = async (backbone: Backbone, folder: string): Promise<void> => {
   const net = backbone.metadata.architecture;
   const modelTopology = topology(net);
   await makeFolder(folder);
-  const layers = weightedLayersOf(net);
-  const total = layers.reduce((sum, l) => sum + 4 * (l.outputs * l.inputs * l.kernel ** 2 + l.outputs), 0);
-  const shards = new ShardWriter(folder, total);
+  const bytes = 4 * parameterCount(net);
+  const shards = new ShardWriter(folder, bytes);
   const weights: object[] = [];
-  for (const each of layers) {
-    const { kind, inputs, outputs, kernel } = each;
-    const name = kerasName(each.name);
-    const shape = kind === 'conv' ? [kernel, kernel, inputs, outputs] : [inputs * kernel ** 2, outputs];
-    weights.push({ name: `${name}/kernel`, shape, dtype: 'float32' });
-    weights.push({ name: `${name}/bias`, shape: [outputs], dtype: 'float32' });
-    await shards.add(await kernelOf(backbone, each));
-    await shards.add(await backbone.read(`${each.name}.bias`));
+  for (const layer of weightedLayersOf(net)) {
+    const name = kerasName(layer.name);
+    weights.push({ name: `${name}/kernel`, shape: tfShape(layer), dtype: 'float32' });
+    weights.push({ name: `${name}/bias`, shape: [layer.outputs], dtype: 'float32' });
+    await shards.add(toTfLayout(layer, await backbone.read(`${layer.name}.weight`)));
+    await shards.add(await backbone.read(`${layer.name}.bias`));
   }
   await shards.end();
   const model = {

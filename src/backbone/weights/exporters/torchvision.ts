@@ -1,11 +1,12 @@
 // A backbone as safetensors in torchvision's names: `features.0.weight`, …, `classifier.6.bias`.
 import { UsageError, option, text } from '../../../errors.js';
 import { writeSafetensors } from '../../../formats/safetensors.js';
-import { type Architecture, layersOf, weightShapes } from '../../nets/architecture.js';
+import { type Architecture, type DenseLayer, layersOf, weightShapes } from '../../nets/architecture.js';
 import type { Backbone } from '../../nets/backbone.js';
+import { interpret } from '../../nets/interpret.js';
 import { NOTE, noteOf } from '../../nets/note.js';
 
-const heads: Readonly<Record<string, string>> = {
+const heads: Readonly<Record<DenseLayer['name'], string>> = {
   fc6: 'classifier.0',
   fc7: 'classifier.3',
   fc8: 'classifier.6',
@@ -13,20 +14,29 @@ const heads: Readonly<Record<string, string>> = {
 
 /** Our names of layers and torchvision's: every convolution, ReLU and pool counts in `features`. */
 export const torchvisionNames = (net: Architecture): ReadonlyMap<string, string> => {
-  if (net.config === 'A-LRN') {
-    throw new UsageError(
-      text`Expected a net without local response normalisation for ${option('format')} torchvision but received A-LRN: torchvision has no such layer. Export it as onnx.`,
-    );
-  }
   const names = new Map<string, string>();
-  let index = 0;
-  for (const layer of layersOf(net)) {
-    if (layer.kind === 'conv') {
-      names.set(layer.name, `features.${index}`);
-      index += 2; // The convolution and its ReLU.
-    } else if (layer.kind === 'pool') index += 1;
-    else if (layer.kind === 'dense') names.set(layer.name, heads[layer.name]!);
-  }
+  const next = (index: number): number => index + 1;
+  interpret(
+    layersOf(net),
+    {
+      conv: (index, { name }) => {
+        names.set(name, `features.${index}`);
+        return next(index);
+      },
+      dense: (index, { name }) => {
+        names.set(name, heads[name]);
+        return index;
+      },
+      relu: next,
+      pool: next,
+      lrn: () => {
+        throw new UsageError(
+          text`Expected a net without local response normalisation for ${option('format')} torchvision but received ${net.config}: torchvision has no such layer. Export it as onnx.`,
+        );
+      },
+    },
+    0,
+  );
   return names;
 };
 
@@ -34,7 +44,7 @@ export const torchvisionNames = (net: Architecture): ReadonlyMap<string, string>
  * Writes a backbone as safetensors that `torchvision.models.vggNN().load_state_dict` takes. The net keeps its own
  * preprocessing; the metadata's `verydeep.input` says which.
  *
- * @throws UsageError for A-LRN, which torchvision does not have
+ * @throws UsageError for a net with local response normalisation, which torchvision does not have
  */
 export const exportTorchvision = async (backbone: Backbone, out: string): Promise<void> => {
   const names = torchvisionNames(backbone.metadata.architecture);

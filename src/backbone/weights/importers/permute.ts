@@ -133,20 +133,3 @@ export const transposed = (tensor: LazyTensor, order: readonly number[]): LazyTe
     yield result;
   },
 });
-
-/**
- * A row-major kernel [out, in, rows, columns] as [rows, columns, in, out], as Keras and TensorFlow.js keep it.
- */
-export const oihwToHwio = (kernel: Float32Array, { o, i, h, w }: Sizes): Float32Array => {
-  const result = new Float32Array(kernel.length);
-  for (let to = 0; to < o; to += TILE) {
-    const end = Math.min(to + TILE, o);
-    for (let c = 0; c < i; c++) {
-      for (let p = 0; p < h * w; p++) {
-        const row = (p * i + c) * o;
-        for (let k = to; k < end; k++) result[row + k] = kernel[(k * i + c) * h * w + p]!;
-      }
-    }
-  }
-  return result;
-};

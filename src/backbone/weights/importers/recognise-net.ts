@@ -5,7 +5,9 @@ import {
   type Config,
   configs,
   layersOf,
+  normalisesResponses,
   weightedLayersOf,
+  widthFor,
 } from '../../nets/architecture.js';
 import type { Sizes } from './permute.js';
 import type { SourceLayer, SourceNet } from './source.js';
@@ -86,7 +88,7 @@ const heads = [3, 2] as const;
 const compare = (all: readonly Sizes[], source: SourceNet, config: Config, blocks: number): Candidate => {
   const { layers } = source;
   const first = all[0]!;
-  const trial = { config, blocks, width: first.o / 64, inputSize: 2 ** blocks };
+  const trial = { config, blocks, width: widthFor(first.o), inputSize: 2 ** blocks };
   const convs = weightedLayersOf({ ...trial, fullyConnected: 0, outputs: 0 }).length;
   const [fc6, , fc8] = all.slice(convs);
   const hasTop = heads.some((count) => all.length === convs + count);
@@ -154,7 +156,7 @@ export const recogniseNet = (
     sizes.push(size);
   }
   const candidates = configs
-    .filter((config) => (config === 'A-LRN') === lrn)
+    .filter((config) => normalisesResponses(config) === lrn)
     .flatMap((config) => [5, 4, 3, 2, 1].map((blocks) => compare(sizes, source, config, blocks)));
   const found = candidates.find(({ problem }) => problem === undefined);
   if (found) return { net: found.net, sizes };

@@ -1,6 +1,6 @@
 // safetensors of torchvision or timm, and verydeep's own backbone files.
 import { type SafetensorsTensor, openSafetensors } from '../../../formats/safetensors.js';
-import { weightedLayersOf } from '../../nets/architecture.js';
+import { normalisesResponses, weightedLayersOf } from '../../nets/architecture.js';
 import { openBackbone } from '../../nets/backbone.js';
 import { NOTE, readNote } from '../../nets/note.js';
 import { type OpenOptions, type SourceLayer, type WeightSource, inputPresets } from './source.js';
@@ -20,7 +20,7 @@ const openOwn = async (path: string): Promise<WeightSource> => {
       axes: 'oihw',
       bias: tensor(`${name}.bias`),
     })),
-    lrn: net.config === 'A-LRN',
+    lrn: normalisesResponses(net.config),
     input,
     classes,
     details: { superclasses, training, source },
