@@ -64,20 +64,17 @@ export class Int8Layers implements LayerHandler<Value> {
   conv(x: Value, layer: WeightedLayer): Value {
     const { name, inputs, outputs, kernel } = layer;
     const isFirst = x.layer === undefined;
+    const inputScale = this.#scale(x.layer);
     const weight = isFirst
       ? this.#graph.constant(`${name}.weight`, this.#firstKernels)
       : this.#constant(`${name}.weight`, [outputs, inputs, kernel, kernel]);
-    const [scale, bias] = [
-      this.#constant(`${name}.scale`, [outputs]),
-      this.#constant(`${name}.bias`, [outputs]),
-    ];
+    const weightScale = this.#constant(`${name}.scale`, [outputs]);
+    const outputScale = this.#scale(name);
+    const bias = this.#constant(`${name}.bias`, [outputs]);
+    const [byteZero, int8Zero] = [this.#byteZero, this.#int8Zero];
     const value = this.#graph.node(
       'QLinearConv',
-      [
-        ...[x.name, this.#scale(x.layer), this.#byteZero],
-        ...[weight, scale, this.#int8Zero],
-        ...[this.#scale(name), this.#byteZero, bias],
-      ],
+      [x.name, inputScale, byteZero, weight, weightScale, int8Zero, outputScale, byteZero, bias],
       convAttributes(isFirst ? { kernel, padding: 0 } : layer),
     );
     return { name: value, type: 'bytes', layer: name };
