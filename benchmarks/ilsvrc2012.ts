@@ -8,7 +8,8 @@ import { topK } from '../src/evaluation/top-k.js';
 import { type ExtractOptions, extractFeatures } from '../src/features/pipeline/extract.js';
 import { openFeatures } from '../src/features/store/reader.js';
 import type { Recipe } from '../src/features/recipe/recipe.js';
-import { makeFolder, writeAtomically, writeFileAtomically } from '../src/io/files.js';
+import { writeAtomically, writeFileAtomically } from '../src/io/files.js';
+import { makeOutputFolder } from '../src/io/output-folder.js';
 import type { OnProgress, Skipped } from '../src/progress.js';
 import { publishedErrors } from './ilsvrc/published.js';
 import {
@@ -195,7 +196,7 @@ export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResu
   const dataset = await openDataset('imagenet', data, { ...(onProgress && { onProgress }) });
   const items = splitOf(dataset, split);
   await requireSameClasses(backbones, dataset);
-  await makeFolder(out);
+  await makeOutputFolder(out);
   const stores = backbones.length > 0 ? await extractPosteriors(options, items) : await storesOf(features);
   const opened = await Promise.all(stores.map(({ folder }) => openFeatures([folder])));
   const nets = stores.flatMap(({ net }, i) =>

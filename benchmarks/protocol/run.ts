@@ -6,7 +6,9 @@ import { expected, option, text } from '../../src/errors.js';
 import { extractFeatures } from '../../src/features/pipeline/extract.js';
 import type { ExtractOptions } from '../../src/features/pipeline/extract.js';
 import type { RecipeChoice } from '../../src/features/recipe/recipe.js';
-import { makeFolder, writeFileAtomically } from '../../src/io/files.js';
+import { writeFileAtomically } from '../../src/io/files.js';
+import { noticesOf } from '../../src/datasets/remarks.js';
+import { makeOutputFolder } from '../../src/io/output-folder.js';
 import type { Benchmark } from './benchmark.js';
 import { type Descriptors, dividedByNorm, openDescriptors } from './descriptors.js';
 import { type EvaluateOptions, type Evaluation, datasetFor, evaluate, itemsFor } from './evaluate.js';
@@ -115,7 +117,8 @@ export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): P
   let descriptors: Descriptors | undefined =
     features.length > 0 ? await openDescriptors(features, layer) : undefined;
   const dataset = await run('read', () => datasetFor(benchmark, data, open, descriptors));
-  await makeFolder(out);
+  for (const notice of noticesOf(dataset)) extract?.onNotice?.(notice);
+  await makeOutputFolder(out);
   descriptors ??= await run('extract', async () => {
     const folder = join(out, 'features');
     await extractFeatures(

@@ -1,7 +1,7 @@
 // `verydeep datasets stats`: mean, covariance and principal axes of the colours of a training set.
 import { Command } from 'commander';
 import { addFlags, required } from './options.js';
-import { progressBar, reportSkipped, say, sayJson } from './output.js';
+import { noteDataset, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { type FlagsOf, commandOptions } from './tables.js';
 import { textTable } from './text-table.js';
 
@@ -12,6 +12,7 @@ const run = async (name: string, flags: FlagsOf<'datasets stats'>): Promise<void
   const { measurePixels } = await import('../backbone/training/measure-pixels.js');
   const { writeFileAtomically } = await import('../io/files.js');
   const dataset = await openDataset(name, data);
+  noteDataset(flags, dataset);
   const chosen =
     split ?? ['train', 'trainval', 'all'].find((each) => dataset.splits[each]?.length) ?? 'train';
   const { onProgress, stop } = progressBar(flags);

@@ -15,6 +15,7 @@ const integer = (value: number | undefined): string => (value === undefined ? ''
 /** What each data set is, in the order of the paper. */
 const descriptions: Readonly<Record<string, string>> = {
   imagenet: 'ILSVRC2012 classification',
+  'tiny-imagenet': 'Tiny ImageNet: 200 classes, 64 x 64 pixels',
   voc2007: 'PASCAL VOC 2007 classification',
   voc2012: 'PASCAL VOC 2012 classification',
   'voc2012-action': 'PASCAL VOC 2012 actions of persons',
@@ -22,6 +23,7 @@ const descriptions: Readonly<Record<string, string>> = {
   caltech256: 'Caltech-256 with its clutter class',
   folder: 'a folder for each class, nested folders allowed',
   csv: 'a table with columns for paths and labels',
+  idx: 'IDX files, as MNIST and Fashion-MNIST are published',
 };
 
 const list = async (options: OutputOptions): Promise<void> => {
@@ -140,6 +142,7 @@ const check = async (name: string, options: FlagsOf<'datasets check'>): Promise<
     for (const { path, reason } of report.strays.slice(0, 10))
       say(options, `Passed over: ${path} (${reason})`);
     if (report.strays.length > 10) say(options, `… and ${report.strays.length - 10} more files passed over.`);
+    for (const remark of report.remarks) say(options, `Note: ${remark}`);
     for (const problem of report.problems.slice(0, MAX_PROBLEMS)) say(options, `Differs: ${problem}`);
     say(options, verdictOf(report));
   }
@@ -158,7 +161,7 @@ export const command = (): Command => {
     .action(list);
   addFlags(program.command('download'), commandOptions['datasets download'])
     .description('get the archives of a data set; they need not be unpacked')
-    .argument('<name>', 'voc2007, voc2012, voc2012-action, caltech101, caltech256 or imagenet')
+    .argument('<name>', 'voc2007, voc2012, voc2012-action, caltech101, caltech256, imagenet or tiny-imagenet')
     .addHelpText(
       'after',
       '\nAn interrupted download goes on when the command is run again. HTTPS_PROXY is heeded.\n\nExample:\n  $ verydeep datasets download voc2007 --out data/voc2007',

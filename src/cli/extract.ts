@@ -1,12 +1,13 @@
 // `verydeep extract`: descriptors of a data set's images, on disk.
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import type { PassedOver } from '../datasets/walk.js';
 import { option } from '../errors.js';
 import type { Extracted } from '../features/pipeline/extract.js';
 import type { RecipeChoice } from '../features/recipe/recipe.js';
 import { addFlags, csvOf, given, required } from './options.js';
 import { interruptible } from './interruptible.js';
-import { note, progressBar, reportSkipped, say, sayJson } from './output.js';
+import { note, noteDataset, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 import { type FlagsOf, commandOptions } from './tables.js';
 
@@ -61,10 +62,14 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
   const dataset = await openDataset(name, data, { csv: csvOf(flags) });
   // Without --split all images, each once: official splits may overlap (VOC's trainval).
   const items = dataset.items(flags.split);
-  for (const { path, reason } of dataset.strays.slice(0, 20)) note(flags, `Passed over ${path}: ${reason}`);
+  noteDataset(flags, dataset);
   const { photosIn } = await import('../datasets/photos.js');
+  const passedOver: PassedOver[] = [];
   const calibration =
-    flags.calibration === undefined ? undefined : await photosIn([flags.calibration], option('calibration'));
+    flags.calibration === undefined
+      ? undefined
+      : await photosIn([flags.calibration], option('calibration'), (passed) => passedOver.push(passed));
+  noteDataset(flags, { strays: passedOver });
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   await interruptible(
     async (signal) => {

@@ -2,8 +2,11 @@
 import { existsSync } from 'node:fs';
 import cliProgress from 'cli-progress';
 import { type Message, UsageError, option, text } from '../errors.js';
+import type { Dataset } from '../datasets/dataset.js';
+import { noticesOf } from '../datasets/remarks.js';
 import { messageForCli } from './flag.js';
 import { isEmptyFolder } from '../io/files.js';
+import { OUTPUT_MARKER } from '../io/output-folder.js';
 import type { OnProgress, Skipped } from '../progress.js';
 
 /** Exit codes of the command line. */
@@ -30,6 +33,11 @@ export const note = (options: OutputOptions, text: Message): void => {
   if (!options.quiet) process.stderr.write(`${messageForCli(text)}\n`);
 };
 
+/** Prints on standard error what a user should know of a data set, unless `--quiet`. */
+export const noteDataset = (options: OutputOptions, dataset: Pick<Dataset, 'strays' | 'remarks'>): void => {
+  for (const notice of noticesOf(dataset)) note(options, notice);
+};
+
 const SHOWN_SKIPPED = 20;
 
 /** Lists skipped images with their reasons on standard error and sets exit code 3, if there are any. */
@@ -46,7 +54,7 @@ export const reportSkipped = (skipped: readonly Skipped[]): void => {
 
 /** Refuses an `--out` that holds results already, unless `--resume` continues it. */
 export const refuseUsedFolder = async (out: string, resume: boolean | undefined): Promise<void> => {
-  if (!resume && existsSync(out) && !(await isEmptyFolder(out))) {
+  if (!resume && existsSync(out) && !(await isEmptyFolder(out, OUTPUT_MARKER))) {
     throw new UsageError(
       text`The folder ${out} given for ${option('out')} already holds files. Add ${option('resume')} to continue that run, or choose another folder.`,
     );

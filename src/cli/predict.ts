@@ -1,12 +1,13 @@
 // `verydeep predict`: classes and scores of new images from saved SVMs.
 import { Command } from 'commander';
+import type { PassedOver } from '../datasets/walk.js';
 import type { Photo, Prediction } from '../predict.js';
 import { expected, option, text } from '../errors.js';
 import { writeFileAtomically } from '../io/files.js';
 import { rowOf } from '../matrix.js';
 import { addFlags, given, required } from './options.js';
 import { interruptible } from './interruptible.js';
-import { note, progressBar, reportSkipped, say, sayJson } from './output.js';
+import { note, noteDataset, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 import { type FlagsOf, commandOptions } from './tables.js';
 import { textTable } from './text-table.js';
@@ -90,10 +91,14 @@ const run = async (paths: string[], options: Options): Promise<void> => {
       paths.length === 0 ? 'neither' : 'both',
     );
   }
+  const passedOver: PassedOver[] = [];
   const photos: readonly Photo[] =
     options.boxes === undefined
-      ? await (await import('../datasets/photos.js')).photosIn(paths)
+      ? await (
+          await import('../datasets/photos.js')
+        ).photosIn(paths, undefined, (one) => passedOver.push(one))
       : await (await import('../datasets/boxes.js')).readBoxes(options.boxes);
+  noteDataset(options, { strays: passedOver });
   const { predictImages } = await import('../predict.js');
   const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
   await interruptible(

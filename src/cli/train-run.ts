@@ -8,6 +8,7 @@ import {
 import { requireClasses } from '../datasets/common.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { openDataset } from '../datasets/open.js';
+import { noticesOf } from '../datasets/remarks.js';
 import { setAside } from '../datasets/splits.js';
 import { csvOf } from './options.js';
 import type { FlagsOf } from './tables.js';
@@ -35,6 +36,7 @@ export const trainOn = async (
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
+  for (const notice of noticesOf(opened)) run.note?.(notice);
   requireClasses(opened);
   return trainBackbone(partsOf(opened, validation, options.seed), { ...options, ...run });
 };

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import type { TrainOutcome } from '../backbone/training/train-backbone.js';
-import { makeFolder } from '../io/files.js';
+import { makeOutputFolder } from '../io/output-folder.js';
 import { interruptible } from './interruptible.js';
 import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { addFlags, required } from './options.js';
@@ -82,7 +82,7 @@ const runRecipe = async (
   const out = outOf(flags);
   const nets = await readRecipe(recipe, out, overridesOf(command));
   await refuseUsedFolder(out, flags.resume);
-  await makeFolder(out);
+  await makeOutputFolder(out);
   const outcomes: (TrainOutcome | undefined)[] = [];
   for (const [i, { name, options }] of nets.entries()) {
     const folder = join(out, name);

@@ -20,7 +20,7 @@ export const readBoxes = async (table: string): Promise<Item[]> => {
   const seen = new Map<string, number>();
   const kind = await stat(table).catch(() => undefined);
   if (!kind?.isFile()) throw expected('an existing CSV file', option('boxes'), table);
-  for await (const { line, fields } of rowsOf(table, ',')) {
+  for await (const { line, fields } of rowsOf(table)) {
     const where = `${table} line ${line}`;
     const missing = ['path', ...CORNERS].find((column) => !Object.hasOwn(fields, column));
     if (missing) throw expected(`a column "${missing}"`, table, Object.keys(fields));
@@ -29,7 +29,7 @@ export const readBoxes = async (table: string): Promise<Item[]> => {
     const there = await stat(file).catch(() => undefined);
     if (path === '' || !there?.isFile()) throw expected('an image file', where, path, 'There is none.');
     const [left, top, right, bottom] = CORNERS.map((column) => {
-      const value = Number(fields[column]!.trim() || NaN);
+      const value = Number(fields[column]!.trim().replace(',', '.') || NaN);
       if (!Number.isInteger(value)) throw expected('a whole number', `${column} of ${where}`, fields[column]);
       return value;
     }) as [number, number, number, number];

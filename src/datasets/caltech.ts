@@ -1,9 +1,11 @@
 // Caltech-101 and Caltech-256: a folder per class, known names of images, and strays that are passed over and listed.
+import { realpath } from 'node:fs/promises';
 import { expected, option } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type Tree, type TreePlan, openTree } from './archives/tree.js';
 import { sorted } from './common.js';
 import type { Dataset, Item } from './dataset.js';
+import type { PassedOver } from './walk.js';
 
 interface Caltech {
   readonly plan: TreePlan;
@@ -52,14 +54,20 @@ export interface CaltechOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** Everything below a folder that is no image of a class. */
-const straysIn = async (tree: Tree, folder: string): Promise<{ path: string; reason: string }[]> => {
+/** Everything below a folder that is no image of a class; a folder that is linked twice is gone through once. */
+const straysIn = async (tree: Tree, folder: string, seen = new Set<string>()): Promise<PassedOver[]> => {
+  const real = await realpath(tree.where(folder)).catch(() => folder);
+  if (seen.has(real)) return [{ path: folder, reason: 'a link to a folder that is read already' }];
+  seen.add(real);
   const reason = 'a folder inside a class folder';
-  const files = [...(await tree.files(folder)).keys()].map((name) => ({ path: `${folder}/${name}`, reason }));
-  const inner = await Promise.all(
-    (await tree.folders(folder)).map((name) => straysIn(tree, `${folder}/${name}`)),
-  );
-  return [...files, ...inner.flat()];
+  const strays: PassedOver[] = [...(await tree.files(folder)).keys()].map((name) => ({
+    path: `${folder}/${name}`,
+    reason,
+  }));
+  for (const name of await tree.folders(folder)) {
+    strays.push(...(await straysIn(tree, `${folder}/${name}`, seen)));
+  }
+  return strays;
 };
 
 /**
@@ -78,7 +86,7 @@ export const readCaltech = async (
   const tree = await openTree(root, caltech.plan, options);
   const classes: string[] = [];
   const items: Item[] = [];
-  const strays = [...(await tree.files('')).keys()].map((path) => ({
+  const strays: PassedOver[] = [...(await tree.files('')).keys()].map((path) => ({
     path,
     reason: 'lies in no class folder',
   }));
@@ -90,13 +98,14 @@ export const readCaltech = async (
     if (label === caltech.background && !background) continue;
     classes.push(label);
     const before = items.length;
+    const inside = new Set([await realpath(tree.where(label)).catch(() => label)]);
     for (const [file, source] of await tree.files(label)) {
       const path = `${label}/${file}`;
       if (caltech.image.test(file)) items.push({ id: path, path, source, labels: [label] });
       else strays.push({ path, reason: 'not named like an image of this data set' });
     }
     for (const inner of await tree.folders(label))
-      strays.push(...(await straysIn(tree, `${label}/${inner}`)));
+      strays.push(...(await straysIn(tree, `${label}/${inner}`, inside)));
     if (items.length === before && !emptyClasses) {
       throw expected(
         `images in the class folder ${tree.where(label)}`,
@@ -107,5 +116,6 @@ export const readCaltech = async (
     }
   }
   if (items.length === 0) throw expected(`class folders in ${tree.where('')}`, option('data'), 'none');
+  strays.push(...(await tree.passedOver()));
   return { name, root: tree.root, classes, splits: { all: sorted(items) }, strays };
 };

@@ -36,6 +36,8 @@ export interface CheckReport {
   readonly problems: readonly string[];
   /** Files that were passed over, as the data set's own strays are. */
   readonly strays: Dataset['strays'];
+  /** What a user should know of the data set; see `Dataset`. */
+  readonly remarks: readonly string[];
   /** Original archives found beside or in place of the unpacked files, with their checksums verified. */
   readonly archives: readonly string[];
 }
@@ -51,6 +53,24 @@ const perClass = (items: readonly Item[]): ReadonlyMap<string, number> => {
 
 const isPublic = (items: readonly Item[], classes: readonly string[]): boolean =>
   items.some(({ ignored }) => (ignored?.length ?? 0) < classes.length);
+
+/** Classes that do not have the number of images that every class has, a line for each number that was found. */
+const unequal = (
+  classes: readonly string[],
+  found: ReadonlyMap<string, number>,
+  split: string,
+  every: number,
+): string[] => {
+  const byCount = new Map<number, string[]>();
+  for (const name of classes) {
+    const count = found.get(name) ?? 0;
+    if (count !== every) byCount.set(count, [...(byCount.get(count) ?? []), name]);
+  }
+  return [...byCount].map(
+    ([count, names]) =>
+      `${split}: ${COUNT.format(count)} images in ${names.length === classes.length ? `each of the ${names.length} classes` : listed(names)}, published are ${COUNT.format(every)}`,
+  );
+};
 
 /**
  * Compares counts of a data set with the published ones.
@@ -86,15 +106,20 @@ export const compareCounts = (
   const extra = published?.images ? classes.filter((name) => !Object.hasOwn(published.images!, name)) : [];
   if (extra.length > 0) problems.push(`classes that are not among the published ones: ${listed(extra)}`);
   for (const split of Object.keys(published?.splits ?? {})) {
-    if (!Object.hasOwn(splits, split)) problems.push(`the split "${split}" is not there`);
+    const isOptional = published?.optional?.includes(split) ?? false;
+    if (!Object.hasOwn(splits, split) && !isOptional) problems.push(`the split "${split}" is not there`);
   }
   for (const [split, items] of Object.entries(splits)) {
     add({ split, what, found: items.length, ...known(published?.splits, split) });
     if (!isPublic(items, classes)) continue;
     const found = perClass(items);
+    const every = known(published?.perClass, split).published;
+    if (every !== undefined) problems.push(...unequal(classes, found, split, every));
     for (const className of classes) {
       const count = found.get(className) ?? 0;
-      add({ split, className, what, found: count, ...known(published?.images?.[className], split) });
+      if (every === undefined) {
+        add({ split, className, what, found: count, ...known(published?.images?.[className], split) });
+      } else counts.push({ split, className, what, found: count, published: every });
       if (published?.least !== undefined && count < published.least) {
         problems.push(`${className}, ${split}: ${count} images, each class has at least ${published.least}`);
       }
@@ -183,13 +208,19 @@ export const checkDataset = async (
 ): Promise<CheckReport> => {
   const archives = await checkArchives(root, publishedArchives[name] ?? [], options.onProgress);
   const problems = [...archives.problems];
-  const published = publishedCounts[name];
+  let published = publishedCounts[name];
   const task = vocTasks[name];
   let audit: Audit | undefined;
-  let dataset: Pick<Dataset, 'classes' | 'splits' | 'strays' | 'root'> & { readonly failed?: string };
+  let dataset: Pick<Dataset, 'classes' | 'splits' | 'strays' | 'root' | 'remarks'> & {
+    readonly name?: string;
+    readonly failed?: string;
+  };
   try {
     if (task) audit = await auditVoc(...task, root, options);
-    dataset = await openDataset(name, root, { ...options, emptyClasses: true });
+    const opened = await openDataset(name, root, { ...options, emptyClasses: true, missingImages: true });
+    // A data set that is recognised under another name is compared with its own figures.
+    if (opened.name !== name) published = publishedCounts[opened.name];
+    dataset = opened;
   } catch (error) {
     if (!(error instanceof VerydeepError) || !existsSync(root) || !published) throw error;
     if (error instanceof NoDatasetError && archives.there.length === 0) throw error;
@@ -200,7 +231,7 @@ export const checkDataset = async (
   problems.push(...(audit?.problems ?? []));
   if (failed !== undefined && !problems.includes(failed)) problems.push(failed);
   if (failed !== undefined && !audit) {
-    return { name, root, ok: false, counts: [], problems, strays: [], archives: archives.there };
+    return { name, root, ok: false, counts: [], problems, strays: [], remarks: [], archives: archives.there };
   }
   const isAction = name === 'voc2012-action';
   const { counts, problems: differences } = compareCounts(
@@ -239,12 +270,13 @@ export const checkDataset = async (
       problems.push(`beyond the published ones are ${more.length} images: ${listed(more)}`);
   }
   return {
-    name,
+    name: dataset.name ?? name,
     root: dataset.root,
     ok: problems.length === 0,
     counts,
     problems,
     strays: dataset.strays,
+    remarks: dataset.remarks ?? [],
     archives: archives.there,
   };
 };

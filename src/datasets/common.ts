@@ -1,8 +1,6 @@
-// What the readers of data sets share: order, image names, folders that must exist, checks of the classes.
-import { readdir, stat } from 'node:fs/promises';
-import type { Dirent } from 'node:fs';
-import { extname } from 'node:path';
-import { type OptionName, codeOf, expected, messageOf, option, text, UsageError } from '../errors.js';
+// What the readers of data sets share: order, folders that must exist, checks of the classes.
+import { stat } from 'node:fs/promises';
+import { type OptionName, UsageError, codeOf, expected, messageOf, option, text } from '../errors.js';
 import type { Dataset, Item } from './dataset.js';
 
 /** Order of ids and classes: by code unit, the same on every machine and in every language. */
@@ -10,6 +8,11 @@ export const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 
 
 /** Sorts items by id. */
 export const sorted = (items: Iterable<Item>): Item[] => [...items].sort((a, b) => byCode(a.id, b.id));
+
+/** Usual splits in the order in which they are told; others come after them. */
+const ORDER = ['train', 'val', 'trainval', 'test'];
+
+const rankOf = (split: string): number => (ORDER.includes(split) ? ORDER.indexOf(split) : ORDER.length);
 
 /** Items by split, sorted by id in each. */
 export const bySplit = (items: Iterable<readonly [split: string, item: Item]>): Record<string, Item[]> => {
@@ -19,20 +22,9 @@ export const bySplit = (items: Iterable<readonly [split: string, item: Item]>): 
     if (list) list.push(item);
     else splits.set(split, [item]);
   }
-  return Object.fromEntries([...splits].map(([split, list]) => [split, sorted(list)]));
+  const inOrder = [...splits].sort(([a], [b]) => rankOf(a) - rankOf(b) || byCode(a, b));
+  return Object.fromEntries(inOrder.map(([split, list]) => [split, sorted(list)]));
 };
-
-/** Endings of the image types that are read. */
-const IMAGE_ENDINGS: ReadonlySet<string> = new Set(
-  'jpg jpeg jpe jfif png webp gif tif tiff svg svgz avif heif heic'.split(' ').map((ending) => `.${ending}`),
-);
-
-/** Whether a file name ends like an image's; case does not matter. */
-export const isImageName = (name: string): boolean => IMAGE_ENDINGS.has(extname(name).toLowerCase());
-
-/** Entries of a folder in {@link byCode} order. */
-export const entriesOf = async (folder: string): Promise<Dirent[]> =>
-  (await readdir(folder, { withFileTypes: true })).sort((a, b) => byCode(a.name, b.name));
 
 /**
  * Makes sure that a folder exists.

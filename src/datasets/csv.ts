@@ -2,10 +2,14 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
-import { codeOf, expected, messageOf, option, UsageError, VerydeepError, text } from '../errors.js';
-import { byCode, bySplit, entriesOf } from './common.js';
+import { UsageError, VerydeepError, codeOf, expected, messageOf, option, text } from '../errors.js';
+import { byCode, bySplit } from './common.js';
 import type { Dataset, Item } from './dataset.js';
+import { remarksOn } from './remarks.js';
+import { namesOfSplits } from './split-names.js';
+import { listFolder } from './walk.js';
 
 export interface CsvOptions {
   /** Column of image paths, relative to the CSV file's folder or absolute. Default "path". */
@@ -16,7 +20,7 @@ export interface CsvOptions {
   readonly splitColumn?: string;
   /** Separates several labels in one field ("cat|dog"). Where given, a field may also be empty: no label. */
   readonly labelSeparator?: string;
-  /** Field delimiter. Default a comma; a tab for files that end in `.tsv`. */
+  /** Field delimiter, a character or `tab`. By default it is recognised by the header: a comma, semicolon, tab or bar. */
   readonly delimiter?: string;
 }
 
@@ -36,40 +40,133 @@ const tableAt = async (path: string): Promise<string> => {
     if (codeOf(error) === 'ENOENT') throw expected('an existing CSV file', option('data'), path);
     throw new UsageError(text`Cannot read ${path} given for ${option('data')}: ${messageOf(error)}.`);
   }
-  const tables = (await entriesOf(path))
-    .filter(({ name }) => /\.(csv|tsv)$/i.test(name))
-    .map(({ name }) => name);
+  const tables = (await listFolder(path)).files.filter((name) => /\.(csv|tsv)$/i.test(name));
   if (tables.length === 1) return join(path, tables[0]!);
   throw expected('one CSV file', option('data'), tables, `Give the path of the file itself, in ${path}.`);
 };
 
-/**
- * The rows of a table with a header, one by one, with their lines.
- *
- * @throws UsageError naming the table, when it is malformed
- */
-export const rowsOf = async function* (file: string, delimiter: string): AsyncGenerator<Row> {
-  const parser = createReadStream(file).pipe(
-    parse({
-      bom: true,
-      columns: (header: string[]) => header.map((name) => name.trim()),
-      delimiter,
-      info: true,
-      skip_empty_lines: true,
-      trim: true,
-    }),
+/** Names of delimiters that are hard to type. */
+const named: Readonly<Record<string, string>> = {
+  tab: '\t',
+  '\\t': '\t',
+  comma: ',',
+  semicolon: ';',
+  bar: '|',
+  pipe: '|',
+  space: ' ',
+};
+
+/** Those that are recognised, the usual first. */
+const DELIMITERS = [',', ';', '\t', '|'];
+
+/** The delimiter of an option: a character, or its name. */
+const delimiterNamed = (given: string): string => {
+  const delimiter = named[given] ?? given;
+  if (delimiter.length === 1 && !/["\r\n]/.test(delimiter)) return delimiter;
+  throw expected('one character, or "tab"', option('delimiter'), given);
+};
+
+/** The delimiter of a header: that which gives the column `wanted`, else the most frequent outside of quotes. */
+const delimiterOf = (header: string, wanted: string): string => {
+  const bare = header.replace(/"[^"]*"/g, (quoted) => '_'.repeat(quoted.length));
+  const columns = (delimiter: string): string[] =>
+    bare
+      .split(delimiter)
+      .reduce<[string[], number]>(
+        ([fields, at], { length }) => [[...fields, header.slice(at, at + length)], at + length + 1],
+        [[], 0],
+      )[0]
+      .map((field) =>
+        field
+          .trim()
+          .replace(/^"(.*)"$/, '$1')
+          .trim(),
+      );
+  const counts = DELIMITERS.map((delimiter) => ({ delimiter, fields: columns(delimiter) }));
+  const having = counts.filter(({ fields }) => fields.includes(wanted) && fields.length > 1);
+  const best = (having.length > 0 ? having : counts).reduce((a, b) =>
+    b.fields.length > a.fields.length ? b : a,
   );
+  return best.delimiter;
+};
+
+const MAX_HEADER = 2 ** 20;
+
+/** Reads until the first line is whole; gives it, and the whole stream again. */
+const firstLine = async (file: string): Promise<{ line: string; whole: AsyncIterable<Buffer> }> => {
+  const chunks = createReadStream(file)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let head = Buffer.alloc(0);
+  while (head.length < MAX_HEADER && !/[\r\n]./s.test(head.toString('latin1'))) {
+    const next = await chunks.next();
+    if (next.done) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  const whole = async function* (): AsyncGenerator<Buffer> {
+    if (head.length > 0) yield head;
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
+  };
+  const isWide = head[0] === 0xff && head[1] === 0xfe;
+  const start = head.toString(isWide ? 'utf16le' : 'utf8').replace(/^\uFEFF/, '');
+  return { line: start.split(/\r\n|\r|\n/).find((line) => line.trim() !== '') ?? '', whole: whole() };
+};
+
+/**
+ * The rows of a table with a header, one by one, with their lines. A first line `sep=;`, as Excel writes it, names the
+ * delimiter.
+ *
+ * @param delimiter recognised by the header where missing
+ * @param wanted a column by which it is recognised
+ * @throws UsageError naming the table, when it is malformed or not in UTF-8
+ */
+export const rowsOf = async function* (
+  file: string,
+  delimiter?: string,
+  wanted = 'path',
+): AsyncGenerator<Row> {
   try {
+    const { line, whole } = await firstLine(file);
+    const [, told] = /^sep=(.)$/i.exec(line.trim()) ?? [];
+    const parser = Readable.from(whole).pipe(
+      parse({
+        bom: true,
+        columns: (header: string[]) => header.map((name) => name.trim()),
+        delimiter: delimiter === undefined ? (told ?? delimiterOf(line, wanted)) : delimiterNamed(delimiter),
+        ...(told !== undefined && { from_line: 2 }),
+        info: true,
+        skip_empty_lines: true,
+        trim: true,
+      }),
+    );
     for await (const { record, info } of parser as AsyncIterable<{
       record: Record<string, string>;
       info: { lines: number };
     }>) {
+      if (Object.values(record).some((field) => field.includes('\uFFFD'))) {
+        throw expected('UTF-8', `${file} line ${info.lines}`, record, 'Save the table as "CSV UTF-8".');
+      }
       yield { line: info.lines, fields: record };
     }
   } catch (error) {
     if (error instanceof VerydeepError) throw error;
     throw new UsageError(`Cannot read the table ${file}: ${messageOf(error)}.`);
   }
+};
+
+/** What to do about a path at which there is no file. */
+const adviceOn = async (file: string): Promise<string> => {
+  const isThere = (path: string): Promise<boolean> =>
+    stat(path).then(
+      (entry) => entry.isFile(),
+      () => false,
+    );
+  if (await isThere(file.replaceAll('\\', '/')))
+    return 'There is none; write / in place of \\ between folders.';
+  for (const form of ['NFC', 'NFD']) {
+    if (await isThere(file.normalize(form))) {
+      return `There is none, but one whose name has another Unicode form (${form}): write it as the disk does.`;
+    }
+  }
+  return 'There is none.';
 };
 
 /** Names the first image that is not there, with its line. */
@@ -81,8 +178,9 @@ const requireFiles = async (table: string, items: readonly { item: Item; line: n
           (entry) => entry.isFile(),
           () => false,
         );
-        if (!found)
-          throw expected('an image file', `${table} line ${line}`, item.source.file, 'There is none.');
+        if (found) return;
+        const where = `${table} line ${line}`;
+        throw expected('an image file', where, item.source.file, await adviceOn(item.source.file));
       }),
     );
   }
@@ -100,14 +198,19 @@ export const readCsv = async (path: string, options: CsvOptions = {}): Promise<D
   const { pathColumn = 'path', labelColumn = 'label', splitColumn = 'split', labelSeparator } = options;
   const table = await tableAt(resolve(path));
   const root = dirname(table);
-  const delimiter = options.delimiter ?? (/\.tsv$/i.test(table) ? '\t' : ',');
+  const delimiter = options.delimiter ?? (/\.(tsv|tab)$/i.test(table) ? 'tab' : undefined);
   const images = new Map<string, { source: string; labels: Set<string>; split: string; line: number }>();
-  for await (const { line, fields } of rowsOf(table, delimiter)) {
+  for await (const { line, fields } of rowsOf(table, delimiter, pathColumn)) {
     const where = `${table} line ${line}`;
     const needed = [pathColumn, labelColumn, ...(options.splitColumn === undefined ? [] : [splitColumn])];
     for (const column of needed) {
       if (!Object.hasOwn(fields, column)) {
-        throw expected(`a column "${column}"`, table, Object.keys(fields), 'Name the columns of your table.');
+        throw expected(
+          `a column "${column}"`,
+          table,
+          Object.keys(fields),
+          text`Name the columns of your table with ${option('pathColumn')}, ${option('labelColumn')} and ${option('splitColumn')}; ${option('delimiter')} says what separates them.`,
+        );
       }
     }
     const name = fields[pathColumn]!;
@@ -138,11 +241,8 @@ export const readCsv = async (path: string, options: CsvOptions = {}): Promise<D
     return { item, split, line };
   });
   await requireFiles(table, items);
-  return {
-    name: 'csv',
-    root,
-    classes,
-    splits: bySplit(items.map(({ item, split }) => [split, item])),
-    strays: [],
-  };
+  const names = namesOfSplits(items.map(({ split }) => split));
+  const splits = bySplit(items.map(({ item, split }) => [names.get(split)!, item]));
+  const remarks = remarksOn({ classes, splits });
+  return { name: 'csv', root, classes, splits, strays: [], ...(remarks.length > 0 && { remarks }) };
 };

@@ -6,6 +6,8 @@ export interface ImageSource {
   readonly file: string;
   /** The slice of `file`, in bytes; the whole file where missing. */
   readonly slice?: { readonly offset: number; readonly length: number };
+  /** Where the slice holds 8-bit pixels as they are, row by row, instead of an encoded image: their form. */
+  readonly pixels?: { readonly width: number; readonly height: number; readonly channels: 1 | 3 };
 }
 
 /** A rectangle in 0-based pixels of the image as stored (before EXIF orientation): x, y of the top left corner. */
@@ -41,4 +43,6 @@ export interface Dataset {
   readonly splits: Readonly<Record<string, readonly Item[]>>;
   /** Files that were passed over, with the reason. */
   readonly strays: readonly { readonly path: string; readonly reason: string }[];
+  /** What a user should know of the data set, a sentence each: classes that a split lacks, names that look alike. */
+  readonly remarks?: readonly string[];
 }

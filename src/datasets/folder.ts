@@ -1,68 +1,64 @@
 // A folder per class: `root/cat/1.jpg` has the class "cat", `root/animals/cat/1.jpg` the class "animals/cat".
-import { realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { UsageError, expected, messageOf } from '../errors.js';
-import { byCode, bySplit, entriesOf, isImageName, requireFolder } from './common.js';
+import { UsageError, expected } from '../errors.js';
+import { byCode, bySplit } from './common.js';
 import type { Dataset, Item } from './dataset.js';
+import { layoutOf } from './layout.js';
+import { listed } from './listed.js';
+import { isImageName, unreadReason } from './names.js';
+import { remarksOn } from './remarks.js';
+import { isImagesName, splitNameOf } from './split-names.js';
+import { readTinyImagenet, tinyImagenetIn } from './tiny-imagenet.js';
+import { type PassedOver, type Walk, walkFolder } from './walk.js';
 
-const SPLITS = ['train', 'val', 'test'];
+const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 
-interface Found {
-  readonly items: Item[];
-  readonly strays: { path: string; reason: string }[];
-}
+const COUNT = new Intl.NumberFormat('en');
 
-/** Files that systems and archivers leave behind: passed over without a word. */
-const isHidden = (name: string): boolean =>
-  name.startsWith('.') || name === 'Thumbs.db' || name === '__MACOSX';
-
-/** Gathers the images under `root/path`; `above` are the real paths of the folders on the way, to notice loops. */
-const walk = async (root: string, path: string, above: readonly string[], found: Found): Promise<number> => {
-  const folder = join(root, path);
-  const real = await realpath(folder);
-  if (above.includes(real)) {
-    found.strays.push({ path, reason: 'a link to a folder that contains it' });
-    return 0;
+/** Images by the folder that holds them, and everything else. */
+const sortOut = ({ files }: Walk): { images: Map<string, string[]>; others: PassedOver[] } => {
+  const images = new Map<string, string[]>();
+  const others: PassedOver[] = [];
+  for (const path of files) {
+    const folder = folderOf(path);
+    const list = images.get(folder);
+    if (!isImageName(path)) others.push({ path, reason: unreadReason(path) });
+    else if (folder === '') others.push({ path, reason: 'lies in no class folder' });
+    else if (list) list.push(path);
+    else images.set(folder, [path]);
   }
-  let images = 0;
-  let folders = 0;
-  for (const entry of await entriesOf(folder)) {
-    if (isHidden(entry.name)) continue;
-    const inner = path === '' ? entry.name : `${path}/${entry.name}`;
-    let kind: { isDirectory(): boolean; isFile(): boolean } = entry;
-    if (entry.isSymbolicLink()) {
-      try {
-        kind = await stat(join(folder, entry.name));
-      } catch (error) {
-        found.strays.push({ path: inner, reason: `a link that leads nowhere (${messageOf(error)})` });
-        continue;
-      }
-    }
-    if (kind.isDirectory()) {
-      folders++;
-      images += await walk(root, inner, [...above, real], found);
-    } else if (!kind.isFile() || !isImageName(entry.name)) {
-      found.strays.push({ path: inner, reason: 'not an image type that is read' });
-    } else if (path === '') {
-      found.strays.push({ path: inner, reason: 'lies in no class folder' });
-    } else {
-      images++;
-      const source = { file: join(folder, entry.name) };
-      found.items.push({ id: inner, path: inner, source, labels: [path] });
-    }
-  }
-  if (images === 0 && folders === 0 && path !== '') {
-    throw new UsageError(
-      `Expected images in the class folder ${folder} but found none. Remove the folder or add images.`,
-    );
-  }
-  return images;
+  return { images, others };
+};
+
+/** Folders that hold no image, no folder, and nothing that was passed over. */
+const emptyFolders = ({ folders, passed }: Walk, images: ReadonlyMap<string, unknown>): string[] => {
+  const holding = new Set([...folders, ...passed.map(({ path }) => path)].map(folderOf));
+  return folders.filter((folder) => !images.has(folder) && !holding.has(folder));
+};
+
+/** Refuses images directly in folders that are splits by name: they have no class. */
+const refuseFlatSplits = (
+  root: string,
+  folders: readonly string[],
+  classes: readonly string[],
+  split: boolean,
+): void => {
+  const areSplits = classes.every((name) => splitNameOf(name)?.rest === '');
+  const areLevels = split && classes.every(isImagesName);
+  if (!areSplits && !areLevels) return;
+  throw expected(
+    'a folder for each class',
+    join(root, folders[0]!),
+    'images directly in it',
+    'Put the images of each class into a folder of their own, or list them in a table and read it as csv.',
+  );
 };
 
 /**
  * Reads a folder of class folders. Class folders may be nested to any depth; the class is the path of the folder that
- * holds the image. Where the root holds nothing but `train`, `val` and `test` (two of them at least), with class folders
- * inside, these are the splits; otherwise the one split is "all".
+ * holds the image. Folders named as splits, in any usual word and case, with class folders inside, are the splits `train`,
+ * `val` and `test`; otherwise the one split is "all". A level `images` is passed over. Tiny ImageNet as unpacked is
+ * recognised.
  *
  * @param root the folder
  * @returns classes and items in code-unit order; ids are paths relative to `root`
@@ -70,32 +66,62 @@ const walk = async (root: string, path: string, above: readonly string[], found:
  */
 export const readFolder = async (root: string): Promise<Dataset> => {
   const absolute = resolve(root);
-  await requireFolder(absolute);
-  const found: Found = { items: [], strays: [] };
-  await walk(absolute, '', [], found);
-  if (found.items.length === 0) {
+  if (tinyImagenetIn(absolute)) return readTinyImagenet(absolute);
+  const walk = await walkFolder(absolute);
+  const { images, others } = sortOut(walk);
+  const strays = [...walk.passed, ...others];
+  const folders = [...images.keys()].sort(byCode);
+  const empty = emptyFolders(walk, images);
+  if (folders.length === 0) {
+    if (empty.length > 0 && strays.length === 0) refuseEmpty(absolute, empty[0]!, strays);
     throw expected(
       'a folder for each class, with images in it,',
       absolute,
-      found.strays.length === 0 ? 'an empty folder' : `${found.strays.length} files outside any class folder`,
+      strays.length === 0 ? 'an empty folder' : `${strays.length} files outside any class folder`,
     );
   }
-  const tops = new Map<string, boolean>(); // top folder -> whether all its images lie in a folder below it
-  for (const { labels } of found.items) {
-    const [top = '', ...below] = labels[0]!.split('/');
-    tops.set(top, (tops.get(top) ?? true) && below.length > 0);
+  const layout = layoutOf(folders);
+  const items: [string, Item][] = [];
+  for (const folder of folders) {
+    const place = layout.get(folder)!;
+    const paths = images.get(folder)!;
+    if ('reason' in place) {
+      const reason = `${COUNT.format(paths.length)} image${paths.length === 1 ? '' : 's'} ${place.reason}`;
+      strays.push({ path: folder, reason });
+      continue;
+    }
+    const labels = [place.className];
+    for (const path of paths) {
+      items.push([place.split, { id: path, path, source: { file: join(absolute, path) }, labels }]);
+    }
   }
-  const areSplits = tops.size > 1 && [...tops].every(([top, nested]) => nested && SPLITS.includes(top));
-  const items = found.items.map((item): [string, Item] => {
-    const path = item.labels[0]!;
-    const cut = areSplits ? path.indexOf('/') : -1;
-    return [areSplits ? path.slice(0, cut) : 'all', { ...item, labels: [path.slice(cut + 1)] }];
-  });
+  const splits = bySplit(items);
+  const classes = [...new Set(items.map(([, { labels }]) => labels[0]!))].sort(byCode);
+  const isSplit = !Object.hasOwn(splits, 'all');
+  refuseFlatSplits(absolute, folders, classes, isSplit);
+  const remarks = remarksOn({ classes, splits });
+  if (empty.length > 0) {
+    if (!isSplit) refuseEmpty(absolute, empty[0]!, strays);
+    remarks.push(`No images are in ${listed(empty)}.`);
+  }
   return {
     name: 'folder',
     root: absolute,
-    classes: [...new Set(items.map(([, { labels }]) => labels[0]!))].sort(byCode),
-    splits: bySplit(items),
-    strays: found.strays,
+    classes,
+    splits,
+    strays: strays.sort((a, b) => byCode(a.path, b.path)),
+    ...(remarks.length > 0 && { remarks }),
   };
+};
+
+const refuseEmpty = (root: string, folder: string, strays: readonly PassedOver[]): never => {
+  const inside = strays.filter(({ path }) => folderOf(path) === folder);
+  const [first] = inside;
+  const others =
+    first && first.reason !== unreadReason('')
+      ? ` (${inside.length} other file${inside.length === 1 ? '' : 's'}; ${first.path} is ${first.reason})`
+      : '';
+  throw new UsageError(
+    `Expected images in the class folder ${join(root, folder)} but found none${others}. Remove the folder or add images.`,
+  );
 };

@@ -2,16 +2,22 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError, expected } from '../errors.js';
-import { byCode, bySplit, entriesOf, isImageName, requireFolder } from './common.js';
+import { byCode, bySplit, requireFolder } from './common.js';
 import type { Dataset, ImageSource, Item } from './dataset.js';
 import { type ArchiveOptions, imagesInArchive } from './imagenet-archives.js';
 import { devkitPlaces, findDevkit, validationNumber, validationWnids } from './imagenet-devkit.js';
 import { readSynsetMapping, readValidationSolution } from './imagenet-kaggle.js';
+import { isImageName } from './names.js';
+import { remarksOn } from './remarks.js';
+import { isImagesName } from './split-names.js';
+import { readTinyImagenet, tinyImagenetIn } from './tiny-imagenet.js';
+import { type PassedOver, listFolder, walkFolder } from './walk.js';
 
 /** Images of one split: in a folder for each class, or flat (folder ""). */
 interface Part {
   /** What holds them, for messages. */
   readonly where: string;
+  readonly strays: readonly PassedOver[];
   readonly images: readonly {
     readonly folder: string;
     readonly path: string;
@@ -25,29 +31,20 @@ const BASES = ['.', 'ILSVRC/Data/CLS-LOC', 'Data/CLS-LOC', 'CLS-LOC'];
 /** Folders that may hold Kaggle's lists. */
 const LISTS = ['.', 'ILSVRC', '..', '../..', '../../..'];
 
+/** Goes through a split's folder: images in class folders, in a level `images` of these, or flat. */
 const readFolderPart = async (folder: string, split: string): Promise<Part> => {
+  const { files, passed } = await walkFolder(folder);
   const images: Part['images'][number][] = [];
-  for (const entry of await entriesOf(folder)) {
-    if (entry.isDirectory() || entry.isSymbolicLink()) {
-      const inner = join(folder, entry.name);
-      if (!existsSync(join(inner, '.'))) {
-        if (isImageName(entry.name))
-          images.push({ folder: '', path: `${split}/${entry.name}`, source: { file: inner } });
-        continue;
-      }
-      for (const { name } of await entriesOf(inner)) {
-        if (!isImageName(name)) continue;
-        images.push({
-          folder: entry.name,
-          path: `${split}/${entry.name}/${name}`,
-          source: { file: join(inner, name) },
-        });
-      }
-    } else if (isImageName(entry.name)) {
-      images.push({ folder: '', path: `${split}/${entry.name}`, source: { file: join(folder, entry.name) } });
-    }
+  const strays: PassedOver[] = passed.map(({ path, reason }) => ({ path: `${split}/${path}`, reason }));
+  for (const file of files) {
+    const parts = file.split('/');
+    const path = `${split}/${file}`;
+    const isDeep = parts.length > 2 && !(parts.length === 3 && isImagesName(parts[1]!));
+    if (!isImageName(file) || isDeep) continue;
+    const inFolder = parts.length > 1 && !(parts.length === 2 && isImagesName(parts[0]!));
+    images.push({ folder: inFolder ? parts[0]! : '', path, source: { file: join(folder, file) } });
   }
-  return { where: folder, images };
+  return { where: folder, images, strays };
 };
 
 /** A split's images: from its folder, else from its archive; undefined where neither is there. */
@@ -59,6 +56,7 @@ const findPart = async (root: string, split: string, options: ArchiveOptions): P
   const images = (await imagesInArchive(archive, options)).filter(({ name }) => isImageName(name));
   return {
     where: archive,
+    strays: [],
     images: images.map(({ folder: wnid, name, source }) => ({
       folder: WNID.test(wnid) ? wnid : '',
       path: `${split}/${WNID.test(wnid) ? `${wnid}/` : ''}${name}`,
@@ -85,12 +83,19 @@ const flatLabels = async (
   return (name) => wnids[(validationNumber(name) ?? 0) - 1];
 };
 
+/** The first names in a folder, for messages. */
+const namesIn = async (folder: string): Promise<string[]> => {
+  const { files, folders } = await listFolder(folder);
+  return [...folders.map(({ name }) => name), ...files].slice(0, 8);
+};
+
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /**
  * Reads ILSVRC2012. Training images lie in `train/<wnid>/`, or in `ILSVRC2012_img_train.tar`, which is read in place.
  * Validation images lie in `val/<wnid>/`, or flat in `val/` or `ILSVRC2012_img_val.tar` with labels from the development
- * kit or from Kaggle's CSV. Kaggle's `ILSVRC/Data/CLS-LOC/` is found too. Images of `test` have no labels.
+ * kit or from Kaggle's CSV. Kaggle's `ILSVRC/Data/CLS-LOC/` is found too. Images of `test` have no labels. Tiny ImageNet
+ * as unpacked is recognised.
  *
  * Classes are the sorted WNIDs. The kit's ILSVRC2012_ID is another order and is mapped through `meta.mat`.
  *
@@ -102,6 +107,7 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 export const readImagenet = async (root: string, options: ArchiveOptions = {}): Promise<Dataset> => {
   const absolute = resolve(root);
   await requireFolder(absolute);
+  if (tinyImagenetIn(absolute)) return readTinyImagenet(absolute, options);
   const [train, val, test] = await Promise.all(
     ['train', 'val', 'test'].map((split) => findPart(absolute, split, options)),
   );
@@ -109,10 +115,10 @@ export const readImagenet = async (root: string, options: ArchiveOptions = {}): 
     throw expected(
       'train/<wnid>/, val/, ILSVRC/Data/CLS-LOC/, ILSVRC2012_img_train.tar or ILSVRC2012_img_val.tar',
       absolute,
-      (await entriesOf(absolute)).slice(0, 8).map(({ name }) => name),
+      await namesIn(absolute),
     );
   }
-  const strays: { path: string; reason: string }[] = [];
+  const strays: PassedOver[] = [train, val, test].flatMap((part) => part?.strays ?? []);
   const labelled: [split: string, item: Item][] = [];
   const labels = new Map<string, readonly string[]>(); // One array a class, shared by its million items.
   const add = (split: string, { path, source }: Part['images'][number], wnid: string | undefined): void => {
@@ -145,11 +151,10 @@ export const readImagenet = async (root: string, options: ArchiveOptions = {}): 
   if (!labelled.some(([split]) => split !== 'test')) {
     throw expected('images', (train ?? val)!.where, 'none');
   }
-  return {
-    name: 'imagenet',
-    root: absolute,
+  const found = {
     classes: [...new Set([...classes, ...labels.keys()])].sort(byCode),
     splits: bySplit(labelled),
-    strays,
   };
+  const remarks = remarksOn(found);
+  return { name: 'imagenet', root: absolute, ...found, strays, ...(remarks.length > 0 && { remarks }) };
 };

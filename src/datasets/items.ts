@@ -1,6 +1,7 @@
 // The items of a data set without its splits' names: those of one split, or all, each once.
 import { expected, option } from '../errors.js';
 import type { Dataset, Item } from './dataset.js';
+import { splitNameOf } from './split-names.js';
 
 /** A data set as {@link openDataset} gives it: what was read, and its items by split. */
 export interface OpenedDataset extends Dataset {
@@ -18,9 +19,11 @@ export interface OpenedDataset extends Dataset {
  * @throws UsageError naming the splits there are, when this one is missing or empty
  */
 export const splitOf = (dataset: Pick<Dataset, 'splits' | 'root'>, split: string): readonly Item[] => {
-  const items = Object.hasOwn(dataset.splits, split) ? dataset.splits[split] : undefined;
+  // A split may be asked for by the word that the data set has for it: "valid" is "val".
+  const name = Object.hasOwn(dataset.splits, split) ? split : (splitNameOf(split)?.kind ?? split);
+  const items = Object.hasOwn(dataset.splits, name) ? dataset.splits[name] : undefined;
   if (items?.length) return items;
-  const there = Object.keys(dataset.splits).filter((name) => dataset.splits[name]!.length > 0);
+  const there = Object.keys(dataset.splits).filter((each) => dataset.splits[each]!.length > 0);
   throw expected(`one of the splits ${there.join(', ')} of ${dataset.root}`, option('split'), split);
 };
 

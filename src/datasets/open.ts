@@ -1,12 +1,14 @@
 // The one switch by name: which reader opens which data set.
-import { expected } from '../errors.js';
+import { expected, option } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type CsvOptions, readCsv } from './csv.js';
 import type { Dataset } from './dataset.js';
 import { type OpenedDataset, opened } from './items.js';
 import { readCaltech } from './caltech.js';
 import { readFolder } from './folder.js';
+import { readIdx } from './idx.js';
 import { readImagenet } from './imagenet.js';
+import { readTinyImagenet } from './tiny-imagenet.js';
 import { readVocAction } from './voc-action.js';
 import { readVoc } from './voc.js';
 
@@ -20,6 +22,8 @@ export interface OpenOptions {
   readonly background?: boolean;
   /** Caltech: class folders without an image are classes too, instead of an error. */
   readonly emptyClasses?: boolean;
+  /** VOC: images that are not on disk are items too, instead of an error. */
+  readonly missingImages?: boolean;
   /** Where compressed archives are unpacked. Default the folder `archives` of the cache. */
   readonly cache?: string;
   /** Told of long work, such as unpacking an archive. */
@@ -30,8 +34,10 @@ export interface OpenOptions {
 
 const readers: Readonly<Record<string, (root: string, options: OpenOptions) => Promise<Dataset>>> = {
   imagenet: readImagenet,
+  'tiny-imagenet': readTinyImagenet,
   folder: (root) => readFolder(root),
   csv: (root, { csv }) => readCsv(root, csv),
+  idx: readIdx,
   voc2007: (root, options) => readVoc(2007, root, options),
   voc2012: (root, options) => readVoc(2012, root, options),
   'voc2012-action': readVocAction,

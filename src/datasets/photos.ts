@@ -1,31 +1,54 @@
 // Images without labels: files named one by one, and folders of them, flat or nested.
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type OptionName, UsageError, expected } from '../errors.js';
-import { isImageName } from './common.js';
+import { type OptionName, UsageError, expected, text } from '../errors.js';
 import type { Item } from './dataset.js';
+import { isImageName, unreadReason } from './names.js';
+import { type PassedOver, walkFolder } from './walk.js';
 
 /**
  * The images named and those in the folders named, each once: in the order of the paths, and by name within a folder.
  *
  * @param where the argument or option that named them, for messages
- * @throws UsageError for a path that is not there, and a folder without images
+ * @param onPassedOver told what in the folders is not read, and why
+ * @throws UsageError for a path that is not there or no file, and a folder without images
  */
 export const photosIn = async (
   paths: readonly string[],
   where: OptionName | string = 'the argument',
+  onPassedOver?: (one: PassedOver) => void,
 ): Promise<Item[]> => {
   const found = new Map<string, string>();
   for (const path of paths) {
     const kind = await stat(path).catch(() => undefined);
     if (!kind) throw expected('an image or a folder of images', where, path, 'There is no such file.');
     if (!kind.isDirectory()) {
+      if (!kind.isFile()) {
+        throw expected(
+          'an image or a folder of images',
+          where,
+          path,
+          'It is a pipe or a device, not a file.',
+        );
+      }
       found.set(resolve(path), path);
       continue;
     }
-    const names = (await readdir(path, { recursive: true })).filter(isImageName).sort();
-    if (names.length === 0) throw new UsageError(`Expected images in the folder ${path} but found none.`);
-    for (const name of names) found.set(resolve(path, name), join(path, name));
+    const { files, passed } = await walkFolder(path, where);
+    const images = files.filter(isImageName);
+    const others = [
+      ...passed.map(({ path: inner, reason }) => ({ path: join(path, inner), reason })),
+      ...files
+        .filter((name) => !isImageName(name))
+        .map((name) => ({ path: join(path, name), reason: unreadReason(name) })),
+    ];
+    if (images.length === 0) {
+      const [first] = others;
+      const why = first ? ` (${first.path}: ${first.reason})` : '';
+      throw new UsageError(text`Expected images in the folder ${path} but found none${why}.`);
+    }
+    if (onPassedOver) others.forEach(onPassedOver);
+    for (const name of images) found.set(resolve(path, name), join(path, name));
   }
   return [...found].map(([file, path]) => ({ id: path, path, source: { file }, labels: [] }));
 };

@@ -12,8 +12,12 @@ export interface PublishedCounts {
   readonly images?: Readonly<Record<string, SplitCounts>>;
   /** Objects that are not difficult, by class and split, where published. */
   readonly objects?: Readonly<Record<string, SplitCounts>>;
+  /** Images of every class in each split, where all classes have the same number. */
+  readonly perClass?: SplitCounts;
   /** Least images of a class, where only that is known of each. */
   readonly least?: number;
+  /** Splits without public labels, which many copies do not have: a missing one is no difference. */
+  readonly optional?: readonly string[];
 }
 
 // Columns: images and objects of train, of val and, for 2007, of test; objects that are not difficult. From the tables of
@@ -190,6 +194,7 @@ export const publishedCounts: Readonly<Record<string, PublishedCounts>> = {
   },
   voc2012: {
     splits: { train: 5717, val: 5823, trainval: 11_540, test: 10_991 },
+    optional: ['test'],
     classes: 20,
     images: countsOf(2012, 0),
     objects: countsOf(2012, 1),
@@ -201,5 +206,14 @@ export const publishedCounts: Readonly<Record<string, PublishedCounts>> = {
     images: Object.fromEntries(Object.entries(caltech101).map(([name, all]) => [name, { all }])),
   },
   caltech256: { splits: { all: 30_607 }, classes: 257, least: 80 },
-  imagenet: { splits: { train: 1_281_167, val: 50_000, test: 100_000 }, classes: 1000 },
+  imagenet: {
+    splits: { train: 1_281_167, val: 50_000, test: 100_000 },
+    optional: ['test'],
+    classes: 1000,
+  },
+  'tiny-imagenet': {
+    splits: { train: 100_000, val: 10_000, test: 10_000 },
+    classes: 200,
+    perClass: { train: 500, val: 50 },
+  },
 };

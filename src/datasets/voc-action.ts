@@ -15,7 +15,9 @@ import {
   imagesOf,
   openVocTree,
   readList,
+  requireKnown,
   requireSameRows,
+  yearOf,
 } from './voc-lists.js';
 
 /**
@@ -90,34 +92,69 @@ const personsOf = (list: List, annotations: ReadonlyMap<string, VocAnnotation>):
   ),
 });
 
-const readSplit = async (tree: Tree, split: VocSplit): Promise<Item[]> => {
+/** The persons of all lists of actions, each at the first place that names it. */
+const allPersons = (actions: readonly List[]): Map<string, { row: Row; file: string }> => {
+  const persons = new Map<string, { row: Row; file: string }>();
+  for (const { rows, file } of actions) {
+    for (const row of rows) if (!persons.has(keyOf(row))) persons.set(keyOf(row), { row, file });
+  }
+  return persons;
+};
+
+/**
+ * Makes sure that every list of an action that names an image names all its persons. A person whose image an action does
+ * not name does not do it: as published, `jumping` has no rows for images that were collected in 2010.
+ *
+ * @returns a remark for each list that lacks images of a year which it names otherwise: it may have been cut short
+ */
+const requireSamePersons = (persons: List, actions: readonly List[]): string[] =>
+  actions.flatMap((action) => {
+    const images = new Set(action.rows.map(({ id }) => id));
+    requireSameRows({ ...persons, rows: persons.rows.filter(({ id }) => images.has(id)) }, action, keyOf);
+    const years = new Set(action.rows.map(({ id }) => yearOf(id)));
+    const absent = persons.rows.filter(({ id }) => !images.has(id) && years.has(yearOf(id)));
+    if (absent.length === 0) return [];
+    return [
+      `${action.file} names ${absent.length} of ${persons.rows.length} persons not at all, from ${absent[0]!.id} on: they count as not doing this.`,
+    ];
+  });
+
+const readSplit = async (
+  tree: Tree,
+  split: VocSplit,
+  missingImages: boolean,
+  remarks: string[],
+): Promise<Item[]> => {
   const list = await readSplitList(tree, split);
   const actions = await readActionFiles(tree, split, list !== undefined);
-  const rows = actions?.[0] ?? list;
+  const persons = actions && allPersons(actions);
+  const rows: List | undefined = persons
+    ? { file: actions[0]!.file, rows: [...persons.values()].map(({ row }) => row) }
+    : list;
   if (!rows) return [];
   if (list && actions) {
-    const key = list.rows.some(({ numbers }) => numbers.length > 0) ? keyOf : ({ id }: Row): string => id;
-    actions.forEach((file) => requireSameRows(list, { ...file, rows: onePerKey(file.rows, key) }, key));
+    const hasIndices = list.rows.some(({ numbers }) => numbers.length > 0);
+    const key = hasIndices ? keyOf : ({ id }: Row): string => id;
+    for (const action of actions) requireKnown(list, action, key);
+    requireSameRows(list, { ...rows, rows: onePerKey(rows.rows, key) }, key);
   }
-  const labels = actions?.map((file) => {
-    requireSameRows(rows, file, keyOf);
-    return new Map(file.rows.map((row) => [keyOf(row), row.numbers[1]!]));
-  });
-  const images = await imagesOf(tree, rows);
+  if (actions) remarks.push(...requireSamePersons(rows, actions));
+  const labels = actions?.map((file) => new Map(file.rows.map((row) => [keyOf(row), row.numbers[1]!])));
+  const images = await imagesOf(tree, rows, missingImages);
   const annotations = await annotationsOf(tree, [...images.keys()]);
-  const persons = personsOf(rows, annotations);
-  return persons.rows.map((row) => {
+  return personsOf(rows, annotations).rows.map((row) => {
     const { id, line, numbers } = row;
     const object = annotations.get(id)!.objects[numbers[0]! - 1];
     if (object?.name !== 'person') {
       throw expected(
         `a person as object ${numbers[0]} of ${tree.where(`Annotations/${id}.xml`)}`,
-        `${persons.file} line ${line}`,
+        `${persons?.get(keyOf(row))?.file ?? rows.file} line ${line}`,
         object?.name ?? `only ${annotations.get(id)!.objects.length} objects`,
       );
     }
+    // A person that an action leaves out does not do it.
     const having = (value: number): string[] =>
-      VOC_ACTIONS.filter((_, a) => (labels ? labels[a]!.get(keyOf(row)) : 0) === value);
+      VOC_ACTIONS.filter((_, a) => (labels ? (labels[a]!.get(keyOf(row)) ?? -1) : 0) === value);
     const ignored = having(0);
     return {
       id: keyOf(row),
@@ -145,12 +182,14 @@ const onePerKey = (rows: readonly Row[], key: (row: Row) => string): Row[] => [
  */
 export const readVocAction = async (
   root: string,
-  options: { cache?: string; onProgress?: OnProgress } = {},
+  options: { cache?: string; onProgress?: OnProgress; missingImages?: boolean } = {},
 ): Promise<Dataset> => {
   const tree = await openVocTree(YEAR, root, options);
   const items: [string, Item][] = [];
+  const remarks: string[] = [];
   for (const split of VOC_SPLITS) {
-    for (const item of await readSplit(tree, split)) items.push([split, item]);
+    for (const item of await readSplit(tree, split, options.missingImages ?? false, remarks))
+      items.push([split, item]);
   }
   if (items.length === 0) {
     throw expected('lists of persons such as train.txt', tree.where('ImageSets/Action'), 'none');
@@ -161,5 +200,6 @@ export const readVocAction = async (
     classes: VOC_ACTIONS,
     splits: bySplit(items),
     strays: [],
+    ...(remarks.length > 0 && { remarks }),
   };
 };

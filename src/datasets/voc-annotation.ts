@@ -4,6 +4,7 @@ import { SyntaxValidator } from 'fast-xml-validator';
 import { UsageError, expected, messageOf } from '../errors.js';
 import { type Tree, textOf } from './archives/tree.js';
 import type { Box } from './dataset.js';
+import { isAnnotationOf } from './voc-lists.js';
 
 export interface VocObject {
   /** Class: "person", "horse", … */
@@ -20,9 +21,9 @@ export interface VocObject {
 export interface VocAnnotation {
   /** "VOC2007" or "VOC2012", where the file says. */
   readonly folder: string | undefined;
-  /** Size of the image in pixels. */
-  readonly width: number;
-  readonly height: number;
+  /** Size of the image in pixels, where the file says. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
   /** In the order of the file: object index 1 of the action lists is the first. */
   readonly objects: readonly VocObject[];
 }
@@ -56,7 +57,14 @@ const textIn = (element: Element | undefined, name: string): string | undefined 
   return typeof value === 'string' ? value : undefined;
 };
 
-/** The box of an object: from 1-based inclusive corners to 0-based corner and size. */
+/** A number that may be missing; what is none says nothing either. */
+const maybeNumberIn = (element: Element | undefined, name: string): number | undefined => {
+  const value = child(element, name);
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : NaN;
+  return Number.isFinite(number) ? number : undefined;
+};
+
+/** The box of an object: from 1-based inclusive corners, which need not be whole, to 0-based corner and size. */
 const boxOf = (object: Element, where: string): Box => {
   const corners = child(object, 'bndbox');
   const [left, top, right, bottom] = ['xmin', 'ymin', 'xmax', 'ymax'].map((name) =>
@@ -89,8 +97,8 @@ export const parseAnnotation = (xml: string, where: string): VocAnnotation => {
   const objects = typeof annotation === 'string' ? [] : ((annotation['object'] ?? []) as readonly Element[]);
   return {
     folder: textIn(annotation, 'folder'),
-    width: numberIn(size, 'width', where),
-    height: numberIn(size, 'height', where),
+    width: maybeNumberIn(size, 'width'),
+    height: maybeNumberIn(size, 'height'),
     objects: objects.map((object, index) => {
       const place = `object ${index + 1} of ${where}`;
       const name = textIn(object, 'name');
@@ -122,7 +130,7 @@ export const readAnnotation = async (tree: Tree, id: string): Promise<VocAnnotat
   const text = await textOf(tree, path);
   if (text === undefined) throw expected('an annotation', tree.where(path), 'no such file');
   const annotation = parseAnnotation(text, tree.where(path));
-  if (/^VOC\d{4}$/.test(annotation.folder ?? '') && annotation.folder !== tree.top) {
+  if (annotation.folder !== undefined && !isAnnotationOf(tree.top, annotation.folder.trim())) {
     throw expected(
       `an annotation of ${tree.top}`,
       tree.where(path),

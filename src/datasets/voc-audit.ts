@@ -5,7 +5,16 @@ import type { OnProgress } from '../progress.js';
 import { bySplit } from './common.js';
 import type { Dataset, Item } from './dataset.js';
 import { VOC_ACTIONS } from './voc-action.js';
-import { LABEL, type List, OBJECT, VOC_SPLITS, type VocYear, openVocTree, readList } from './voc-lists.js';
+import {
+  LABEL,
+  type List,
+  OBJECT,
+  VOC_SPLITS,
+  type VocYear,
+  openVocTree,
+  readList,
+  yearOf,
+} from './voc-lists.js';
 import { VOC_CLASSES } from './voc.js';
 import { listed } from './listed.js';
 
@@ -84,7 +93,10 @@ export const auditVoc = async (
     const keyOf = ({ id, numbers }: List['rows'][number]): string =>
       task === 'action' && numbers.length > 0 ? `${id}#${numbers[0]}` : id;
     const whole = files.length === classes.length && files.every((file) => file !== undefined);
-    const rows = (whole ? files[0]! : (list ?? files.find((file) => file !== undefined)))?.rows ?? [];
+    const named = new Map(files.flatMap((file) => file?.rows ?? []).map((row) => [keyOf(row), row]));
+    const rows = whole
+      ? [...named.values()]
+      : ((list ?? files.find((file) => file !== undefined))?.rows ?? []);
     const labels = whole
       ? files.map((file) => new Map(file.rows.map((row) => [keyOf(row), row.numbers.at(-1)!])))
       : undefined;
@@ -99,7 +111,10 @@ export const auditVoc = async (
           );
         }
         const labelled = new Set(file?.rows.map(({ id }) => id));
-        const bare = file ? [...known].filter((id) => !labelled.has(id)) : [];
+        // As published, an action has no rows for the images of a year in which nobody does it.
+        const years = new Set(file?.rows.map(({ id }) => yearOf(id)));
+        const isLeftOut = (id: string): boolean => task === 'action' && !years.has(yearOf(id));
+        const bare = file ? [...known].filter((id) => !labelled.has(id) && !isLeftOut(id)) : [];
         if (bare.length > 0) {
           problems.push(
             `${file!.file}: without a label are ${bare.length} images of ${split}.txt: ${listed(bare)}`,

@@ -8,8 +8,8 @@ export type VocYear = 2007 | 2012;
 export const VOC_SPLITS = ['train', 'val', 'trainval', 'test'] as const;
 export type VocSplit = (typeof VOC_SPLITS)[number];
 
-/** Where to look, and what the ids of each year look like. */
-const years: Readonly<Record<VocYear, { plan: TreePlan; id: RegExp; idForm: string }>> = {
+/** Where to look, what the ids of each year look like, and which data sets its annotations name as their own. */
+const years: Readonly<Record<VocYear, { plan: TreePlan; id: RegExp; idForm: string; folders: RegExp }>> = {
   2007: {
     plan: {
       top: 'VOC2007',
@@ -18,6 +18,7 @@ const years: Readonly<Record<VocYear, { plan: TreePlan; id: RegExp; idForm: stri
     },
     id: /^\d{6}$/,
     idForm: 'six digits',
+    folders: /^VOC2007$/i,
   },
   2012: {
     plan: {
@@ -27,7 +28,15 @@ const years: Readonly<Record<VocYear, { plan: TreePlan; id: RegExp; idForm: stri
     },
     id: /^\d{4}_\d{6}$/,
     idForm: 'four digits, an underscore, six digits',
+    // The data set grew from 2008 on, and 2,424 of its annotations name the year before.
+    folders: /^VOC20(08|09|10|11|12)$/i,
   },
+};
+
+/** Whether an annotation that names `folder` belongs to the data set with the top folder `top`; other words say nothing. */
+export const isAnnotationOf = (top: string, folder: string): boolean => {
+  const year = Object.values(years).find(({ plan }) => plan.top === top);
+  return !/^VOC\d{4}$/i.test(folder) || (year?.folders.test(folder) ?? true);
 };
 
 /** One line of a list: the image, the numbers after it, and where it stands. */
@@ -37,6 +46,9 @@ export interface Row {
   /** Counted from 1. */
   readonly line: number;
 }
+
+/** The year in which an image was collected: the first part of an id of 2012. */
+export const yearOf = (id: string): string => id.slice(0, id.indexOf('_'));
 
 /** A list as read: its rows, and the file for messages. */
 export interface List {
@@ -115,43 +127,58 @@ export const readList = async (
 /**
  * The image files of all ids of a list.
  *
+ * @param missing whether images may be missing: their source is then where they would be
  * @throws UsageError naming the first id without image with its line, and how many are missing
  */
-export const imagesOf = async (tree: Tree, list: List): Promise<ReadonlyMap<string, ImageSource>> => {
+export const imagesOf = async (
+  tree: Tree,
+  list: List,
+  missing = false,
+): Promise<ReadonlyMap<string, ImageSource>> => {
   const files = await tree.files('JPEGImages');
   const images = new Map<string, ImageSource>();
-  const missing = list.rows.filter(({ id }) => !files.has(`${id}.jpg`));
-  const [first] = missing;
-  if (first) {
+  const lost = list.rows.filter(({ id }) => !files.has(`${id}.jpg`));
+  const [first] = lost;
+  if (first && !missing) {
     throw expected(
       `the image ${tree.where(`JPEGImages/${first.id}.jpg`)}`,
       `${list.file} line ${first.line}`,
       'no such file',
-      `${missing.length} of ${list.rows.length} images are missing: the download or the unpacking is not complete.`,
+      `${lost.length} of ${list.rows.length} images are missing: the download or the unpacking is not complete.`,
     );
   }
-  for (const { id } of list.rows) images.set(id, files.get(`${id}.jpg`)!);
+  for (const { id } of list.rows) {
+    images.set(id, files.get(`${id}.jpg`) ?? { file: tree.where(`JPEGImages/${id}.jpg`) });
+  }
   return images;
+};
+
+/**
+ * Makes sure that a list of labels speaks of nothing that a split does not have.
+ *
+ * @param keyOf what a row speaks of: the image, or one of its objects
+ * @throws UsageError naming the file and line at fault: labels of another split
+ */
+export const requireKnown = (split: List, labels: List, keyOf: (row: Row) => string): void => {
+  const known = new Set(split.rows.map(keyOf));
+  const extra = labels.rows.find((row) => !known.has(keyOf(row)));
+  if (!extra) return;
+  throw expected(
+    `an image of ${split.file}`,
+    `${labels.file} line ${extra.line}`,
+    keyOf(extra),
+    'It belongs to another split.',
+  );
 };
 
 /**
  * Makes sure that two lists speak of the same things.
  *
- * @param keyOf what a row speaks of: the image, or one of its objects
- * @throws UsageError naming the file and line at fault: a row that `split` does not have (labels of another split), or
- *   a row of `split` that `labels` does not have
+ * @param keyOf as of {@link requireKnown}
+ * @throws UsageError as {@link requireKnown}, and naming a row of `split` that `labels` does not have
  */
 export const requireSameRows = (split: List, labels: List, keyOf: (row: Row) => string): void => {
-  const known = new Set(split.rows.map(keyOf));
-  const extra = labels.rows.find((row) => !known.has(keyOf(row)));
-  if (extra) {
-    throw expected(
-      `an image of ${split.file}`,
-      `${labels.file} line ${extra.line}`,
-      keyOf(extra),
-      'It belongs to another split.',
-    );
-  }
+  requireKnown(split, labels, keyOf);
   if (labels.rows.length === split.rows.length) return;
   const labelled = new Set(labels.rows.map(keyOf));
   const bare = split.rows.find((row) => !labelled.has(keyOf(row)))!;

@@ -1,17 +1,25 @@
 // Objects of VOC counted from the annotations, and whether annotations and lists of labels agree.
+import { UsageError } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import type { Dataset } from './dataset.js';
 import { type VocAnnotation, readAnnotation } from './voc-annotation.js';
 import { type VocYear, openVocTree } from './voc-lists.js';
 
 const FILES_AT_ONCE = 32;
+const MOST = 5;
+
+/** The first few problems, and how many more there are. */
+const firstOf = (problems: readonly string[]): string[] => [
+  ...problems.slice(0, MOST),
+  ...(problems.length > MOST ? [`${problems.length - MOST} more annotations like the last one`] : []),
+];
 
 /**
  * Counts the objects that are not difficult, by class and split, in every split whose labels are public.
  *
  * @returns the counts, and a line for each image whose labels are not those that its annotation gives (1 with an object
- *   that is not difficult, 0 with difficult ones only), the first few of them
- * @throws UsageError naming an annotation that is missing or malformed
+ *   that is not difficult, 0 with difficult ones only) and for each annotation that is missing or malformed, the first few
+ *   of them
  */
 export const countObjects = async (
   year: VocYear,
@@ -21,13 +29,23 @@ export const countObjects = async (
 ): Promise<{ counts: Record<string, Record<string, number>>; problems: string[] }> => {
   const tree = await openVocTree(year, root, options);
   const known = new Map<string, VocAnnotation>();
+  const unread: string[] = [];
   const isLabelled = ({ ignored = [] }: { ignored?: readonly string[] }): boolean =>
     ignored.length < dataset.classes.length;
   const labelled = Object.entries(dataset.splits).filter(([, items]) => items.some(isLabelled));
   const all = [...new Map(labelled.flatMap(([, items]) => items).map((item) => [item.id, item])).values()];
   for (let i = 0; i < all.length; i += FILES_AT_ONCE) {
     const some = all.slice(i, i + FILES_AT_ONCE);
-    await Promise.all(some.map(async ({ id }) => known.set(id, await readAnnotation(tree, id))));
+    await Promise.all(
+      some.map(async ({ id }) => {
+        try {
+          known.set(id, await readAnnotation(tree, id));
+        } catch (error) {
+          if (!(error instanceof UsageError)) throw error;
+          unread.push(error.message);
+        }
+      }),
+    );
     options.onProgress?.({
       task: 'check annotations',
       done: i + some.length,
@@ -36,7 +54,8 @@ export const countObjects = async (
     });
   }
   const problems = all.flatMap(({ id, labels, ignored = [] }) => {
-    const { objects } = known.get(id)!;
+    const { objects } = known.get(id) ?? {};
+    if (!objects) return [];
     const clear = new Set(objects.filter(({ difficult }) => !difficult).map(({ name }) => name));
     const any = new Set(objects.map(({ name }) => name));
     const agree = dataset.classes.every(
@@ -55,11 +74,13 @@ export const countObjects = async (
         split,
         items.reduce(
           (sum, { id }) =>
-            sum + known.get(id)!.objects.filter((object) => object.name === name && !object.difficult).length,
+            sum +
+            (known.get(id)?.objects ?? []).filter((object) => object.name === name && !object.difficult)
+              .length,
           0,
         ),
       ]),
     );
   }
-  return { counts, problems: problems.slice(0, 5) };
+  return { counts, problems: [...firstOf(unread.sort()), ...firstOf(problems)] };
 };

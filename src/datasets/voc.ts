@@ -63,7 +63,12 @@ const readClassFiles = async (
   );
 };
 
-const readSplit = async (tree: Tree, year: VocYear, split: VocSplit): Promise<Item[]> => {
+const readSplit = async (
+  tree: Tree,
+  year: VocYear,
+  split: VocSplit,
+  missingImages: boolean,
+): Promise<Item[]> => {
   const list = await readList(tree, year, `ImageSets/Main/${split}.txt`, []);
   const classes = await readClassFiles(tree, year, split, list !== undefined);
   const ids = list ?? classes?.[0];
@@ -72,7 +77,7 @@ const readSplit = async (tree: Tree, year: VocYear, split: VocSplit): Promise<It
     requireSameRows(ids, file, ({ id }) => id);
     return new Map(file.rows.map(({ id, numbers }) => [id, numbers[0]!]));
   });
-  const images = await imagesOf(tree, ids);
+  const images = await imagesOf(tree, ids, missingImages);
   return ids.rows.map(({ id }) => {
     const having = (value: number): string[] =>
       VOC_CLASSES.filter((_, c) => (labels ? labels[c]!.get(id) : 0) === value);
@@ -99,12 +104,13 @@ const readSplit = async (tree: Tree, year: VocYear, split: VocSplit): Promise<It
 export const readVoc = async (
   year: VocYear,
   root: string,
-  options: { cache?: string; onProgress?: OnProgress } = {},
+  options: { cache?: string; onProgress?: OnProgress; missingImages?: boolean } = {},
 ): Promise<Dataset> => {
   const tree = await openVocTree(year, root, options);
   const items: [string, Item][] = [];
   for (const split of VOC_SPLITS) {
-    for (const item of await readSplit(tree, year, split)) items.push([split, item]);
+    for (const item of await readSplit(tree, year, split, options.missingImages ?? false))
+      items.push([split, item]);
   }
   if (items.length === 0) {
     throw expected('lists of images such as train.txt', tree.where('ImageSets/Main'), 'none');

@@ -1,6 +1,7 @@
 // Any image that sharp reads becomes 8-bit sRGB with three channels.
 import sharp from 'sharp';
 import { messageOf } from '../errors.js';
+import { isBigTiff, isTiff, tiffTrouble, unsupportedFormat } from './formats.js';
 import { ImageError, type RgbImage } from './image.js';
 import { type ByteSource, type BytesInMemory, readImageBytes } from './source.js';
 
@@ -26,6 +27,8 @@ const looksLikeText = (bytes: Uint8Array): boolean =>
 const reasonOf = (bytes: Uint8Array, error: unknown, maxPixels: number): string => {
   const message = messageOf(error);
   if (message.includes('exceeds pixel limit')) return `it has more than ${maxPixels} pixels`;
+  const format = unsupportedFormat(bytes);
+  if (format !== undefined) return `it is ${format}, which is not supported: convert it to JPEG or PNG`;
   if (message.includes('unsupported image format')) {
     return looksLikeText(bytes) ? 'it holds text, not an image' : 'it is no image of a known format';
   }
@@ -33,13 +36,18 @@ const reasonOf = (bytes: Uint8Array, error: unknown, maxPixels: number): string 
   return 'the image data is cut short or damaged';
 };
 
+/** Types of numbers that have a range from black to white. */
+const DEPTHS = ['uchar', 'ushort'];
+
 /**
  * Decodes an image of any type that sharp reads: grey, palette, 16-bit, CMYK and tagged colours are converted to
- * sRGB, transparency is flattened on white, of an animation the first frame is taken, SVG is drawn at its own size.
+ * sRGB, transparency is flattened on white, of an animation or a TIFF of several pages the first is taken, SVG is drawn
+ * at its own size.
  *
  * @param bytes the encoded image
  * @param path name for messages
- * @throws ImageError when the bytes are no image, damaged, cut short, or hold more than `maxPixels` pixels
+ * @throws ImageError when the bytes are no image, of a type that is not supported (it is named), damaged, cut short, hold
+ *   more than `maxPixels` pixels, or floating-point pixels, whose range nobody knows
  */
 export const decode = async (
   bytes: Uint8Array,
@@ -47,15 +55,27 @@ export const decode = async (
   { orient = false, maxPixels = MAX_PIXELS }: DecodeOptions = {},
 ): Promise<RgbImage> => {
   if (bytes.length === 0) throw new ImageError(path, 'the file is empty');
+  const trouble = isTiff(bytes) ? tiffTrouble(bytes) : undefined;
+  if (trouble !== undefined) throw new ImageError(path, trouble);
   try {
+    if (isBigTiff(bytes) && !DEPTHS.includes((await sharp(bytes).metadata()).depth)) {
+      throw new ImageError(
+        path,
+        'its pixels are neither 8-bit nor 16-bit whole numbers: convert it to these',
+      );
+    }
     const image = sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels });
     const { data, info } = await (orient ? image.autoOrient() : image)
       .flatten({ background: '#ffffff' })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
+    // Typed as 3, but a TIFF of five bands keeps them.
+    if ((info.channels as number) !== 3)
+      throw new ImageError(path, `it has ${info.channels} channels, not colours: convert it to RGB`);
     return { width: info.width, height: info.height, data };
   } catch (error) {
+    if (error instanceof ImageError) throw error;
     throw new ImageError(path, reasonOf(bytes, error, maxPixels));
   }
 };

@@ -1,12 +1,17 @@
 // Encoded bytes of an image, from a file of its own or from a slice of an archive.
-import { open } from 'node:fs/promises';
-import { codeOf, messageOf } from '../errors.js';
+import { constants } from 'node:fs';
+import { openFile } from '../io/open-file.js';
+import { VerydeepError, codeOf, messageOf } from '../errors.js';
 import { ImageError } from './image.js';
+
+import { type PixelForm, tiffOf } from './tiff.js';
 
 /** Where encoded bytes lie: `slice` in bytes of `file`; the whole file where missing. */
 export interface ByteSource {
   readonly file: string;
   readonly slice?: { readonly offset: number; readonly length: number };
+  /** The bytes are pixels as they are, of this form; they are given as an uncompressed TIFF. */
+  readonly pixels?: PixelForm;
 }
 
 /** Encoded bytes that are in memory already. */
@@ -21,14 +26,19 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'permission to read it is denied',
   EISDIR: 'it is a folder',
+  ENXIO: 'it is a socket or a device, not a file',
 };
+
+/** A pipe is opened without waiting for its other end. */
+const READ = constants.O_RDONLY | ((constants as { readonly O_NONBLOCK?: number }).O_NONBLOCK ?? 0);
 
 /**
  * Reads the encoded bytes of an image.
  *
  * @param source the file and the slice of it, or the bytes themselves
  * @param path name for messages; the file's where missing
- * @throws ImageError when the file cannot be read, is empty, larger than 512 MiB, or ends before the slice does
+ * @throws ImageError when the file cannot be read, is no file, is empty, larger than 512 MiB, or ends before the slice
+ *   does
  */
 export const readImageBytes = async (
   source: ByteSource | BytesInMemory,
@@ -37,9 +47,16 @@ export const readImageBytes = async (
   if ('bytes' in source) return source.bytes;
   let bytes: Uint8Array;
   try {
-    const file = await open(source.file, 'r');
+    const file = await openFile(source.file, READ);
     try {
-      const { offset, length } = source.slice ?? { offset: 0, length: (await file.stat()).size };
+      const kind = source.slice ? undefined : await file.stat();
+      if (kind && !kind.isFile()) {
+        throw new ImageError(
+          path,
+          kind.isDirectory() ? 'it is a folder' : 'it is a pipe or a device, not a file',
+        );
+      }
+      const { offset, length } = source.slice ?? { offset: 0, length: kind!.size };
       if (length > MAX_BYTES) throw new ImageError(path, `it has ${length} bytes, more than ${MAX_BYTES}`);
       const read = await file.read(Buffer.alloc(length), 0, length, offset);
       if (read.bytesRead < length) {
@@ -50,9 +67,9 @@ export const readImageBytes = async (
       await file.close();
     }
   } catch (error) {
-    if (error instanceof ImageError) throw error;
+    if (error instanceof VerydeepError) throw error;
     throw new ImageError(path, REASONS[codeOf(error) ?? ''] ?? messageOf(error));
   }
   if (bytes.length === 0) throw new ImageError(path, 'the file is empty');
-  return bytes;
+  return source.pixels ? tiffOf(bytes, source.pixels) : bytes;
 };

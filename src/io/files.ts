@@ -68,10 +68,10 @@ export const makeFolder = async (path: string, where: OptionName | string = opti
   }
 };
 
-/** Whether a folder is missing or holds nothing. */
-export const isEmptyFolder = async (path: string): Promise<boolean> => {
+/** Whether a folder is missing or holds nothing but files named in `but`. */
+export const isEmptyFolder = async (path: string, ...but: readonly string[]): Promise<boolean> => {
   try {
-    return (await readdir(path)).length === 0;
+    return (await readdir(path)).every((name) => but.includes(name));
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return true;
     throw error;

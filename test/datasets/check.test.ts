@@ -186,6 +186,25 @@ describe('checkDataset', () => {
       },
     ));
 
+  it('counts objects where images are missing, and goes on after annotations that cannot be read', () =>
+    withSpoilt(
+      'voc2007',
+      {
+        'VOCdevkit/VOC2007/JPEGImages/000005.jpg': undefined,
+        'VOCdevkit/VOC2007/Annotations/000006.xml': (text) => text.slice(0, 100),
+        'VOCdevkit/VOC2007/Annotations/000007.xml': (text) => text.replace(/<size>.*?<\/size>/s, ''),
+      },
+      async (root) => {
+        const base = join(root, 'VOCdevkit/VOC2007');
+        const { problems, counts } = await checkDataset('voc2007', root);
+        const found = problems.filter((line) => !line.includes('published are'));
+        assert.equal(found.length, 2, found.join('\n'));
+        assert.equal(found[0], `missing are 1 of 64 images of ${base}/JPEGImages: 000005`);
+        assert.ok(found[1]!.startsWith(`Cannot read the annotation ${base}/Annotations/000006.xml`));
+        assert.ok(counts.some(({ what, found: objects }) => what === 'objects' && objects > 0));
+      },
+    ));
+
   it('names images of Caltech-101 beyond the published ones, and goes on after an empty class', () => {
     const items = [1, 2, 3].map((n) => item(`ant/image_000${n}.jpg`, 'ant'));
     const published = (all: number) => ({ splits: {}, classes: 1, images: { ant: { all } } });

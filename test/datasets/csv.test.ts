@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CsvOptions, readCsv } from '../../src/datasets/csv.js';
+import { splitOf } from '../../src/datasets/open.js';
 import { UsageError } from '../../src/errors.js';
 import { withFolder } from '../support.js';
 
@@ -97,6 +98,64 @@ describe('readCsv', () => {
       );
     }));
 
+  it('recognises what separates the fields, by the header', async () => {
+    const tables: readonly [string, CsvOptions][] = [
+      ['path;label\na.jpg;cat\nsub/d.jpg;big, dog\n', {}],
+      ['label\tpath\ncat\ta.jpg\nbig, dog\tsub/d.jpg\n', {}],
+      ['path|label\na.jpg|cat\nsub/d.jpg|big, dog\n', {}],
+      ['\uFEFF"path";"label"\r\n"a.jpg";"cat"\r\n"sub/d.jpg";"big, dog"\r\n', {}],
+      ['"note; or, remark";label;path\n1,5;cat;a.jpg\n2,5;big, dog;sub/d.jpg\n', {}],
+      ['sep=;\npath;label\na.jpg;cat\nsub/d.jpg;big, dog\n', {}],
+      ['a, b, c;file;label\n;a.jpg;cat\n;sub/d.jpg;big, dog\n', { pathColumn: 'file' }],
+      ['path#label\na.jpg#cat\nsub/d.jpg#big, dog\n', { delimiter: '#' }],
+      ['path\tlabel\na.jpg\tcat\nsub/d.jpg\tbig, dog\n', { delimiter: 'tab' }],
+      ['path;label\ra.jpg;cat\rsub/d.jpg;big, dog\r', {}],
+    ];
+    for (const [text, options] of tables) {
+      await withTable(text, async (table) => {
+        const { classes, splits } = await readCsv(table, options);
+        assert.deepEqual(classes, ['big, dog', 'cat'], text);
+        assert.deepEqual(
+          splits['all']!.map(({ id }) => id),
+          ['a.jpg', 'sub/d.jpg'],
+        );
+      });
+    }
+    await withTable('', async (table) => {
+      await writeFile(
+        table,
+        Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('path\tlabel\na.jpg\tcafé\n', 'utf16le')]),
+      );
+      assert.deepEqual((await readCsv(table)).classes, ['café'], 'Unicode text of Excel');
+      await assert.rejects(
+        readCsv(table, { delimiter: 'ab' }),
+        /Expected one character, or "tab" for delimiter/,
+      );
+    });
+  });
+
+  it('names a table that is not in UTF-8, and paths written with backslashes', async () => {
+    await withTable('', async (table) => {
+      await writeFile(table, Buffer.from('path,label\na.jpg,caf\xe9\n', 'latin1'));
+      await assert.rejects(readCsv(table), /Expected UTF-8 for .* line 2 .*Save the table as "CSV UTF-8"/);
+    });
+    await wrong(
+      'path,label\nsub\\d.jpg,cat\n',
+      'Expected an image file for TABLE line 2 but received "sub\\\\d.jpg". There is none; write / in place of \\ between folders.',
+    );
+  });
+
+  it('names splits as other data sets do, and finds them by the word of the table too', () =>
+    withTable('path,label,split\na.jpg,cat,TRAIN\nsub/d.jpg,dog,valid\n', async (table) => {
+      const dataset = await readCsv(table);
+      assert.deepEqual(Object.keys(dataset.splits), ['train', 'val']);
+      assert.equal(splitOf(dataset, 'valid').length, 1);
+      assert.deepEqual(dataset.remarks, [
+        'The split train has no image of the class "dog" (in val only).',
+        'The split val has no image of the class "cat" (in train only).',
+      ]);
+    }));
+
   it('reads tab-separated tables', () =>
     withTable('', async (_, folder) => {
       const table = join(folder, 'sub', 'table.tsv');
@@ -107,11 +166,11 @@ describe('readCsv', () => {
   it('names file and line of everything that is wrong', async () => {
     await wrong(
       'file,label\na.jpg,cat\n',
-      'Expected a column "path" for TABLE but received ["file","label"]. Name the columns of your table.',
+      'Expected a column "path" for TABLE but received ["file","label"]. Name the columns of your table with pathColumn, labelColumn and splitColumn; delimiter says what separates them.',
     );
     await wrong(
       'path,label\na.jpg,cat\n',
-      'Expected a column "set" for TABLE but received ["path","label"]. Name the columns of your table.',
+      'Expected a column "set" for TABLE but received ["path","label"]. Name the columns of your table with pathColumn, labelColumn and splitColumn; delimiter says what separates them.',
       { splitColumn: 'set' },
     );
     await wrong(

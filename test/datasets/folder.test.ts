@@ -6,6 +6,7 @@ import { requireClasses } from '../../src/datasets/common.js';
 import { readFolder } from '../../src/datasets/folder.js';
 import { openDataset, splitOf } from '../../src/datasets/open.js';
 import { UsageError } from '../../src/errors.js';
+import { makeOutputFolder } from '../../src/io/output-folder.js';
 import { withFolder } from '../support.js';
 
 /** Writes one-byte files; a path that ends in `/` makes a folder. */
@@ -94,8 +95,60 @@ describe('readFolder', () => {
         Promise.resolve().then(() => splitOf(dataset, 'test')),
         `Expected one of the splits train, val of ${root} for split but received "test".`,
       );
-      await make(root, 'train/direct.jpg');
-      assert.deepEqual(Object.keys((await readFolder(root)).splits), ['all'], 'a class of its own name');
+      await make(root, 'train/direct.jpg', 'train/second.jpg');
+      assert.deepEqual((await readFolder(root)).strays, [
+        { path: 'train', reason: '2 images in no class folder' },
+      ]);
+    }));
+
+  it('tells of classes that a split lacks, and of names that look alike', () =>
+    withFolder(async (root) => {
+      await make(root, 'train/a/1.jpg', 'train/b/1.jpg', 'val/a/1.jpg', 'val/d/1.jpg', 'val/c/', 'test/');
+      assert.deepEqual((await readFolder(root)).remarks, [
+        'The split train has no image of the class "d" (in val only).',
+        'The split val has no image of the class "b" (in train only).',
+        'No images are in test, val/c.',
+      ]);
+      const alike = join(root, 'alike');
+      await make(alike, 'caf\u00e9/1.jpg', 'cafe\u0301/1.jpg', 'Dog/1.jpg', 'dog/1.jpg', 'x/1.jpg');
+      const dataset = await readFolder(alike);
+      assert.equal(dataset.classes.length, 5);
+      assert.deepEqual(dataset.remarks, [
+        'These classes differ in Unicode form only and are kept apart: "cafe\\u{301}", "caf\\u{e9}". Rename one if they are the same.',
+        'These classes differ in case only and are kept apart: "Dog", "dog". Rename one if they are the same.',
+      ]);
+    }));
+
+  it('refuses splits without classes, which would be two classes named train and test', () =>
+    withFolder(async (root) => {
+      await make(root, 'train/1.jpg', 'test/2.jpg');
+      await wrong(
+        readFolder(root),
+        `Expected a folder for each class for ${join(root, 'test')} but received "images directly in it". Put the images of each class into a folder of their own, or list them in a table and read it as csv.`,
+      );
+    }));
+
+  it('names a type that is not read in a class folder that holds no other', () =>
+    withFolder(async (root) => {
+      await make(root, 'a/1.jpg', 'b/1.bmp', 'b/2.bmp');
+      await wrong(
+        readFolder(root),
+        `Expected images in the class folder ${join(root, 'b')} but found none (2 other files; b/1.bmp is not an image type that is read: convert BMP to JPEG or PNG). Remove the folder or add images.`,
+      );
+    }));
+
+  it('is not changed by results that a command writes into it', () =>
+    withFolder(async (root) => {
+      await make(root, 'a/1.jpg', 'b/1.jpg');
+      const before = await readFolder(root);
+      await makeOutputFolder(join(root, 'runs', 'first'));
+      await make(root, 'runs/first/features/c943f18bf75a9b86-000000.arrow', 'runs/first/pictures/1.jpg');
+      const after = await readFolder(root);
+      assert.deepEqual(after.classes, before.classes);
+      assert.deepEqual(after.splits, before.splits);
+      assert.deepEqual(after.strays, [
+        { path: 'runs/first', reason: 'a folder of results that verydeep wrote' },
+      ]);
     }));
 
   it('names a missing folder, a file, an empty root, an empty class', () =>

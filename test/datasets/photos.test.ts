@@ -1,8 +1,10 @@
 // Images without labels: files and folders, flat or nested, each once.
 import { deepEqual, rejects } from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { photosIn } from '../../src/datasets/photos.js';
+import { option } from '../../src/errors.js';
 import { withFolder } from '../support.js';
 
 describe('datasets/photos', () => {
@@ -28,11 +30,28 @@ describe('datasets/photos', () => {
       );
     }));
 
+  it('walks as all readers do: links once, pipes and what systems leave behind passed over', () =>
+    withFolder(async (folder) => {
+      await mkdir(join(folder, '__MACOSX'));
+      await writeFile(join(folder, '__MACOSX', '._x.jpg'), '');
+      await writeFile(join(folder, 'a.jpg'), '');
+      await symlink('.', join(folder, 'loop'));
+      execFileSync('mkfifo', [join(folder, 'pipe.jpg')]);
+      const passed: string[] = [];
+      const photos = await photosIn([folder], undefined, ({ path }) => passed.push(path));
+      deepEqual(
+        photos.map(({ path }) => path),
+        [join(folder, 'a.jpg')],
+      );
+      deepEqual(passed, [join(folder, 'loop'), join(folder, 'pipe.jpg')]);
+      await rejects(photosIn([join(folder, 'pipe.jpg')]), /It is a pipe or a device, not a file/);
+    }));
+
   it('names a path that is not there, and a folder without images', () =>
     withFolder(async (folder) => {
       await rejects(
-        photosIn([join(folder, 'none')], '--calibration'),
-        /for --calibration but received .*none/,
+        photosIn([join(folder, 'none')], option('calibration')),
+        /for calibration but received .*none/,
       );
       await rejects(photosIn([folder]), /Expected images in the folder .* but found none/);
     }));

@@ -127,6 +127,60 @@ describe('readVocAction', () => {
       withSpoilt('voc2012', { [file]: change }, (root) => wrong(readVocAction(root), root, message)));
   }
 
+  it('takes a person of an image that an action leaves out as not doing it', () =>
+    withSpoilt(
+      'voc2012',
+      // All made-up images are of 2010: half of the list is gone.
+      { [`${ACTION}/jumping_train.txt`]: (text) => text.replace(/^2010_00000[1-5] .*\n/gm, '') },
+      async (root) => {
+        const whole = await readVocAction(await unpacked('voc2012'));
+        const { splits, remarks } = await readVocAction(root);
+        assert.deepEqual(
+          splits['train']!.map(({ id, labels }) => [id, labels]),
+          whole.splits['train']!.map(({ id, labels }) => [
+            id,
+            /_00000[1-5]#/.test(id) ? labels.filter((name) => name !== 'jumping') : labels,
+          ]),
+        );
+        assert.match(
+          remarks!.join(),
+          /jumping_train\.txt names \d+ of \d+ persons not at all, from 2010_000001 on/,
+        );
+      },
+    ));
+
+  it('says nothing of an action that leaves out a whole year', () =>
+    withSpoilt('voc2012', { [`${ACTION}/jumping_train.txt`]: () => '' }, async (root) => {
+      const { splits, remarks } = await readVocAction(root);
+      assert.ok(splits['train']!.every(({ labels }) => !labels.includes('jumping')));
+      assert.equal(remarks, undefined);
+    }));
+
+  it('names a person that an action leaves out while it names another of the same image', () =>
+    withSpoilt(
+      'voc2012',
+      { [`${ACTION}/jumping_train.txt`]: (text) => text.replace(/^2010_000002 +3 .*\n/m, '') },
+      (root) =>
+        assert.rejects(
+          readVocAction(root),
+          /Expected a label of 2010_000002#3 .* for .*jumping_train\.txt but received/,
+        ),
+    ));
+
+  it('reads annotations that name an earlier year of the same data set', () =>
+    withSpoilt(
+      'voc2012',
+      {
+        [`${ANNOTATIONS}/2010_000001.xml`]: (text) => text.replace('VOC2012', 'VOC2010'),
+        [`${ANNOTATIONS}/2010_000002.xml`]: (text) =>
+          text.replace('VOC2012', 'VOC2011').replace(/<size>.*?<\/size>/s, ''),
+      },
+      async (root) => {
+        const whole = await readVocAction(await unpacked('voc2012'));
+        assert.equal((await readVocAction(root)).splits['train']!.length, whole.splits['train']!.length);
+      },
+    ));
+
   it('names a missing annotation', () =>
     withSpoilt('voc2012', { [`${ANNOTATIONS}/2010_000001.xml`]: undefined }, (root) =>
       wrong(

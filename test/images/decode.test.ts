@@ -1,5 +1,6 @@
 // Decoding: every kind of image becomes 8-bit sRGB with exact values; everything broken is an ImageError with a reason.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
@@ -34,6 +35,37 @@ const reason = async (work: Promise<unknown>): Promise<string> => {
   return assert.fail('no error');
 };
 
+/** An uncompressed TIFF of two grey pixels, with tags of one's own (type 4, one value each). */
+const tiff = (
+  pixels: Buffer,
+  bits: number,
+  own: readonly (readonly [tag: number, value: number])[],
+): Buffer => {
+  const tags = [
+    [256, 2],
+    [257, 1],
+    [258, bits],
+    [259, 1],
+    [262, 1],
+    [273, 512],
+    [277, 1],
+    [278, 1],
+    [279, pixels.length],
+    ...own,
+  ].sort(([a], [b]) => a - b);
+  const file = Buffer.alloc(512 + pixels.length);
+  file.write('II*\0\x08\0\0\0', 0, 'latin1');
+  file.writeUInt16LE(tags.length, 8);
+  tags.forEach(([tag, value], i) => {
+    file.writeUInt16LE(tag, 10 + 12 * i);
+    file.writeUInt16LE(4, 12 + 12 * i);
+    file.writeUInt32LE(1, 14 + 12 * i);
+    file.writeUInt32LE(value, 18 + 12 * i);
+  });
+  file.set(pixels, 512);
+  return file;
+};
+
 describe('decode', () => {
   it('keeps RGB as it is, rows from the top', async () => {
     const data = Uint8Array.from([1, 2, 3, 40, 50, 60, 7, 8, 9, 250, 251, 255]);
@@ -42,6 +74,79 @@ describe('decode', () => {
       .toBuffer();
     assert.deepEqual(await decode(png, 'a'), { width: 2, height: 2, data: Buffer.from(data) });
   });
+
+  it('refuses a TIFF whose numbers have no range, and camera RAW, of which a preview would be seen', async () => {
+    assert.deepEqual(
+      [...(await decode(tiff(Buffer.from([7, 200]), 8, []), 'a')).data],
+      [7, 7, 7, 200, 200, 200],
+    );
+    const floats = Buffer.alloc(8);
+    floats.writeFloatLE(0.25, 0);
+    floats.writeFloatLE(1, 4);
+    const refused: readonly [Buffer, RegExp][] = [
+      [
+        tiff(floats, 32, [[339, 3]]),
+        /^its pixels are 32-bit floating-point numbers, .* convert it to 8 or 16 bits$/,
+      ],
+      [tiff(floats, 32, []), /^its pixels are 32-bit whole numbers/],
+      [tiff(Buffer.alloc(4), 16, [[339, 2]]), /^its pixels are 16-bit signed numbers/],
+      [tiff(Buffer.from([7, 200]), 8, [[50_706, 0x0104]]), /^it is camera RAW, which is not supported/],
+      [tiff(Buffer.from([7, 200]), 8, [[254, 1]]), /^it is camera RAW/],
+    ];
+    for (const [bytes, message] of refused)
+      assert.match(await reason(decode(bytes, 'photos/a.jpg')), message);
+  });
+
+  it('names types that are not supported, whatever the file is called', async () => {
+    const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic\0\0\0\x08mdat', 'latin1');
+    assert.equal(
+      await reason(decode(heic, 'photos/a.jpg')),
+      'it is HEIC (HEIF with HEVC), which is not supported: convert it to JPEG or PNG',
+    );
+    const avif = await noise().avif().toBuffer();
+    assert.equal((await decode(avif, 'a')).width, 64);
+    const begins: readonly [string, string][] = [
+      ['\0\0\0\x18ftypmif1\0\0\0\0mif1heic', 'HEIC'],
+      ['\0\0\0\x18ftypcrx \0\0\0\0crx isom', 'camera RAW (Canon CR3)'],
+      ['\0\0\0\x18ftypisom\0\0\0\0isomavc1', 'a film'],
+      ['\xff\x0a\x10\xd0', 'JPEG XL'],
+      ['\0\0\0\x0cjP  \r\n\x87\n', 'JPEG 2000'],
+      ['BM\x36\x10\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x20\0\0\0\x20\0\0\0', 'BMP'],
+      ['P6\n2 1\n255\n', 'Netpbm'],
+      ['8BPS\0\x01', 'Photoshop'],
+      ['%PDF-1.7', 'PDF'],
+      ['v/1\x01\x02\0', 'OpenEXR'],
+    ];
+    for (const [start, name] of begins) {
+      const bytes = Buffer.concat([Buffer.from(start, 'latin1'), Buffer.alloc(64, 1)]);
+      assert.ok((await reason(decode(bytes, 'photos/a.jpg'))).startsWith(`it is ${name}`), name);
+    }
+  });
+
+  it('reads pixels that lie in a file as they are', () =>
+    withFolder(async (folder) => {
+      const file = join(folder, 'pixels');
+      await writeFile(
+        file,
+        Uint8Array.from({ length: 20 }, (_, i) => 10 * i),
+      );
+      const slice = { offset: 2, length: 6 };
+      const grey = await loadImage({ file, slice, pixels: { width: 3, height: 2, channels: 1 } });
+      assert.deepEqual(
+        [grey.width, grey.height, ...grey.data.subarray(0, 6)],
+        [3, 2, 20, 20, 20, 30, 30, 30],
+      );
+      const rgb = await loadImage({ file, slice, pixels: { width: 1, height: 2, channels: 3 } });
+      assert.deepEqual([rgb.width, rgb.height, ...rgb.data], [1, 2, 20, 30, 40, 50, 60, 70]);
+    }));
+
+  it('does not wait for the other end of a pipe', () =>
+    withFolder(async (folder) => {
+      const file = join(folder, 'pipe.jpg');
+      execFileSync('mkfifo', [file]);
+      assert.equal(await reason(loadImage({ file }, 'photos/a.jpg')), 'it is a pipe or a device, not a file');
+      assert.equal(await reason(loadImage({ file: folder }, 'photos/a.jpg')), 'it is a folder');
+    }));
 
   it('spreads grey over three channels', async () => {
     const png = await raw(Uint8Array.from([0, 77]), 1)

@@ -11,7 +11,7 @@ import { type Colours, coloursOf } from './colours.js';
 import { frozen, rateFactors, transferredLayers } from './transfer.js';
 import type { Item } from '../../datasets/dataset.js';
 import { type Engine, outOfMemory, useEngine } from '../../engine/engine.js';
-import { makeFolder } from '../../io/files.js';
+import { makeOutputFolder } from '../../io/output-folder.js';
 import { type Interpolation, defaultInterpolation } from '../../interpolation.js';
 import { checkOptions, withDefaults } from '../../options.js';
 import type { OnProgress } from '../../progress.js';
@@ -133,7 +133,7 @@ export const trainBackbone = async (
   const net = netOf(options, source, classes.length + superclasses.length);
   const initial = source && initialOf(options, net, classes, source, note);
   const interpolation = options.interpolation ?? source?.metadata.input.interpolation ?? defaultInterpolation;
-  await makeFolder(out);
+  await makeOutputFolder(out);
   const loader = new Loader({
     crop: net.inputSize,
     kernel: interpolation,

@@ -92,6 +92,17 @@ export const publishedArchives: Readonly<Record<string, readonly PublishedArchiv
       },
     },
   ],
+  'tiny-imagenet': [
+    {
+      file: 'tiny-imagenet-200.zip',
+      urls: ['http://cs231n.stanford.edu/tiny-imagenet-200.zip'],
+      bytes: 248_100_043,
+      checksum: {
+        md5: '90528d7ca1a48142e341f4ef8d21d0de',
+        sha256: '6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821',
+      },
+    },
+  ],
   imagenet: [
     {
       file: 'ILSVRC2012_devkit_t12.tar.gz',

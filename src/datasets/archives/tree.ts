@@ -3,9 +3,12 @@ import { existsSync } from 'node:fs';
 import { open, readFile, readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError, codeOf, expected, option, text } from '../../errors.js';
+import { isOutputFolder } from '../../io/output-folder.js';
 import type { OnProgress } from '../../progress.js';
-import { byCode, entriesOf, requireFolder } from '../common.js';
+import { byCode, requireFolder } from '../common.js';
 import type { ImageSource } from '../dataset.js';
+import { isDropping } from '../names.js';
+import { OUTPUT_REASON, type PassedOver, listFolder } from '../walk.js';
 import { type RepackOptions, isCompressed, repack } from './repack.js';
 import { cachedIndex } from './tar-cache.js';
 
@@ -22,6 +25,8 @@ export interface Tree {
   files(folder: string): Promise<ReadonlyMap<string, ImageSource>>;
   /** Names of the folders directly in `folder`. */
   folders(folder: string): Promise<readonly string[]>;
+  /** What was passed over in the folders that were looked at so far. */
+  passedOver(): Promise<readonly PassedOver[]>;
   /** Where `path` is, or would be, for messages. */
   where(path: string): string;
 }
@@ -35,39 +40,57 @@ export interface TreePlan {
   readonly archives: readonly { readonly file: string; readonly inner?: RegExp }[];
   /** Only the first archive found is needed: the others are other forms of it. */
   readonly oneArchive?: boolean;
+  /** A file in the top folder that tells it by any other name. */
+  readonly sign?: readonly string[];
 }
 
 const folderTree = (root: string, top: string, base: string): Tree => {
-  const listed = new Map<string, Promise<[ReadonlyMap<string, ImageSource>, readonly string[]]>>();
-  const read = async (folder: string): Promise<[ReadonlyMap<string, ImageSource>, readonly string[]]> => {
+  interface Known {
+    readonly files: ReadonlyMap<string, ImageSource>;
+    readonly folders: readonly string[];
+    readonly passed: readonly PassedOver[];
+  }
+  const known = new Map<string, Promise<Known>>();
+  const read = async (folder: string): Promise<Known> => {
     try {
-      const entries = await entriesOf(join(base, folder));
-      const isFolder = (name: string): boolean => existsSync(join(base, folder, name, '.'));
-      const folders = entries
-        .filter((entry) => entry.isDirectory() || (entry.isSymbolicLink() && isFolder(entry.name)))
-        .map(({ name }) => name);
-      const files = entries
-        .filter((entry) => !folders.includes(entry.name))
-        .map(({ name }): [string, ImageSource] => [name, { file: join(base, folder, name) }]);
-      return [new Map(files), folders];
+      const { files, folders, passed } = await listFolder(join(base, folder));
+      const inner = (name: string): string => (folder === '' ? name : `${folder}/${name}`);
+      const outputs: string[] = [];
+      for (const { name } of folders) if (await isOutput(join(base, inner(name)))) outputs.push(name);
+      return {
+        files: new Map(files.map((name) => [name, { file: join(base, folder, name) }])),
+        folders: folders.map(({ name }) => name).filter((name) => !outputs.includes(name)),
+        passed: [
+          ...passed.map(({ path, reason }) => ({ path: inner(path), reason })),
+          ...outputs.map((name) => ({ path: inner(name), reason: OUTPUT_REASON })),
+        ],
+      };
     } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [new Map(), []];
-      throw error;
+      const code = codeOf(error);
+      if (code === 'ENOENT' || code === 'ENOTDIR') return { files: new Map(), folders: [], passed: [] };
+      if (code !== 'EACCES' && code !== 'EPERM') throw error;
+      const reason = 'a folder that may not be read: permission denied';
+      return { files: new Map(), folders: [], passed: [{ path: folder, reason }] };
     }
   };
-  const list = (folder: string): ReturnType<typeof read> => {
-    const known = listed.get(folder) ?? read(folder);
-    listed.set(folder, known);
-    return known;
+  const list = (folder: string): Promise<Known> => {
+    const once = known.get(folder) ?? read(folder);
+    known.set(folder, once);
+    return once;
   };
   return {
     root,
     top,
-    files: async (folder) => (await list(folder))[0],
-    folders: async (folder) => (await list(folder))[1],
+    files: async (folder) => (await list(folder)).files,
+    folders: async (folder) => (await list(folder)).folders,
+    passedOver: async () => (await Promise.all(known.values())).flatMap(({ passed }) => passed),
     where: (path) => join(base, path),
   };
 };
+
+/** Whether a folder, which may be unreadable, is one of results. */
+const isOutput = async (folder: string): Promise<boolean> =>
+  isOutputFolder(await readdir(folder).catch(() => []));
 
 const archiveTree = async (
   root: string,
@@ -85,6 +108,7 @@ const archiveTree = async (
       if (at < 0) continue;
       const source = { file: tar, slice: { offset: entry.offset, length: entry.length } };
       const inside = parts.slice(at + 1);
+      if (inside.some(isDropping)) continue;
       const name = inside.pop()!;
       const folder = inside.join('/');
       if (!files.has(folder)) files.set(folder, new Map());
@@ -108,6 +132,7 @@ const archiveTree = async (
     top: plan.top,
     files: (folder) => Promise.resolve(files.get(folder) ?? new Map<string, ImageSource>()),
     folders: (folder) => Promise.resolve([...(folders.get(folder) ?? [])].sort(byCode)),
+    passedOver: () => Promise.resolve([]),
     where: (path) => `${plan.top}/${path} in ${join(root, shown)}`,
   };
 };
@@ -128,7 +153,9 @@ export const openTree = async (
   await requireFolder(absolute);
   const bases = [
     ...plan.within.map((folder) => join(absolute, folder, plan.top)),
-    ...(basename(absolute) === plan.top ? [absolute] : []),
+    ...(basename(absolute) === plan.top || plan.sign?.some((name) => existsSync(join(absolute, name)))
+      ? [absolute]
+      : []),
   ];
   const base = bases.find((path) => existsSync(join(path, '.')));
   if (base !== undefined) return folderTree(absolute, plan.top, base);

@@ -4,7 +4,7 @@ import { relative, resolve } from 'node:path';
 import type { Item } from '../../datasets/dataset.js';
 import { returnFreedMemory, withMemoryReturned } from '../../engine/malloc.js';
 import { type Message, InterruptedError, UsageError, option, text } from '../../errors.js';
-import { makeFolder } from '../../io/files.js';
+import { makeOutputFolder } from '../../io/output-folder.js';
 import type { OnProgress, Skipped } from '../../progress.js';
 import { assemblePart, partMetadata } from './assemble.js';
 import { conveyor } from './conveyor.js';
@@ -152,7 +152,7 @@ const extract = async (
   const remark = interpolationRemark(nets.recipe.interpolation, nets.backbones);
   if (remark !== undefined) onNotice?.(remark);
   const list = imageList(items, nets.recipe);
-  await makeFolder(out);
+  await makeOutputFolder(out);
   const plan = await planFor(nets, list.items, options);
   const previous = await Previous.read(out, plan.hash, plan.engine);
   if (!resume) refuseUsed(previous, out, shard);

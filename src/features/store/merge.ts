@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UsageError, expected, option, text } from '../../errors.js';
-import { makeFolder, sha256OfFile, writeFileAtomically } from '../../io/files.js';
+import { sha256OfFile, writeFileAtomically } from '../../io/files.js';
+import { makeOutputFolder } from '../../io/output-folder.js';
 import type { OnProgress } from '../../progress.js';
 import { type Part, openPart } from './part.js';
 import { partFiles } from './reader.js';
@@ -58,7 +59,7 @@ export const mergeFeatures = async (
       text`${missing.length} of ${total} parts are missing (the first is ${missing[0]}). Run the shards that are not done with ${option('resume')}, then merge again.`,
     );
   }
-  await makeFolder(out);
+  await makeOutputFolder(out);
   const ordered = [...parts.entries()].sort(([a], [b]) => a - b).map(([, part]) => part);
   for (const [i, { path }] of ordered.entries()) {
     const target = join(out, basename(path));

@@ -1,7 +1,8 @@
 // A backbone as a TensorFlow.js layers model: model.json and shards of 4 MB, as `tf.loadLayersModel` opens them.
 import { join } from 'node:path';
 import { UsageError, option, text } from '../../../errors.js';
-import { makeFolder, writeFileAtomically } from '../../../io/files.js';
+import { writeFileAtomically } from '../../../io/files.js';
+import { makeOutputFolder } from '../../../io/output-folder.js';
 import { type Architecture, layersOf, parameterCount, weightedLayersOf } from '../../nets/architecture.js';
 import type { Backbone } from '../../nets/backbone.js';
 import { type LayerHandler, interpret } from '../../nets/interpret.js';
@@ -124,7 +125,7 @@ class ShardWriter {
 export const exportTfjs = async (backbone: Backbone, folder: string): Promise<void> => {
   const net = backbone.metadata.architecture;
   const modelTopology = topology(net);
-  await makeFolder(folder);
+  await makeOutputFolder(folder);
   const bytes = 4 * parameterCount(net);
   const shards = new ShardWriter(folder, bytes);
   const weights: object[] = [];

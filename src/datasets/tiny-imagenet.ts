@@ -1,0 +1,182 @@
+// Tiny ImageNet as it is published and as people sort it: 200 classes of 64 x 64 pixels, each image with a box.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expected } from '../errors.js';
+import type { OnProgress } from '../progress.js';
+import { type Tree, type TreePlan, openTree, textOf } from './archives/tree.js';
+import { byCode, bySplit } from './common.js';
+import type { Box, Dataset, ImageSource, Item } from './dataset.js';
+import { isImageName, unreadReason } from './names.js';
+import { remarksOn } from './remarks.js';
+import type { PassedOver } from './walk.js';
+
+const ANNOTATIONS = 'val/val_annotations.txt';
+const TOP = 'tiny-imagenet-200';
+const WNID = /^n\d{8}$/;
+
+const plan: TreePlan = {
+  top: TOP,
+  within: ['', TOP, 'tiny-imagenet'],
+  archives: [{ file: `${TOP}.zip` }],
+  oneArchive: true,
+  sign: ['wnids.txt', ANNOTATIONS],
+};
+
+/** Whether Tiny ImageNet lies unpacked in a folder, or is that folder. */
+export const tinyImagenetIn = (root: string): boolean =>
+  ['.', TOP].some(
+    (folder) =>
+      plan.sign!.some((name) => existsSync(join(root, folder, name))) &&
+      ['train', 'val'].some((split) => existsSync(join(root, folder, split))),
+  );
+
+/** Lines of a file with their numbers from 1; empty ones are left out. */
+const linesOf = (text: string): [content: string, line: number][] =>
+  text
+    .split(/\r?\n/)
+    .map((content, i): [string, number] => [content, i + 1])
+    .filter(([content]) => content.trim() !== '');
+
+/** Names of classes from `words.txt`: "n02124075 Egyptian cat", apart by a tab. A name that two have is told apart by WNID. */
+const namesOf = async (tree: Tree, wnids: readonly string[]): Promise<Map<string, string>> => {
+  const words = new Map<string, string>();
+  const wanted = new Set(wnids);
+  for (const [content] of linesOf((await textOf(tree, 'words.txt')) ?? '')) {
+    const [, wnid = '', name = ''] = /^(\S+)\s+(.+?)\s*$/.exec(content) ?? [];
+    if (wanted.has(wnid)) words.set(wnid, name);
+  }
+  const uses = new Map<string, number>();
+  for (const name of words.values()) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return new Map(
+    wnids.map((wnid) => {
+      const name = words.get(wnid);
+      return [wnid, name === undefined ? wnid : uses.get(name)! > 1 ? `${name} (${wnid})` : name];
+    }),
+  );
+};
+
+/** An image's row: its class, where the file has that column, and its box. */
+interface Row {
+  readonly wnid?: string;
+  readonly box: Box;
+}
+
+/**
+ * Reads rows of an image name, a WNID (validation only) and four corners, 0-based and inclusive.
+ *
+ * @throws UsageError naming file and line
+ */
+const readRows = async (
+  tree: Tree,
+  path: string,
+  hasClass: boolean,
+): Promise<Map<string, Row> | undefined> => {
+  const text = await textOf(tree, path);
+  if (text === undefined) return undefined;
+  return new Map(
+    linesOf(text).map(([content, line]): [string, Row] => {
+      const [name = '', ...rest] = content.trim().split(/\s+/);
+      const wnid = hasClass ? rest.shift() : undefined;
+      const [left, top, right, bottom] = rest.map(Number) as [number, number, number, number];
+      const isBox = rest.length === 4 && left >= 0 && top >= 0 && right >= left && bottom >= top;
+      if (!isBox || (hasClass && !WNID.test(wnid ?? ''))) {
+        throw expected(
+          `an image, ${hasClass ? 'a WNID ' : ''}and the corners of a box`,
+          `${tree.where(path)} line ${line}`,
+          content,
+        );
+      }
+      const box = { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
+      return [name, wnid === undefined ? { box } : { wnid, box }];
+    }),
+  );
+};
+
+/** The images directly in a folder and in its folder `images`, with their paths. */
+const imagesOf = async (
+  tree: Tree,
+  folder: string,
+  strays: PassedOver[],
+): Promise<[string, string, ImageSource][]> => {
+  const found: [path: string, name: string, source: ImageSource][] = [];
+  for (const place of [folder, `${folder}/images`]) {
+    for (const [name, source] of await tree.files(place)) {
+      const path = `${place}/${name}`;
+      if (isImageName(name)) found.push([path, name, source]);
+      else if (!/(_boxes|_annotations)\.txt$/.test(name)) strays.push({ path, reason: unreadReason(name) });
+    }
+  }
+  return found;
+};
+
+/**
+ * Reads Tiny ImageNet. Training images lie in `train/<wnid>/images/` or `train/<wnid>/`; validation images flat in
+ * `val/images/` with `val_annotations.txt`, or sorted into folders as the training images are. Images of `test` have no
+ * labels. Classes are named by `words.txt` (by their WNIDs where it is missing), in the order of the WNIDs.
+ *
+ * @param root the folder that holds `tiny-imagenet-200` or its archive, or that folder itself
+ * @throws UsageError naming file and line: no images, a malformed row, a class that is not among the training classes
+ */
+export const readTinyImagenet = async (
+  root: string,
+  options: { cache?: string; onProgress?: OnProgress } = {},
+): Promise<Dataset> => {
+  const tree = await openTree(root, plan, options);
+  const strays: PassedOver[] = [];
+  const found: [
+    split: string,
+    wnid: string | undefined,
+    path: string,
+    source: ImageSource,
+    box: Box | undefined,
+  ][] = [];
+  const annotations = await readRows(tree, ANNOTATIONS, true);
+  for (const split of ['train', 'val', 'test']) {
+    for (const folder of await tree.folders(split)) {
+      if (!WNID.test(folder)) {
+        if (folder !== 'images')
+          strays.push({ path: `${split}/${folder}`, reason: 'not a folder of a class' });
+        continue;
+      }
+      const boxes = (await readRows(tree, `${split}/${folder}/${folder}_boxes.txt`, false)) ?? annotations;
+      for (const [path, name, source] of await imagesOf(tree, `${split}/${folder}`, strays)) {
+        found.push([split, folder, path, source, boxes?.get(name)?.box]);
+      }
+    }
+    const flat = await imagesOf(tree, split, strays);
+    if (split === 'val' && flat.length > 0 && !annotations) {
+      throw expected('the classes of the validation images', tree.where(ANNOTATIONS), 'no such file');
+    }
+    for (const [path, name, source] of flat) {
+      const row = split === 'val' ? annotations?.get(name) : undefined;
+      if (split === 'test') found.push([split, undefined, path, source, undefined]);
+      else if (row) found.push([split, row.wnid, path, source, row.box]);
+      else {
+        const reason = split === 'val' ? `not in ${ANNOTATIONS}` : 'lies in no class folder';
+        strays.push({ path, reason });
+      }
+    }
+  }
+  if (!found.some(([split]) => split !== 'test')) {
+    throw expected('images in train/<wnid>/images or val/images', tree.where(''), 'none');
+  }
+  const listed = linesOf((await textOf(tree, 'wnids.txt')) ?? '').map(([content]) => content.trim());
+  const wnids = [...new Set([...listed, ...found.flatMap(([, wnid]) => wnid ?? [])])].sort(byCode);
+  const names = await namesOf(tree, wnids);
+  const labels = new Map(wnids.map((wnid) => [wnid, [names.get(wnid)!]])); // One array a class, shared by its images.
+  const items = found.map(([split, wnid, path, source, box]): [string, Item] => [
+    split,
+    { id: path, path, source, labels: wnid === undefined ? [] : labels.get(wnid)!, ...(box && { box }) },
+  ]);
+  const classes = wnids.map((wnid) => names.get(wnid)!);
+  const splits = bySplit(items);
+  const remarks = remarksOn({ classes, splits });
+  return {
+    name: 'tiny-imagenet',
+    root: tree.root,
+    classes,
+    splits,
+    strays: [...strays, ...(await tree.passedOver())].sort((a, b) => byCode(a.path, b.path)),
+    ...(remarks.length > 0 && { remarks }),
+  };
+};

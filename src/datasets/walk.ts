@@ -1,0 +1,171 @@
+// The one walk for all that reads folders: a folder is read once, links are followed, and what cannot be read is named.
+import type { Dirent } from 'node:fs';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
+import { type OptionName, UsageError, codeOf, messageOf, option, text } from '../errors.js';
+import { isOutputFolder } from '../io/output-folder.js';
+import { byCode, requireFolder } from './common.js';
+import { isDropping } from './names.js';
+
+/** Something that is not read, relative to the root, and why. */
+export interface PassedOver {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** What lies in one folder, by name in code-unit order. */
+export interface Listing {
+  readonly files: readonly string[];
+  readonly folders: readonly { readonly name: string; readonly link: boolean }[];
+  /** By name. */
+  readonly passed: readonly PassedOver[];
+  /** Whether a command wrote its results here. */
+  readonly isOutput: boolean;
+}
+
+const linkReasons: Readonly<Record<string, string>> = {
+  ENOENT: 'a link that leads nowhere',
+  ENOTDIR: 'a link that leads nowhere',
+  ELOOP: 'a link that leads to itself',
+  EACCES: 'a link into a folder that may not be read: permission denied',
+};
+
+const folderReasons: Readonly<Record<string, string>> = {
+  EACCES: 'a folder that may not be read: permission denied',
+  EPERM: 'a folder that may not be read: permission denied',
+  ENAMETOOLONG: 'a folder too deep for the system: its path is too long',
+  ENOENT: 'a folder that was removed meanwhile',
+};
+
+type Kind = Pick<
+  Dirent,
+  'isFile' | 'isDirectory' | 'isFIFO' | 'isSocket' | 'isCharacterDevice' | 'isBlockDevice'
+>;
+
+const specialReason = (kind: Kind): string => {
+  if (kind.isFIFO()) return 'a named pipe, not a file';
+  if (kind.isSocket()) return 'a socket, not a file';
+  return 'a device, not a file';
+};
+
+/** The sign that stands for bytes that are no UTF-8, when Node reads a name. */
+const REPLACEMENT = '\uFFFD';
+
+const isUnreadableName = async (folder: string, name: string): Promise<boolean> =>
+  name.includes(REPLACEMENT) &&
+  (await lstat(join(folder, name)).then(
+    () => false,
+    () => true,
+  ));
+
+/**
+ * What lies in a folder. Hidden files and what systems leave behind are left out; links that lead nowhere, pipes,
+ * sockets, devices and names that are no UTF-8 are passed over with a reason.
+ *
+ * @throws the system's error where the folder cannot be read
+ */
+export const listFolder = async (folder: string): Promise<Listing> => {
+  const entries = (await readdir(folder, { withFileTypes: true })).sort((a, b) => byCode(a.name, b.name));
+  const files: string[] = [];
+  const folders: { name: string; link: boolean }[] = [];
+  const passed: PassedOver[] = [];
+  for (const entry of entries) {
+    const { name } = entry;
+    if (isDropping(name)) continue;
+    if (await isUnreadableName(folder, name)) {
+      passed.push({ path: name, reason: 'its name is not UTF-8: rename it' });
+      continue;
+    }
+    let kind: Kind = entry;
+    const link = entry.isSymbolicLink();
+    // Some file systems do not say what an entry is.
+    const isUnknown = !link && !entry.isFile() && !entry.isDirectory();
+    if (link || isUnknown) {
+      try {
+        kind = await stat(join(folder, name));
+      } catch (error) {
+        const reason = linkReasons[codeOf(error) ?? ''] ?? messageOf(error);
+        passed.push({ path: name, reason });
+        continue;
+      }
+    }
+    if (kind.isDirectory()) folders.push({ name, link });
+    else if (kind.isFile()) files.push(name);
+    else passed.push({ path: name, reason: specialReason(kind) });
+  }
+  return { files, folders, passed, isOutput: isOutputFolder(entries.map(({ name }) => name)) };
+};
+
+/** What a walk found. */
+export interface Walk {
+  /** Paths relative to the root, `/` between folders, in code-unit order. */
+  readonly files: readonly string[];
+  /** The folders that were read, without the root. */
+  readonly folders: readonly string[];
+  readonly passed: readonly PassedOver[];
+}
+
+export const OUTPUT_REASON = 'a folder of results that verydeep wrote';
+
+/**
+ * Goes through a folder and all folders in it. Links to folders are followed after everything else, so that a folder is
+ * read under its own name where it has one in `root`, and no folder is read twice. A folder that cannot be read, a link
+ * to a folder that contains it or that is read already, and a folder of results are passed over with the reason.
+ *
+ * @throws UsageError where `root` is no folder that can be read
+ */
+export const walkFolder = async (
+  root: string,
+  where: OptionName | string = option('data'),
+): Promise<Walk> => {
+  const absolute = resolve(root);
+  await requireFolder(absolute, where);
+  const files: string[] = [];
+  const folders: string[] = [];
+  const passed: PassedOver[] = [];
+  const links: string[] = [];
+  const seen = new Map<string, string>(); // real path -> path
+  const read = async (path: string, real: string): Promise<void> => {
+    const before = seen.get(real);
+    if (before !== undefined) {
+      passed.push({ path, reason: `a link to a folder that is read already, ${before || 'the root'}` });
+      return;
+    }
+    let listing: Listing;
+    try {
+      listing = await listFolder(join(absolute, path));
+    } catch (error) {
+      const reason = folderReasons[codeOf(error) ?? ''] ?? messageOf(error);
+      if (path === '')
+        throw new UsageError(text`Cannot read ${absolute} given for ${where}: it is ${reason}.`);
+      passed.push({ path, reason });
+      return;
+    }
+    seen.set(real, path);
+    if (path !== '') {
+      if (listing.isOutput) {
+        passed.push({ path, reason: OUTPUT_REASON });
+        return;
+      }
+      folders.push(path);
+    }
+    const inner = (name: string): string => (path === '' ? name : `${path}/${name}`);
+    for (const name of listing.files) files.push(inner(name));
+    for (const { path: name, reason } of listing.passed) passed.push({ path: inner(name), reason });
+    for (const { name, link } of listing.folders) {
+      if (link) links.push(inner(name));
+      else await read(inner(name), join(real, name));
+    }
+  };
+  await read('', await realpath(absolute));
+  for (let next = links.shift(); next !== undefined; next = links.shift()) {
+    const path = next;
+    const target = await realpath(join(absolute, path));
+    const holder = await realpath(dirname(join(absolute, path)));
+    if (holder === target || holder.startsWith(target === sep ? sep : `${target}${sep}`)) {
+      passed.push({ path, reason: 'a link to a folder that contains it' });
+    } else await read(path, target);
+  }
+  const byPath = (a: PassedOver, b: PassedOver): number => byCode(a.path, b.path);
+  return { files: files.sort(byCode), folders: folders.sort(byCode), passed: passed.sort(byPath) };
+};

@@ -1,0 +1,41 @@
+// Opening a file where the system allows few at once: it waits for others to be closed.
+import { type FileHandle, open } from 'node:fs/promises';
+import { VerydeepError, codeOf } from '../errors.js';
+
+const WAIT_MS = 10;
+const LONGEST_MS = 10_000;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Whether a failure says that too many files are open. */
+export const isTooManyOpen = (error: unknown): boolean => ['EMFILE', 'ENFILE'].includes(codeOf(error) ?? '');
+
+/** What to do when too many files are open. */
+export const tooManyOpen = (path: string): VerydeepError =>
+  new VerydeepError(
+    `Cannot open ${path}: too many files are open at once. Allow more, with "ulimit -n 1024" in the shell, or use fewer workers.`,
+  );
+
+/**
+ * Does something that opens files; where too many are open, again a little later, for up to ten seconds.
+ *
+ * @param path for the message
+ * @throws VerydeepError saying what to do when too many files stay open
+ */
+export const whenFilesAreFree = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
+  for (let waited = 0; ;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isTooManyOpen(error)) throw error;
+      if (waited >= LONGEST_MS) throw tooManyOpen(path);
+      const next = WAIT_MS + waited / 4;
+      await pause(next);
+      waited += next;
+    }
+  }
+};
+
+/** Opens a file as `fs.open` does, by {@link whenFilesAreFree}. */
+export const openFile = (path: string, flags: string | number, mode?: number): Promise<FileHandle> =>
+  whenFilesAreFree(path, () => open(path, flags, mode));
