@@ -37,6 +37,7 @@ const table = {
     [3, 3, 3, 3],
     [3, 3, 3, 3],
   ],
+  'B-5x5': [[5], [5], [5], [5], [5]],
 } as const satisfies Readonly<Record<string, readonly [Block, Block, Block, Block, Block]>>;
 
 export type Config = keyof typeof table;
