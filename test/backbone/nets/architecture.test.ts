@@ -12,7 +12,7 @@ import {
 } from '../../../src/backbone/nets/architecture.js';
 import { UsageError } from '../../../src/errors.js';
 
-/** Table 1 and 2 of the paper: weight layers, parameters counted from table 1. */
+/** Table 1 and 2 of the paper: weight layers, parameters counted from table 1; and the net of section 4.1. */
 const paper: Readonly<Record<Config, { layers: number; parameters: number; millions: number }>> = {
   A: { layers: 11, parameters: 132_863_336, millions: 133 },
   'A-LRN': { layers: 11, parameters: 132_863_336, millions: 133 },
@@ -20,6 +20,8 @@ const paper: Readonly<Record<Config, { layers: number; parameters: number; milli
   C: { layers: 16, parameters: 133_638_952, millions: 134 },
   D: { layers: 16, parameters: 138_357_544, millions: 138 },
   E: { layers: 19, parameters: 143_667_240, millions: 144 },
+  // Section 4.1, counted by hand: 10,860,672 in five convolutions, 123,642,856 in the fully-connected layers.
+  'B-5x5': { layers: 8, parameters: 134_503_528, millions: 135 },
 };
 
 describe('architecture', () => {
@@ -40,6 +42,16 @@ describe('architecture', () => {
         .filter(({ kind, kernel }) => kind === 'conv' && kernel === 1)
         .map(({ name }) => name);
       assert.deepEqual(ones, config === 'C' ? ['conv3_3', 'conv4_3', 'conv5_3'] : [], config);
+    }
+  });
+
+  it('has 5x5 convolutions, one for each pair of B, in B-5x5 alone', () => {
+    for (const config of configs) {
+      const fives = weightedLayersOf(architecture({ config })).flatMap((layer) =>
+        layer.kind === 'conv' && layer.kernel === 5 ? [[layer.name, layer.padding]] : [],
+      );
+      const wanted = [1, 2, 3, 4, 5].map((block) => [`conv${block}_1`, 2]);
+      assert.deepEqual(fives, config === 'B-5x5' ? wanted : [], config);
     }
   });
 
@@ -84,7 +96,7 @@ describe('architecture', () => {
   });
 
   const wrong: readonly [Partial<Architecture>, RegExp][] = [
-    [{ config: 'F' as Config }, /one of A, A-LRN, B, C, D, E for config but received "F"/],
+    [{ config: 'F' as Config }, /one of A, A-LRN, B, C, D, E, B-5x5 for config but received "F"/],
     [{ width: 0 }, /a number above 0 for width but received 0/],
     [{ width: Number.NaN }, /for width/],
     [{ blocks: 6 }, /a whole number from 1 to 5 for blocks but received 6/],
