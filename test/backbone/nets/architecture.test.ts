@@ -104,7 +104,8 @@ describe('architecture', () => {
     [{ inputSize: 100 }, /a multiple of 32 .* for inputSize but received 100\. Give 96 or 128/],
     [{ inputSize: 16 }, /Give 32 or 64/],
     [{ fullyConnected: 1.5 }, /for fullyConnected but received 1.5/],
-    [{ outputs: 0 }, /for outputs but received 0/],
+    [{ outputs: -1 }, /for outputs but received -1/],
+    [{ fullyConnected: 0 }, /for fullyConnected but received 0/],
   ];
   for (const [options, message] of wrong) {
     it(`refuses ${JSON.stringify(options)}`, () => {
