@@ -20,6 +20,7 @@ import {
   openPosteriors,
 } from './ilsvrc/posteriors.js';
 import { appendLines, predictionHeader, predictionLines } from './ilsvrc/predictions.js';
+import { refuseSeen, refuseSeenEarly, seenByNets, seenResult, seenTest } from './protocol/seen.js';
 import { ilsvrcReport } from './ilsvrc/report.js';
 import type { ErrorRow, IlsvrcResults } from './ilsvrc/results.js';
 
@@ -42,16 +43,28 @@ export interface IlsvrcOptions {
   /** int8 is taken where it comes close enough to fp32, measured on images of the data set. Default fp32. */
   readonly precision?: 'fp32' | 'int8';
   readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'onProgress'>;
+  /** Tests nets on images that trained them: for whoever knows why. */
+  readonly allowSeen?: boolean;
   readonly onProgress?: OnProgress;
   readonly onNotice?: (text: Message) => void;
 }
 
 const BLOCK = 512;
 
+/** Training images, to calibrate int8 on. @throws UsageError where the data set has none on disk */
+const trainingOf = (dataset: Dataset): readonly Item[] => {
+  const items = dataset.splits['train'] ?? [];
+  if (items.length > 0) return items;
+  throw new UsageError(
+    text`Expected training images in ${dataset.root} to calibrate ${option('precision')} int8 on but there are none. Give some with ${option('calibration')}: the images that are tested must not calibrate.`,
+  );
+};
+
 /** Posteriors of each net, tested in each way, written to folders of their own. */
 const extractPosteriors = async (
   options: IlsvrcOptions,
   items: readonly Item[],
+  dataset: Dataset,
 ): Promise<PosteriorStore[]> => {
   const { backbones, out, scales, testing, crops, flip, maxSide, precision, extract, onProgress } = options;
   const stores: PosteriorStore[] = [];
@@ -70,6 +83,9 @@ const extractPosteriors = async (
       };
       await extractFeatures(items, [backbone], recipe, {
         ...extract,
+        ...(precision === 'int8' && {
+          int8: { ...extract?.int8, calibration: extract?.int8?.calibration ?? trainingOf(dataset) },
+        }),
         out: folder,
         resume: true,
         ...(onProgress && { onProgress }),
@@ -138,7 +154,7 @@ const score = async (
   dataset: Dataset,
   stores: readonly PosteriorStore[],
   predictions: string,
-): Promise<{ rows: ErrorRow[]; scored: number; skipped: readonly Skipped[] }> => {
+): Promise<{ rows: ErrorRow[]; skipped: readonly Skipped[] }> => {
   const reader = await openPosteriors(stores);
   const sizes = new Map<string, { width: number; height: number }>();
   for (const part of (await openFeatures([stores[0]!.folder])).parts) {
@@ -167,7 +183,8 @@ const score = async (
       }
     }
   });
-  const error = (count: number) => 100 * (1 - count / known.length);
+  // An image that cannot be read is one that the nets got wrong, as it ranks last in VOC.
+  const error = (count: number) => 100 * (1 - count / items.length);
   const rows = isLabelled
     ? combinations.map(({ name }, c) => ({
         name,
@@ -175,7 +192,7 @@ const score = async (
         top5Error: error(right[c]!.top5),
       }))
     : [];
-  return { rows, scored: known.length, skipped: reader.skipped };
+  return { rows, skipped: reader.skipped };
 };
 
 /**
@@ -196,25 +213,33 @@ export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResu
   const dataset = await openDataset('imagenet', data, { ...(onProgress && { onProgress }) });
   const items = splitOf(dataset, split);
   await requireSameClasses(backbones, dataset);
+  const early = backbones.length > 0 ? await seenByNets(backbones) : undefined;
+  if (early && !options.allowSeen) await refuseSeenEarly([{ name: split, test: items }], early, onProgress);
   await makeOutputFolder(out);
-  const stores = backbones.length > 0 ? await extractPosteriors(options, items) : await storesOf(features);
+  const stores =
+    backbones.length > 0 ? await extractPosteriors(options, items, dataset) : await storesOf(features);
   const opened = await Promise.all(stores.map(({ folder }) => openFeatures([folder])));
   const nets = stores.flatMap(({ net }, i) =>
     stores.findIndex((s) => s.net === net) === i ? [opened[i]!.nets[0]!] : [],
   );
+  const files = backbones.length > 0 ? [] : await Promise.all(opened.map((store) => store.weightFiles()));
+  const said =
+    early ??
+    (await seenByNets(
+      files.flat(),
+      opened.flatMap((store) => store.nets.map((net) => net.sha256)),
+    ));
+  const stored = opened[0]!;
+  const hashes = new Map(stored.ids.map((id, row) => [id, stored.sha256[row]!]));
+  const tested = seenTest(items, said, (id) => hashes.get(id));
+  if (!options.allowSeen) refuseSeen(split, items.length, tested);
   const combinations = combinationsOf(
     stores,
     nets.map(({ config }, i) =>
       nets.some((other, j) => j !== i && other.config === config) ? `${config} (${i + 1})` : config,
     ),
   );
-  const { rows, scored, skipped } = await score(
-    combinations,
-    items,
-    dataset,
-    stores,
-    join(out, 'predictions.csv'),
-  );
+  const { rows, skipped } = await score(combinations, items, dataset, stores, join(out, 'predictions.csv'));
   const limited = await limitedImages(stores);
   if (limited.length > 0) {
     options.onNotice?.(
@@ -228,12 +253,18 @@ export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResu
     unit: '%',
     mean: rows[0]?.top5Error ?? null,
     rows,
-    images: scored,
+    images: items.length,
     classes: dataset.classes.length,
-    scales: opened[0]!.recipe.scales,
     testing: [...new Set(stores.map(({ testing }) => testing))],
-    flip: opened[0]!.recipe.flip,
-    nets: nets.map(({ config, sha256 }) => ({ config, sha256 })),
+    nets: nets.map(({ config, sha256 }, net) => ({
+      config,
+      sha256,
+      tests: stores.flatMap((store, i) => {
+        const { scales, flip, precision } = opened[i]!.recipe;
+        return store.net === net ? [{ testing: store.testing, scales, flip, precision }] : [];
+      }),
+    })),
+    seen: { ...seenResult(said), ...(said.known === 'none' ? {} : { test: tested }) },
     published: publishedErrors,
     skipped,
     limited,

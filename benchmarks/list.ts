@@ -3,6 +3,7 @@ import { expected, option, text } from '../src/errors.js';
 import type { Benchmark } from './protocol/benchmark.js';
 import { caltech101 } from './caltech101.js';
 import { caltech256 } from './caltech256.js';
+import { csv } from './csv.js';
 import { folder } from './folder.js';
 import type { ProtocolName } from './protocol/options.js';
 import { voc2007Vissl } from './protocol/vissl.js';
@@ -18,6 +19,7 @@ export const benchmarks: readonly Benchmark[] = [
   caltech101,
   caltech256,
   folder,
+  csv,
 ];
 
 /**

@@ -14,6 +14,7 @@ export const voc2007: Benchmark = {
     server: { folder: 'results/VOC2007/Main', competition: 'comp2_cls' },
   },
   metric: 'mAP',
+  publishedOn: 'test',
   published: [
     { method: 'Chatfield et al.', mean: 82.4 },
     { method: 'He et al.', mean: 82.4 },

@@ -9,6 +9,7 @@ export const voc2012Action: Benchmark = {
   recipe: { name: 'action' },
   protocol: voc2012Splits({ folder: 'results/VOC2012/Action', competition: 'comp10_action' }),
   metric: 'mAP',
+  publishedOn: 'test',
   published: [
     { method: 'Oquab et al.', mean: 70.2, note: 'pre-trained on 1,512 classes' },
     { method: 'Gkioxari et al.', mean: 73.6 },

@@ -9,6 +9,7 @@ export const voc2012: Benchmark = {
   recipe: { name: 'voc' },
   protocol: voc2012Splits({ folder: 'results/VOC2012/Main', competition: 'comp2_cls' }),
   metric: 'mAP',
+  publishedOn: 'test',
   published: [
     { method: 'Zeiler & Fergus', mean: 79.0 },
     { method: 'Chatfield et al.', mean: 83.2 },

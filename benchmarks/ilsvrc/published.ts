@@ -60,13 +60,16 @@ const fused = [
   ['D & E, S in 256-512, multi-crop & dense', 23.7, 6.8, 6.8],
 ] as const;
 
-/** Table 7: the state of the art then; top-1, top-5, top-5 on the test set. */
+/**
+ * Table 7: the state of the art then; top-1, top-5, top-5 on the test set. For GoogLeNet the paper prints one figure
+ * across both columns of top-5 errors.
+ */
 const others = [
   ['VGG, 2 nets, multi-crop & dense', 23.7, 6.8, 6.8],
   ['VGG, 1 net, multi-crop & dense', 24.4, 7.1, 7.0],
   ['VGG, submission, 7 nets, dense', 24.7, 7.5, 7.3],
-  ['GoogLeNet, 1 net', undefined, 7.9, undefined],
-  ['GoogLeNet, 7 nets', undefined, 6.7, undefined],
+  ['GoogLeNet, 1 net', undefined, 7.9, 7.9],
+  ['GoogLeNet, 7 nets', undefined, 6.7, 6.7],
   ['MSRA, 11 nets', undefined, undefined, 8.1],
   ['MSRA, 1 net', 27.9, 9.1, 9.1],
   ['Clarifai, several nets', undefined, undefined, 11.7],

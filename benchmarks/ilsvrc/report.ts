@@ -2,8 +2,18 @@
 import { facts } from '../../src/evaluation/report/facts.js';
 import { page } from '../../src/evaluation/report/page.js';
 import { table } from '../../src/evaluation/report/table.js';
+import { seenText } from '../protocol/seen.js';
 import type { PublishedErrors } from './published.js';
-import type { IlsvrcResults } from './results.js';
+import type { IlsvrcResults, TestedNet } from './results.js';
+
+/** A net and how it was tested: its own scales, where several are fused. */
+export const netText = ({ config, sha256, tests }: TestedNet): string =>
+  `${config} ${sha256.slice(0, 12)}, ${tests
+    .map(
+      ({ testing, scales, flip, precision }) =>
+        `${testing} at Q ${scales.join(', ')}${flip ? ' and mirrored' : ''}${precision === 'int8' ? ' in int8' : ''}`,
+    )
+    .join(' and ')}`;
 
 const titles: Readonly<Record<PublishedErrors['table'], string>> = {
   3: 'Table 3: one test scale',
@@ -61,12 +71,13 @@ export const ilsvrcReport = (results: IlsvrcResults): string => {
         body: facts({
           Split: results.split,
           Images: results.images,
-          'Left out': results.skipped.length,
+          'Could not be read, and count as errors': results.skipped.length,
           Classes: results.classes,
-          Scales: results.scales.join(', '),
-          Mirrored: results.flip ? 'yes' : 'no',
           'Only the middle used': results.limited.length,
-          Nets: results.nets.map(({ config, sha256 }) => `${config} ${sha256.slice(0, 12)}`).join(', '),
+          Nets: results.nets.map(netText).join('; '),
+          'Trained on test images': seenText(results.seen, [
+            { test: results.images, seen: results.seen.test },
+          ]),
           Dense:
             'class scores averaged over positions, then soft-max; "soft-max first": soft-max at each position, then averaged',
         }),

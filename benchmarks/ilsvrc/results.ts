@@ -1,5 +1,6 @@
 // What a run of ILSVRC-2012 found: the content of its results.json.
 import type { Skipped } from '../../src/progress.js';
+import type { SeenResult, SeenTest } from '../protocol/seen.js';
 import type { Testing } from './posteriors.js';
 import type { PublishedErrors } from './published.js';
 
@@ -10,6 +11,19 @@ export interface ErrorRow {
   readonly top5Error: number;
 }
 
+/** A net, and how its posteriors were made. */
+export interface TestedNet {
+  readonly config: string;
+  readonly sha256: string;
+  readonly tests: readonly {
+    readonly testing: Testing;
+    /** Smallest sides Q in pixels. */
+    readonly scales: readonly number[];
+    readonly flip: boolean;
+    readonly precision: 'fp32' | 'int8';
+  }[];
+}
+
 export interface IlsvrcResults {
   readonly benchmark: 'ilsvrc2012';
   readonly split: string;
@@ -18,12 +32,14 @@ export interface IlsvrcResults {
   /** Top-5 error of the first row: all nets fused, or the net. */
   readonly mean: number | null;
   readonly rows: readonly ErrorRow[];
+  /** Images of the split; those that could not be read count as errors. */
   readonly images: number;
   readonly classes: number;
-  readonly scales: readonly number[];
   readonly testing: readonly Testing[];
-  readonly flip: boolean;
-  readonly nets: readonly { readonly config: string; readonly sha256: string }[];
+  /** Each net as it was tested. */
+  readonly nets: readonly TestedNet[];
+  /** Whether images of the split trained the nets. */
+  readonly seen: SeenResult & { readonly test?: SeenTest };
   readonly published: readonly PublishedErrors[];
   readonly skipped: readonly Skipped[];
   /** Images of which only the middle part was used. */

@@ -18,7 +18,24 @@ export interface RandomSplits {
   readonly trainPerClass: number;
   readonly testPerClass?: number;
   readonly validationShare: number;
+  /** Where a class has fewer training images than this, C is chosen by five folds instead of by the held-out share. */
+  readonly foldsBelow?: number;
 }
+
+/** The data set's own training and test images, one label an image, mean class recall. */
+export interface GivenSplits {
+  readonly kind: 'given splits';
+  /** Names of the data set's splits; all of `train` train in the end. */
+  readonly train: readonly string[];
+  readonly test: string;
+  /** The split of `train` that chooses C; a share of the training images where missing. */
+  readonly validate?: string;
+  readonly validationShare: number;
+  readonly foldsBelow?: number;
+}
+
+/** Training images a class below which a held-out fifth is too few to choose C by: five folds are taken. */
+export const FEW_IMAGES = 50;
 
 /** One evaluation on official splits: C is chosen by training on `choose.train` and testing on `choose.validate`. */
 export interface OfficialRun {
@@ -54,10 +71,12 @@ export interface Benchmark {
   readonly norm?: number;
   /** How the SVMs differ from the default: hinge loss, no weights, eight values of C. */
   readonly svm?: Pick<TrainOptions, 'loss' | 'classWeights'> & { readonly grid?: readonly number[] };
-  readonly protocol: RandomSplits | OfficialSplits;
+  readonly protocol: RandomSplits | GivenSplits | OfficialSplits;
   /** What the table of results shows. */
   readonly metric: 'meanClassRecall' | 'mAP';
   readonly published: readonly Published[];
+  /** The official split that published figures are for; a run on another is said to be on other images. */
+  readonly publishedOn?: 'test';
   /** What a reader must know to compare figures. */
   readonly notes: readonly string[];
 }

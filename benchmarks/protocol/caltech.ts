@@ -13,6 +13,7 @@ import type { OnProgress } from '../../src/progress.js';
 import type { Descriptors } from './descriptors.js';
 import { type FitOptions, fit, inPart, scoresOf } from './fit.js';
 import { groupedSplit, setGroupsAside } from './grouped-split.js';
+import { apMetric } from './official.js';
 import type { SplitOutcome } from './outcome.js';
 
 /** The protocol's numbers; those of the paper are in the benchmark's file. */
@@ -23,6 +24,8 @@ export interface CaltechProtocol {
   readonly testPerClass?: number;
   /** The share of the training images that chooses C. */
   readonly validationShare: number;
+  /** Where a class has fewer training images, C is chosen by five folds. */
+  readonly foldsBelow?: number;
   readonly seed: number;
   /** Images of one group are never on both sides of a split. */
   readonly groupOf?: (item: Item) => string;
@@ -47,12 +50,29 @@ export const drawSplit = (items: readonly Item[], protocol: CaltechProtocol, ind
   return groupOf ? groupedSplit(items, { ...options, groupOf }) : stratifiedSplit(items, options);
 };
 
-const heldOut = (train: readonly Item[], protocol: CaltechProtocol, index: number): Set<string> => {
-  const { validationShare, seed, groupOf } = protocol;
-  const { aside } = groupOf
-    ? setGroupsAside(train, validationShare, groupOf, seed, index)
-    : setAside(train, validationShare, seed, index);
-  return new Set(aside.map(({ id }) => id));
+/** How many training images of each class stand apart: groups count once. */
+const smallestClass = (train: readonly Item[], groupOf: (item: Item) => string): number => {
+  const groups = new Map<string, Set<string>>();
+  for (const item of train) {
+    const own = groups.get(item.labels[0]!) ?? new Set<string>();
+    groups.set(item.labels[0]!, own.add(groupOf(item)));
+  }
+  return Math.min(...[...groups.values()].map(({ size }) => size));
+};
+
+const FOLDS = 5;
+
+/**
+ * How many folds choose C: five where a class has fewer training images than `below`, or as many as its smallest class
+ * has images; undefined where a held-out part is enough, or where there is no second image of a class.
+ */
+export const foldsFor = (
+  train: readonly Item[],
+  below: number | undefined,
+  groupOf: (item: Item) => string = ({ id }) => id,
+): number | undefined => {
+  const smallest = smallestClass(train, groupOf);
+  return below !== undefined && smallest < below && smallest >= 2 ? Math.min(FOLDS, smallest) : undefined;
 };
 
 const intervalOf = (
@@ -85,26 +105,69 @@ const intervalOf = (
   return interval;
 };
 
+/** Images that train and test together, and how C is chosen among the training images. */
+export interface DrawnSplit extends Split {
+  /** "split 1", "test". */
+  readonly name: string;
+  /** Training images that choose C; a share of them is set aside where missing. */
+  readonly validation?: { readonly name: string; readonly items: readonly Item[] };
+}
+
+/** The numbers that decide how C is chosen. */
+type Choosing = Pick<CaltechProtocol, 'validationShare' | 'foldsBelow' | 'seed' | 'groupOf'>;
+
+/** What is held out to choose C with, or into how many folds the training images are dealt. */
+const choosing = (
+  { train, validation }: DrawnSplit,
+  { validationShare, foldsBelow, seed, groupOf }: Choosing,
+  index: number,
+  asked: number | undefined,
+): { held: ReadonlySet<string>; folds?: number; on: string } => {
+  const ids = (items: readonly Item[]): Set<string> => new Set(items.map(({ id }) => id));
+  if (asked === undefined && validation) return { held: ids(validation.items), on: validation.name };
+  const folds = asked ?? foldsFor(train, foldsBelow, groupOf);
+  if (folds !== undefined) return { held: new Set(), folds, on: `${folds} folds of the training images` };
+  const { aside } = groupOf
+    ? setGroupsAside(train, validationShare, groupOf, seed, index)
+    : setAside(train, validationShare, seed, index);
+  return { held: ids(aside), on: `${PERCENT * validationShare} % of the training images held out` };
+};
+
 /**
- * Evaluates one of the protocol's splits.
+ * Evaluates one split: images with one label each and a descriptor.
  *
- * @param items all images, each with one label and a descriptor
- * @param index which split, from 0
- * @throws UsageError when a class has too few images
+ * @param index which of several splits with one seed, from 0
+ * @throws UsageError where no image is left to choose C with
  */
-export const evaluateSplit = async (
-  items: readonly Item[],
+export const evaluateDrawn = async (
+  split: DrawnSplit,
   descriptors: Descriptors,
-  protocol: CaltechProtocol,
+  protocol: Choosing,
   index: number,
   options: FitOptions & { readonly bootstrap?: BootstrapOptions } = {},
 ): Promise<SplitOutcome> => {
   const started = performance.now();
   const { bootstrap: resampling, ...fitting } = options;
-  const { train, test } = drawSplit(items, protocol, index);
+  const { name: splitName, train, test } = split;
   const classes = [...new Set(train.map(({ labels }) => labels[0]!))].sort((a, b) => (a < b ? -1 : 1));
-  const held = fitting.C === undefined ? heldOut(train, protocol, index) : new Set<string>();
-  const fitted = await fit(descriptors, classes, train, held, recallMetric, fitting);
+  const chosen =
+    fitting.C === undefined
+      ? choosing(split, protocol, index, fitting.folds)
+      : { held: new Set<string>(), on: 'nothing' };
+  // A C of its own for each class is chosen by what its own SVM ranks: its recall would depend on all others.
+  const metric = fitting.choose === 'per-class' ? 'mAP' : 'meanClassRecall';
+  const fitted = await fit(
+    descriptors,
+    classes,
+    train,
+    chosen.held,
+    metric === 'mAP' ? apMetric('all-points') : recallMetric,
+    {
+      ...fitting,
+      ...(chosen.folds === undefined ? {} : { folds: chosen.folds }),
+      ...(protocol.groupOf ? { groupOf: protocol.groupOf } : {}),
+    },
+  );
   const scores = await scoresOf(descriptors, fitted.model, test);
   const place = new Map(classes.map((name, i) => [name, i]));
   const truth = test.map(({ labels }) => place.get(labels[0]!)!);
@@ -114,12 +177,13 @@ export const evaluateSplit = async (
   const count = (list: readonly Item[], name: string) =>
     list.filter(({ labels }) => labels[0] === name).length;
   return {
-    name: `split ${index + 1}`,
+    name: splitName,
     classes,
     train,
     test,
     scores,
     ...fitted,
+    ...(fitted.selection ? { choice: { metric, on: chosen.on } } : {}),
     figures: {
       meanClassRecall: PERCENT * meanClassRecall(confusion),
       accuracy: PERCENT * accuracy(confusion),
@@ -136,17 +200,35 @@ export const evaluateSplit = async (
   };
 };
 
-/** Evaluates all of the protocol's splits, one after the other. */
-export const evaluateSplits = async (
+/**
+ * Evaluates one of the protocol's random splits.
+ *
+ * @param items all images, each with one label and a descriptor
+ * @param index which split, from 0
+ * @throws UsageError when a class has too few images
+ */
+export const evaluateSplit = (
   items: readonly Item[],
   descriptors: Descriptors,
   protocol: CaltechProtocol,
+  index: number,
+  options: FitOptions & { readonly bootstrap?: BootstrapOptions } = {},
+): Promise<SplitOutcome> => {
+  const split = { name: `split ${index + 1}`, ...drawSplit(items, protocol, index) };
+  return evaluateDrawn(split, descriptors, protocol, index, options);
+};
+
+/** Evaluates splits, one after the other. */
+export const evaluateSplits = async (
+  splits: readonly DrawnSplit[],
+  descriptors: Descriptors,
+  protocol: Choosing,
   options: FitOptions & { readonly bootstrap?: BootstrapOptions; readonly onProgress?: OnProgress } = {},
 ): Promise<SplitOutcome[]> => {
   const outcomes: SplitOutcome[] = [];
-  for (let index = 0; index < protocol.splits; index++) {
-    const own = inPart(options, `split-${index + 1}`);
-    outcomes.push(await evaluateSplit(items, descriptors, protocol, index, own));
+  for (const [index, split] of splits.entries()) {
+    const own = inPart(options, split.name.replaceAll(' ', '-'));
+    outcomes.push(await evaluateDrawn(split, descriptors, protocol, index, own));
   }
   return outcomes;
 };

@@ -106,6 +106,7 @@ export const crossValidated = async (
   }));
   return {
     model: await finish(chosen),
-    selection: { C: chosen, curve, notes: [] },
+    selection: { C: chosen, curve, widened: [], notes: [] },
+    choice: { metric: 'mAP', on: `${folds} folds` },
   };
 };

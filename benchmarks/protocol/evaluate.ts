@@ -3,11 +3,12 @@ import type { Dataset, Item } from '../../src/datasets/dataset.js';
 import type { OpenOptions } from '../../src/datasets/open.js';
 import { allItems } from '../../src/datasets/items.js';
 import { openDataset } from '../../src/datasets/open.js';
-import { expected, option, UsageError } from '../../src/errors.js';
+import { type Message, expected, option, UsageError } from '../../src/errors.js';
 import type { BootstrapOptions } from '../../src/evaluation/statistics.js';
 import type { OnProgress, Skipped } from '../../src/progress.js';
-import type { Benchmark, OfficialRun, OfficialSplits, RandomSplits } from './benchmark.js';
-import { drawSplit, evaluateSplits } from './caltech.js';
+import { alike } from './alike.js';
+import type { Benchmark, GivenSplits, OfficialRun, OfficialSplits, RandomSplits } from './benchmark.js';
+import { type DrawnSplit, drawSplit, evaluateSplits } from './caltech.js';
 import { type Duplicate, duplicatesOf, refuseSharedIds } from './contamination.js';
 import { type Descriptors, describedOf } from './descriptors.js';
 import type { FitOptions } from './fit.js';
@@ -15,6 +16,7 @@ import { inPart } from './fit.js';
 import { evaluateOfficial, missingSplits, refuseEmptyClasses } from './official.js';
 import { atClassLevel, groupAt } from './levels.js';
 import type { SplitOutcome } from './outcome.js';
+import { type SeenByNets, type SeenTest, refuseSeen, seenTest } from './seen.js';
 
 /** How images are drawn by a random-split protocol. */
 export interface SplitChoice {
@@ -23,6 +25,8 @@ export interface SplitChoice {
   readonly splits?: number;
   readonly classLevel?: number;
   readonly keepTogether?: number;
+  /** Official splits, or a data set with splits of its own: which of them tests. */
+  readonly testOn?: 'test' | 'val';
   readonly seed: number;
 }
 
@@ -30,6 +34,8 @@ export interface SplitChoice {
 export interface EvaluateOptions extends SplitChoice {
   readonly svm?: FitOptions;
   readonly bootstrap?: BootstrapOptions;
+  /** Tests nets on images that trained them: for whoever knows why. */
+  readonly allowSeen?: boolean;
   readonly onProgress?: OnProgress;
 }
 
@@ -44,6 +50,10 @@ export interface Evaluation {
   readonly outcomes: readonly SplitOutcome[];
   /** Identical files across each split. */
   readonly duplicates: readonly (readonly Duplicate[])[];
+  /** Which test images of each split the nets have seen; missing where nothing is known of them. */
+  readonly seen: readonly (SeenTest | undefined)[];
+  /** What a reader must know of the whole run. */
+  readonly remarks: readonly Message[];
 }
 
 /** A data set made of what a feature store knows: ids, paths and labels, no files. Skipped images have no label. */
@@ -110,26 +120,90 @@ const drawnBy = (
   ...(keepTogether === undefined ? {} : { groupOf: groupAt(dataset, keepTogether) }),
 });
 
-const randomSplits = async (
-  benchmark: Benchmark & { readonly protocol: RandomSplits },
+/** The images that a protocol takes, at the level of folders that makes their class. */
+const drawnFrom = (dataset: Dataset, options: SplitChoice, has: (item: Item) => boolean): readonly Item[] =>
+  levelled(allItems(dataset).filter(has), options);
+
+const givenSplit = (
+  { train: names, test, validate }: GivenSplits,
+  dataset: Dataset,
+  options: SplitChoice,
+  has: (item: Item) => boolean,
+): DrawnSplit => {
+  const itemsOf = (name: string): readonly Item[] => levelled(dataset.splits[name]!.filter(has), options);
+  const train = names.flatMap(itemsOf);
+  const tested = itemsOf(test);
+  const classes = new Set(train.flatMap(({ labels }) => labels));
+  const foreign = tested.find(({ labels }) => !classes.has(labels[0]!));
+  if (foreign) {
+    throw expected(
+      'training images of every class that is tested',
+      `the split ${test} of ${dataset.root}`,
+      `${foreign.path} of the class ${foreign.labels[0]!}`,
+    );
+  }
+  return {
+    name: test,
+    train,
+    test: tested,
+    ...(validate === undefined ? {} : { validation: { name: validate, items: itemsOf(validate) } }),
+  };
+};
+
+/**
+ * Which images train and which test in each split or run, among those that `has` lets through (all by default). Official
+ * test images stay where they have no descriptor: they are ranked last.
+ *
+ * @throws UsageError where images are too few for a draw, or a class is only tested
+ */
+export const splitsOf = (
+  benchmark: Benchmark,
+  dataset: Dataset,
+  options: SplitChoice,
+  has: (item: Item) => boolean = () => true,
+): DrawnSplit[] => {
+  const { protocol } = benchmark;
+  switch (protocol.kind) {
+    case 'given splits':
+      return [givenSplit(protocol, dataset, options, has)];
+    case 'random splits': {
+      const drawn = drawnBy(numbersOf(protocol, options), dataset, options);
+      const items = drawnFrom(dataset, options, has);
+      return Array.from({ length: drawn.splits }, (_, index) => ({
+        name: `split ${index + 1}`,
+        ...drawSplit(items, drawn, index),
+      }));
+    }
+    case 'official splits':
+      return runsOf(protocol, dataset).map(({ train, test }) => ({
+        name: test,
+        train: dataset.splits[train]!.filter(has),
+        test: dataset.splits[test]!,
+      }));
+  }
+};
+
+/** Outcomes of splits of images with one label each. */
+const singleLabel = async (
+  benchmark: Benchmark & { readonly protocol: RandomSplits | GivenSplits },
   dataset: Dataset,
   descriptors: Descriptors,
+  splits: readonly DrawnSplit[],
   options: EvaluateOptions,
-): Promise<Omit<Evaluation, 'duplicates'>> => {
-  const { classLevel, keepTogether, svm, bootstrap, onProgress } = options;
-  const numbers = numbersOf(benchmark.protocol, options);
-  const items = allItems(dataset);
-  const { described, skipped } = describedOf(items, descriptors);
+): Promise<Pick<Evaluation, 'protocol' | 'images' | 'skipped' | 'outcomes'>> => {
+  const { classLevel, keepTogether, svm, bootstrap, onProgress, seed } = options;
+  const { protocol } = benchmark;
+  const numbers = protocol.kind === 'random splits' ? numbersOf(protocol, options) : protocol;
+  const items = itemsFor(benchmark, dataset);
+  const { skipped } = describedOf(items, descriptors);
+  const groupOf = keepTogether === undefined ? {} : { groupOf: groupAt(dataset, keepTogether) };
   const outcomes = await evaluateSplits(
-    levelled(described, options),
+    splits,
     descriptors,
-    drawnBy(numbers, dataset, options),
+    { ...numbers, ...groupOf, seed },
     { ...svm, ...(bootstrap ? { bootstrap } : {}), ...(onProgress ? { onProgress } : {}) },
   );
   return {
-    benchmark,
-    dataset,
-    descriptors,
     protocol: {
       ...numbers,
       ...(classLevel === undefined ? {} : { classLevel }),
@@ -141,29 +215,32 @@ const randomSplits = async (
   };
 };
 
-/** The items that a benchmark needs descriptors of. */
-export const itemsFor = (benchmark: Benchmark, dataset: Dataset, options: SplitChoice): Item[] => {
+/** The items that a benchmark needs descriptors of. @throws UsageError naming splits or classes that are missing */
+export const itemsFor = (benchmark: Benchmark, dataset: Dataset): Item[] => {
   const { protocol } = benchmark;
-  if (protocol.kind === 'random splits') {
-    const items = allItems(dataset);
-    // Too few images for the split are refused here, before hours of extraction.
-    drawSplit(levelled(items, options), drawnBy(numbersOf(protocol, options), dataset, options), 0);
-    return items;
+  const named = (names: readonly string[]): Item[] =>
+    allItems({
+      ...dataset,
+      splits: Object.fromEntries(names.map((name) => [name, dataset.splits[name]!])),
+    });
+  switch (protocol.kind) {
+    case 'random splits':
+      return allItems(dataset);
+    case 'given splits':
+      return named([...protocol.train, protocol.test]);
+    case 'official splits': {
+      const missing = missingSplits(dataset, protocol.runs, true);
+      if (missing.length > 0) {
+        throw new UsageError(
+          `Expected the splits ${missing.join(', ')} of ${benchmark.title} in ${dataset.root} but they are not there. ` +
+            'Add the archives or lists that hold them; `verydeep datasets check` names what is missing.',
+        );
+      }
+      const runs = runsOf(protocol, dataset);
+      runs.forEach((run) => refuseEmptyClasses(dataset, run));
+      return named(runs.flatMap(({ train, test }) => [train, test]));
+    }
   }
-  const missing = missingSplits(dataset, protocol.runs, true);
-  if (missing.length > 0) {
-    throw new UsageError(
-      `Expected the splits ${missing.join(', ')} of ${benchmark.title} in ${dataset.root} but they are not there. ` +
-        'Add the archives or lists that hold them; `verydeep datasets check` names what is missing.',
-    );
-  }
-  const runs = runsOf(protocol, dataset);
-  runs.forEach((run) => refuseEmptyClasses(dataset, run));
-  const names = runs.flatMap(({ train, test }) => [train, test]);
-  return allItems({
-    ...dataset,
-    splits: Object.fromEntries(names.map((name) => [name, dataset.splits[name]!])),
-  });
 };
 
 /** The runs whose splits are on disk. */
@@ -175,15 +252,14 @@ const officialSplits = async (
   dataset: Dataset,
   descriptors: Descriptors,
   options: EvaluateOptions,
-): Promise<Omit<Evaluation, 'duplicates'>> => {
+): Promise<Pick<Evaluation, 'protocol' | 'images' | 'skipped' | 'outcomes'>> => {
   const { protocol } = benchmark;
   const { seed, svm, bootstrap, onProgress } = options;
-  const items = itemsFor(benchmark, dataset, options);
+  const items = itemsFor(benchmark, dataset);
   const { skipped } = describedOf(items, descriptors);
   const runs = runsOf(protocol, dataset);
   const outcomes: SplitOutcome[] = [];
   for (const run of runs) {
-    refuseSharedIds(dataset.splits[run.train]!, dataset.splits[run.test]!, run.test);
     outcomes.push(
       await evaluateOfficial(dataset, descriptors, protocol, run, {
         svm: inPart({ ...svm, ...(onProgress ? { onProgress } : {}) }, run.test),
@@ -193,9 +269,6 @@ const officialSplits = async (
     );
   }
   return {
-    benchmark,
-    dataset,
-    descriptors,
     protocol: {
       kind: protocol.kind,
       averagePrecision: protocol.form,
@@ -212,6 +285,7 @@ const officialSplits = async (
 /**
  * Runs a benchmark on descriptors.
  *
+ * @param nets what the nets have seen, where that is known
  * @throws UsageError for a data set or descriptors that are missing or do not fit, naming the file or option at fault
  */
 export const evaluate = async (
@@ -219,15 +293,24 @@ export const evaluate = async (
   dataset: Dataset,
   descriptors: Descriptors,
   options: EvaluateOptions,
+  nets?: SeenByNets,
 ): Promise<Evaluation> => {
   const { protocol } = benchmark;
-  const evaluation =
-    protocol.kind === 'random splits'
-      ? await randomSplits({ ...benchmark, protocol }, dataset, descriptors, options)
-      : await officialSplits({ ...benchmark, protocol }, dataset, descriptors, options);
-  const duplicates = evaluation.outcomes.map(({ train, test, name }) => {
+  const { described } = describedOf(itemsFor(benchmark, dataset), descriptors);
+  const known = new Set(described.map(({ id }) => id));
+  const splits = splitsOf(benchmark, dataset, options, ({ id }) => known.has(id));
+  const seen = splits.map(({ name, train, test }) => {
     refuseSharedIds(train, test, name);
-    return duplicatesOf(train, test, descriptors);
+    if (!nets || nets.known === 'none') return undefined;
+    const found = seenTest(test, nets, (id) => descriptors.sha256(id));
+    if (!options.allowSeen) refuseSeen(name, test.length, found);
+    return found;
   });
-  return { ...evaluation, duplicates };
+  const remarks = await alike(descriptors, splits[0]?.train ?? []);
+  const evaluated =
+    protocol.kind === 'official splits'
+      ? await officialSplits({ ...benchmark, protocol }, dataset, descriptors, options)
+      : await singleLabel({ ...benchmark, protocol }, dataset, descriptors, splits, options);
+  const duplicates = evaluated.outcomes.map(({ train, test }) => duplicatesOf(train, test, descriptors));
+  return { benchmark, dataset, descriptors, ...evaluated, duplicates, seen, remarks };
 };

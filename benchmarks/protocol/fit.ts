@@ -17,6 +17,7 @@ import { UsageError, option, text } from '../../src/errors.js';
 import { MISSING } from '../../src/evaluation/ranking.js';
 import type { Matrix } from '../../src/matrix.js';
 import type { Descriptors } from './descriptors.js';
+import type { SplitOutcome } from './outcome.js';
 import { streamed } from './streamed.js';
 
 /** How the SVMs are made. */
@@ -29,6 +30,8 @@ export interface FitOptions extends TrainOptions {
   readonly choose?: 'shared' | 'per-class';
   /** Choose C by so many stratified folds of the training images, instead of by the images that the protocol holds out. */
   readonly folds?: number;
+  /** Items of one group never stand on both sides of a fold; each item is its own group where missing. */
+  readonly groupOf?: (item: Item) => string;
   /** Fit Platt's sigmoids on held-out folds, for probabilities in `predict`. */
   readonly calibrated?: boolean;
 }
@@ -42,6 +45,7 @@ export interface Fitted {
   readonly model: LinearModel;
   /** Missing where C was given. */
   readonly selection?: Selection;
+  readonly choice?: NonNullable<SplitOutcome['choice']>;
 }
 
 /** Labels of each class for the items, one against the rest; ignored classes count for neither side. */
@@ -103,13 +107,16 @@ export const fit = async (
   train: readonly Item[],
   held: ReadonlySet<string>,
   metric: Metric,
-  { grid, C, choose = 'shared', folds, calibrated = false, ...options }: FitOptions,
+  { grid, C, choose = 'shared', folds, groupOf, calibrated = false, ...options }: FitOptions,
 ): Promise<Fitted> => {
   const { items, rows, settings, notes } = await prepare(descriptors, classes, train, options);
   const labels = labelsOf(classes, items);
+  const groups = items.map((item) => groupOf?.(item) ?? item.id);
   const finish = async (chosen: number | readonly number[]): Promise<LinearModel> => {
     const model = withNotes(await trainOneVsRest(rows, labels, chosen, settings), notes);
-    return calibrated ? calibrate(model, rows, labels, inPart(settings, 'calibration')) : model;
+    return calibrated
+      ? calibrate(model, rows, labels, { ...inPart(settings, 'calibration'), groups })
+      : model;
   };
   if (C !== undefined) return { model: await finish(C) };
   const validation = items.flatMap(({ id }, row) => (held.has(id) ? [row] : []));
@@ -120,7 +127,7 @@ export const fit = async (
   }
   const selection = await selectC(rows, labels, metric, {
     ...settings,
-    ...(folds === undefined ? { validation } : { folds }),
+    ...(folds === undefined ? { validation } : { folds, groups }),
     choose,
     ...(grid ? { grid, widen: false } : {}),
   });

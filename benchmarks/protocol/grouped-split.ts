@@ -77,9 +77,32 @@ export const groupedSplit = (items: readonly Item[], options: GroupedSplitOption
   return { train: items.filter((item) => train.has(item)), test: items.filter((item) => test.has(item)) };
 };
 
+/** Groups by stratum: the rarest class among a group's items, so that rare classes are shared out first. */
+const strataOf = (items: readonly Item[], groupOf: (item: Item) => string): Map<string, Item[][]> => {
+  const counts = new Map<string, number>();
+  for (const label of items.flatMap(({ labels }) => labels)) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const groups = new Map<string, Item[]>();
+  for (const item of [...items].sort((a, b) => byCode(a.id, b.id))) {
+    const name = groupOf(item);
+    const group = groups.get(name);
+    if (group) group.push(item);
+    else groups.set(name, [item]);
+  }
+  const strata = new Map<string, Item[][]>();
+  for (const group of groups.values()) {
+    const labels = [...new Set(group.flatMap((item) => item.labels))];
+    const [rarest = ''] = labels.sort((a, b) => counts.get(a)! - counts.get(b)! || byCode(a, b));
+    const stratum = strata.get(rarest);
+    if (stratum) stratum.push(group);
+    else strata.set(rarest, [group]);
+  }
+  return new Map([...strata].sort(([a], [b]) => byCode(a, b)));
+};
+
 /**
- * Sets whole groups aside until about `share` of each class's images are: the validation part of a grouped split. A
- * class of one group keeps it and has no validation image.
+ * Sets whole groups aside until about `share` of the items of each stratum are: the validation part of a split. A group
+ * is on one side whatever labels its items have (persons of one image are of several classes); its stratum is its
+ * rarest class. A stratum of one group keeps it and has no validation image.
  */
 export const setGroupsAside = (
   items: readonly Item[],
@@ -89,9 +112,9 @@ export const setGroupsAside = (
   index = 0,
 ): { rest: Item[]; aside: Item[] } => {
   const aside = new Set<Item>();
-  for (const [name, groups] of groupsOf(items, groupOf)) {
-    const wanted = share * [...groups.values()].flat().length;
-    const shuffled = new Random(seed, 'groups aside', index, name).shuffle([...groups.values()]);
+  for (const [name, groups] of strataOf(items, groupOf)) {
+    const wanted = share * groups.reduce((sum, { length }) => sum + length, 0);
+    const shuffled = new Random(seed, 'groups aside', index, name).shuffle(groups);
     let count = 0;
     for (const members of shuffled.slice(0, -1)) {
       if (count >= wanted) break;

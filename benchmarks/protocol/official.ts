@@ -81,7 +81,7 @@ export const refuseEmptyClasses = (
 const heldOut = (dataset: Dataset, run: OfficialRun, train: readonly Item[], seed: number): Set<string> => {
   const { choose } = run;
   if ('validate' in choose) return new Set(dataset.splits[choose.validate]!.map(({ id }) => id));
-  // Stratified by an image's first class: sets of classes are mostly unique. Persons of one image stay together.
+  // Persons of one image stay together, whatever they do.
   const { aside } = setGroupsAside(train, choose.share, imageOf, seed);
   return new Set(aside.map(({ id }) => id));
 };
@@ -106,7 +106,16 @@ const fitOf = (
   const { folds } = protocol;
   if (folds !== undefined) return crossValidated(descriptors, classes, train, folds, svm);
   const held = svm.C === undefined ? heldOut(dataset, run, train, seed) : new Set<string>();
-  return fit(descriptors, classes, train, held, apMetric(protocol.form), svm);
+  const { choose } = run;
+  const on =
+    svm.folds === undefined
+      ? 'validate' in choose
+        ? choose.validate
+        : `${PERCENT * choose.share} % of ${run.train} held out`
+      : `${svm.folds} folds`;
+  return fit(descriptors, classes, train, held, apMetric(protocol.form), { ...svm, groupOf: imageOf }).then(
+    (fitted): Fitted => (fitted.selection ? { ...fitted, choice: { metric: 'mAP', on } } : fitted),
+  );
 };
 
 /**

@@ -28,6 +28,15 @@ export const protocolOptions = {
     kind: kinds.whole(),
     help: 'images that share their first n folders are never on both sides of a split',
   },
+  testOn: {
+    kind: kinds.choice(['test', 'val'], 'split'),
+    help: 'the split that tests, of VOC or of a folder or table with splits; val is tested by what train trained',
+    otherwise: "the benchmark's; test where there is one",
+  },
+  allowSeen: {
+    kind: kinds.flag(),
+    help: 'test even where more than 1 % of the test images trained the net',
+  },
   protocol: {
     kind: kinds.choice(protocols),
     help: "the paper's, or for voc2007 that of FAIR and VISSL",

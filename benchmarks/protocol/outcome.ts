@@ -28,6 +28,8 @@ export interface SplitOutcome {
   readonly model: LinearModel;
   /** How C was chosen; missing where it was given. */
   readonly selection?: Selection;
+  /** The figure that C was chosen by, and on which images. */
+  readonly choice?: { readonly metric: 'meanClassRecall' | 'mAP'; readonly on: string };
   readonly figures: Figures;
   readonly perClass: readonly ClassOutcome[];
   /** Bootstrap interval of the benchmark's metric, in percent. */

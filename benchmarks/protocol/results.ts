@@ -9,6 +9,7 @@ import type { Benchmark, Published } from './benchmark.js';
 import type { Duplicate } from './contamination.js';
 import type { Descriptors } from './descriptors.js';
 import type { Figures, SplitOutcome } from './outcome.js';
+import type { SeenResult, SeenTest } from './seen.js';
 
 /** One split in the document. Figures are in percent. */
 export interface SplitResult {
@@ -19,8 +20,12 @@ export interface SplitResult {
   readonly interval?: Interval;
   /** One for all classes, or one a class. */
   readonly C: number | readonly number[];
-  /** The metric on the held-out images for each C tried. */
+  /** The figure that C was chosen by, and on which images; missing where C was given. */
+  readonly choice?: SplitOutcome['choice'];
+  /** That figure for each C tried. */
   readonly curve: readonly { readonly C: number; readonly mean: number }[];
+  /** Values of C that were tried beyond the grid, because the best lay at its edge. */
+  readonly widened: readonly number[];
   /** The worst relative duality gap of the final SVMs. */
   readonly worstGap: number;
   readonly notes: readonly string[];
@@ -31,6 +36,8 @@ export interface SplitResult {
     readonly figures: Figures;
   }[];
   readonly duplicates: readonly Duplicate[];
+  /** Test images that the nets have seen; missing where nothing is known of that. */
+  readonly seen?: SeenTest;
 }
 
 /** A weight file and what it is. */
@@ -38,6 +45,10 @@ export interface BackboneResult {
   readonly path?: string;
   readonly sha256: string;
   readonly config: string;
+  /** Where the weight file is at hand: what sets it apart from the paper's net of that name. */
+  readonly width?: number;
+  readonly blocks?: number;
+  readonly inputSize?: number;
 }
 
 /** How the run was made: what differs between two runs that give the same figures. */
@@ -62,6 +73,12 @@ export interface Results {
   readonly std: number | null;
   readonly splits: readonly SplitResult[];
   readonly published: readonly Published[];
+  /** The split that published figures are for, where ours are for another. */
+  readonly publishedOn?: string;
+  /** Whether the nets were trained on test images: how many images they have seen, where that is known. */
+  readonly seen: SeenResult;
+  /** What a reader must know of this run. */
+  readonly remarks: readonly string[];
   readonly notes: readonly string[];
   readonly classes: readonly string[];
   readonly images: number;
@@ -83,8 +100,12 @@ export interface Results {
 }
 
 /** A split's outcome as it stands in the document. */
-export const splitResult = (outcome: SplitOutcome, duplicates: readonly Duplicate[]): SplitResult => {
-  const { model, selection } = outcome;
+export const splitResult = (
+  outcome: SplitOutcome,
+  duplicates: readonly Duplicate[],
+  seen?: SeenTest,
+): SplitResult => {
+  const { model, selection, choice } = outcome;
   const same = model.C.every((C) => C === model.C[0]);
   return {
     name: outcome.name,
@@ -93,12 +114,26 @@ export const splitResult = (outcome: SplitOutcome, duplicates: readonly Duplicat
     figures: outcome.figures,
     ...(outcome.interval ? { interval: outcome.interval } : {}),
     C: same ? (model.C[0] ?? NaN) : model.C,
+    ...(choice ? { choice } : {}),
+    widened: selection?.widened ?? [],
     curve: selection?.curve.map(({ C, mean: value }) => ({ C, mean: 100 * value })) ?? [],
     worstGap: Math.max(...model.certificates.map(({ gap }) => gap)),
     notes: [...(selection?.notes ?? []), ...model.notes],
     perClass: outcome.perClass,
     duplicates,
+    ...(seen ? { seen } : {}),
   };
+};
+
+/** That the grid of C was widened, once for all splits; undefined where it was not. */
+export const wideningText = (
+  splits: readonly Pick<SplitResult, 'name' | 'widened'>[],
+): string | undefined => {
+  const own = splits.filter(({ widened }) => widened.length > 0);
+  if (own.length === 0) return undefined;
+  const values = [...new Set(own.flatMap(({ widened }) => widened))].sort((a, b) => a - b);
+  const where = own.length === splits.length ? '' : ` (${own.map(({ name }) => name).join(', ')})`;
+  return `The best C lay at the edge of the grid${where}, which was widened by ${values.join(', ')}.`;
 };
 
 /** How many splits were scored: of several there is a deviation to report. */

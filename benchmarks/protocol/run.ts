@@ -1,8 +1,11 @@
 // A benchmark from images to files: extracts what is missing, evaluates, writes results.json, results.csv and the report.
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Architecture } from '../../src/backbone/nets/architecture.js';
+import { openBackbone } from '../../src/backbone/nets/backbone.js';
 import type { OpenOptions } from '../../src/datasets/open.js';
-import { expected, option, text } from '../../src/errors.js';
+import { type Message, expected, option, render, text } from '../../src/errors.js';
 import { extractFeatures } from '../../src/features/pipeline/extract.js';
 import type { ExtractOptions } from '../../src/features/pipeline/extract.js';
 import type { RecipeChoice } from '../../src/features/recipe/recipe.js';
@@ -11,10 +14,27 @@ import { noticesOf } from '../../src/datasets/remarks.js';
 import { makeOutputFolder } from '../../src/io/output-folder.js';
 import type { Benchmark } from './benchmark.js';
 import { type Descriptors, dividedByNorm, openDescriptors } from './descriptors.js';
-import { type EvaluateOptions, type Evaluation, datasetFor, evaluate, itemsFor } from './evaluate.js';
-import { saveModels } from './models.js';
+import { calibrating, calibratedOnTest } from './calibration.js';
+import {
+  type EvaluateOptions,
+  type Evaluation,
+  datasetFor,
+  evaluate,
+  itemsFor,
+  splitsOf,
+} from './evaluate.js';
+import { resolveBenchmark } from './given.js';
+import { saveModels, weightFilesOf } from './models.js';
 import { reportOf } from '../report/report.js';
-import { type Results, describeDescriptors, resultsCsv, splitResult, summary } from './results.js';
+import {
+  type Results,
+  describeDescriptors,
+  resultsCsv,
+  splitResult,
+  summary,
+  wideningText,
+} from './results.js';
+import { type SeenByNets, refuseSeenEarly, seenByNets, seenResult } from './seen.js';
 import { writeServerFiles } from './server-files.js';
 import { machine, versions } from './versions.js';
 
@@ -34,6 +54,8 @@ export interface RunOptions extends EvaluateOptions {
   readonly out: string;
   /** Writes the SVMs of each split to `models`. */
   readonly saveModels?: boolean;
+  /** Takes remarks: how images are drawn, what is computed again and why. */
+  readonly onNotice?: (text: Message) => void;
   /** The command as typed, for the report. */
   readonly command: string;
 }
@@ -50,13 +72,42 @@ const stages = () => {
   return { seconds, run };
 };
 
+/** What sets a net apart from the paper's of the same configuration. */
+const shapeOf = (net: Architecture | undefined) =>
+  net === undefined ? {} : { width: net.width, blocks: net.blocks, inputSize: net.inputSize };
+
+/** The architectures of weight files; undefined of one that is not known. */
+const architecturesOf = (files: readonly (string | undefined)[]): Promise<(Architecture | undefined)[]> =>
+  Promise.all(
+    files.map(async (file) =>
+      file !== undefined && existsSync(file) ? (await openBackbone(file)).metadata.architecture : undefined,
+    ),
+  );
+
 const document = (
-  { benchmark, dataset, descriptors, protocol, images, skipped, outcomes, duplicates }: Evaluation,
+  {
+    benchmark,
+    dataset,
+    descriptors,
+    protocol,
+    images,
+    skipped,
+    outcomes,
+    duplicates,
+    seen,
+    remarks,
+  }: Evaluation,
+  nets: SeenByNets,
+  architectures: readonly (Architecture | undefined)[],
   options: RunOptions,
   seconds: Readonly<Record<string, number>>,
   files: Results['files'],
 ): Results => {
-  const splits = outcomes.map((outcome, i) => splitResult(outcome, duplicates[i] ?? []));
+  const splits = outcomes.map((outcome, i) => splitResult(outcome, duplicates[i] ?? [], seen[i]));
+  const widening = wideningText(splits);
+  const scored = splits.filter(({ figures }) => figures[benchmark.metric] !== undefined);
+  const { publishedOn } = benchmark;
+  const elsewhere = publishedOn !== undefined && scored.some(({ name }) => name !== publishedOn);
   const model = outcomes[0]?.model;
   return {
     benchmark: benchmark.name,
@@ -67,6 +118,9 @@ const document = (
     ...summary(benchmark, splits),
     splits,
     published: benchmark.published,
+    ...(elsewhere ? { publishedOn } : {}),
+    seen: seenResult(nets),
+    remarks: [...remarks.map((remark) => render(remark)), ...(widening ? [widening] : [])],
     notes: benchmark.notes,
     classes: outcomes[0]?.classes ?? dataset.classes,
     images,
@@ -77,6 +131,7 @@ const document = (
       sha256,
       config,
       ...(options.backbones[i] === undefined ? {} : { path: options.backbones[i] }),
+      ...shapeOf(architectures[i]),
     })),
     svm: {
       loss: model?.loss,
@@ -103,8 +158,8 @@ const document = (
  *
  * @throws UsageError naming the option or file at fault
  */
-export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): Promise<Results> => {
-  const { data, open, backbones, features, layer, out, recipe, extract, onProgress } = options;
+export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promise<Results> => {
+  const { data, open, backbones, features, layer, out, recipe, extract, onProgress, onNotice } = options;
   if ((backbones.length === 0) === (features.length === 0)) {
     throw expected(
       'either weights or descriptors',
@@ -116,26 +171,51 @@ export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): P
   const checkpoint = join(out, 'svm');
   let descriptors: Descriptors | undefined =
     features.length > 0 ? await openDescriptors(features, layer) : undefined;
-  const dataset = await run('read', () => datasetFor(benchmark, data, open, descriptors));
-  for (const notice of noticesOf(dataset)) extract?.onNotice?.(notice);
+  const opened = await run('read', () => datasetFor(asked, data, open, descriptors));
+  const { benchmark, dataset, remarks } = resolveBenchmark(asked, opened, options);
+  for (const remark of [...noticesOf(dataset), ...remarks]) onNotice?.(remark);
+  // Wrong usage, and too few images for a draw, are told before hours of extraction.
+  const items = itemsFor(benchmark, dataset);
+  const there = descriptors;
+  const splits = splitsOf(benchmark, dataset, options, ({ id }) => there?.has(id) ?? true);
+  const files = descriptors ? await weightFilesOf(descriptors, []) : backbones;
+  const nets = await seenByNets(
+    files,
+    descriptors?.nets.map((net) => net.sha256),
+  );
+  if (!descriptors && !options.allowSeen) await refuseSeenEarly(splits, nets, onProgress);
   await makeOutputFolder(out);
   descriptors ??= await run('extract', async () => {
     const folder = join(out, 'features');
     await extractFeatures(
-      itemsFor(benchmark, dataset, options),
+      items,
       backbones,
       { ...benchmark.recipe, ...recipe },
-      { ...extract, out: folder, resume: true, ...(onProgress ? { onProgress } : {}) },
+      {
+        ...extract,
+        ...(recipe.precision === 'int8'
+          ? { int8: { ...extract?.int8, calibration: extract?.int8?.calibration ?? calibrating(splits) } }
+          : {}),
+        out: folder,
+        resume: true,
+        ...(onProgress ? { onProgress } : {}),
+      },
     );
     return openDescriptors([folder], layer);
   });
   const ready = benchmark.norm === undefined ? descriptors : dividedByNorm(descriptors, benchmark.norm);
   const evaluation = await run('evaluate', () =>
-    evaluate(benchmark, dataset, ready, {
-      ...options,
-      svm: { ...benchmark.svm, ...options.svm, checkpoint },
-    }),
+    evaluate(
+      benchmark,
+      dataset,
+      ready,
+      { ...options, svm: { ...benchmark.svm, ...options.svm, checkpoint } },
+      nets,
+    ),
   );
+  const calibrated = calibratedOnTest(descriptors, splits, evaluation.outcomes);
+  const told = { ...evaluation, remarks: [...remarks, ...evaluation.remarks, ...calibrated] };
+  for (const remark of [...evaluation.remarks, ...calibrated]) onNotice?.(remark);
   const { protocol } = benchmark;
   const written =
     protocol.kind === 'official splits' && protocol.server
@@ -144,7 +224,7 @@ export const runBenchmark = async (benchmark: Benchmark, options: RunOptions): P
   const models = options.saveModels
     ? await saveModels(out, evaluation.outcomes, descriptors, backbones, benchmark.norm)
     : undefined;
-  const results = document(evaluation, options, seconds, {
+  const results = document(told, nets, await architecturesOf(files), options, seconds, {
     results: ['results.json', 'results.csv'],
     report: ['report.html'],
     ...(models ? { models } : {}),

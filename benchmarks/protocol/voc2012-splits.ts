@@ -15,4 +15,4 @@ export const voc2012Splits = (server: NonNullable<OfficialSplits['server']>): Of
 
 /** Why figures on val are not those of the paper. */
 export const VAL_NOTE =
-  'Published figures are for the test images, whose labels only the evaluation server has. Ours are for val, trained on train: not the same images.';
+  'Published figures are for the test images; ours are for val, trained on train: not the same images.';

@@ -14,26 +14,51 @@ export interface ComparisonRow {
   readonly ours: boolean;
 }
 
-/** Our own name in the table: the nets. */
-const methodOf = ({ backbones }: Pick<Results, 'backbones'>): string =>
-  backbones.length === 0 ? 'this run' : `this run, net ${backbones.map(({ config }) => config).join(' & ')}`;
+/** A net by its configuration, and what sets it apart from the paper's of that name, where that is known. */
+const netOf = ({ config, width = 1, blocks = 5, inputSize = 224 }: Results['backbones'][number]): string => {
+  const apart = [
+    ...(width === 1 ? [] : [`width ${Number(width.toPrecision(3))}`]),
+    ...(blocks === 5 ? [] : [`${blocks} blocks`]),
+    ...(inputSize === 224 ? [] : [`input ${inputSize}`]),
+  ];
+  return apart.length === 0 ? config : `${config} (${apart.join(', ')})`;
+};
+
+/** Our own name in the table: the layer and the nets. */
+const methodOf = ({ backbones, descriptors }: Pick<Results, 'backbones' | 'descriptors'>): string =>
+  `this run, ${descriptors.layer}${backbones.length === 0 ? '' : ` of net ${backbones.map(netOf).join(' & ')}`}`;
+
+/** The splits that were scored. */
+const scoredNames = ({ splits, metric }: Pick<Results, 'splits' | 'metric'>): string =>
+  splits
+    .filter(({ figures }) => figures[metric] !== undefined)
+    .map(({ name }) => name)
+    .join(', ');
 
 /** Ours after the published figures. */
 export const comparisonRows = (
-  results: Pick<Results, 'mean' | 'std' | 'splits' | 'metric' | 'published' | 'backbones'>,
+  results: Pick<
+    Results,
+    'mean' | 'std' | 'splits' | 'metric' | 'published' | 'publishedOn' | 'backbones' | 'descriptors'
+  >,
 ): ComparisonRow[] => [
   ...results.published.map(({ method, mean, std, note = '' }) => ({
     method,
     figure: plusMinus(mean, std, std !== undefined),
     value: mean,
-    note,
+    note: [note, ...(results.publishedOn === undefined ? [] : [`on ${results.publishedOn}`])]
+      .filter((part) => part !== '')
+      .join('; '),
     ours: false,
   })),
   {
     method: methodOf(results),
     figure: plusMinus(results.mean, results.std, scoredSplits(results) > 1),
     value: results.mean ?? undefined,
-    note: '',
+    note:
+      results.publishedOn === undefined
+        ? ''
+        : `on ${scoredNames(results)}: other images than the published figures'`,
     ours: true,
   },
 ];
@@ -53,11 +78,23 @@ export const comparison = (results: Results): Html => {
   });
 };
 
+/** What a bootstrap interval covers, and what it does not. */
+export const intervalText = (metric: string, splits: Results['splits']): string => {
+  if (!splits.some(({ interval }) => interval)) return '';
+  const eleven = metric === 'mAP11Point' || splits.some(({ figures }) => 'mAPAllPoints' in figures);
+  return (
+    'Intervals are over the test images alone, drawn again: they leave out the draw of training images and the choice of C.' +
+    (eleven && metric === 'mAP'
+      ? ' The 11-point form is biased upwards where a class has few test images: compare the all-points form.'
+      : '')
+  );
+};
+
 /** Each split's figures. */
-export const splitTable = ({ splits }: Results): Html => {
+export const splitTable = ({ splits, metric }: Results): Html => {
   const names = [...new Set(splits.flatMap(({ figures }) => Object.keys(figures)))];
   return table({
-    caption: 'Each split, percent',
+    caption: `Each split, percent. ${intervalText(metric, splits)}`,
     columns: [
       { title: 'Split', value: ({ name }) => name },
       { title: 'Training images', value: ({ train }) => train },

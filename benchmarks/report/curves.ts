@@ -62,15 +62,16 @@ export const choiceSection = async (results: Results): Promise<Content> => {
   );
   if (points.length === 0)
     return html`<p>C was given: ${results.splits.map(({ C }) => shownC(C)).join(', ')}.</p>`;
-  const title = metricTitles[results.metric] ?? results.metric;
+  const by = results.splits.find(({ choice }) => choice)?.choice?.metric ?? results.metric;
+  const title = metricTitles[by] ?? by;
   return chart({
     title: 'Choice of C',
     description: `${results.splits
-      .map(({ name, C, curve }) => {
+      .map(({ name, C, curve, choice }) => {
         const best = Math.max(...curve.map(({ mean }) => mean));
-        return `${name}: C = ${shownC(C)}, ${percent(best)} % on held-out training images`;
+        return `${name}: C = ${shownC(C)}, ${percent(best)} % by ${choice?.on ?? 'held-out training images'}`;
       })
-      .join('; ')}.`,
+      .join('; ')}. The figure is the best of the curve, and so a little too good.`,
     spec: lines(points, { x: 'C', y: `${title}, %`, logarithmic: true, points: true }),
     data: table({
       caption: `${title} on held-out training images, percent`,

@@ -7,6 +7,7 @@ import { html } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
 import type { OfficialRun } from '../protocol/benchmark.js';
 import type { Results } from '../protocol/results.js';
+import { seenText } from '../protocol/seen.js';
 
 const listed = (values: Readonly<Record<string, unknown>>): string =>
   Object.entries(values)
@@ -37,7 +38,7 @@ export const descriptorSection = ({ descriptors, backbones }: Results): Content 
 const MOST_LISTED = 50;
 
 /** Images skipped, files passed over, identical images on both sides of a split. */
-export const checkSection = ({ images, skipped, strays, splits }: Results): Content => {
+export const checkSection = ({ images, skipped, strays, splits, seen }: Results): Content => {
   const duplicates = splits.flatMap(({ name, duplicates: own }) =>
     own.map((pair) => ({ ...pair, split: name })),
   );
@@ -46,6 +47,7 @@ export const checkSection = ({ images, skipped, strays, splits }: Results): Cont
       ${images} images; ${skipped.length} skipped; ${strays} other files passed over. No image of a test set
       is in its training set. ${duplicates.length} test images are byte for byte the same as a training image.
     </p>`,
+    html`<p>${seenText(seen, splits)}</p>`,
     duplicates.length === 0
       ? undefined
       : table({

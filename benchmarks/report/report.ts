@@ -17,7 +17,7 @@ import { checkSection, descriptorSection, makingSection } from './making.js';
 const results = (document: Results): Content => [
   comparison(document),
   html`<ul>
-    ${document.notes.map((note) => html`<li>${note}</li>`)}
+    ${[...document.remarks, ...document.notes].map((note) => html`<li>${note}</li>`)}
   </ul>`,
   splitTable(document),
 ];

@@ -111,7 +111,8 @@ export const fitLibsvm = async (
       labels: Int8Array.from(rows, (row) => labels[row]!),
       C: Cs[c]!,
       ...sideWeights(labels, settings.classWeights),
-      tolerance: settings.tolerance,
+      // Its own: the violation of the optimality conditions, in units of decision values.
+      tolerance: settings.resolved ? settings.tolerance / 10 : settings.tolerance,
     }));
     const alpha = new Float64Array(descriptors.rows);
     rows.forEach((row, i) => (alpha[row] = Math.abs(coefficients[i]!)));

@@ -50,6 +50,7 @@ export const svmOptions = {
   cFolds: {
     kind: kinds.whole({ from: 2 }),
     help: 'choose C by n folds of the training images instead of one held-out part',
+    otherwise: 'folder and csv: 5 where a class has fewer than 50 training images',
   },
   bias: {
     kind: kinds.choice(biases, 'kind'),

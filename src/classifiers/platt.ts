@@ -79,11 +79,16 @@ export const calibrate = async (
   model: LinearModel,
   descriptors: Descriptors,
   classes: readonly ClassLabels[],
-  options: TrainOptions & { readonly folds?: number; readonly seed?: number } = {},
+  options: TrainOptions & {
+    readonly folds?: number;
+    readonly seed?: number;
+    /** The name of each row's group: rows of one group stand in the same fold. */
+    readonly groups?: readonly string[];
+  } = {},
 ): Promise<LinearModel> => {
-  const { folds = 3, seed = 1, ...training } = options;
+  const { folds = 3, seed = 1, groups, ...training } = options;
   const values = classes.map(() => new Float32Array(descriptors.rows));
-  for (const [i, held] of stratifiedFolds(classes, folds, seed).entries()) {
+  for (const [i, held] of stratifiedFolds(classes, folds, seed, groups).entries()) {
     const fold = await trainOneVsRest(descriptors, withoutHeld(classes, held), model.C, {
       ...training,
       loss: model.loss,

@@ -2,7 +2,7 @@
 import { type Matrix, rowOf } from '../matrix.js';
 import { type Gram, gramOf, workspaceStart } from './gram.js';
 import { times, timesTransposed } from './product.js';
-import type { Certificate, FullSettings } from './problem.js';
+import { type Certificate, type FullSettings, gapWanted } from './problem.js';
 import { type Descriptors, blocksOf } from './rows.js';
 import type { Kernels } from './solver/kernels.js';
 import { workspaceOf } from './solver/thread-memory.js';
@@ -145,6 +145,7 @@ export const measure = async (
   const squared = settings.loss === 'squared-hinge';
   const weights = stack(states, descriptors.columns);
   const losses = states.map(() => 0);
+  const spread = states.map(() => ({ rows: descriptors.rows, sum: 0, squares: 0 }));
   const sides = states.map(({ labels }) => sideWeights(labels, settings.classWeights));
   const costOf = (c: number, y: number): number =>
     states[c]!.C * (y > 0 ? sides[c]!.positive : sides[c]!.negative);
@@ -159,9 +160,12 @@ export const measure = async (
     const values = timesTransposed(block, weights, threads).data;
     states.forEach(({ labels, bias }, c) => {
       for (let i = 0; i < block.rows; i++) {
+        const value = values[i * states.length + c]!;
+        spread[c]!.sum += value;
+        spread[c]!.squares += value * value;
         const y = labels[start + i]!;
         if (y === 0) continue;
-        const slack = Math.max(0, 1 - y * (values[i * states.length + c]! + bias));
+        const slack = Math.max(0, 1 - y * (value + bias));
         losses[c]! += costOf(c, y) * (squared ? slack * slack : slack);
       }
     });
@@ -179,7 +183,7 @@ export const measure = async (
     const primal = norm / 2 + losses[c]!;
     const dual = linear - (norm + penalty) / 2;
     const gap = primal > 0 ? Math.max(0, primal - dual) / primal : 0;
-    const converged = gap <= settings.tolerance;
+    const converged = gap <= gapWanted(settings, primal, () => spread[c]!);
     state.certificate = { primal, dual, gap, converged, supportVectors, updates: state.updates };
   });
   return { indices, matrix: { rows: indices.length, columns, data } };

@@ -35,7 +35,34 @@ export interface SvmSettings {
 }
 
 /** {@link SvmSettings} with every default filled in. */
-export type FullSettings = Required<SvmSettings>;
+export type FullSettings = Required<SvmSettings> & {
+  /** Whether decision values must be resolved as well as the objective: see {@link gapWanted}. */
+  readonly resolved?: boolean;
+};
+
+/** Share of the variance of decision values, a row, that the gap may have where they must be resolved. */
+const RESOLUTION = 1e-4;
+/** The least relative gap that is then asked for, and the rows from which on: of fewer rows one swap weighs more. */
+const [LEAST_GAP, MANY_ROWS] = [1e-4, 3000];
+
+/**
+ * The relative gap to stop at. Relative to the primal alone it says little at a small C, where losses dominate: the
+ * decision values, of which a ranking is made, may be far from the optimum's. While C is chosen the gap is therefore
+ * held against their variance too: a gap g bounds |w - w*|² by 2 g.
+ *
+ * @param values number, sum and sum of squares of the decision values, of all rows
+ */
+export const gapWanted = (
+  { tolerance, resolved = false }: FullSettings,
+  primal: number,
+  values: () => { readonly rows: number; readonly sum: number; readonly squares: number },
+): number => {
+  if (!resolved || !(primal > 0)) return tolerance;
+  const { rows, sum, squares } = values();
+  const variance = Math.max(0, squares / rows - (sum / rows) ** 2);
+  const least = LEAST_GAP * Math.min(1, rows / MANY_ROWS) ** 2;
+  return Math.min(tolerance, Math.max(least, (RESOLUTION * rows * variance) / primal));
+};
 
 /** What was proved of one class's solution. */
 export interface Certificate {

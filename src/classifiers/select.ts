@@ -12,8 +12,7 @@ import { type TrainOptions, trainOneVsRest } from './train.js';
 /** Eight values of C from 0.01 to 30, for descriptors of length one. */
 export const DEFAULT_GRID: readonly number[] = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 
-/** Values of C that may be added beyond each edge of the grid, and the limits that no C passes. */
-const MOST_WIDENINGS = 3;
+/** The limits that no C passes when the grid is widened. */
 const [LEAST_C, MOST_C] = [1e-6, 1e6];
 
 /**
@@ -37,7 +36,9 @@ export interface Selection {
   /** One value for all classes, or one a class. */
   readonly C: number | readonly number[];
   readonly curve: readonly CurvePoint[];
-  /** Remarks, such as an optimum at the edge of the grid. */
+  /** Values that were tried beyond the grid, because the best lay at its edge; ascending. */
+  readonly widened: readonly number[];
+  /** Remarks, such as which solver was taken and why. */
   readonly notes: readonly string[];
 }
 
@@ -47,13 +48,15 @@ export interface SelectOptions extends TrainOptions {
   readonly validation?: readonly number[] | Uint32Array;
   /** k of stratified k-fold cross-validation, instead of `validation`. */
   readonly folds?: number;
+  /** The name of each row's group (its image, its place): rows of one group stand in the same fold. */
+  readonly groups?: readonly string[];
   /** Seed of the folds; default 1. */
   readonly seed?: number;
   /** Values of C to try; default {@link DEFAULT_GRID}. */
   readonly grid?: readonly number[];
   /** One C for all classes by the mean metric (default), or one a class by its own. */
   readonly choose?: 'shared' | 'per-class';
-  /** Whether values beyond an edge of the grid are tried while the best lies at it; default true. */
+  /** Whether values beyond an edge of the grid are tried until the best lies inside; default true. */
   readonly widen?: boolean;
 }
 
@@ -62,9 +65,21 @@ const meanOf = (values: readonly number[]): number => {
   return known.length === 0 ? NaN : known.reduce((a, b) => a + b) / known.length;
 };
 
-/** Index of the highest value, the first on a tie; NaN counts as lowest. */
-const bestOf = (values: readonly number[]): number =>
-  values.reduce((best, value, i) => (value > values[best]! || Number.isNaN(values[best]) ? i : best), 0);
+/** What figures may differ by and be the same: sums of the same numbers in another order. */
+const SAME = 1e-12;
+
+/** Indices of the highest values; NaN counts as lowest. */
+const highest = (values: readonly number[]): number[] => {
+  const best = Math.max(...values.map((value) => (Number.isNaN(value) ? -Infinity : value)));
+  const all = [...values.keys()].filter((i) => values[i]! >= best - SAME * Math.abs(best));
+  return all.length > 0 ? all : [...values.keys()]; // No value at all: any is as good.
+};
+
+/** Index of the highest value; of several that are equal the one in the middle, of two in the middle the lower. */
+export const bestOf = (values: readonly number[]): number => {
+  const all = highest(values);
+  return all[(all.length - 1) >> 1]!;
+};
 
 const checkGrid = (grid: readonly number[]): number[] => {
   if (grid.length === 0) throw expected('at least one value', 'the grid of C', []);
@@ -72,26 +87,33 @@ const checkGrid = (grid: readonly number[]): number[] => {
   return [...new Set(grid)].sort((a, b) => a - b);
 };
 
-/** Values of C just beyond the edges at which a best one lies, strictly better than its neighbour. */
+/** Values of C just beyond the edges at which a best one lies, better than all others. */
 const beyond = (curve: readonly CurvePoint[], perClass: boolean): number[] => {
   const last = curve.length - 1;
   if (last < 1) return [];
   const figures = perClass
     ? curve[0]!.perClass.map((_, c) => curve.map((point) => point.perClass[c]!))
     : [curve.map(({ mean }) => mean)];
-  const low = figures.some((values) => bestOf(values) === 0 && values[0]! > values[1]!);
-  const high = figures.some((values) => bestOf(values) === last);
+  const onlyBest = (at: number): boolean =>
+    figures.some((values) => {
+      const all = highest(values);
+      return all.length === 1 && all[0] === at;
+    });
   const [a, b] = [curve[0]!.C, curve[1]!.C];
   const [y, z] = [curve[last - 1]!.C, curve[last]!.C];
   const rounded = (C: number): number => Number(C.toPrecision(3));
-  return [...(low ? [rounded((a * a) / b)] : []), ...(high ? [rounded((z * z) / y)] : [])].filter(
-    (C) => C >= LEAST_C && C <= MOST_C,
-  );
+  return [
+    ...(onlyBest(0) ? [rounded((a * a) / b)] : []),
+    ...(onlyBest(last) ? [rounded((z * z) / y)] : []),
+  ].filter((C) => C >= LEAST_C && C <= MOST_C);
 };
 
 /**
  * Trains on the rows that are not held out for every C of the grid, and takes the C with the highest mean metric on the
- * held-out rows (the smallest such C on a tie); with `choose: 'per-class'`, each class takes its own best.
+ * held-out rows (on a tie the middle one of those that are equal); with `choose: 'per-class'`, each class takes its own
+ * best. While the best lies at an edge of the grid, the grid is widened by the step there. Unless a tolerance is given,
+ * solvers stop where the duality gap is at most 1e-3 of the primal and small against the variance of the decision values
+ * too, so that a small C is ranked as exactly as a large one.
  *
  * @param descriptors all rows, those to train on and those held out
  * @throws UsageError as {@link trainOneVsRest}, and where neither or both of `validation` and `folds` are given
@@ -102,7 +124,7 @@ export const selectC = async (
   metric: Metric,
   options: SelectOptions,
 ): Promise<Selection> => {
-  const settings = fullSettings(options, 1e-3);
+  const settings = { ...fullSettings(options, 1e-3), resolved: options.tolerance === undefined };
   if (isMatrix(descriptors)) checkMatrix(descriptors);
   checkClasses(classes, descriptors.rows);
   if ((options.validation === undefined) === (options.folds === undefined)) {
@@ -110,7 +132,7 @@ export const selectC = async (
   }
   const parts = options.validation
     ? [heldOut(options.validation, descriptors.rows)]
-    : stratifiedFolds(classes, options.folds!, options.seed ?? 1);
+    : stratifiedFolds(classes, options.folds!, options.seed ?? 1, options.groups);
   for (const held of parts) {
     for (const { name, labels } of withoutHeld(classes, held)) checkSides(name, labels);
   }
@@ -139,16 +161,17 @@ export const selectC = async (
 
   let curve = await measure(checkGrid(options.grid ?? DEFAULT_GRID), 'grid');
   const notes = choice.note ? [choice.note] : [];
-  for (let round = 1; options.widen !== false && round <= MOST_WIDENINGS; round++) {
+  const widened: number[] = [];
+  for (let round = 1; options.widen !== false; round++) {
     const more = beyond(curve, perClass);
     if (more.length === 0) break;
-    notes.push(`the best C lay at the edge of the grid, so ${more.join(' and ')} was tried too`);
+    widened.push(...more);
     curve = [...curve, ...(await measure(more, `wider${round}`))].sort((a, b) => a.C - b.C);
   }
   const C = perClass
     ? classes.map((_, c) => curve[bestOf(curve.map((point) => point.perClass[c]!))]!.C)
     : curve[bestOf(curve.map(({ mean }) => mean))]!.C;
-  return { C, curve, notes };
+  return { C, curve, widened: widened.sort((a, b) => a - b), notes };
 };
 
 /** Trains on all rows with the C that was chosen. */

@@ -1,6 +1,7 @@
 // `verydeep evaluate ilsvrc2012`: classification errors of nets as the paper tests them.
 import { resolve } from 'node:path';
-import type { Message } from '../errors.js';
+import { photosIn } from '../datasets/photos.js';
+import { type Message, option } from '../errors.js';
 import { messageForCli } from './flag.js';
 import { interruptible } from './interruptible.js';
 import { given, required } from './options.js';
@@ -17,6 +18,8 @@ export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
   const { evaluateIlsvrc } = await import('../../benchmarks/ilsvrc2012.js');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   const notices: Message[] = [];
+  const calibration =
+    flags.calibration === undefined ? undefined : await photosIn([flags.calibration], option('calibration'));
   await interruptible(
     async (signal) => {
       const results = await evaluateIlsvrc({
@@ -31,12 +34,14 @@ export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
         flip: flags.flip,
         maxSide: flags.maxSide,
         precision: flags.precision,
+        allowSeen: flags.allowSeen ?? false,
         extract: {
           engine: flags.engine,
           provider: flags.provider,
           onNotice: (text) => notices.push(text),
           signal,
           ...given({ threads: flags.threads, workers: flags.workers, gpu: flags.gpu }),
+          ...given({ int8: calibration && { calibration } }),
         },
         onProgress,
         onNotice: (text) => notices.push(text),
@@ -53,12 +58,18 @@ export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
         const theirs = results.published
           .filter(({ table, method }) => table <= 5 && used.has(method.split(',')[0]!))
           .map(({ table, method, train = '', test = '', top1 = NaN, top5 = NaN }) => [
-            `paper, table ${table}: ${method}, S ${train}, Q ${test}`,
+            `paper, table ${table}, on val: ${method}, S ${train}, Q ${test}`,
             top1.toFixed(1),
             top5.toFixed(1),
           ]);
-        say(flags, textTable(['Nets', 'top-1 error, %', 'top-5 error, %'], [...rows, ...theirs]));
+        say(
+          flags,
+          textTable([`Nets, on ${results.split}`, 'top-1 error, %', 'top-5 error, %'], [...rows, ...theirs]),
+        );
       }
+      const { seenText } = await import('../../benchmarks/protocol/seen.js');
+      const { seen, images } = results;
+      if (!flags.json) say(flags, seenText(seen, [{ test: images, seen: seen.test }]));
       for (const text of notices) process.stderr.write(`${messageForCli(text)}\n`);
       note(flags, `The report is ${resolve(out)}/report.html`);
       reportSkipped(results.skipped);

@@ -1,9 +1,10 @@
 // `verydeep evaluate`: a benchmark of the paper from images or descriptors to a table and a report.
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { photosIn } from '../datasets/photos.js';
 import { expected, option, text } from '../errors.js';
 import type { Results } from '../../benchmarks/protocol/results.js';
-import { addFlags, given, required } from './options.js';
+import { addFlags, csvOf, given, required } from './options.js';
 import { interruptible } from './interruptible.js';
 import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
@@ -20,7 +21,8 @@ Benchmarks:
   voc2012-action   the same for ten actions of persons
   caltech101       3 splits, 30 training and at most 50 test images a class, mean class recall
   caltech256       3 splits, 60 training images a class, the others test
-  folder           Caltech's protocol on a folder of class folders
+  folder           a folder of class folders: its train, val and test where it has them, else Caltech's protocol
+  csv              the same on a table of images, by its column of splits
 
 Examples:
   verydeep evaluate folder --data photos --backbone vgg16.safetensors --train-per-class 30 --splits 3 --out runs/photos
@@ -75,6 +77,10 @@ const run = async (name: string, options: Options): Promise<void> => {
   await refuseUsedFolder(out, options.resume);
   const { runBenchmark } = await import('../../benchmarks/protocol/run.js');
   const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
+  const calibration =
+    options.calibration === undefined
+      ? undefined
+      : await photosIn([options.calibration], option('calibration'));
   const results = await interruptible(
     (signal) =>
       runBenchmark(benchmark, {
@@ -86,7 +92,10 @@ const run = async (name: string, options: Options): Promise<void> => {
           splits: options.splits,
           classLevel: options.classLevel,
           keepTogether: options.keepTogether,
+          testOn: options.testOn,
         }),
+        allowSeen: options.allowSeen ?? false,
+        onNotice: (text) => note(options, text),
         backbones: options.backbone ?? [],
         features: options.features ?? [],
         out,
@@ -97,8 +106,9 @@ const run = async (name: string, options: Options): Promise<void> => {
           provider: options.provider,
           onNotice: (text) => note(options, text),
           signal,
+          ...given({ int8: calibration && { calibration } }),
         },
-        open: { background: options.background },
+        open: { background: options.background, csv: csvOf(options) },
         ...(options.resamples === undefined ? {} : { bootstrap: { resamples: options.resamples } }),
         svm: {
           solver: options.solver,
@@ -117,6 +127,15 @@ const run = async (name: string, options: Options): Promise<void> => {
   if (results) await show(results, resolve(out), options);
 };
 
+/** Remarks of the splits, each once, with the splits that it is of. */
+const remarksOf = ({ splits }: Results): string[] => {
+  const names = new Map<string, string[]>();
+  for (const { name, notes } of splits) {
+    for (const remark of notes) names.set(remark, [...(names.get(remark) ?? []), name]);
+  }
+  return [...names].map(([remark, own]) => `${[...new Set(own)].join(', ')}: ${remark}`);
+};
+
 const show = async (results: Results, out: string, options: Options): Promise<void> => {
   if (options.json) sayJson(results);
   else {
@@ -130,8 +149,12 @@ const show = async (results: Results, out: string, options: Options): Promise<vo
       ),
     );
   }
-  for (const remark of results.splits.flatMap(({ name, notes }) => notes.map((text) => `${name}: ${text}`)))
-    note(options, remark);
+  const { seenText } = await import('../../benchmarks/protocol/seen.js');
+  const { wideningText } = await import('../../benchmarks/protocol/results.js');
+  if (!options.json) say(options, seenText(results.seen, results.splits));
+  const widening = wideningText(results.splits);
+  if (widening !== undefined) note(options, widening);
+  for (const remark of remarksOf(results)) note(options, remark);
   note(options, `The report is ${out}/report.html`);
   reportSkipped(results.skipped);
 };
@@ -140,6 +163,9 @@ const show = async (results: Results, out: string, options: Options): Promise<vo
 export const command = (): Command =>
   addFlags(new Command('evaluate'), commandOptions.evaluate)
     .description('evaluate a benchmark: from images or descriptors to a table and a report')
-    .argument('<benchmark>', 'ilsvrc2012, voc2007, voc2012, voc2012-action, caltech101, caltech256 or folder')
+    .argument(
+      '<benchmark>',
+      'ilsvrc2012, voc2007, voc2012, voc2012-action, caltech101, caltech256, folder or csv',
+    )
     .addHelpText('after', help)
     .action(run);

@@ -88,6 +88,8 @@ export const commandOptions = {
       help: "the whole image, an item's box, or both stacked",
     },
     precision: recipeOptions.precision,
+    calibration: { ...int8Options.calibration, otherwise: 'training images that no split tests' },
+    ...csvOptions,
     ...machineOptions,
     ...svmOptions,
     seed,

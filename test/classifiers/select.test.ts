@@ -21,7 +21,8 @@ describe('choosing C', () => {
       assert.ok(worstGap <= 1e-3);
     }
     const best = Math.max(...selection.curve.map(({ mean }) => mean));
-    assert.equal(selection.C, selection.curve.find(({ mean }) => mean === best)!.C);
+    const equal = selection.curve.filter(({ mean }) => mean === best).map(({ C }) => C);
+    assert.equal(selection.C, equal[(equal.length - 1) >> 1]);
     const model = await refit(matrix, classes, selection);
     assert.deepEqual(model.C, [selection.C, selection.C, selection.C]);
   });
@@ -94,7 +95,7 @@ describe('choosing C', () => {
       const { metric } = towards(target, [0.1, 1]);
       const selection = await selectC(matrix, classes, metric, { validation, grid: [1, 0.1] });
       assert.equal(selection.C, expectedC);
-      assert.match(selection.notes.join(), /edge of the grid/);
+      assert.ok(selection.widened.length > 0 && selection.widened.includes(expectedC));
     }
     const { metric } = towards(1e5, [1, 10]);
     const { curve } = await selectC(matrix, classes, metric, { validation, grid: [1, 10], widen: false });

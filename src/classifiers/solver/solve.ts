@@ -1,12 +1,12 @@
 // One binary linear SVM in its dual, on a growing set of active rows, until the duality gap proves the solution.
-import type { Certificate, FullSettings } from '../problem.js';
+import { type Certificate, type FullSettings, gapWanted } from '../problem.js';
 import type { Kernels } from './kernels.js';
 import { REPORT, type Workspace } from './workspace.js';
 
 /** Pairs moved at most before all rows are looked at again, for each active row. */
 const PAIRS = 4;
 /** Shares of the spread of errors to which a round brings it down: by how much the gap has to fall, within these limits. */
-const REDUCTION = { most: 0.3, least: 0.7 } as const;
+const REDUCTION = { resolved: 0.1, most: 0.3, least: 0.7 } as const;
 /** Of what is wanted of the gap, what is aimed at. */
 const AIM = 0.9;
 /** Spread that is left where another C's solution was good enough, times this, is low enough for the next C's. */
@@ -162,6 +162,16 @@ export const relaxFrom = (w: Workspace, kernels: Kernels, bias: number, settings
   }
 };
 
+/** Number, sum and sum of squares of the decision values, without the bias. */
+const valuesOf = ({ n, f }: Workspace): { rows: number; sum: number; squares: number } => {
+  let [sum, squares] = [0, 0];
+  for (let i = 0; i < n; i++) {
+    sum += f[i]!;
+    squares += f[i]! * f[i]!;
+  }
+  return { rows: n, sum, squares };
+};
+
 /**
  * Solves for `C` from where the workspace stands (after {@link setLabels}: from zero; after another C: warm).
  * Afterwards `alpha` and `f` (decision values of every row, without the bias) hold the solution.
@@ -179,13 +189,18 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
     const primal = w.report[REPORT.primal]!;
     const dual = w.report[REPORT.dual]!;
     const gap = primal > 0 ? Math.max(0, primal - dual) / primal : 0;
-    const converged = gap <= settings.tolerance;
+    const wanted =
+      gap <= settings.tolerance ? gapWanted(settings, primal, () => valuesOf(w)) : settings.tolerance;
+    const converged = gap <= wanted;
     if (converged || rounds >= MOST_ROUNDS) {
       const supportVectors = w.report[REPORT.supportVectors]!;
       w.report[REPORT.settled] = w.report[REPORT.spread]!;
       return { primal, dual, gap, converged, supportVectors, updates: w.report[REPORT.updates]!, bias };
     }
-    const share = Math.min(REDUCTION.least, Math.max(REDUCTION.most, (AIM * settings.tolerance) / gap));
+    const share = Math.min(
+      REDUCTION.least,
+      Math.max(settings.resolved ? REDUCTION.resolved : REDUCTION.most, (AIM * wanted) / gap),
+    );
     round(w, kernels, bias, biasSquared, rounds, share);
   }
 };
