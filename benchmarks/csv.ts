@@ -3,7 +3,7 @@ import { type Benchmark, FEW_IMAGES } from './protocol/benchmark.js';
 
 export const csv: Benchmark = {
   name: 'csv',
-  title: 'Table of images',
+  title: 'Table of images, Caltech protocol',
   dataset: 'csv',
   recipe: { name: 'caltech' },
   protocol: {

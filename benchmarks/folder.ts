@@ -3,7 +3,7 @@ import { type Benchmark, FEW_IMAGES } from './protocol/benchmark.js';
 
 export const folder: Benchmark = {
   name: 'folder',
-  title: 'Folder of images',
+  title: 'Folder of images, Caltech protocol',
   dataset: 'folder',
   recipe: { name: 'caltech' },
   protocol: {

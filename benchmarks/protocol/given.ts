@@ -48,8 +48,10 @@ const listed = (names: readonly string[]): string => names.join(', ');
  * The benchmark with the data set's own splits: train (and val) → test, or train → val. Images of several labels, or of
  * none, are measured by average precision.
  */
-const withGiven = (benchmark: Benchmark, dataset: Dataset, test: string, share: number): Resolved => {
+const withGiven = (drawn: Benchmark, dataset: Dataset, test: string, share: number): Resolved => {
   const { splits } = dataset;
+  const title = drawn.title.replace(', Caltech protocol', ', its own splits');
+  const benchmark: Benchmark = { ...drawn, title };
   const validate = test !== 'val' && splits['val']?.length ? 'val' : undefined;
   const train = [splits['train']?.length ? 'train' : 'trainval', ...(validate ? [validate] : [])];
   const all = train.flatMap((name) => splits[name]!);
