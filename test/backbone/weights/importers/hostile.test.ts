@@ -152,8 +152,8 @@ describe('hostile weight files', () => {
         shape,
         data: new Float32Array(sizeFromShape(shape)),
       });
-      await writeSafetensors(path, {}, [tensor('features.0.weight', 4, 3, 5, 5)]);
-      await refusedFile(path, 'features.0', 'conv1_1', '[4, 3, 5, 5]');
+      await writeSafetensors(path, {}, [tensor('features.0.weight', 4, 3, 7, 7)]);
+      await refusedFile(path, 'features.0', 'conv1_1', '[4, 3, 7, 7]');
       const eight = [
         [4, 3],
         [8, 4],
