@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { decisionValues } from '../../src/classifiers/model.js';
 import type { Metric } from '../../src/classifiers/select.js';
-import { DEFAULT_GRID, refit, selectC } from '../../src/classifiers/select.js';
+import { stratifiedFolds } from '../../src/classifiers/folds.js';
+import { DEFAULT_GRID, bestOf, refit, selectC } from '../../src/classifiers/select.js';
+import { averagePrecision } from '../../src/evaluation/average-precision.js';
 import { trainOneVsRest } from '../../src/classifiers/train.js';
 import type { Matrix } from '../../src/matrix.js';
 import { accuracy, clusters, farthest } from './data.js';
@@ -21,7 +23,7 @@ describe('choosing C', () => {
       assert.ok(worstGap <= 1e-3);
     }
     const best = Math.max(...selection.curve.map(({ mean }) => mean));
-    const equal = selection.curve.filter(({ mean }) => mean === best).map(({ C }) => C);
+    const equal = selection.curve.filter(({ mean }) => mean >= best - 1e-9).map(({ C }) => C);
     assert.equal(selection.C, equal[(equal.length - 1) >> 1]);
     const model = await refit(matrix, classes, selection);
     assert.deepEqual(model.C, [selection.C, selection.C, selection.C]);
@@ -113,5 +115,75 @@ describe('choosing C', () => {
     const a = await selectC(matrix, classes, metric, options);
     assert.deepEqual(sizes, [30, 30, 30, 30]);
     assert.deepEqual(await selectC(matrix, classes, accuracy, options), a);
+  });
+
+  it('takes the middle of a plateau, and the lower of two in the middle', async () => {
+    const values = [1, 5, 5, 5, 2];
+    let call = 0;
+    const flat: Metric = () => {
+      const value = values[call++ % values.length]!;
+      return classes.map(() => value);
+    };
+    const selection = await selectC(matrix, classes, flat, { validation, grid: [0.1, 0.3, 1, 3, 10] });
+    assert.equal(selection.C, 1);
+    assert.equal(bestOf([4, 4]), 0);
+    assert.equal(bestOf([NaN, 1, 4, 4, 4, 4]), 3);
+  });
+
+  it('widens the grid until the optimum is inside, however far that is', async () => {
+    const asked: number[] = [];
+    const grid = [0.1, 1];
+    const metric: Metric = () => {
+      const C = asked.length < grid.length ? grid[asked.length]! : asked.at(-1)! * 10;
+      asked.push(C);
+      return classes.map(() => -Math.abs(Math.log(C / 1e4)));
+    };
+    const selection = await selectC(matrix, classes, metric, { validation, grid });
+    assert.equal(selection.C, 1e4);
+    assert.deepEqual(selection.widened, [10, 100, 1000, 1e4, 1e5]);
+  });
+
+  it('keeps rows of one group in one fold, and gives the same folds whatever the order of the rows', () => {
+    const groups = Array.from({ length: 120 }, (_, row) => `image ${row >> 1}`);
+    const several = classes.map(({ name, labels }, c) => ({
+      name,
+      labels: labels.map((y, row) => (c === 0 && row % 4 === 0 ? 1 : y)),
+    }));
+    const folds = stratifiedFolds(several, 5, 1, groups);
+    for (const held of folds) {
+      for (let row = 0; row < 120; row += 2)
+        assert.equal(held[row], held[row + 1], `rows ${row}, ${row + 1}`);
+      assert.ok(held.includes(1));
+    }
+    const order = [...groups.keys()].reverse();
+    const turned = stratifiedFolds(
+      several.map(({ name, labels }) => ({ name, labels: Int8Array.from(order, (row) => labels[row]!) })),
+      5,
+      1,
+      order.map((row) => groups[row]!),
+    );
+    turned.forEach((held, f) => assert.deepEqual([...held].reverse(), [...folds[f]!]));
+  });
+
+  it('ranks by a small C as exactly as at a tiny gap', async () => {
+    const ap: Metric = (scores, labels) =>
+      labels.map((own, c) =>
+        averagePrecision(
+          Float64Array.from({ length: scores.rows }, (_, row) => scores.data[row * scores.columns + c]!),
+          own,
+          'all-points',
+        ),
+      );
+    for (const seed of [1, 2, 3]) {
+      const problem = clusters(10, 100, 128, seed, 2.5);
+      const held = Array.from({ length: 400 }, (_, i) => i);
+      const options = { validation: held, grid: [0.01, 0.03, 0.1], widen: false } as const;
+      const { curve } = await selectC(problem.matrix, problem.classes, ap, options);
+      const exact = await selectC(problem.matrix, problem.classes, ap, { ...options, tolerance: 1e-6 });
+      curve.forEach(({ C, mean }, i) => {
+        const difference = 100 * Math.abs(mean - exact.curve[i]!.mean);
+        assert.ok(difference < 0.1, `seed ${seed}, C ${C}: ${difference} points`);
+      });
+    }
   });
 });

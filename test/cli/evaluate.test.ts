@@ -34,7 +34,7 @@ describe('verydeep evaluate', () => {
       );
       assert.match(stderr, /food\/tea\/bad.jpg: the file is empty/);
       assert.deepEqual(JSON.parse(await readFile(join(out, 'results.json'), 'utf8')), results);
-      assert.match(await readFile(join(out, 'report.html'), 'utf8'), /this run, net A/);
+      assert.match(await readFile(join(out, 'report.html'), 'utf8'), /this run, fc7 of net A/);
 
       const again = await verydeep(args);
       assert.equal(again.code, 2);

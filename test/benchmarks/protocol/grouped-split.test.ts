@@ -64,4 +64,22 @@ describe('grouped split', () => {
     const single = [item('a', 'g', 0), item('a', 'g', 1)];
     assert.deepEqual(setGroupsAside(single, 0.9, groupOf, 1).aside, []);
   });
+
+  it('sets persons of one image aside together, whatever their labels', () => {
+    const labels = [['jumping'], ['reading', 'phoning'], [], ['running'], ['phoning']];
+    const persons = Array.from({ length: 600 }, (_, i): Item => {
+      const id = `${String(i >> 2).padStart(4, '0')}#${i % 4}`;
+      return { id, path: id, source: { file: id }, labels: labels[(i * 7 + (i >> 3)) % labels.length]! };
+    });
+    const image = ({ id }: Item): string => id.split('#')[0]!;
+    const { rest, aside } = setGroupsAside(persons, 0.2, image, 1);
+    const trained = new Set(rest.map(image));
+    assert.equal(aside.filter((person) => trained.has(image(person))).length, 0);
+    assert.ok(aside.length > 90 && aside.length < 180, `${aside.length} of 600`);
+    for (const name of ['jumping', 'reading', 'phoning', 'running']) {
+      const has = (item: Item): boolean => item.labels.includes(name);
+      const share = aside.filter(has).length / persons.filter(has).length;
+      assert.ok(share > 0.1 && share < 0.35, `${name}: ${share}`);
+    }
+  });
 });
