@@ -7,6 +7,7 @@ import house from './scripts/lint/house.js';
 const shared = [
   ...[
     'checks',
+    'cores',
     'errors',
     'interpolation',
     'matrix',

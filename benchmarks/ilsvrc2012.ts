@@ -42,6 +42,8 @@ export interface IlsvrcOptions {
   readonly maxSide: number;
   /** int8 is taken where it comes close enough to fp32, measured on images of the data set. Default fp32. */
   readonly precision?: 'fp32' | 'int8';
+  /** Images are turned as their EXIF orientation says. */
+  readonly orient?: boolean;
   readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'onProgress'>;
   /** Tests nets on images that trained them: for whoever knows why. */
   readonly allowSeen?: boolean;
@@ -66,7 +68,8 @@ const extractPosteriors = async (
   items: readonly Item[],
   dataset: Dataset,
 ): Promise<PosteriorStore[]> => {
-  const { backbones, out, scales, testing, crops, flip, maxSide, precision, extract, onProgress } = options;
+  const { backbones, out, scales, testing, crops, flip, maxSide, precision, orient, extract, onProgress } =
+    options;
   const stores: PosteriorStore[] = [];
   for (const [net, backbone] of backbones.entries()) {
     for (const way of testing) {
@@ -77,6 +80,7 @@ const extractPosteriors = async (
         flip,
         normalize: 'none',
         ...(precision && { precision }),
+        ...(orient && { orient }),
         ...(way === 'dense'
           ? { layers: ['fc8:posterior', 'fc8:softmax'], region: 'image', maxSide }
           : { layers: ['fc8:posterior'], region: 'crops', crops, maxSide }),

@@ -73,6 +73,15 @@ describe('deploy', () => {
     assert.deepEqual(parseShard('1/4', {}), { index: 1, count: 4 });
     const slurm = { SLURM_ARRAY_TASK_ID: '4', SLURM_ARRAY_TASK_MIN: '1' };
     assert.deepEqual(parseShard('auto/4', slurm), { index: 3, count: 4 });
+    // --array=1-16:5 starts the jobs 1, 6, 11 and 16.
+    const steps = { SLURM_ARRAY_TASK_MIN: '1', SLURM_ARRAY_TASK_STEP: '5' };
+    ['1', '6', '11', '16'].forEach((id, index) => {
+      assert.deepEqual(parseShard('auto/4', { ...steps, SLURM_ARRAY_TASK_ID: id }), { index, count: 4 });
+    });
+    assert.throws(
+      () => parseShard('auto/4', { ...steps, SLURM_ARRAY_TASK_ID: '3' }),
+      /Expected a whole number of at least 0, 1 and a multiple of 5, for SLURM_ARRAY_TASK_ID but received "3"/,
+    );
     assert.deepEqual(parseShard('auto/4', { AWS_BATCH_JOB_ARRAY_INDEX: '2' }), { index: 2, count: 4 });
     assert.throws(() => parseShard('auto/4', {}), /JOB_COMPLETION_INDEX.*shard auto\/4/);
     assert.throws(() => parseShard('auto/2', { JOB_COMPLETION_INDEX: '2' }), /for shard/);

@@ -1,7 +1,8 @@
 // The demo from drawings to a table: render, train, extract and evaluate by the commands that a user calls.
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { usableCores } from '../../src/cores.js';
 import { readFolder } from '../../src/datasets/folder.js';
 import { splitOf } from '../../src/datasets/open.js';
 import { writeFileAtomically } from '../../src/io/files.js';
@@ -201,7 +202,7 @@ export const runDemo = async (options: DemoOptions): Promise<DemoResults> => {
     sizes: sizesOf(images),
     seconds: seconds(),
     versions: versionsNow(),
-    machine: `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores`,
+    machine: `${cpus()[0]?.model ?? 'unknown processor'}, ${usableCores()} cores`,
     engine: descriptors.engine,
     seed,
     backbone: backbones.trained,

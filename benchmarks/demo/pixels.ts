@@ -1,6 +1,6 @@
 // Raw pixels as descriptors: the row of the table that any net has to beat, in a feature store like every other.
 import { mkdir, rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../../src/cores.js';
 import type { Item } from '../../src/datasets/dataset.js';
 import { sha256, sha256OfFile } from '../../src/io/files.js';
 import { type NetIdentity, type Recipe, recipeHash } from '../../src/features/recipe/recipe.js';
@@ -72,5 +72,5 @@ export const writePixels = async (items: readonly Item[], side: number, out: str
       await writePart(out, { ...common, part }, rows, { [LAYER]: 3 * side * side });
     }
   };
-  await Promise.all(Array.from({ length: 2 * availableParallelism() }, work));
+  await Promise.all(Array.from({ length: 2 * usableCores() }, work));
 };

@@ -1,8 +1,8 @@
 // Renders the demo's images into an ordinary image folder, and leaves a folder that is already as it should be alone.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { usableCores } from '../../src/cores.js';
 import sharp from 'sharp';
 import { sha256, writeFileAtomically } from '../../src/io/files.js';
 import type { OnProgress } from '../../src/progress.js';
@@ -48,7 +48,7 @@ const renderAll = async (
       onProgress({ task: 'render', done: ++done, total: images.length, unit: 'images' });
     }
   };
-  await Promise.all(Array.from({ length: 2 * availableParallelism() }, work));
+  await Promise.all(Array.from({ length: 2 * usableCores() }, work));
 };
 
 /** Reads the drawings and chooses the images. */

@@ -1,9 +1,10 @@
 // `npm run bench -- NAME --json`: runs one speed benchmark and prints its rows as a table or as JSON.
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { availableParallelism, loadavg } from 'node:os';
+import { loadavg } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { usableCores } from '../../src/cores.js';
 import { Command } from 'commander';
 import { UsageError, VerydeepError, expected, messageOf } from '../../src/errors.js';
 import { type Row, type SpeedBenchmark, type SpeedReport, describeMachine } from './row.js';
@@ -54,7 +55,7 @@ const main = async (): Promise<void> => {
     .option('--quick', 'fewer repetitions and smaller cases, to see that it works')
     .option('--profile', 'training: only where the time of a step goes')
     .option('--size <name>', 'svm: only voc, caltech101, caltech256 or growth')
-    .option('--threads <n>', 'threads that compute', String(availableParallelism()))
+    .option('--threads <n>', 'threads that compute', String(usableCores()))
     .parse();
   const [name] = program.args as [string];
   const { json, quick, profile, threads, size } = program.opts<{

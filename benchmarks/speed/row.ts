@@ -1,6 +1,6 @@
 // What a speed benchmark reports: rows that compare a measured figure with a target, and the machine they were measured on.
 import { arch, cpus, platform, totalmem } from 'node:os';
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../../src/cores.js';
 
 /** In which direction a figure is good. */
 export type Better = 'higher' | 'lower';
@@ -77,7 +77,7 @@ export const missingRow = (facts: Pick<Row, 'case' | 'unit' | 'target' | 'better
 /** Facts about this machine; `load` is read at once, before the benchmark adds its own. */
 export const describeMachine = (load: number): Machine => ({
   processor: cpus()[0]?.model.trim() ?? 'unknown',
-  cores: availableParallelism(),
+  cores: usableCores(),
   memoryGiB: Math.round(totalmem() / 2 ** 30),
   platform: `${platform()} ${arch()}`,
   node: process.versions.node,

@@ -1,5 +1,5 @@
 // The Gram matrix of all rows, made once in memory that threads share, for every class and every C.
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../cores.js';
 import { gramBlock } from '../engine/gemm.js';
 import { adviseHugePages } from '../engine/pages.js';
 import { UsageError, option, text } from '../errors.js';
@@ -47,7 +47,7 @@ export const dualBytes = (rows: number, threads: number): number => workspaceSta
  * @param besides bytes that will be taken for other things, such as descriptors that are still on disk
  */
 export const whyNotDual = (rows: number, options: GramOptions = {}, besides = 0): string | undefined => {
-  const bytes = dualBytes(rows, options.threads ?? availableParallelism());
+  const bytes = dualBytes(rows, options.threads ?? usableCores());
   const gigabytes = (value: number): string => `${(value / 2 ** 30).toFixed(1)} GiB`;
   if (bytes > MOST_BYTES) {
     return `the Gram matrix of ${rows} rows needs ${gigabytes(bytes)}, more than the 4.0 GiB that WebAssembly can address`;
@@ -65,7 +65,7 @@ export const whyNotDual = (rows: number, options: GramOptions = {}, besides = 0)
  */
 export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
   const { rows } = matrix;
-  const slots = options.threads ?? availableParallelism();
+  const slots = options.threads ?? usableCores();
   const bytes = dualBytes(rows, slots);
   const old = options.reuse?.memory;
   const reused = !options.plain && old && old.buffer.byteLength >= bytes ? old : undefined;

@@ -1,5 +1,5 @@
 // What each solver takes of memory, reckoned before anything is allocated.
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../cores.js';
 import { UsageError, option, text } from '../errors.js';
 import { dualBytes, whyNotDual } from './gram.js';
 import { blockRowsOf } from './primal.js';
@@ -32,7 +32,7 @@ const PRODUCTS: Need = ['matrix products', 64 * 2 ** 20];
 /** Bytes of a row and class: alpha and decision values in float64, y alpha and scores in float32. */
 const A_ROW_AND_CLASS = 24;
 
-const threadsOf = ({ threads }: MemoryOptions): number => threads ?? availableParallelism();
+const threadsOf = ({ threads }: MemoryOptions): number => threads ?? usableCores();
 
 const dualNeeds = ({ rows, columns, classes, inMemory }: Size, options: MemoryOptions): Need[] => [
   [`the Gram matrix of ${rows} rows`, options.gram ? 0 : dualBytes(rows, threadsOf(options))],

@@ -5,7 +5,7 @@
 // companions: rows from everywhere whose coefficients are between their bounds, without which distant rows would only
 // hear of each other once a round (selective block minimisation, Chang and Roth, 2011). Every round ends with a pass that
 // only measures: both objectives at the weights as they are, so that the gap is exact.
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../cores.js';
 import type { OnProgress } from '../progress.js';
 import type { Gram } from './gram.js';
 import type { Fit } from './model.js';
@@ -86,7 +86,7 @@ export const solvePrimal = async (
   starts?: readonly Standing[],
 ): Promise<{ readonly fit: Fit; readonly standings: readonly Standing[] }> => {
   const { rows, columns } = descriptors;
-  const threads = options.threads ?? availableParallelism();
+  const threads = options.threads ?? usableCores();
   const blockRows = blockRowsOf(descriptors, options);
   const kept = options.checkpoint
     ? await openPrimalCheckpoint(options.checkpoint, options.part ?? 'fit', {

@@ -1,6 +1,6 @@
 // `verydeep datasets stats`: mean, covariance and principal axes of the colours of a training set.
 import { Command } from 'commander';
-import { addFlags, required } from './options.js';
+import { addFlags, csvOf, required } from './options.js';
 import { noteDataset, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { type FlagsOf, commandOptions } from './tables.js';
 import { textTable } from './text-table.js';
@@ -11,7 +11,7 @@ const run = async (name: string, flags: FlagsOf<'datasets stats'>): Promise<void
   const { openDataset, splitOf } = await import('../datasets/open.js');
   const { measurePixels } = await import('../backbone/training/measure-pixels.js');
   const { writeFileAtomically } = await import('../io/files.js');
-  const dataset = await openDataset(name, data);
+  const dataset = await openDataset(name, data, { csv: csvOf(flags) });
   noteDataset(flags, dataset);
   const chosen =
     split ?? ['train', 'trainval', 'all'].find((each) => dataset.splits[each]?.length) ?? 'train';
@@ -20,6 +20,7 @@ const run = async (name: string, flags: FlagsOf<'datasets stats'>): Promise<void
     const { statistics, skipped } = await measurePixels(splitOf(dataset, chosen), {
       trainSide: [side, side],
       interpolation: 'lanczos3',
+      orient: flags.orient,
       workers: flags.workers,
       onProgress,
     });

@@ -35,6 +35,7 @@ export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
         maxSide: flags.maxSide,
         precision: flags.precision,
         allowSeen: flags.allowSeen ?? false,
+        ...given({ orient: flags.orient }),
         extract: {
           engine: flags.engine,
           provider: flags.provider,

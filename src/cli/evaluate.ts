@@ -38,7 +38,8 @@ side of a split, so that classes are tested on subfolders that were not trained 
 `;
 
 /** The recipe's options that were given on the command line. */
-const recipeOf = ({ scales, aggregate, flip, layer, precision, region }: Options) => ({
+const recipeOf = ({ scales, aggregate, flip, layer, precision, region, orient }: Options) => ({
+  ...(orient ? { orient } : {}),
   ...(region ? { region } : {}),
   ...(scales ? { scales } : {}),
   ...(aggregate ? { aggregate } : {}),

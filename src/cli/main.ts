@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UsageError, VerydeepError, messageOf } from '../errors.js';
+import { isTooManyOpen, tooManyOpenMessage } from '../io/open-file.js';
+import { allowFewFiles } from './few-files.js';
 import { messageForCli } from './flag.js';
 import { exitCodes } from './output.js';
 
@@ -38,6 +40,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
+  allowFewFiles();
   await main();
 } catch (error) {
   if (error instanceof CommanderError) {
@@ -45,6 +48,9 @@ try {
   } else if (error instanceof VerydeepError) {
     process.stderr.write(`verydeep: ${messageForCli(error)}\n`);
     process.exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
+  } else if (isTooManyOpen(error)) {
+    process.stderr.write(`verydeep: ${tooManyOpenMessage}\n`);
+    process.exitCode = exitCodes.failed;
   } else {
     const detail = error instanceof Error && process.env['VERYDEEP_DEBUG'] ? `\n${error.stack}` : '';
     process.stderr.write(`verydeep: unexpected error: ${messageOf(error)}${detail}\n`);

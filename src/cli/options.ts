@@ -79,5 +79,7 @@ export const csvOf = ({
   pathColumn,
   labelColumn,
   splitColumn,
+  delimiter,
   labelSeparator,
-}: OptionsOf<typeof csvOptions>) => given({ pathColumn, labelColumn, splitColumn, labelSeparator });
+}: OptionsOf<typeof csvOptions>) =>
+  given({ pathColumn, labelColumn, splitColumn, delimiter, labelSeparator });

@@ -23,9 +23,38 @@ export const say = (options: OutputOptions, text: string): void => {
   (options.json ? process.stderr : process.stdout).write(`${text}\n`);
 };
 
+/**
+ * JSON with indents. A Map becomes an object with its keys in its own order: of a plain object JavaScript moves keys that
+ * are whole numbers to the front.
+ */
+export const jsonOf = (value: unknown, indent = ''): string => {
+  const inner = `${indent}  `;
+  const block = (parts: readonly string[], open: string, close: string): string =>
+    parts.length === 0
+      ? open + close
+      : `${open}\n${parts.map((part) => inner + part).join(',\n')}\n${indent}${close}`;
+  if (Array.isArray(value)) {
+    return block(
+      value.map((one) => jsonOf(one ?? null, inner)),
+      '[',
+      ']',
+    );
+  }
+  const isPlain = typeof value === 'object' && value !== null && !('toJSON' in value);
+  if (!isPlain) return JSON.stringify(value);
+  const entries = value instanceof Map ? [...(value as Map<string, unknown>)] : Object.entries(value);
+  return block(
+    entries
+      .filter(([, one]) => one !== undefined)
+      .map(([key, one]) => `${JSON.stringify(key)}: ${jsonOf(one, inner)}`),
+    '{',
+    '}',
+  );
+};
+
 /** Prints the one JSON document of `--json`. */
 export const sayJson = (document: unknown): void => {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  process.stdout.write(`${jsonOf(document)}\n`);
 };
 
 /** Prints a remark on standard error, unless `--quiet`. */

@@ -15,9 +15,9 @@ import { textTable } from './text-table.js';
 type Options = FlagsOf<'predict'>;
 
 /** Classes by score, best first. */
-const ranked = ({ model, scores }: Prediction, row: number): { name: string; score: number }[] =>
+const ranked = ({ model, scores }: Prediction, row: number): { name: string; score: number; c: number }[] =>
   [...rowOf(scores, row)]
-    .map((score, c) => ({ name: model.classes[c]!, score }))
+    .map((score, c) => ({ name: model.classes[c]!, score, c }))
     .sort((a, b) => b.score - a.score);
 
 /** What names a row: the path, and where it is of a box of the image, the box's corners as the user gave them. */
@@ -50,9 +50,17 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
       images: photos.map((photo, row) => ({
         ...columnsOf(photo),
         class: ranked(prediction, row)[0]!.name,
-        scores: Object.fromEntries(ranked(prediction, row).map(({ name, score }) => [name, score])),
+        ranking: ranked(prediction, row).map(({ name, score, c }) => ({
+          class: name,
+          score,
+          ...(probable && { probability: rowOf(probable, row)[c]! }),
+        })),
+        // As objects too, in the same order, for readers that look up a class.
+        scores: new Map(ranked(prediction, row).map(({ name, score }) => [name, score])),
         ...(probable && {
-          probabilities: Object.fromEntries(model.classes.map((name, c) => [name, rowOf(probable, row)[c]!])),
+          probabilities: new Map(
+            ranked(prediction, row).map(({ name, c }) => [name, rowOf(probable, row)[c]!]),
+          ),
         }),
       })),
       skipped,

@@ -2,10 +2,10 @@
 import { expected, option, text } from '../errors.js';
 import type { Kind, OptionTable } from '../options.js';
 
-/** Variables that hold the index of a job in an array, and the variable that holds the first index, if not 0. */
-const variables: readonly { readonly index: string; readonly first?: string }[] = [
+/** Variables that hold the index of a job in an array, and those that hold the first index, if not 0, and the step, if not 1. */
+const variables: readonly { readonly index: string; readonly first?: string; readonly step?: string }[] = [
   { index: 'JOB_COMPLETION_INDEX' }, // Kubernetes Indexed Job
-  { index: 'SLURM_ARRAY_TASK_ID', first: 'SLURM_ARRAY_TASK_MIN' },
+  { index: 'SLURM_ARRAY_TASK_ID', first: 'SLURM_ARRAY_TASK_MIN', step: 'SLURM_ARRAY_TASK_STEP' },
   { index: 'AWS_BATCH_JOB_ARRAY_INDEX' },
 ];
 
@@ -16,10 +16,13 @@ const indexFrom = (env: NodeJS.ProcessEnv, given: string): number => {
     throw expected(`one of ${names} in the environment`, text`${option('shard')} ${given}`, 'none of them');
   }
   const value = env[found.index];
-  const index = Number(value) - Number((found.first && env[found.first]) ?? 0);
-  if (!Number.isInteger(index) || index < 0)
-    throw expected('a whole number of at least 0', found.index, value);
-  return index;
+  const first = Number((found.first && env[found.first]) ?? 0);
+  // `--array=0-14:5` starts the jobs 0, 5 and 10: they are the shards 0, 1 and 2.
+  const step = Number((found.step && env[found.step]) || 1);
+  const index = (Number(value) - first) / step;
+  if (Number.isInteger(index) && index >= 0) return index;
+  const what = first === 0 && step === 1 ? '' : `, ${first} and a multiple of ${step},`;
+  throw expected(`a whole number of at least 0${what}`, found.index, value);
 };
 
 /**

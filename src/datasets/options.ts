@@ -14,6 +14,11 @@ export const csvOptions = {
   pathColumn: { kind: kinds.text('name'), help: 'csv: column of image paths', otherwise: 'path' },
   labelColumn: { kind: kinds.text('name'), help: 'csv: column of labels', otherwise: 'label' },
   splitColumn: { kind: kinds.text('name'), help: 'csv: column of splits', otherwise: 'split, if there' },
+  delimiter: {
+    kind: kinds.text('character'),
+    help: 'csv: separates the fields; a character, or tab',
+    otherwise: 'recognised by the header: comma, semicolon, tab or bar',
+  },
   labelSeparator: { kind: kinds.text(), help: 'csv: separates several labels in a field' },
 } as const satisfies OptionTable;
 

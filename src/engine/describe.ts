@@ -1,7 +1,8 @@
 // What this machine can compute with, and why: the facts behind `verydeep doctor`.
 import { readdirSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
+import { usableCores } from '../cores.js';
 import { messageOf } from '../errors.js';
 import { probe } from './onnxruntime/probe.js';
 import { describeAttempt, tryTensorFlow } from './engine.js';
@@ -98,7 +99,7 @@ export const describeEngines = async (): Promise<EnginesReport> => {
     node: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
     processor: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: availableParallelism(),
+    cores: usableCores(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     versions: Object.fromEntries(found.filter((pair): pair is [string, string] => pair[1] !== undefined)),
     engines: [{ ...onnxruntime, chosen: onnxruntime.available && !tensorflow.chosen }, tensorflow],

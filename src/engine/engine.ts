@@ -1,5 +1,5 @@
 // Chooses what computes: tfjs-node-gpu where it loads and sees a GPU, else the backend on ONNX Runtime.
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../cores.js';
 import '@tensorflow/tfjs-layers'; // Its bundle registers the gradients of tfjs-core.
 import * as tf from '@tensorflow/tfjs-core';
 import { OutOfMemoryError, UsageError, VerydeepError, expected, messageOf, option, text } from '../errors.js';
@@ -103,7 +103,7 @@ let open: { engine: Engine; users: number } | undefined;
  * @throws VerydeepError when ONNX Runtime's library cannot be loaded
  */
 export const useEngine = async (options: EngineOptions = {}): Promise<Engine> => {
-  const threads = options.threads ?? availableParallelism();
+  const threads = options.threads ?? usableCores();
   if (!Number.isInteger(threads) || threads < 1)
     throw expected('a whole number of at least 1', 'threads', threads);
   const choice = await choose(options);

@@ -1,5 +1,5 @@
 // Matrix products in float32 on ONNX Runtime: general ones, and Gram matrices by symmetric blocks.
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../cores.js';
 import { expected } from '../errors.js';
 import { GraphBuilder } from './onnx.js';
 import { NativeSession, Value, allocate } from './ort.js';
@@ -59,7 +59,7 @@ export const matmul = (
   bColumns: number,
   options: GemmOptions & { readonly transposeA?: boolean; readonly transposeB?: boolean } = {},
 ): Float32Array => {
-  const { transposeA = false, transposeB = false, threads = availableParallelism() } = options;
+  const { transposeA = false, transposeB = false, threads = usableCores() } = options;
   checkMatrix('A', a, aRows, aColumns);
   checkMatrix('B', b, bRows, bColumns);
   const [rows, inner] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
@@ -140,7 +140,7 @@ export const gram = (
   checkMatrix('X', x, rows, columns);
   if (options.into) checkMatrix('into', options.into, rows, rows);
   const result = options.into ?? allocate('float32', rows * rows);
-  const threads = options.threads ?? availableParallelism();
+  const threads = options.threads ?? usableCores();
   const size = gramBlock(rows, threads);
   const { block, write } = options.writer ?? plainWriter(result, rows, size);
   const session = new NativeSession(productModel(false, true), { threads });

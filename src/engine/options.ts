@@ -1,5 +1,5 @@
 // Options of what computes: the engine, its provider, its GPU, its threads.
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../cores.js';
 import { text, option } from '../errors.js';
 import { type OptionTable, kinds } from '../options.js';
 import { engineNames } from './names.js';
@@ -14,7 +14,7 @@ export const engineOptions = {
   threads: {
     kind: kinds.whole(),
     help: 'threads that compute',
-    default: availableParallelism(),
+    default: usableCores(),
     otherwise: 'all cores',
   },
 } as const satisfies OptionTable;

@@ -10,11 +10,9 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** Whether a failure says that too many files are open. */
 export const isTooManyOpen = (error: unknown): boolean => ['EMFILE', 'ENFILE'].includes(codeOf(error) ?? '');
 
-/** What to do when too many files are open. */
-export const tooManyOpen = (path: string): VerydeepError =>
-  new VerydeepError(
-    `Cannot open ${path}: too many files are open at once. Allow more, with "ulimit -n 1024" in the shell, or use fewer workers.`,
-  );
+/** What is wrong, and what to do. */
+export const tooManyOpenMessage =
+  'Too many files are open at once. Allow more with "ulimit -n 1024" in the shell, or use fewer workers and threads.';
 
 /**
  * Does something that opens files; where too many are open, again a little later, for up to ten seconds.
@@ -28,7 +26,7 @@ export const whenFilesAreFree = async <T>(path: string, work: () => Promise<T>):
       return await work();
     } catch (error) {
       if (!isTooManyOpen(error)) throw error;
-      if (waited >= LONGEST_MS) throw tooManyOpen(path);
+      if (waited >= LONGEST_MS) throw new VerydeepError(`Cannot open ${path}. ${tooManyOpenMessage}`);
       const next = WAIT_MS + waited / 4;
       await pause(next);
       waited += next;

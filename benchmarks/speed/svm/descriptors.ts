@@ -1,9 +1,9 @@
 // Descriptors for the SVM benchmark: of a VGG net whose fc7 has 4,096 numbers, trained on other drawings; made once, then on disk.
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { usableCores } from '../../../src/cores.js';
 import type { Item } from '../../../src/datasets/dataset.js';
 import { extractFeatures } from '../../../src/features/pipeline/extract.js';
 import { openFeatures } from '../../../src/features/store/reader.js';
@@ -62,7 +62,7 @@ const render = async (pictures: readonly Picture[]): Promise<Item[]> => {
       await rename(`${file}.new`, file);
     }
   };
-  await Promise.all(Array.from({ length: 2 * availableParallelism() }, work));
+  await Promise.all(Array.from({ length: 2 * usableCores() }, work));
   return pictures.map((picture) => {
     const id = idOf(picture);
     return { id, path: id, source: { file: join(folder, id) }, labels: [picture.name] };

@@ -29,6 +29,8 @@ export interface ImageTask {
 export interface BatchTask {
   readonly images: readonly ImageTask[];
   readonly kernel: Interpolation;
+  /** Images are turned as their EXIF orientation says. */
+  readonly orient?: boolean | undefined;
   readonly crop: number;
   /** Where the crops go. */
   readonly memory: SharedArrayBuffer;
@@ -47,6 +49,8 @@ export interface PreparedImage {
 export interface ScaledTask {
   readonly images: readonly { readonly source: ByteSource; readonly path: string }[];
   readonly kernel: Interpolation;
+  /** Images are turned as their EXIF orientation says. */
+  readonly orient?: boolean | undefined;
   readonly side: number;
 }
 
@@ -72,16 +76,16 @@ const scaled = async (
   bytes: Uint8Array,
   path: string,
   side: number,
-  kernel: Interpolation,
-): Promise<RgbImage> => resizeSmallestSide(await decode(bytes, path), side, kernel, path);
+  { kernel, orient = false }: Pick<BatchTask, 'kernel' | 'orient'>,
+): Promise<RgbImage> => resizeSmallestSide(await decode(bytes, path, { orient }), side, kernel, path);
 
 const batch = async (task: BatchTask): Promise<Moved<readonly PreparedImage[]>> => {
-  const { kernel, crop, memory, input } = task;
+  const { crop, memory, input } = task;
   const all: PreparedImage[] = [];
   for (const { row, source, path, draw, keep, digest } of task.images) {
     const result = await orReason(async () => {
       const bytes = await readImageBytes(source, path);
-      const image = await scaled(bytes, path, draw.side, kernel);
+      const image = await scaled(bytes, path, draw.side, task);
       cropInto(new Float32Array(memory), row * crop * crop * 3, image, crop, draw, input);
       return {
         ...(keep && { pixels: { ...image, data: new Uint8Array(image.data) } }),
@@ -96,11 +100,11 @@ const batch = async (task: BatchTask): Promise<Moved<readonly PreparedImage[]>> 
   );
 };
 
-const colours = async ({ images, kernel, side }: ScaledTask): Promise<MeasuredColours> => {
+const colours = async ({ images, side, ...how }: ScaledTask): Promise<MeasuredColours> => {
   const sums = emptySums();
   const unreadable: { index: number; reason: string }[] = [];
   for (const [index, { source, path }] of images.entries()) {
-    const result = await orReason(async () => scaled(await readImageBytes(source, path), path, side, kernel));
+    const result = await orReason(async () => scaled(await readImageBytes(source, path), path, side, how));
     if ('reason' in result) unreadable.push({ index, reason: result.reason });
     else addImage(sums, result);
   }
@@ -108,13 +112,13 @@ const colours = async ({ images, kernel, side }: ScaledTask): Promise<MeasuredCo
 };
 
 /** Digests of images that can be decoded and scaled; of the others the reasons. */
-const digests = async ({ images, kernel, side }: ScaledTask): Promise<readonly ImageDigest[]> => {
+const digests = async ({ images, side, ...how }: ScaledTask): Promise<readonly ImageDigest[]> => {
   const all: ImageDigest[] = [];
   for (const { source, path } of images) {
     all.push(
       await orReason(async () => {
         const bytes = await readImageBytes(source, path);
-        await scaled(bytes, path, side, kernel);
+        await scaled(bytes, path, side, how);
         return { digest: digestOf(sha256(bytes)) };
       }),
     );

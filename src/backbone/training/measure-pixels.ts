@@ -20,6 +20,8 @@ export interface MeasureOptions {
   /** Smallest sides to which training scales images: they are measured at the middle of the range. */
   readonly trainSide: readonly [number, number];
   readonly interpolation: Interpolation;
+  /** Images are turned as their EXIF orientation says. */
+  readonly orient?: boolean | undefined;
   /** Worker threads. */
   readonly workers: number;
   readonly onProgress?: OnProgress | undefined;
@@ -43,7 +45,7 @@ const BLOCK = 16;
  */
 export const measurePixels = async (
   images: readonly MeasuredImage[],
-  { trainSide: [low, high], interpolation, workers, onProgress, signal }: MeasureOptions,
+  { trainSide: [low, high], interpolation, orient, workers, onProgress, signal }: MeasureOptions,
 ): Promise<Measured> => {
   const side = Math.round((low + high) / 2);
   const sums = emptySums();
@@ -58,7 +60,7 @@ export const measurePixels = async (
     for (let from = next; from < images.length; from = next) {
       next += BLOCK;
       const block = images.slice(from, next).map(({ path, source }) => ({ path, source }));
-      const measured = await threads.run('colours', { images: block, kernel: interpolation, side });
+      const measured = await threads.run('colours', { images: block, kernel: interpolation, orient, side });
       addSums(sums, measured.sums);
       for (const { index, reason } of measured.unreadable) unreadable.set(from + index, reason);
       done += block.length;

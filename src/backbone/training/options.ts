@@ -1,5 +1,5 @@
 // The options of training, each once: the paper's recipe (section 3.1) is the default of what does not depend on the data.
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../../cores.js';
 import { option, text } from '../../errors.js';
 import { engineOptions } from '../../engine/options.js';
 import { interpolations } from '../../interpolation.js';
@@ -156,6 +156,7 @@ export const courseOptions = {
     otherwise: text`that of ${option('initFrom')} where its file names it, else lanczos3`,
     formerly: ['kernel'],
   },
+  orient: { kind: kinds.flag(), help: 'turn images as their EXIF orientation says' },
   seed: commonOptions.seed,
 } as const satisfies OptionTable;
 
@@ -175,7 +176,7 @@ export const loopOptions = {
   workers: {
     kind: kinds.whole(),
     help: 'worker threads that prepare images',
-    default: Math.max(1, Math.min(8, availableParallelism() - 1)),
+    default: Math.max(1, Math.min(8, usableCores() - 1)),
     otherwise: 'one core less than there are, 8 at most',
   },
   ...engineOptions,

@@ -20,7 +20,7 @@ const optionNames: Readonly<Record<string, string>> = {
 
 /** Entries that are options under their own name. */
 const isOption = new Set(
-  'batch microBatch momentum dropout schedule flip seed config width blocks inputSize fullyConnected'.split(
+  'batch microBatch momentum dropout schedule flip orient seed config width blocks inputSize fullyConnected'.split(
     ' ',
   ),
 );
@@ -44,6 +44,7 @@ export const recipeRecord = (settings: TrainingSettings): Record<string, unknown
       initialStd: settings.initStd,
       sides: settings.trainSide,
       flip: settings.flip,
+      ...(settings.orient && { orient: true }),
       ...(colourShift > 0 && colourAxes && { colour: { strength: colourShift, ...colourAxes } }),
       kernel: settings.interpolation,
       seed: settings.seed,

@@ -35,6 +35,8 @@ export interface TrainingSettings extends Schedule {
   /** Needed where colours are shifted. */
   readonly colourAxes?: ColourAxes | undefined;
   readonly interpolation: Interpolation;
+  /** Images are turned as their EXIF orientation says. */
+  readonly orient?: boolean | undefined;
   readonly input: InputNormalisation;
   readonly seed: number;
   /** Learning-rate factors by tensor (`conv1_1.weight`); 0 freezes. From `rateFactors` and `freeze`. */

@@ -137,6 +137,7 @@ export const trainBackbone = async (
   const loader = new Loader({
     crop: net.inputSize,
     kernel: interpolation,
+    orient: options.orient,
     workers: options.workers,
     prefetch: options.prefetch,
     cacheBytes: options.cache * 2 ** 20,
@@ -147,6 +148,7 @@ export const trainBackbone = async (
     const colours = await coloursOf({ ...options, out }, source, examples.train, {
       trainSide: trainSideOf(options, net),
       interpolation,
+      orient: options.orient,
       workers: options.workers,
       ...watch,
     });

@@ -1,4 +1,5 @@
 // Registers the backend `onnxruntime` with tfjs: its own kernels, and tfjs-cpu's for all others.
+import { usableCores } from '../../cores.js';
 import '@tensorflow/tfjs-backend-cpu';
 import {
   engine,
@@ -7,7 +8,6 @@ import {
   registerKernel,
   removeBackend,
 } from '@tensorflow/tfjs-core';
-import { availableParallelism } from 'node:os';
 import { BACKEND_NAME, OnnxRuntimeBackend } from './backend.js';
 import { kernelConfigs } from './kernel-configs.js';
 import { probe } from './probe.js';
@@ -29,7 +29,7 @@ const registerKernels = (): void => {
  *
  * @param threads threads that compute; default all cores
  */
-export const registerOnnxRuntimeBackend = (threads = availableParallelism()): void => {
+export const registerOnnxRuntimeBackend = (threads = usableCores()): void => {
   registerKernels();
   if (engine().backendNames().includes(BACKEND_NAME)) removeBackend(BACKEND_NAME);
   // Below tfjs-node's priority of 3, above the CPU's 1.

@@ -1,6 +1,6 @@
 // ONNX Runtime's environment in this thread: threads and memory that sessions share.
-import { availableParallelism } from 'node:os';
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import { usableCores } from '../../cores.js';
 import { type Library, type Pointer, check, loadLibrary, receive, store } from './library.js';
 
 export interface Environment {
@@ -31,7 +31,7 @@ export const environment = (threads = 1): Environment => {
   const { api } = library;
   // The first thread that comes decides the size of the process's pool; the workers it starts are told.
   const shared = getEnvironmentData(poolKey) as number | undefined;
-  const poolThreads = shared ?? (threads > 1 ? threads : availableParallelism());
+  const poolThreads = shared ?? (threads > 1 ? threads : usableCores());
   const options = receive(library, (out) => api.createThreadingOptions(out));
   check(library, api.setGlobalIntraOpNumThreads(options, poolThreads));
   check(library, api.setGlobalSpinControl(options, 0));

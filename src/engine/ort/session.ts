@@ -1,5 +1,5 @@
 // Compiled models: how they are made, what they take and give, and their runs.
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../../cores.js';
 import koffi from 'koffi';
 import { UsageError, VerydeepError } from '../../errors.js';
 import type { Dimension } from '../onnx.js';
@@ -67,7 +67,7 @@ export class NativeSession {
    * @throws VerydeepError with ONNX Runtime's reason when it refuses the model or the provider
    */
   constructor(model: Uint8Array | SharedSession, options: NativeSessionOptions = {}) {
-    const threads = options.threads ?? availableParallelism();
+    const threads = options.threads ?? usableCores();
     this.#environment = environment(threads);
     if (model instanceof Uint8Array) this.#session = this.#create(model, options, threads);
     else [this.#shared, this.#session] = [model, enter(model)];

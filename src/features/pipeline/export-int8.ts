@@ -1,6 +1,6 @@
 // Exports a backbone in 8 bits: calibrated, measured and gated as an extraction in int8 is.
-import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
+import { usableCores } from '../../cores.js';
 import { exportInt8Onnx, int8Outputs } from '../../backbone/int8/export.js';
 import type { Item } from '../../datasets/dataset.js';
 import { VerydeepError, option, text } from '../../errors.js';
@@ -37,7 +37,7 @@ export interface Int8Export extends Pick<PreparedInt8, 'bits' | 'fidelity' | 'ac
 export const exportInt8 = async (
   path: string,
   out: string,
-  { calibration, external = false, threads = availableParallelism(), onProgress, ...int8 }: Int8ExportOptions,
+  { calibration, external = false, threads = usableCores(), onProgress, ...int8 }: Int8ExportOptions,
 ): Promise<Int8Export> => {
   const layers = [...int8Outputs(await openBackbone(path)).values()];
   const nets = await openNets([path], { layers, precision: 'int8' });

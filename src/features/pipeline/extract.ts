@@ -1,6 +1,6 @@
 // Extraction: a list of images, a recipe and backbones become a feature store on disk.
-import { availableParallelism } from 'node:os';
 import { relative, resolve } from 'node:path';
+import { usableCores } from '../../cores.js';
 import type { Item } from '../../datasets/dataset.js';
 import { returnFreedMemory, withMemoryReturned } from '../../engine/malloc.js';
 import { type Message, InterruptedError, UsageError, option, text } from '../../errors.js';
@@ -83,7 +83,7 @@ const planFor = async (
   const { precision } = nets.recipe;
   checkMachinery(precision, machinery);
   if (precision !== 'int8') return planExtraction(nets, machinery);
-  const threads = machinery.threads ?? availableParallelism();
+  const threads = machinery.threads ?? usableCores();
   const prepared = await prepareInt8(nets.backbones, items, out, { ...nets, threads, onProgress }, int8);
   if (prepared.accepted || int8.force) {
     onNotice?.(`int8: ${prepared.bits}-bit weights, ${fidelityText(prepared.fidelity)}.`);

@@ -1,5 +1,5 @@
 // What an extraction will do, before it starts: nets opened and checked, the recipe completed, threads shared out.
-import { availableParallelism } from 'node:os';
+import { usableCores } from '../../cores.js';
 import { type Backbone, openBackbone } from '../../backbone/nets/backbone.js';
 import { type CompiledGraph, compileGraph } from '../../backbone/nets/graph.js';
 import { compileInt8Graph } from '../../backbone/int8/graph.js';
@@ -74,7 +74,7 @@ const chosenEngine = async ({
  */
 const shareThreads = (
   backbones: readonly Backbone[],
-  { threads = availableParallelism(), workers, provider = 'cpu' }: Machinery,
+  { threads = usableCores(), workers, provider = 'cpu' }: Machinery,
   int8: boolean,
 ): { threads: number; workers: number; each: number } => {
   const large = backbones.some((backbone) => weightBytes(backbone) > LARGE_WEIGHTS);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { type Example, Loader, type Sample } from '../../../src/backbone/training/loader.js';
 import { withFolder } from '../../support.js';
 import { colourImages } from '../tf.js';
@@ -63,6 +64,30 @@ describe('loader', () => {
       );
       assert.equal(batch!.pixels.length, 4 * 8 * 8 * 3);
       assert.ok(!batch!.examples.some(({ path }) => path === 'red/note.png'));
+    }));
+
+  it('turns images as their EXIF orientation says, where asked', () =>
+    withFolder(async (root) => {
+      // Left half black, right half white, to be shown turned by a quarter: white below black.
+      const pixels = Uint8Array.from({ length: 16 * 16 * 3 }, (_, i) =>
+        Math.floor(i / 3) % 16 < 8 ? 0 : 255,
+      );
+      const raw = { width: 16, height: 16, channels: 3 } as const;
+      const file = join(root, 'a.png');
+      await writeFile(file, await sharp(pixels, { raw }).withMetadata({ orientation: 6 }).png().toBuffer());
+      const draw = { side: 16, x: 0, y: 0, flip: false, shift: [0, 0, 0] as [number, number, number] };
+      const sample = { example: { id: 'a', path: 'a.png', label: 0, source: { file } }, draw };
+      const corners = [];
+      for (const orient of [false, true]) {
+        const loader = new Loader({ ...options, crop: 16, orient });
+        const [{ pixels: batch } = { pixels: new Float32Array() }] = await collect(loader, [[sample]]);
+        await loader.close();
+        corners.push([0, 15, 16 * 15].map((at) => batch[3 * at]));
+      }
+      assert.deepEqual(corners, [
+        [0, 255, 0],
+        [0, 0, 255],
+      ]);
     }));
 
   it('keeps no image in memory beyond its limit, nor any of varying scale', () =>

@@ -42,6 +42,25 @@ describe('features/export', () => {
       );
     }));
 
+  it('writes npy over no other export', () =>
+    withStore(async (store, _, folder) => {
+      const [csv, npy] = [join(folder, 'x.csv'), join(folder, 'x.npy')];
+      await exportFeatures(store, 'csv', 'fc7', csv);
+      const before = await readFile(csv);
+      assert.deepEqual(await exportFeatures(store, 'npy', 'fc7', npy), [npy, `${npy}.csv`]);
+      assert.deepEqual(await readFile(csv), before);
+      assert.match(await readFile(`${npy}.csv`, 'utf8'), /^id,path,sha256,labels,width,height\n/);
+      assert.deepEqual(await exportFeatures(store, 'npy', 'fc7', npy), [npy, `${npy}.csv`], 'again');
+      await assert.rejects(
+        exportFeatures(store, 'npy', 'fc7', csv),
+        /Another export is there: choose another name/,
+      );
+      assert.deepEqual(await readFile(csv), before);
+      const other = join(folder, 'y.npy');
+      assert.deepEqual(await exportFeatures(store, 'npy', 'fc7', other), [other, join(folder, 'y.csv')]);
+      assert.deepEqual(await exportFeatures(store, 'npy', 'fc7', other), [other, join(folder, 'y.csv')]);
+    }));
+
   it('writes CSV whose numbers are the same float32 again', () =>
     withStore(async (store, matrix, folder) => {
       const [csv] = await exportFeatures(store, 'csv', 'fc7', join(folder, 'x.csv'));

@@ -1,4 +1,6 @@
 // NumPy's format: a header and the numbers, row by row; what is known of the images goes into a CSV beside it.
+import { open } from 'node:fs/promises';
+import { codeOf, expected, option } from '../../../errors.js';
 import { csvLines } from '../../../formats/csv.js';
 import { writeAtomically, writeFileAtomically } from '../../../io/files.js';
 import type { FeatureStore } from '../reader.js';
@@ -16,10 +18,12 @@ const npyHeader = (rows: number, columns: number): Uint8Array => {
   return header;
 };
 
+const COLUMNS = ['id', 'path', 'sha256', 'labels', 'width', 'height'];
+
 /** What is known of the images, a line each, in the order of the rows: id, path, sha256, labels (with |), width, height. */
 const imagesCsv = (store: FeatureStore): string =>
   csvLines([
-    ['id', 'path', 'sha256', 'labels', 'width', 'height'],
+    COLUMNS,
     ...store.ids.map((id, i) => [
       id,
       store.paths[i]!,
@@ -30,8 +34,48 @@ const imagesCsv = (store: FeatureStore): string =>
     ]),
   ]);
 
-/** Writes descriptors of a layer as `path` (.npy) and the images as `<path without .npy>.csv`. */
+/** How a file begins; undefined where there is none. */
+const startOf = async (path: string, bytes: number): Promise<string | undefined> => {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
+      return buffer.toString('latin1', 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+};
+
+/** Whether a path is free, or taken by a file that begins like ours: another export is never written over. */
+const isOurs = async (path: string, start: string): Promise<boolean> => {
+  const there = await startOf(path, start.length);
+  return there === undefined || there === start;
+};
+
+/** The first of `paths` that is ours. @throws UsageError naming the first one where none is */
+const freeOf = async (paths: readonly string[], start: string): Promise<string> => {
+  for (const path of paths) if (await isOurs(path, start)) return path;
+  throw expected(
+    'a name that no other file has',
+    option('out'),
+    paths[0],
+    'Another export is there: choose another name.',
+  );
+};
+
+/**
+ * Writes descriptors of a layer as `path` (.npy) and the images as `<path without .npy>.csv`, or, where that is another
+ * file than such a list, as `<path>.csv`.
+ *
+ * @throws UsageError where `path` is a file of another format
+ */
 export const exportNpy = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
+  await freeOf([path], '\x93NUMPY');
+  const csv = await freeOf([`${path.replace(/\.npy$/, '')}.csv`, `${path}.csv`], csvLines([COLUMNS]));
   await writeAtomically(path, async (file) => {
     await file.write(npyHeader(store.rows, store.columns(layer)));
     for await (const { matrix } of store.batches(layer)) {
@@ -39,7 +83,6 @@ export const exportNpy = async (store: FeatureStore, layer: string, path: string
       await file.writeFile(new Uint8Array(buffer, byteOffset, byteLength));
     }
   });
-  const csv = `${path.replace(/\.npy$/, '')}.csv`;
   await writeFileAtomically(csv, imagesCsv(store));
   return [path, csv];
 };
