@@ -25,11 +25,18 @@ export interface TorchFile {
   close(): Promise<void>;
 }
 
-/** First bytes of the older form: a pickle of torch's magic number 0x1950a86a20f9469cfc6c. */
-export const legacyMagic = Uint8Array.from([
-  ...[0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46],
-  ...[0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19],
-]);
+/** torch's magic number 0x1950a86a20f9469cfc6c as a pickle writes it: LONG1 of ten bytes, or in protocol 0 as text. */
+const magic = Buffer.from([0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]);
+const magicAsText = Buffer.from('L119547037146038801333356L\n');
+/** Bytes before it: PROTO, and from protocol 4 on FRAME with its length. */
+const beforeMagic = [2, 11] as const;
+
+/** Whether a file that begins so is a checkpoint of the older form. */
+export const isTorchLegacy = (start: Uint8Array): boolean => {
+  const bytes = Buffer.from(start);
+  if (bytes.subarray(0, magicAsText.length).equals(magicAsText)) return true;
+  return bytes[0] === 0x80 && beforeMagic.some((at) => bytes.subarray(at, at + magic.length).equals(magic));
+};
 
 const isContiguous = ({ shape, strides }: PickledTensor): boolean => {
   let stride = 1;

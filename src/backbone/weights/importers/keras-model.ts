@@ -95,30 +95,47 @@ const startsOf = (config: unknown): string[] => {
   return entries.flatMap((entry) => (Array.isArray(entry) && typeof entry[0] === 'string' ? [entry[0]] : []));
 };
 
+/** A layer of a graph with the layers that it takes its values from. */
+type Fact = { readonly layer: Config; readonly name: string } & ReturnType<typeof inputsOf>;
+
+/** A layer in a chain; `branch` where the chain ends since its value is used twice. */
+interface Link {
+  readonly layer: Config;
+  readonly constants: readonly unknown[];
+  readonly branch?: boolean;
+}
+
+/** The stack that three picks of a colour go into, as preprocess_input of Keras 3 turns the colours round; undefined for other users. */
+const stackOf = (users: readonly Fact[], facts: readonly Fact[]): { stack: Fact; picked: number[] } | undefined => {
+  if (users.length !== 3 || users.some(({ layer }) => layer['class_name'] !== 'GetItem')) return undefined;
+  const [stack, ...others] = facts.filter(({ inputs }) => users.some(({ name }) => inputs.includes(name)));
+  if (!stack || others.length > 0 || stack.layer['class_name'] !== 'Stack') return undefined;
+  const picked = stack.inputs.map((name) => users.find((user) => user.name === name)?.constants.at(-1));
+  return picked.every((n) => typeof n === 'number') ? { stack, picked } : undefined;
+};
+
 /** The layers in the order in which they are applied, as far as they form a chain; the second of two that use one value ends it. */
-const ordered = (
-  className: string,
-  config: unknown,
-  layers: readonly Config[],
-): { layer: Config; constants: unknown[]; branch?: boolean }[] => {
+const ordered = (className: string, config: unknown, layers: readonly Config[]): Link[] => {
   const isGraph = className !== 'Sequential' && layers.some((layer) => Array.isArray(layer['inbound_nodes']));
   if (!isGraph) return layers.map((layer) => ({ layer, constants: [] }));
-  const facts = layers.map((layer) => ({ layer, name: nameOf(layer), ...inputsOf(layer) }));
-  const first =
-    facts.find(({ name }) => startsOf(config).includes(name)) ??
-    facts.find(({ inputs }) => inputs.length === 0);
-  const chain: { layer: Config; constants: unknown[]; branch?: boolean }[] = [];
+  const facts: Fact[] = layers.map((layer) => ({ layer, name: nameOf(layer), ...inputsOf(layer) }));
+  const starts = startsOf(config);
+  const first = facts.find(({ name }) => starts.includes(name)) ?? facts.find(({ inputs }) => inputs.length === 0);
+  const chain: Link[] = [];
   const seen = new Set<string>();
-  for (let at = first; at;) {
-    chain.push({ layer: at.layer, constants: at.constants, ...(at.uses > 1 ? { branch: true } : {}) });
+  for (let at = first, given = first?.constants ?? []; at;) {
+    chain.push({ layer: at.layer, constants: given, ...(at.uses > 1 ? { branch: true } : {}) });
     seen.add(at.name);
     const { name } = at;
     const users = facts.filter(({ inputs }) => inputs.includes(name));
-    if (users.length > 1) {
+    const stacked = stackOf(users, facts);
+    if (users.length > 1 && !stacked) {
       chain.push({ layer: users[1]!.layer, constants: [], branch: true });
       break;
     }
-    at = users[0] && !seen.has(users[0].name) ? users[0] : undefined;
+    const next: Fact | undefined = stacked?.stack ?? users[0];
+    at = next && !seen.has(next.name) ? next : undefined;
+    given = stacked?.picked ?? next?.constants ?? [];
   }
   return chain;
 };
@@ -412,6 +429,14 @@ const operation = (walk: Walk, layer: KerasLayer): StepKind[] => {
   return [other('an operation that no VGG net has')];
 };
 
+/** Colours that were picked and put together again: turned round, as they were, or something else. */
+const stack = (_: Walk, { constants, config }: KerasLayer): StepKind[] => {
+  const order = constants.join();
+  if (config['axis'] !== -1 && config['axis'] !== 3) return [other('a stack of values')];
+  if (order === '0,1,2') return [];
+  return [order === '2,1,0' ? { kind: 'reverse' } : other('a stack of values')];
+};
+
 type Handler = (walk: Walk, layer: KerasLayer) => StepKind[];
 
 const handlers: Readonly<Record<string, Handler>> = {
@@ -439,6 +464,7 @@ const handlers: Readonly<Record<string, Handler>> = {
     TrueDivide: operation,
   },
   Cast: operation,
+  Stack: stack,
   GlobalAveragePooling2D: (walk) => {
     walk.flat = walk.axes === 'flat' ? walk.flat : walk.axes;
     walk.axes = 'flat';

@@ -40,12 +40,14 @@ const listed = (path: string, file: Hdf5, root: string): Listed[] | undefined =>
   const { datasets, lists } = file.index;
   const places = new Map(datasets.map((dataset) => [join(dataset.path), dataset]));
   return lists[`${root}@layer_names`]?.flatMap((group) =>
-    (lists[`${join(root, group)}@weight_names`] ?? []).map((name) => {
+    (lists[`${join(root, group)}@weight_names`] ?? []).flatMap((name) => {
       const place = join(root, group, name);
       const dataset = places.get(place);
+      // Normalization counts the images that it saw, a whole number.
+      if (!dataset && /(^|\/)count(:0)?$/.test(name)) return [];
       if (!dataset) throw expected(`a dataset ${place} of float32 or float64 numbers`, path, 'none');
       const last = name.split('/').at(-1) ?? name;
-      return { group, name, tensor: tensorOf(file, dataset, `${group}/${last}`) };
+      return [{ group, name, tensor: tensorOf(file, dataset, `${group}/${last}`) }];
     }),
   );
 };

@@ -21,7 +21,7 @@ interface State {
 }
 
 const isMap = (axes: Axes): boolean => axes.length === 4;
-const isKnown = (axes: Axes): boolean => axes.includes('c');
+const isKnown = (axes: Axes): boolean => axes.includes('n');
 
 const int = (node: OnnxNode, name: string, otherwise: number): number =>
   node.attributes.get(name)?.int ?? otherwise;
@@ -258,7 +258,10 @@ const pad = (state: State, node: OnnxNode): StepKind | undefined => {
 const reverse = (state: State, node: OnnxNode): StepKind => {
   const rank = state.axes.length;
   let axis: number | undefined;
-  if (node.op === 'Gather') {
+  if (node.op === 'GatherND') {
+    const picked = state.constants.get(node.inputs[1] ?? '')?.ints();
+    if (picked?.join() === '2,1,0' && int(node, 'batch_dims', 0) === 0) axis = 0;
+  } else if (node.op === 'Gather') {
     const picked = state.constants.get(node.inputs[1] ?? '')?.ints();
     if (picked?.join() === '2,1,0') axis = int(node, 'axis', 0);
   } else {
@@ -365,7 +368,7 @@ const handlers: Readonly<Record<string, Handler>> = {
   Max: maximum,
   LeakyRelu: (_, node) => activation(node.attributes.get('alpha')?.float ?? 0.01),
   Pad: pad,
-  ...{ Gather: reverse, Slice: reverse },
+  ...{ Gather: reverse, GatherND: reverse, Slice: reverse },
   Transpose: transpose,
   Reshape: reshape,
   Flatten: (state, node) =>

@@ -23,7 +23,8 @@ const sourceOf = async (path: string, file: OnnxFile): Promise<WeightSource> => 
   }
   const { steps, channelsLast } = stepsOf(file);
   const net = await netOf(path, steps);
-  const preset = channelsLast || oxfordProducers.test(file.producer) ? 'oxford' : 'torchvision';
+  const isOxford = oxfordProducers.test(file.producer) || (channelsLast && !/torch/i.test(file.producer));
+  const preset = isOxford ? 'oxford' : 'torchvision';
   return {
     format: 'onnx',
     ...net,

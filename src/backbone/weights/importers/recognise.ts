@@ -2,7 +2,7 @@
 import { UsageError, expected } from '../../../errors.js';
 import { FileBytes } from '../../../formats/file-bytes.js';
 import { fieldsOf } from '../../../formats/protobuf.js';
-import { legacyMagic } from '../../../formats/torch.js';
+import { isTorchLegacy } from '../../../formats/torch.js';
 import type { OpenOptions, WeightSource } from './source.js';
 
 type Open = (path: string, options: OpenOptions) => Promise<WeightSource>;
@@ -144,7 +144,7 @@ export const recognise = async (path: string): Promise<WeightFormat> => {
     const start = file.read(0, Math.min(512, file.size));
     const text = Buffer.from(start).toString('latin1');
     if (file.size === 0) throw expected(KINDS, path, 'an empty file');
-    if (startsWith(start, legacyMagic)) return 'torch-legacy';
+    if (isTorchLegacy(start)) return 'torch-legacy';
     if (text.startsWith('PK\u0003\u0004')) return await zipKind(path);
     const other = others.find(([magic]) => text.startsWith(magic));
     if (other) throw expected(KINDS, path, other[1]);

@@ -171,9 +171,12 @@ const trunkOf = (
   const layers: SourceLayer[] = [];
   const pools: SourcePool[] = [];
   let lrn = false;
-  for (const item of items) {
+  for (const [i, item] of items.entries()) {
     const { step } = item;
     if (item.kind === 'weighted') {
+      // What stands in the place of its ReLU is told rather than that there is none.
+      const next = items[i + 1]?.step;
+      if (!item.relu && next?.kind === 'other') throw noVgg(path, next, next.what);
       if (step.kind !== 'conv') throw noVgg(path, step, 'a matrix product before the last max-pooling');
       if (!item.relu) throw noVgg(path, step, 'a convolution without ReLU after it');
       if (item.layer.padding === 'none' && step.window.some((side) => side > 1)) {
