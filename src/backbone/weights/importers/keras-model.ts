@@ -106,7 +106,10 @@ interface Link {
 }
 
 /** The stack that three picks of a colour go into, as preprocess_input of Keras 3 turns the colours round; undefined for other users. */
-const stackOf = (users: readonly Fact[], facts: readonly Fact[]): { stack: Fact; picked: number[] } | undefined => {
+const stackOf = (
+  users: readonly Fact[],
+  facts: readonly Fact[],
+): { stack: Fact; picked: number[] } | undefined => {
   if (users.length !== 3 || users.some(({ layer }) => layer['class_name'] !== 'GetItem')) return undefined;
   const [stack, ...others] = facts.filter(({ inputs }) => users.some(({ name }) => inputs.includes(name)));
   if (!stack || others.length > 0 || stack.layer['class_name'] !== 'Stack') return undefined;
@@ -120,7 +123,8 @@ const ordered = (className: string, config: unknown, layers: readonly Config[]):
   if (!isGraph) return layers.map((layer) => ({ layer, constants: [] }));
   const facts: Fact[] = layers.map((layer) => ({ layer, name: nameOf(layer), ...inputsOf(layer) }));
   const starts = startsOf(config);
-  const first = facts.find(({ name }) => starts.includes(name)) ?? facts.find(({ inputs }) => inputs.length === 0);
+  const first =
+    facts.find(({ name }) => starts.includes(name)) ?? facts.find(({ inputs }) => inputs.length === 0);
   const chain: Link[] = [];
   const seen = new Set<string>();
   for (let at = first, given = first?.constants ?? []; at;) {

@@ -104,12 +104,20 @@ export const constantsOf = ({ nodes, tensors }: OnnxFile): Constants => {
 };
 
 /** A pick of few whole numbers from a list or along the first axis of a table: ONNX's Slice on constants. */
-const sliced = (values: readonly number[], shape: readonly number[], node: OnnxNode, known: Known): number[] | undefined => {
-  const [start, end, axis = 0, step = 1] = [1, 2, 3, 4].map((i) => known.get(node.inputs[i] ?? '')?.ints()?.[0]);
+const sliced = (
+  values: readonly number[],
+  shape: readonly number[],
+  node: OnnxNode,
+  known: Known,
+): number[] | undefined => {
+  const [start, end, axis = 0, step = 1] = [1, 2, 3, 4].map(
+    (i) => known.get(node.inputs[i] ?? '')?.ints()?.[0],
+  );
   const [rows = 0, ...rest] = shape;
   if (start === undefined || end === undefined || axis !== 0 || Math.abs(step) !== 1) return undefined;
   const width = sizeFromShape(rest);
-  const clamp = (n: number): number => Math.min(Math.max(n < 0 ? n + rows : n, step < 0 ? -1 : 0), step < 0 ? rows - 1 : rows);
+  const clamp = (n: number): number =>
+    Math.min(Math.max(n < 0 ? n + rows : n, step < 0 ? -1 : 0), step < 0 ? rows - 1 : rows);
   const picked: number[] = [];
   for (let row = clamp(start); step < 0 ? row > clamp(end) : row < clamp(end); row += step) {
     picked.push(...values.slice(row * width, (row + 1) * width));
@@ -127,24 +135,37 @@ const wholeNumbers = (node: OnnxNode, known: Known): OnnxTensor | undefined => {
   if (node.op === 'ConstantOfShape') {
     const shape = first?.ints();
     const [value = 0] = node.attributes.get('value')?.tensor?.ints() ?? [];
-    if (!shape || sizeFromShape(shape) > MAX_WHOLE || node.attributes.get('value')?.tensor?.dtype === 'F32') return undefined;
-    return inline(name, Array.from({ length: sizeFromShape(shape) }, () => value), shape, true);
+    if (!shape || sizeFromShape(shape) > MAX_WHOLE || node.attributes.get('value')?.tensor?.dtype === 'F32')
+      return undefined;
+    return inline(
+      name,
+      Array.from({ length: sizeFromShape(shape) }, () => value),
+      shape,
+      true,
+    );
   }
   const values = first?.ints();
   if (!first || !values) return undefined;
   if (node.op === 'Concat') {
     const all = inputs.map((input) => input?.ints());
     const joined = all.flatMap((each) => each ?? []);
-    return all.includes(undefined) || joined.length > MAX_WHOLE ? undefined : inline(name, joined, [joined.length], true);
+    return all.includes(undefined) || joined.length > MAX_WHOLE
+      ? undefined
+      : inline(name, joined, [joined.length], true);
   }
   if (node.op === 'Slice') {
     const picked = sliced(values, first.shape, node, known);
     const width = sizeFromShape(first.shape.slice(1));
-    return picked && inline(name, picked, [picked.length / Math.max(1, width), ...first.shape.slice(1)], true);
+    return (
+      picked && inline(name, picked, [picked.length / Math.max(1, width), ...first.shape.slice(1)], true)
+    );
   }
   if (node.op === 'Transpose' && first.shape.length === 2) {
     const [rows, columns] = first.shape as [number, number];
-    const turned = Array.from({ length: rows * columns }, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!);
+    const turned = Array.from(
+      { length: rows * columns },
+      (_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!,
+    );
     return inline(name, turned, [columns, rows], true);
   }
   return undefined;

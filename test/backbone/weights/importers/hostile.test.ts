@@ -62,7 +62,8 @@ describe('hostile weight files', () => {
       torchvision: 'safetensors',
     };
     for (const { file } of fixtures) {
-      const wanted = kinds[file.split(/[-.]/)[0]!] ?? (file.includes('legacy') ? 'torch-legacy' : 'torch');
+      const byName = kinds[file.split(/[-.]/)[0]!] ?? (file.includes('legacy') ? 'torch-legacy' : 'torch');
+      const wanted = file.endsWith('.keras') ? 'keras' : byName;
       equal(await recognise(weightFile(file)), wanted, file);
     }
   });

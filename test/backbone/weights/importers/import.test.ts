@@ -28,11 +28,11 @@ describe('importing weights', () => {
     ]);
   });
 
-  for (const { file, config, library, output, fc7, scores } of fixtures) {
+  for (const { file, config, library, output, key, left, fc7, scores } of fixtures) {
     it(`${file} gives the descriptors and scores of ${library}`, () =>
       withFolder(async (folder) => {
         const out = join(folder, 'x.safetensors');
-        const metadata = await importWeights(weightFile(file), out);
+        const metadata = await importWeights(weightFile(file), out, { key });
         const { architecture: net } = metadata;
         equal(net.config, config);
         equal(net.width, 1 / 32);
@@ -50,12 +50,15 @@ describe('importing weights', () => {
           return;
         }
         equal(net.inputSize, 64);
-        const received = await describeImages(backbone, ['fc7', 'fc8']);
+        const received = await describeImages(backbone, left ? ['fc7'] : ['fc7', 'fc8']);
         ok(relativeError(received['fc7']!, fc7!) < 1e-4, `fc7 ${relativeError(received['fc7']!, fc7!)}`);
-        ok(
-          relativeError(received['fc8']!, scores) < 1e-4,
-          `scores ${relativeError(received['fc8']!, scores)}`,
-        );
+        if (left) {
+          deepEqual(metadata.source?.['leftOut'], left);
+          await rejects(describeImages(backbone, ['fc8']), /"fc8". It has .*, fc6, fc7\./);
+        } else {
+          const error = relativeError(received['fc8']!, scores);
+          ok(error < 1e-4, `scores ${error}`);
+        }
         ok(relativeError([received['fc7']![0]!], [fc7![1]!]) > 1e-2, 'images must be told apart');
       }));
   }

@@ -14,6 +14,10 @@ export interface Expected {
   readonly config: Config;
   readonly library: string;
   readonly output?: 'pool5';
+  /** Which of several nets. */
+  readonly key?: string;
+  /** What is left out of the file, where something is; the net then has no scores. */
+  readonly left?: readonly string[];
   readonly fc7: readonly (readonly number[])[] | null;
   readonly scores: readonly (readonly number[])[];
 }
