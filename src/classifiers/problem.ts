@@ -40,8 +40,8 @@ export type FullSettings = Required<SvmSettings> & {
   readonly resolved?: boolean;
 };
 
-/** Share of the variance of decision values, a row, that the gap may have where they must be resolved. */
-const RESOLUTION = 1e-4;
+/** Share of the variance of decision values, a row, that the gap may have where they must be resolved; less of few rows. */
+const [RESOLUTION, FEW_ROWS] = [1e-4, 1000];
 /** The least relative gap that is then asked for, and the rows from which on: of fewer rows one swap weighs more. */
 const [LEAST_GAP, MANY_ROWS] = [1e-4, 3000];
 
@@ -61,7 +61,10 @@ export const gapWanted = (
   const { rows, sum, squares } = values();
   const variance = Math.max(0, squares / rows - (sum / rows) ** 2);
   const least = LEAST_GAP * Math.min(1, rows / MANY_ROWS) ** 2;
-  return Math.min(tolerance, Math.max(least, (RESOLUTION * rows * variance) / primal));
+  return Math.min(
+    tolerance,
+    Math.max(least, (RESOLUTION * rows * Math.min(1, rows / FEW_ROWS) * variance) / primal),
+  );
 };
 
 /** What was proved of one class's solution. */

@@ -111,7 +111,7 @@ export const command = (): Command => {
   return addFlags(train, commandOptions.train).addHelpText(
     'after',
     `
-Defaults are the paper's (section 3.1). Examples: a small net on small images, a net for other classes from a large
+Defaults are the paper's (section 3.1) where it gives a value. Examples: a small net on small images, a net for other classes from a large
 one, the paper's nets in their order
   $ verydeep train folder --data photos --config A --width 0.25 --blocks 4 --input-size 32 \\
       --fully-connected 512 --init he --learning-rate 0.02 --batch 64 --epochs 20 --out runs/small
