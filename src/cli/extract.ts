@@ -104,7 +104,10 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
 export const command = (): Command => {
   return addFlags(new Command('extract'), commandOptions.extract)
     .description("write descriptors of a data set's images to disk")
-    .argument('<dataset>', 'kind of data set: folder, csv, voc2007, caltech101, …')
+    .argument(
+      '<dataset>',
+      'kind of data set: folder, csv, voc2007, caltech101, imagenet, tiny-imagenet, idx, …',
+    )
     .action(run)
     .addHelpText(
       'after',

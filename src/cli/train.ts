@@ -106,7 +106,7 @@ const run = async (dataset: string, flags: TrainFlags, command: Command): Promis
 export const command = (): Command => {
   const train = new Command('train')
     .description('train a backbone on labelled images')
-    .argument('[dataset]', 'kind of data set: imagenet, folder, csv', 'imagenet')
+    .argument('[dataset]', 'kind of data set: imagenet, tiny-imagenet, folder, csv, idx', 'imagenet')
     .action(run);
   return addFlags(train, commandOptions.train).addHelpText(
     'after',
