@@ -6,7 +6,7 @@ import { VerydeepError } from '../../src/errors.js';
 import { openCaffe } from '../../src/backbone/weights/importers/caffe.js';
 import { Hdf5Worker } from '../../src/formats/hdf5.js';
 import { metadataOf, tensorsOf } from '../../src/backbone/weights/importers/import.js';
-import { openKeras } from '../../src/backbone/weights/importers/keras.js';
+import { openKeras, openKerasZip } from '../../src/backbone/weights/importers/keras.js';
 import { openMatConvNet } from '../../src/backbone/weights/importers/matconvnet.js';
 import { openOnnxSource } from '../../src/backbone/weights/importers/onnx.js';
 import { openWeights } from '../../src/backbone/weights/importers/recognise.js';
@@ -62,16 +62,24 @@ export const targets: Readonly<Record<string, Target>> = {
     open: (path) => openSafetensorsSource(path),
   },
   'torch-zip': {
-    files: ['torch-checkpoint.pth', 'torch-vgg11-bn.pth'],
+    files: ['torch-checkpoint.pth', 'torch-vgg11-bn.pth', 'torch-lightning.ckpt'],
     open: (path) => openTorchZipSource(path),
   },
   'torch-legacy': { files: ['torch-vgg19-legacy.pth'], open: (path) => openTorchLegacySource(path) },
   caffe: {
-    files: ['caffe-v0-vgg11.caffemodel', 'caffe-v1-vgg16.caffemodel', 'caffe-v2-c.caffemodel'],
+    files: [
+      'caffe-v0-vgg11.caffemodel',
+      'caffe-v1-vgg16.caffemodel',
+      'caffe-v2-c.caffemodel',
+      'caffe-v2-trained.caffemodel',
+    ],
     open: openCaffe,
   },
   onnx: {
-    files: ['onnx-matmul-external.onnx', 'onnx-torch-vgg11-bn.onnx', 'onnx-zoo-vgg16-7.onnx'],
+    files: [
+      ...['onnx-matmul-external.onnx', 'onnx-torch-vgg11-bn.onnx', 'onnx-zoo-vgg16-7.onnx'],
+      ...['onnx-tf2onnx-vgg11.onnx', 'onnx-halves.onnx', 'onnx-torch-padded.onnx'],
+    ],
     beside: ['onnx-matmul-external.bin'],
     open: openOnnxSource,
   },
@@ -82,8 +90,12 @@ export const targets: Readonly<Record<string, Target>> = {
     open: openTfjs,
   },
   keras: {
-    files: ['keras-vgg16.h5', 'keras-vgg13.weights.h5'],
+    files: ['keras-vgg16.h5', 'keras-vgg13.weights.h5', 'keras-nested-model.h5'],
     open: async (path, worker) => openKeras(path, await worker()),
+  },
+  'keras-archive': {
+    files: ['keras-nested.keras'],
+    open: async (path, worker) => openKerasZip(path, await worker()),
   },
   recognise: {
     files: [
@@ -153,7 +165,7 @@ export const fuzz = async (
   const freshWorker = async (): Promise<Hdf5Worker> => {
     if (worker && !worker.ended) return worker;
     worker = new LastingWorker();
-    await worker.ready(fixture('weights', target.files[0]!));
+    await worker.ready(fixture('weights', 'keras-vgg16.h5'));
     return worker;
   };
   const faults: string[] = [];
