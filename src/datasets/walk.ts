@@ -96,6 +96,12 @@ export const listFolder = async (folder: string): Promise<Listing> => {
   return { files, folders, passed, isOutput: isOutputFolder(entries.map(({ name }) => name)) };
 };
 
+/** Whether the folder that a link leads to is `folder` or contains it. */
+export const isAbove = async (link: string, folder: string): Promise<boolean> => {
+  const [target, holder] = await Promise.all([realpath(link), realpath(folder)]);
+  return holder === target || holder.startsWith(target === sep ? sep : `${target}${sep}`);
+};
+
 /** What a walk found. */
 export interface Walk {
   /** Paths relative to the root, `/` between folders, in code-unit order. */
@@ -105,6 +111,7 @@ export interface Walk {
   readonly passed: readonly PassedOver[];
 }
 
+export const LOOP_REASON = 'a link to a folder that contains it';
 export const OUTPUT_REASON = 'a folder of results that verydeep wrote';
 
 /**
@@ -160,11 +167,9 @@ export const walkFolder = async (
   await read('', await realpath(absolute));
   for (let next = links.shift(); next !== undefined; next = links.shift()) {
     const path = next;
-    const target = await realpath(join(absolute, path));
-    const holder = await realpath(dirname(join(absolute, path)));
-    if (holder === target || holder.startsWith(target === sep ? sep : `${target}${sep}`)) {
-      passed.push({ path, reason: 'a link to a folder that contains it' });
-    } else await read(path, target);
+    const link = join(absolute, path);
+    if (await isAbove(link, dirname(link))) passed.push({ path, reason: LOOP_REASON });
+    else await read(path, await realpath(link));
   }
   const byPath = (a: PassedOver, b: PassedOver): number => byCode(a.path, b.path);
   return { files: files.sort(byCode), folders: folders.sort(byCode), passed: passed.sort(byPath) };

@@ -1,7 +1,8 @@
 // Caltech-101 and -256 on made-up data: classes, background, strays, the archives and their copy in the cache.
 import assert from 'node:assert/strict';
-import { copyFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { copyFile, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { readCaltech } from '../../src/datasets/caltech.js';
 import type { Dataset } from '../../src/datasets/dataset.js';
 import { UsageError } from '../../src/errors.js';
@@ -112,6 +113,40 @@ describe('readCaltech', () => {
       });
     }
   });
+
+  it('passes over what systems leave behind, and names pipes, loops and results', () =>
+    withFolder(async (root) => {
+      const top = join(root, '101_ObjectCategories');
+      const files = [
+        'ant/image_0001.jpg',
+        'bee/image_0001.jpg',
+        'ant/@eaDir/image_0001.jpg',
+        'lost+found/x.jpg',
+      ];
+      for (const file of [
+        ...files,
+        'ant/Thumbs.db',
+        '__MACOSX/ant/._image_0001.jpg',
+        'run/.verydeep',
+        'run/x.jpg',
+      ]) {
+        await mkdir(dirname(join(top, file)), { recursive: true });
+        await writeFile(join(top, file), 'x');
+      }
+      await symlink('..', join(top, 'ant', 'loop'));
+      execFileSync('mkfifo', [join(top, 'ant', 'image_0002.jpg')]);
+      const { classes, splits, strays } = await readCaltech('caltech101', root);
+      assert.deepEqual(classes, ['ant', 'bee']);
+      assert.equal(splits['all']!.length, 2);
+      assert.deepEqual(
+        [...strays].sort((a, b) => (a.path < b.path ? -1 : 1)),
+        [
+          { path: 'ant/image_0002.jpg', reason: 'a named pipe, not a file' },
+          { path: 'ant/loop', reason: 'a link to a folder that contains it' },
+          { path: 'run', reason: 'a folder of results that verydeep wrote' },
+        ],
+      );
+    }));
 
   it('names an empty class', () =>
     withSpoilt(

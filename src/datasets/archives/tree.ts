@@ -8,7 +8,7 @@ import type { OnProgress } from '../../progress.js';
 import { byCode, requireFolder } from '../common.js';
 import type { ImageSource } from '../dataset.js';
 import { isDropping } from '../names.js';
-import { OUTPUT_REASON, type PassedOver, listFolder } from '../walk.js';
+import { LOOP_REASON, OUTPUT_REASON, type PassedOver, isAbove, listFolder } from '../walk.js';
 import { type RepackOptions, isCompressed, repack } from './repack.js';
 import { cachedIndex } from './tar-cache.js';
 
@@ -55,15 +55,16 @@ const folderTree = (root: string, top: string, base: string): Tree => {
     try {
       const { files, folders, passed } = await listFolder(join(base, folder));
       const inner = (name: string): string => (folder === '' ? name : `${folder}/${name}`);
-      const outputs: string[] = [];
-      for (const { name } of folders) if (await isOutput(join(base, inner(name)))) outputs.push(name);
+      const out: PassedOver[] = [];
+      for (const { name, link } of folders) {
+        const path = join(base, inner(name));
+        if (link && (await isAbove(path, join(base, folder)))) out.push({ path: name, reason: LOOP_REASON });
+        else if (await isOutput(path)) out.push({ path: name, reason: OUTPUT_REASON });
+      }
       return {
         files: new Map(files.map((name) => [name, { file: join(base, folder, name) }])),
-        folders: folders.map(({ name }) => name).filter((name) => !outputs.includes(name)),
-        passed: [
-          ...passed.map(({ path, reason }) => ({ path: inner(path), reason })),
-          ...outputs.map((name) => ({ path: inner(name), reason: OUTPUT_REASON })),
-        ],
+        folders: folders.map(({ name }) => name).filter((name) => !out.some(({ path }) => path === name)),
+        passed: [...passed, ...out].map(({ path, reason }) => ({ path: inner(path), reason })),
       };
     } catch (error) {
       const code = codeOf(error);
