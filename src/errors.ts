@@ -1,4 +1,4 @@
-// The errors a user may see, and the one way to word them.
+// Errors that a user may see, and the one function that words invalid arguments.
 
 /** An option as a message names it: `trainPerClass` in the library; the command line shows it as `--train-per-class`. */
 export class OptionName {
@@ -11,12 +11,12 @@ export class OptionName {
 /** Names an option in a message: `expected('a number', option('trainPerClass'), x)`, or in `text`. */
 export const option = (name: string): OptionName => new OptionName(name);
 
-/** A message in pieces, so that whoever shows it decides how options are written. */
+/** A message in pieces: the caller that prints it decides how option names are written. */
 export type Message = string | readonly (string | OptionName)[];
 
 /**
- * A message that names options: `` text`Give ${option('out')} another folder.` ``. Other values become strings; messages
- * put into it keep their own options.
+ * A message that names options: `` text`Give ${option('out')} another folder.` ``. Other values become
+ * strings; nested messages keep their options.
  */
 export const text = (strings: TemplateStringsArray, ...values: readonly unknown[]): Message =>
   strings.flatMap((string, i) => {
@@ -27,20 +27,20 @@ export const text = (strings: TemplateStringsArray, ...values: readonly unknown[
     return [...pieces, string];
   });
 
-/** The message as one string; `nameOf` says how options are written, by default by their names in the library. */
+/** The message as one string. `nameOf` formats option names; by default they are the names in the library. */
 export const render = (message: Message, nameOf: (option: string) => string = (name) => name): string =>
   typeof message === 'string'
     ? message
     : message.map((piece) => (typeof piece === 'string' ? piece : nameOf(piece.name))).join('');
 
-/** An error whose message is meant for the user as it is: no stack trace is shown. Exit code 1. */
+/** An error with a message for the user; no stack trace is shown. Exit code 1. */
 export class VerydeepError extends Error {
   /** Exit code of the command line when this error ends a command. */
   readonly exitCode: 1 | 2 = 1;
   override readonly name: string = 'VerydeepError';
-  /** The message in pieces, for whoever writes options in another way. */
+  /** The message in pieces, for callers that format option names. */
   readonly pieces: Message;
-  /** The option at fault, by its name in the library; undefined where none is. */
+  /** Name of the option at fault (as in the library); undefined if the error is not about an option. */
   readonly option: string | undefined;
 
   constructor(message: Message, options?: ErrorOptions) {
@@ -53,23 +53,23 @@ export class VerydeepError extends Error {
   }
 }
 
-/** Wrong usage: an argument, option or input that the user can put right. Exit code 2. */
+/** Wrong usage: an argument, option or input that the user can correct. Exit code 2. */
 export class UsageError extends VerydeepError {
   override readonly exitCode = 2;
   override readonly name = 'UsageError';
 }
 
-/** A run was asked to stop and did so cleanly; the message says how to go on. Exit code 130. */
+/** A run was interrupted and stopped cleanly; the message says how to continue. Exit code 130. */
 export class InterruptedError extends VerydeepError {
   override readonly name = 'InterruptedError';
 }
 
-/** The machine has not the memory that something needs. */
+/** The machine has too little memory. */
 export class OutOfMemoryError extends VerydeepError {}
 
 const MAX_SHOWN = 80;
 
-/** A value as it appears in a message: strings quoted, long ones cut, arrays and objects as JSON. */
+/** Formats a value for a message: strings quoted, long values cut, arrays and objects as JSON. */
 export const shown = (value: unknown): string => {
   if (value === undefined) return 'nothing';
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
@@ -83,7 +83,7 @@ export const shown = (value: unknown): string => {
  *
  * @param what what was expected, without "Expected" ("a positive integer")
  * @param where the option (`option('scales')`), argument or file at fault ("photos/a.jpg")
- * @param received the value that was found there
+ * @param received the value that was received
  * @param advice what to do, a sentence; optional
  */
 export const expected = (
@@ -96,7 +96,7 @@ export const expected = (
     text`Expected ${what} for ${where} but received ${shown(received)}.${advice === undefined ? '' : text` ${advice}`}`,
   );
 
-/** The message of anything thrown, on one line. */
+/** The message of any thrown value, on one line. */
 export const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ').trim();
 

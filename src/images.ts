@@ -1,4 +1,4 @@
-// `verydeep/images`: any image file to 8-bit sRGB, and what the nets are shown of it.
+// `verydeep/images`: decoding of any image file to 8-bit sRGB, resizing, cropping and mirroring.
 export { centreCrop, clipToImage, crop, flip, randomCrop } from './images/crop.js';
 export { decode, type DecodeOptions, loadImage } from './images/decode.js';
 export { ImageError, type RgbImage } from './images/image.js';

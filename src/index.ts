@@ -1,4 +1,4 @@
-// The public library: what `import … from 'verydeep'` gives. More lies under verydeep/classifiers, /images, /metrics and /tfjs.
+// The public library, `verydeep`. Subpaths: verydeep/classifiers, /images, /metrics and /tfjs.
 export { type BenchmarkOptions, benchmarkNames, runBenchmark } from '../benchmarks/run-benchmark.js';
 export type { Results } from '../benchmarks/protocol/results.js';
 export type { Architecture } from './backbone/nets/architecture.js';

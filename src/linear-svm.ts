@@ -1,4 +1,4 @@
-// Linear SVMs from descriptors to answers: trained as the benchmarks train them, saved, loaded, asked about new images.
+// Linear SVMs on descriptors: fit as the benchmarks do, save, load, predict new images.
 import { dirname } from 'node:path';
 import { apMetric } from '../benchmarks/protocol/official.js';
 import { recallMetric } from '../benchmarks/protocol/caltech.js';
@@ -21,36 +21,38 @@ import { type Matrix, rowOf } from './matrix.js';
 import type { Skipped } from './progress.js';
 import { type Photo, type ScoreOptions, scorePhotos, withExtraction } from './predict.js';
 
-/** The share of the training images that are held out to choose C, as in the paper's protocol (appendix B). */
+/** Share of the training images held out to choose C, as in the paper (appendix B). */
 const VALIDATION_SHARE = 0.2;
 
-/** How SVMs are trained; all is optional. */
+/** Options of the training. */
 export interface LinearSvmOptions extends Omit<FitOptions, 'recipe' | 'gram' | 'part'> {
-  /** The layer of the descriptors; fc7, or the only one there is. */
+  /** Layer of the descriptors. Default: fc7, or the only layer. */
   readonly layer?: string;
-  /** Of the images held out to choose C. Default 1. */
+  /** Seed of the split that chooses C. Default: 1. */
   readonly seed?: number;
 }
 
-/** A file, the encoded bytes of one, or an item of a data set (whose box counts). */
+/** A file, encoded bytes, or an item of a data set (its box is used if the recipe needs one). */
 export type ImageInput = string | Uint8Array | Pick<Item, 'path' | 'source' | 'box'>;
 
-/** What the SVMs say of one image. */
+/** The prediction for one image. */
 export interface Answer {
   /** The path, or "image 1" for bytes. */
   readonly path: string;
   /** The class with the highest score. */
   readonly class: string;
   /**
-   * Decision value of each class; above 0 where the class's own SVM says "yes". The highest is the first entry, unless
-   * names are whole numbers, which JavaScript sorts.
+   * Decision value of each class; positive if the class's SVM accepts the image. Sorted from the highest,
+   * unless class names are integers, which JavaScript puts first in ascending order.
    */
   readonly scores: Readonly<Record<string, number>>;
-  /** Probability of each class by itself (they need not sum to 1), where the SVMs were calibrated. */
+  /**
+   * Probability of each class, independent of the others (they need not sum to 1); only for calibrated SVMs.
+   */
   readonly probabilities?: Readonly<Record<string, number>>;
 }
 
-/** Answers for many images: those that could be read, in order, and the others with the reason. */
+/** Predictions for the readable images, in order, and the skipped ones with the reason. */
 export interface Answers {
   readonly answers: readonly Answer[];
   readonly skipped: readonly Skipped[];
@@ -64,7 +66,7 @@ const photoOf = (image: ImageInput, index: number): Photo => {
   return { id, path, source, ...(box ? { box } : {}) };
 };
 
-/** For each stack of a model its nets, out of those that are open. @throws UsageError naming one that is not among them */
+/** The opened nets of each stack of a model. @throws UsageError naming a missing one */
 const netsOf = async ({ stacks }: Extraction, backbones: readonly Backbone[]): Promise<Backbone[][]> => {
   const known = new Map<string, Backbone>();
   for (const backbone of backbones) known.set(await backbone.sha256(), backbone);
@@ -76,19 +78,19 @@ const netsOf = async ({ stacks }: Extraction, backbones: readonly Backbone[]): P
         `a net with the weights that the SVMs were trained with (${config}, SHA-256 ${sha256.slice(0, 16)}…)`,
         'predict',
         backbones.map((backbone) => backbone.path),
-        path === undefined ? undefined : `They lay in ${path}.`,
+        path === undefined ? undefined : `They were in ${path}.`,
       );
     }),
   );
 };
 
-/** One linear SVM a class against all others, with the way their descriptors were made. */
+/** One-vs-rest linear SVMs, with the recipe and nets of their descriptors. */
 export class LinearSvm {
   /** Weights, biases, C, certificates: see `LinearModel`. */
   readonly model: LinearModel;
-  /** How C was chosen: the whole curve. Missing where C was given, and in what was loaded. */
+  /** The curve from which C was chosen; undefined if C was given, or the model was loaded. */
   readonly selection: Selection | undefined;
-  /** How messages name it. */
+  /** Name for messages. */
   readonly #name: string;
 
   private constructor(name: string, model: LinearModel, selection?: Selection) {
@@ -103,13 +105,13 @@ export class LinearSvm {
   }
 
   /**
-   * Trains one SVM a class on all images that have a label (section 4 of the paper, "Implementation details" in appendix B). C is
-   * chosen as `verydeep evaluate` does: by training on four fifths of each class and scoring the rest, by mean class recall
-   * where every image has one label, else by mean average precision; then all images train with that C.
+   * Trains one SVM per class on all labelled images (appendix B of the paper). C is chosen as `verydeep
+   * evaluate` does: train on four fifths of each class and score the rest, by mean class recall if every
+   * image has one label, else by mean average precision. All images then train with the best C.
    *
    * @param features descriptors with labels, from `describe` or `openFeatures`
-   * @throws UsageError for fewer than two classes, a class of one image where C is to be chosen, or descriptors that are
-   *   not finite
+   * @throws UsageError for fewer than two classes, a class with one image if C is to be chosen, or
+   * descriptors that are not finite
    */
   static async fit(features: Features, options: LinearSvmOptions = {}): Promise<LinearSvm> {
     const { layer, seed = 1, ...fitting } = options;
@@ -142,9 +144,9 @@ export class LinearSvm {
   }
 
   /**
-   * Reads SVMs that `save` or `verydeep evaluate --save-models` wrote.
+   * Loads SVMs written by `save` or `verydeep evaluate --save-models`.
    *
-   * @throws UsageError naming the file: missing, cut short, no model
+   * @throws UsageError naming the file if it is missing, truncated, or not a model
    */
   static async load(file: string): Promise<LinearSvm> {
     const model = await loadModel(file);
@@ -154,9 +156,9 @@ export class LinearSvm {
   }
 
   /**
-   * Writes the SVMs, for `load` and `verydeep predict --model`. The same model gives the same bytes.
+   * Saves the SVMs for `load` and `verydeep predict --model`. The same model gives the same bytes.
    *
-   * @throws VerydeepError naming the file when it cannot be written
+   * @throws VerydeepError naming the file if it cannot be written
    */
   async save(file: string): Promise<void> {
     const { extraction, ...model } = this.model;
@@ -167,12 +169,12 @@ export class LinearSvm {
   }
 
   /**
-   * Says what is in one image: describes it with the recipe that the SVMs were trained on, and scores it. For many images
-   * call {@link predictAll}: the net is loaded once a call.
+   * Predicts the class of one image: describes it with the recipe of the training and scores it. Each call
+   * loads the net; for many images use {@link predictAll}.
    *
    * @param net the net of the descriptors, from `openNet`
-   * @throws ImageError when the image cannot be read
-   * @throws UsageError when `net` has other weights, or the SVMs do not say how their descriptors were made
+   * @throws ImageError if the image cannot be read
+   * @throws UsageError if `net` has other weights, or the model does not record its recipe and nets
    */
   async predict(net: Net, image: ImageInput, options: ScoreOptions = {}): Promise<Answer> {
     const { answers, skipped } = await this.predictAll(net, [image], options);
@@ -182,7 +184,7 @@ export class LinearSvm {
     throw new ImageError(path, reason);
   }
 
-  /** What {@link predict} says of each image; those that cannot be read are listed, not thrown. */
+  /** Predicts many images as {@link predict} does; unreadable images are listed in `skipped`, not thrown. */
   async predictAll(net: Net, images: readonly ImageInput[], options: ScoreOptions = {}): Promise<Answers> {
     const model = withExtraction(this.#name, this.model);
     const nets = await netsOf(model.extraction, net.backbones);
@@ -208,7 +210,7 @@ export class LinearSvm {
   }
 
   /**
-   * Decision values of descriptors that are made already: float32 [rows, classes].
+   * Decision values of existing descriptors: float32 [rows, classes].
    *
    * @throws UsageError for descriptors of another recipe or other weights
    */

@@ -12,10 +12,10 @@ export const rowOf = (matrix: Matrix, row: number): Float32Array =>
   matrix.data.subarray(row * matrix.columns, (row + 1) * matrix.columns);
 
 /**
- * Copies rows of one matrix into columns of another, beside those of other nets: stacking (late fusion, appendix B).
+ * Copies rows of one matrix into a range of columns of another: stacking of nets (late fusion, appendix B).
  *
- * @param target takes the rows in its columns from `column` on
- * @param rows pairs of a row of `source` and the row of `target` that it belongs to
+ * @param target receives the rows in its columns from `column` on
+ * @param rows pairs of a row of `source` and its row of `target`
  */
 export const stackColumns = (
   target: Matrix,
@@ -26,7 +26,7 @@ export const stackColumns = (
   for (const [from, to] of rows) target.data.set(rowOf(source, from), to * target.columns + column);
 };
 
-/** Vectors one after the other, as one. A single vector is given back as it is. */
+/** Concatenates vectors. A single vector is returned itself, not copied. */
 export const stacked = (vectors: readonly Float32Array[]): Float32Array => {
   if (vectors.length === 1) return vectors[0]!;
   const columns = vectors.reduce((sum, vector) => sum + vector.length, 0);

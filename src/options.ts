@@ -2,19 +2,19 @@
 // docs' tables come from them.
 import { type Message, expected, option } from './errors.js';
 
-/** A kind of value: what it is, how it is read from text, and which values are of it. */
+/** A kind of value: its description, its parser and its check. */
 export interface Kind<T> {
-  /** What stands for the value in help: "n", "file". Missing for a switch, which takes none. */
+  /** Placeholder of the value in help: "n", "file". Missing for a switch. */
   readonly value?: string;
-  /** What is expected, in words: "a whole number of at least 1". */
+  /** The expected value, in words: "a whole number of at least 1". */
   readonly what: string;
-  /** The values, where they are few. */
+  /** The allowed values, if there are few. */
   readonly choices?: readonly string[];
-  /** Each time that the option is given adds a value. */
+  /** Whether repeating the option adds values. */
   readonly repeatable?: true;
-  /** The value that a text stands for; undefined where it stands for none. */
+  /** Parses text; undefined if invalid. */
   parse(text: string): T | undefined;
-  /** Whether a value is of this kind. */
+  /** Whether a value is valid. */
   holds(value: unknown): boolean;
 }
 
@@ -90,7 +90,7 @@ export const kinds = {
     holds: (given) => typeof given === 'boolean',
   }),
 
-  /** Several values, with commas in text. */
+  /** Several values, separated by commas in text. */
   list: <T>(of: Kind<T>): Kind<readonly T[]> => ({
     value: 'list',
     what: `values separated by commas, each ${of.what}`,
@@ -101,7 +101,7 @@ export const kinds = {
     holds: (given) => Array.isArray(given) && given.every((value) => of.holds(value)),
   }),
 
-  /** Values that are given one at a time. */
+  /** Values given by repeating the option. */
   repeated: <T>(of: Kind<T>): Kind<readonly T[]> => ({
     ...(of.value !== undefined && { value: of.value }),
     what: of.what,
@@ -114,17 +114,17 @@ export const kinds = {
   }),
 } as const;
 
-/** What a table says of an option. Its name is its key: camelCase here, `kebab-case` on the command line. */
+/** An entry of a table of options. Its key is the name: camelCase here, `kebab-case` on the command line. */
 export interface OptionDefinition<T = unknown> {
   readonly kind: Kind<T>;
   /** What it does, a phrase. */
   readonly help: Message;
   readonly default?: T;
-  /** What holds where it is not given, in words, where the default is not one fixed value: "all cores". */
+  /** The default in words, if it is not a fixed value: "all cores". */
   readonly otherwise?: Message;
-  /** What the paper uses, where that is of interest. */
+  /** The paper's value, if it has one. */
   readonly paper?: string;
-  /** Names that it had before; the command line and recipe files still take them. */
+  /** Former names, still accepted on the command line and in recipe files. */
   readonly formerly?: readonly string[];
 }
 
@@ -133,14 +133,14 @@ export type OptionTable = Readonly<Record<string, OptionDefinition>>;
 type ValueOf<D> = D extends { readonly kind: Kind<infer T> } ? T : never;
 type WithDefault<T> = { [K in keyof T]: T[K] extends { readonly default: unknown } ? K : never }[keyof T];
 
-/** The values of a table's options: those with a default are always there. */
+/** The values of a table's options; those with a default are always present. */
 export type OptionsOf<T> = {
   readonly [K in WithDefault<T>]: ValueOf<T[K]>;
 } & {
   readonly [K in Exclude<keyof T, WithDefault<T>>]?: ValueOf<T[K]>;
 };
 
-/** The values that are given, and the table's defaults for the others. */
+/** The given values, completed with the table's defaults. */
 export const withDefaults = <T extends OptionTable>(table: T, given: Partial<OptionsOf<T>>): OptionsOf<T> => {
   const values: Record<string, unknown> = { ...given };
   for (const [name, definition] of Object.entries(table)) {
@@ -150,7 +150,7 @@ export const withDefaults = <T extends OptionTable>(table: T, given: Partial<Opt
 };
 
 /**
- * Checks the values of a table's options; those that are undefined are left to the default.
+ * Checks the values of a table's options; undefined values are skipped.
  *
  * @throws UsageError naming the option
  */
@@ -162,9 +162,9 @@ export const checkOptions = (table: OptionTable, values: Readonly<Record<string,
 };
 
 /**
- * The value that a text stands for.
+ * Parses the text of an option.
  *
- * @param where what is at fault where it stands for none [the option]
+ * @param where what an error names. Default: the option
  * @throws UsageError
  */
 export const parseOption = <T>(
@@ -181,9 +181,9 @@ export const parseOption = <T>(
 /** A name as the command line and recipe files write it: `trainPerClass` is `train-per-class`. */
 export const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** Options of all rooms. */
+/** Options shared by several commands. */
 export const commonOptions = {
   out: { kind: kinds.folder(), help: 'folder for the results' },
-  seed: { kind: kinds.whole({ from: 0 }), help: 'seed of everything random', default: 1 },
-  resume: { kind: kinds.flag(), help: 'continue what an earlier run left in the folder for the results' },
+  seed: { kind: kinds.whole({ from: 0 }), help: 'seed of all random numbers', default: 1 },
+  resume: { kind: kinds.flag(), help: 'continue an earlier run in the results folder' },
 } as const satisfies OptionTable;

@@ -1,4 +1,4 @@
-// Scores of new images by linear SVMs: described with the model's own recipe and nets, in memory, then its decision values.
+// Scores new images with saved linear SVMs: describes them in memory with the model's recipe and nets.
 import { type Backbone, openBackbone } from './backbone/nets/backbone.js';
 import { type Extraction, weightFiles } from './classifiers/extraction.js';
 import { loadModel } from './classifiers/model-file.js';
@@ -16,29 +16,29 @@ import type { OnProgress, Skipped } from './progress.js';
 /** An image to be scored. */
 export interface Photo {
   readonly id: string;
-  /** As messages name it. */
+  /** Name for messages. */
   readonly path: string;
   readonly source: ByteSource | BytesInMemory;
-  /** The person in it, for a model of boxes. */
+  /** The person's box, for a model trained on boxes. */
   readonly box?: Box;
 }
 
-/** What computes, and who is told. */
+/** Engine options and callbacks. */
 export interface ScoreOptions extends DescriberOptions {
   readonly onProgress?: OnProgress;
-  /** Ends the run: InterruptedError is thrown. */
+  /** Stops the run with InterruptedError. */
   readonly signal?: AbortSignal;
 }
 
-/** The scores of the images that could be read. */
+/** The scores of the readable images. */
 export interface Scores {
   readonly photos: readonly Photo[];
-  /** [photos, classes]: above 0 where the class's SVM says "yes". */
+  /** Decision values [photos, classes]; positive if the class's SVM accepts the image. */
   readonly scores: Matrix;
   readonly skipped: readonly Skipped[];
 }
 
-/** Refuses images without boxes for a model of boxes, and boxes for a model of whole images. */
+/** Throws if a model of boxes gets images without boxes, or a model of whole images gets boxes. */
 const checkBoxes = (model: string, { stacks }: Extraction, photos: readonly Photo[]): void => {
   const wanted = stacks.some(({ recipe }) => recipe.region.includes('box'));
   const without = photos.find(({ box }) => box === undefined);
@@ -49,12 +49,12 @@ const checkBoxes = (model: string, { stacks }: Extraction, photos: readonly Phot
   }
   if (!wanted && photos.some(({ box }) => box !== undefined)) {
     throw new UsageError(
-      text`${model} describes whole images and has no use for ${option('boxes')}. Give the images themselves.`,
+      text`${model} describes whole images: leave out ${option('boxes')} and give the images.`,
     );
   }
 };
 
-/** The descriptor of one image, of all stacks, or why one of them has none. */
+/** The descriptor of one image from all stacks, or why the image was skipped. */
 const joined = (outcomes: readonly Outcome[], layers: readonly number[]): Float32Array | string => {
   const vectors: Float32Array[] = [];
   for (const [i, outcome] of outcomes.entries()) {
@@ -65,12 +65,12 @@ const joined = (outcomes: readonly Outcome[], layers: readonly number[]): Float3
 };
 
 /**
- * Scores images. Descriptors are in memory, 64 images at a time; only scores are kept for all. A model that was trained on
- * int8 descriptors gets those of fp32, which are measured to be close to them: another calibration set would give others.
+ * Scores images, 64 at a time; only the scores are kept. A model trained on int8 descriptors gets fp32
+ * descriptors, which its fidelity check found to be close; int8 would depend on another calibration set.
  *
  * @param name the model's, for messages
- * @param nets the nets of each of the model's stacks
- * @throws UsageError for boxes that the model wants and images lack, or the other way round
+ * @param nets the nets of each stack of the model
+ * @throws UsageError if the model needs boxes and images have none, or the reverse
  */
 export const scorePhotos = async (
   name: string,
@@ -115,18 +115,18 @@ export const scorePhotos = async (
   return { photos: scored, scores: { rows, columns, data: data.subarray(0, rows * columns) }, skipped };
 };
 
-/** Which nets, and what computes. */
+/** Options: weight files and engine. */
 export interface PredictOptions extends ScoreOptions {
-  /** Weight files, where they do not lie where the model says. */
+  /** Weight files, if they have moved from the paths in the model. */
   readonly backbones?: readonly string[];
 }
 
-/** The scores, and the model that gave them. */
+/** The scores and their model. */
 export interface Prediction extends Scores {
   readonly model: LinearModel;
 }
 
-/** The model with how its descriptors were made. @throws UsageError where it does not say */
+/** A model with its recipe and nets. @throws UsageError if it does not record them */
 export const withExtraction = <M extends LinearModel>(
   name: string,
   model: M,
@@ -141,11 +141,11 @@ export const withExtraction = <M extends LinearModel>(
 };
 
 /**
- * Scores images by a model on disk; its nets are found where they lay when it was made, or among `backbones`.
+ * Scores images with a model on disk. Its nets are looked up at their recorded paths and among `backbones`.
  *
  * @param modelFile a model that `verydeep evaluate` or `LinearSvm` saved
- * @param photos images; ids must differ
- * @throws UsageError for a file that is no model, weights that are missing or others, and as {@link scorePhotos}
+ * @param photos images; ids must be unique
+ * @throws UsageError if the file is not a model, weights are missing or different, and as {@link scorePhotos}
  */
 export const predictImages = async (
   modelFile: string,

@@ -1,11 +1,11 @@
 // Seeded random numbers (xoshiro128**): the same seed gives the same numbers on every machine.
 
-/** The four words of a generator's state; plain numbers, so that it can be saved as JSON. */
+/** The state of a generator: four 32-bit words, as plain numbers for JSON. */
 export type RandomState = readonly [number, number, number, number];
 
 const rotateLeft = (x: number, k: number): number => (x << k) | (x >>> (32 - k));
 
-/** Spreads text or a number over 32-bit words (FNV-1a, then murmur's finaliser), to seed a generator. */
+/** Hashes text or a number to 32-bit words (FNV-1a, then murmur's finaliser), to seed a generator. */
 const hashWords = (seed: string): RandomState => {
   const word = (salt: number): number => {
     let h = (0x811c9dc5 ^ salt) >>> 0;
@@ -32,14 +32,14 @@ export class Random {
     [this.#s0, this.#s1, this.#s2, this.#s3] = hashWords(seed.map(String).join('\u0000'));
   }
 
-  /** A generator that goes on where `state` was taken. */
+  /** A generator that continues from `state`. */
   static from(state: RandomState): Random {
     const random = new Random();
     [random.#s0, random.#s1, random.#s2, random.#s3] = state;
     return random;
   }
 
-  /** The state, from which {@link Random.from} goes on. */
+  /** The state, for {@link Random.from}. */
   get state(): RandomState {
     return [this.#s0, this.#s1, this.#s2, this.#s3];
   }

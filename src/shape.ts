@@ -1,6 +1,6 @@
 // Shapes of tensors.
 
-/** How many elements a tensor of this shape has: the product of its sizes, 1 for a scalar. */
+/** Number of elements of a tensor of this shape; 1 for a scalar. */
 export const sizeFromShape = (shape: readonly number[]): number => {
   let size = 1;
   for (const n of shape) size *= n;

@@ -1,4 +1,5 @@
-// `verydeep/tfjs`: any program of TensorFlow.js on ONNX Runtime or TensorFlow, and the VGG nets as tfjs functions.
+// `verydeep/tfjs`: backends that run TensorFlow.js programs on ONNX Runtime or TensorFlow, and the VGG nets
+// as tfjs functions.
 export {
   architecture,
   configs,

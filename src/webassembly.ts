@@ -1,17 +1,17 @@
-// WebAssembly modules that are committed beside their sources, and the memory they work in.
+// Loads WebAssembly modules that are committed beside their sources, and allocates their memory.
 import { readFileSync } from 'node:fs';
 import { VerydeepError } from './errors.js';
 
-/** Bytes of a page of memory. */
+/** Size of a memory page in bytes. */
 export const PAGE = 65_536;
 
-/** A memory of one thread; arrays over `buffer` are void once it grows. */
+/** Memory of one thread; views of `buffer` are detached when it grows. */
 export interface Memory {
   readonly buffer: ArrayBuffer;
   grow(pages: number): unknown;
 }
 
-/** A memory that threads share. */
+/** Memory shared by threads. */
 export interface SharedMemory {
   readonly buffer: SharedArrayBuffer;
 }
@@ -19,7 +19,7 @@ export interface SharedMemory {
 /** A compiled module. */
 export type Module = object;
 
-// The compiler's library for Node has no types of WebAssembly; these are what is used here.
+// TypeScript's library for Node has no types for WebAssembly; these are the ones used here.
 const { WebAssembly } = globalThis as unknown as {
   readonly WebAssembly?: {
     readonly Module: new (bytes: Uint8Array) => Module;
@@ -28,7 +28,10 @@ const { WebAssembly } = globalThis as unknown as {
   };
 };
 
-/** The module in the file, or undefined where WebAssembly is missing, or what the module needs of it (SIMD, threads). */
+/**
+ * The module in a file; undefined if WebAssembly, or a feature that the module needs (SIMD, threads), is
+ * missing.
+ */
 export const compileModule = (file: URL): Module | undefined => {
   const bytes = readFileSync(file);
   try {
@@ -38,18 +41,21 @@ export const compileModule = (file: URL): Module | undefined => {
   }
 };
 
-/** What a module exports, over `memory`. */
+/** The exports of a module, instantiated with `memory`. */
 export const instantiate = (module: Module, memory: Memory | SharedMemory): unknown =>
   new WebAssembly!.Instance(module, { env: { memory } }).exports;
 
-/** A memory that grows. */
+/** Growable memory. */
 export const growingMemory = (pages: number): Memory => new WebAssembly!.Memory({ initial: pages }) as Memory;
 
-/** A shared memory of at least `bytes`, all zero. @throws RangeError when the system has not that much */
+/** Zeroed shared memory of at least `bytes`. @throws RangeError if the system has too little */
 export const sharedMemory = (bytes: number): SharedMemory =>
   new WebAssembly!.Memory({ initial: Math.ceil(bytes / PAGE), maximum: PAGE, shared: true }) as SharedMemory;
 
-/** Lets `memory` grow to at least `bytes`. @throws VerydeepError when the system has not that much, or WebAssembly's 4 GiB are too few */
+/**
+ * Grows `memory` to at least `bytes`. @throws VerydeepError if the system has too little, or more than
+ * WebAssembly's 4 GiB are needed
+ */
 export const reserve = (memory: Memory, bytes: number): void => {
   const missing = bytes - memory.buffer.byteLength;
   if (missing <= 0) return;

@@ -50,7 +50,7 @@ describe('descriptors in memory', () => {
       }
       await assert.rejects(
         describeImages(net, items, { recipe: { precision: 'int8' } }),
-        /precision int8 describes images to a store on disk only. Give out/,
+        /precision int8 needs a store on disk. Give out/,
       );
     }));
 });

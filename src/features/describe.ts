@@ -1,4 +1,4 @@
-// Describes images with a net: descriptors in memory, or in a store on disk.
+// Describes images with a net: the descriptors are kept in memory or written to a store on disk.
 import type { Item } from '../datasets/dataset.js';
 import type { OnProgress } from '../progress.js';
 import type { Net } from './net.js';
@@ -17,34 +17,36 @@ export type Images = readonly Item[] | { items(split?: string): readonly Item[] 
 /** How images are described. */
 export interface DescribeOptions {
   /**
-   * A recipe of the paper by name ("default", "voc", "caltech", "action", "center-crop"), or single options of one: layers,
-   * scales, aggregate, … What is left out takes its default; default scales are relative to the net's input.
+   * A recipe of the paper by name ("default", "voc", "caltech", "action", "center-crop"), or single options:
+   * layers, scales, aggregate, … Missing options take their defaults; the default scales are relative to the
+   * net's input size.
    */
   readonly recipe?: RecipeName | RecipeChoice;
-  /** A split of the data set ("train"); all its images where missing. */
+  /** A split of the data set ("train"). Default: all images. */
   readonly split?: string;
-  /** Images of more pixels are skipped; default 100 million. */
+  /** Skip images of more pixels than this. Default: 100 million. */
   readonly maxPixels?: number;
   readonly onProgress?: OnProgress;
-  /** Ends the run cleanly: the promise is rejected with InterruptedError. */
+  /** Stops the run cleanly: the promise rejects with InterruptedError. */
   readonly signal?: AbortSignal;
 }
 
-/** How images are described to a store on disk: its folder, and what may be done in it. */
+/** Options for writing descriptors to a store on disk. */
 export interface StoreOptions
   extends DescribeOptions, Pick<ExtractOptions, 'out' | 'resume' | 'shard' | 'int8' | 'onNotice'> {}
 
 /**
- * Describes images (section B of the paper): the net is applied densely at every scale of the recipe, activations are
- * averaged over positions and the mirrored image, scales are joined, and each descriptor has length 1.
+ * Describes images (section B of the paper): the net is applied densely at every scale of the recipe,
+ * activations are averaged over positions and the mirrored image, scales are joined, and each descriptor has
+ * length 1.
  *
- * In memory, or with `out` in a store on disk that `openFeatures` and `verydeep evaluate --features` read; descriptors are
- * the same to the bit. A bad image is left out and listed in `skipped`.
+ * The descriptors stay in memory; with `out` they are written to a store that `openFeatures` and `verydeep
+ * evaluate --features` read. Both give the same bits. A bad image is skipped and listed in `skipped`.
  *
- * @param images a data set or items of one; ids must differ
+ * @param images a data set or some of its items; ids must be unique
  * @returns float32 descriptors, one row an image, sorted by id, with labels, recipe and nets
- * @throws UsageError for a recipe that does not fit the net, an empty list of images, or a folder in use
- * @throws VerydeepError when the disk is full or the computation fails
+ * @throws UsageError if the recipe does not fit the net, the list of images is empty, or the folder is in use
+ * @throws VerydeepError if the disk is full or the computation fails
  * @throws InterruptedError after `options.signal`
  */
 export const describe = async (

@@ -1,23 +1,26 @@
-// Nets that are ready to describe images: the files of one backbone or of several, and what computes.
+// Opens one or several backbone files as a net that describes images.
 import { type Backbone, openBackbone } from '../backbone/nets/backbone.js';
 import { expected } from '../errors.js';
 import type { Machinery } from './pipeline/plan.js';
 
-/** One VGG net, or several whose descriptors are stacked (late fusion, appendix B). Holds no file and no thread open. */
+/**
+ * One VGG net, or several whose descriptors are stacked (late fusion, appendix B). Keeps no file or thread
+ * open.
+ */
 export interface Net {
-  /** The backbone files, checked; weights are read when they are needed. */
+  /** The checked backbone files; weights are read when needed. */
   readonly backbones: readonly Backbone[];
-  /** What computes: threads, engine, provider. */
+  /** Engine, provider and number of threads. */
   readonly machinery: Machinery;
 }
 
 /**
- * Opens one backbone file, or several to stack.
+ * Opens one backbone file, or several whose descriptors are stacked.
  *
  * @param files paths of `.safetensors` files that `verydeep train` or `importWeights` wrote
- * @param machinery what computes; by default all cores, and a GPU where the engine TensorFlow sees one
+ * @param machinery engine, provider and threads; by default all cores, and a GPU if TensorFlow finds one
  * @returns a net for `describe` and `LinearSvm.predict`
- * @throws UsageError naming the file that is missing, no backbone, or damaged
+ * @throws UsageError naming the file that is missing, damaged, or not a backbone
  */
 export const openNet = async (files: string | readonly string[], machinery: Machinery = {}): Promise<Net> => {
   const paths = typeof files === 'string' ? [files] : files;

@@ -1,9 +1,9 @@
-// Crops and mirrors of images in memory: the training crop of the paper (section 3.1), and boxes of persons.
+// Crops and mirrors images in memory: the training crop of the paper (section 3.1), and boxes.
 import { expected } from '../errors.js';
 import type { Random } from '../random.js';
 import type { RgbImage } from './image.js';
 
-/** A rectangle in whole 0-based pixels: the top left corner and the size. */
+/** A rectangle in pixels, 0-based integers: the top left corner and the size. */
 export interface Rectangle {
   readonly x: number;
   readonly y: number;
@@ -12,9 +12,9 @@ export interface Rectangle {
 }
 
 /**
- * Copies a rectangle out of an image.
+ * Copies a rectangle of an image.
  *
- * @throws UsageError when the rectangle does not lie wholly inside the image
+ * @throws UsageError if the rectangle is not inside the image
  */
 export const crop = (image: RgbImage, { x, y, width, height }: Rectangle): RgbImage => {
   const inside = x >= 0 && y >= 0 && x + width <= image.width && y + height <= image.height;
@@ -35,9 +35,9 @@ export const crop = (image: RgbImage, { x, y, width, height }: Rectangle): RgbIm
 };
 
 /**
- * The part of a box that lies inside an image: boxes of VOC may reach a pixel beyond the border.
+ * Clips a box to an image: boxes of VOC may exceed the border by a pixel.
  *
- * @returns undefined where box and image do not meet
+ * @returns undefined if box and image do not overlap
  */
 export const clipToImage = (
   box: Rectangle,
@@ -49,7 +49,7 @@ export const clipToImage = (
   return width > 0 && height > 0 ? { x, y, width, height } : undefined;
 };
 
-/** The mirrored image: left becomes right. */
+/** The image mirrored left to right. */
 export const flip = ({ width, height, data }: RgbImage): RgbImage => {
   const result = new Uint8Array(data.length);
   for (let y = 0; y < height; y++) {
@@ -64,9 +64,9 @@ export const flip = ({ width, height, data }: RgbImage): RgbImage => {
 };
 
 /**
- * A `side` × `side` crop at a uniformly random place (one number for x, then one for y, is drawn).
+ * A `side` × `side` crop at a uniformly random offset (x is drawn first, then y).
  *
- * @throws UsageError when the image is smaller than the crop
+ * @throws UsageError if the image is smaller than the crop
  */
 export const randomCrop = (image: RgbImage, side: number, random: Random): RgbImage => {
   if (image.width < side || image.height < side) {
@@ -80,7 +80,7 @@ export const randomCrop = (image: RgbImage, side: number, random: Random): RgbIm
   return crop(image, { x, y, width: side, height: side });
 };
 
-/** The central `side` × `side` crop; an odd remainder goes to the right and below. */
+/** The central `side` × `side` crop; an odd remainder is cut at the right and the bottom. */
 export const centreCrop = (image: RgbImage, side: number): RgbImage =>
   crop(image, {
     x: (image.width - side) >> 1,

@@ -1,4 +1,4 @@
-// Any image that sharp reads becomes 8-bit sRGB with three channels.
+// Decodes any image that sharp reads to 8-bit sRGB with three channels.
 import sharp from 'sharp';
 import { messageOf } from '../errors.js';
 import { isBigTiff, isTiff, tiffTrouble, unsupportedFormat } from './formats.js';
@@ -6,24 +6,21 @@ import { ImageError, type RgbImage } from './image.js';
 import { type ByteSource, type BytesInMemory, readImageBytes } from './source.js';
 
 export interface DecodeOptions {
-  /**
-   * Turns the image as its EXIF orientation says. Off by default: boxes of data sets are in pixels as stored, and
-   * their kits ignore the tag.
-   */
+  /** Apply the EXIF orientation. Default: false, since boxes of data sets refer to pixels as stored. */
   readonly orient?: boolean;
-  /** Most pixels that an image may have, so that a small file cannot fill the memory. Default 100 million. */
+  /** Largest number of pixels, so that a small file cannot fill the memory. Default: 100 million. */
   readonly maxPixels?: number;
 }
 
-/** Most pixels of an image unless said otherwise: 300 MB once decoded. */
+/** Default limit of pixels: 300 MB once decoded. */
 export const MAX_PIXELS = 100_000_000;
 
-/** Whether bytes look like text: what a saved error page or a note named .jpg holds. */
+/** Whether bytes look like text, such as a saved error page named .jpg. */
 const looksLikeText = (bytes: Uint8Array): boolean =>
   bytes.subarray(0, 256).every((b) => b >= 0x80 || b >= 0x20 || (b >= 0x09 && b <= 0x0d)) &&
   bytes.subarray(0, 4).every((b) => b < 0x80);
 
-/** What is wrong with `bytes`, in a few words, given what libvips said of them. */
+/** Why `bytes` cannot be decoded, in a few words, from libvips' message. */
 const reasonOf = (bytes: Uint8Array, error: unknown, maxPixels: number): string => {
   const message = messageOf(error);
   if (message.includes('exceeds pixel limit')) return `it has more than ${maxPixels} pixels`;
@@ -32,22 +29,23 @@ const reasonOf = (bytes: Uint8Array, error: unknown, maxPixels: number): string 
   if (message.includes('unsupported image format')) {
     return looksLikeText(bytes) ? 'it holds text, not an image' : 'it is no image of a known format';
   }
-  // libvips keeps its own words in one buffer for all threads: they may be another image's, or missing.
+  // libvips keeps messages in one buffer for all threads: they may belong to another image, or be missing.
   return 'the image data is cut short or damaged';
 };
 
-/** Types of numbers that have a range from black to white. */
+/** Number types with a defined range from black to white. */
 const DEPTHS = ['uchar', 'ushort'];
 
 /**
- * Decodes an image of any type that sharp reads: grey, palette, 16-bit, CMYK and tagged colours are converted to
- * sRGB, transparency is flattened on white, of an animation or a TIFF of several pages the first is taken, SVG is drawn
- * at its own size.
+ * Decodes an image of any type that sharp reads: grey, palette, 16-bit, CMYK and tagged colours are converted
+ * to sRGB, transparency is flattened on white; the first frame or page is used of an animation or a TIFF; SVG
+ * is drawn at its own size.
  *
  * @param bytes the encoded image
  * @param path name for messages
- * @throws ImageError when the bytes are no image, of a type that is not supported (it is named), damaged, cut short, hold
- *   more than `maxPixels` pixels, or floating-point pixels, whose range nobody knows
+ * @returns height × width × 3 bytes, RGB @throws ImageError if the bytes are not an image, have an
+ * unsupported type (it is named), are damaged or truncated, or have more than `maxPixels` pixels or
+ * floating-point pixels (their range is unknown)
  */
 export const decode = async (
   bytes: Uint8Array,
@@ -70,7 +68,7 @@ export const decode = async (
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    // Typed as 3, but a TIFF of five bands keeps them.
+    // The type says 3, but a TIFF with five bands keeps all of them.
     if ((info.channels as number) !== 3)
       throw new ImageError(path, `it has ${info.channels} channels, not colours: convert it to RGB`);
     return { width: info.width, height: info.height, data };
@@ -83,7 +81,7 @@ export const decode = async (
 /**
  * Reads and decodes an image: {@link readImageBytes}, then {@link decode}.
  *
- * @throws ImageError as both
+ * @throws ImageError as both do
  */
 export const loadImage = async (
   source: ByteSource | BytesInMemory,

@@ -1,14 +1,14 @@
-// Enlarging by separable resampling with the centres of pixels in their places. libvips, and so sharp, moves an image
-// that it enlarges by half a pixel; Pillow and torchvision do not, and this gives their numbers.
+// Enlarges images by separable resampling with aligned pixel centres, as Pillow and torchvision do. libvips
+// (and so sharp) shifts an enlarged image by half a pixel.
 import type { Interpolation } from '../interpolation.js';
 import { loops } from './enlarge/loops.js';
 import type { RgbImage, Room } from './image.js';
 import { resamplingKernels } from './interpolation.js';
 
-/** Weights are whole numbers of 1 / 2^22, as in Pillow: products with 255 fit 32 bits. */
+/** Fixed-point weights with 22 fractional bits, as in Pillow: products with 255 fit 32 bits. */
 const BITS = 22;
 
-/** For every output pixel the first input pixel that takes part, and `taps` weights. */
+/** For every output pixel, the first contributing input pixel and `taps` weights. */
 interface Taps {
   readonly taps: number;
   readonly first: Int32Array;
@@ -16,14 +16,14 @@ interface Taps {
   readonly weights: Int32Array;
 }
 
-/** Every pixel as it is. */
+/** The identity: every pixel unchanged. */
 const unchanged = (pixels: number): Taps => ({
   taps: 1,
   first: Int32Array.from({ length: pixels }, (_, i) => i),
   weights: new Int32Array(pixels).fill(2 ** BITS),
 });
 
-/** The weights that enlarge `inputs` pixels to `outputs`. */
+/** Weights for enlarging `inputs` pixels to `outputs`. */
 const tapsOf = (inputs: number, outputs: number, interpolation: Interpolation): Taps => {
   if (inputs === outputs) return unchanged(inputs); // "mitchell" would blur.
   const { support, weight } = resamplingKernels[interpolation];
@@ -37,7 +37,7 @@ const tapsOf = (inputs: number, outputs: number, interpolation: Interpolation): 
     const to = Math.min(inputs, Math.floor(centre + support + 0.5));
     let sum = 0;
     for (let j = from; j < to; j++) sum += values[j - from] = weight(j - centre + 0.5);
-    // Near the right border the window is moved left, so that all `taps` lie in the image.
+    // Near the right border the window moves left, so that all `taps` are inside the image.
     const start = Math.min(from, inputs - taps);
     first[i] = start;
     for (let j = from; j < to; j++) {
@@ -48,17 +48,18 @@ const tapsOf = (inputs: number, outputs: number, interpolation: Interpolation): 
   return { taps, first, weights };
 };
 
-/** Bytes of a strip of the result: all that it takes stays in the second-level cache. */
+/** Bytes of a strip of the result; its data fits the level-2 cache. */
 const STRIP = 1 << 17;
 
-/** The bytes of whole numbers. */
+/** The bytes of an array of integers. */
 const bytesOf = (numbers: Int32Array): Uint8Array => new Uint8Array(numbers.buffer);
 
 /**
- * Enlarges to `width` × `height` pixels, each at least that of the image: columns first, then rows, each rounded to
- * 8 bits, bit for bit as Pillow's `resize` with BILINEAR ("linear"), BICUBIC ("cubic") or LANCZOS ("lanczos3").
+ * Enlarges to `width` × `height` pixels, each at least that of the image: columns first, then rows, each
+ * rounded to 8 bits, bit for bit as Pillow's `resize` with BILINEAR ("linear"), BICUBIC ("cubic") or LANCZOS
+ * ("lanczos3").
  *
- * @param room where the pixels go; all are overwritten
+ * @param room memory for the result; all of it is overwritten
  */
 export const enlarge = (
   image: RgbImage,
@@ -71,7 +72,7 @@ export const enlarge = (
   const rows = tapsOf(image.height, height, interpolation);
   const [narrow, wide] = [3 * image.width, 3 * width];
   const strip = Math.min(height, Math.max(1, Math.floor(STRIP / wide)));
-  /** Rows of the image that a strip takes. */
+  /** Input rows of a strip. */
   const most = Math.min(image.height, strip + rows.taps + 1);
   const { place, bytes, widen, heighten } = loops();
   const firstColumns = columns.first.map((column) => 3 * column);

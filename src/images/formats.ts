@@ -1,9 +1,9 @@
-// Image types that are not decoded, told by their first bytes, so that a message can name them.
+// Recognises unsupported image types by their first bytes, so that messages can name them.
 
 const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
   Buffer.from(bytes.subarray(from, to)).toString('latin1');
 
-/** A type: its name, and how its files begin. */
+/** A type: its name and the test of its first bytes. */
 interface Format {
   readonly name: string;
   readonly is: (bytes: Uint8Array) => boolean;
@@ -15,7 +15,7 @@ const begins = (name: string, text: string, offset = 0): Format => ({
   is: (bytes) => latin1(bytes, offset, offset + text.length) === text,
 });
 
-/** The brands of an ISO media file ("heic", "avif"), the main one first; none for other files. */
+/** Brands of an ISO media file ("heic", "avif"), the main one first; empty for other files. */
 export const brandsOf = (bytes: Uint8Array): string[] => {
   if (bytes.length < 16 || latin1(bytes, 4, 8) !== 'ftyp') return [];
   const length = Math.min(Buffer.from(bytes.subarray(0, 4)).readUInt32BE(0), bytes.length, 256);
@@ -32,7 +32,7 @@ const branded = (name: string, brand: RegExp): Format => ({
 
 const RAW = 'camera RAW';
 
-/** More telling forms first. */
+/** More specific types first. */
 const formats: readonly Format[] = [
   branded(`${RAW} (Canon CR3)`, /^crx $/),
   branded('HEIC (HEIF with HEVC)', /^(hei[cxms]|hev[cxms])$/),
@@ -68,7 +68,7 @@ const formats: readonly Format[] = [
   begins('a MATLAB file', 'MATLAB 5'),
 ];
 
-/** Name of a type that is not decoded, from a file's bytes; undefined for others. */
+/** Name of an unsupported type, from a file's bytes; undefined for others. */
 export const unsupportedFormat = (bytes: Uint8Array): string | undefined =>
   brandsOf(bytes).some((brand) => /^avi[fs]$/.test(brand))
     ? undefined
@@ -87,7 +87,7 @@ const SAMPLE_FORMAT = 339;
 const BITS = 258;
 const DNG_VERSION = 50_706;
 const CMYK = 5;
-/** Of a sensor behind its colour filters, and of raw values. */
+/** Photometric interpretations of raw sensor data. */
 const RAW_PHOTOMETRICS = [32_803, 34_892];
 
 /** The first values of the tags of a TIFF's first directory. */
@@ -104,14 +104,14 @@ const tagsOf = (bytes: Uint8Array): ReadonlyMap<number, number> => {
   for (let i = 0; i < count && directory + 14 + 12 * i <= file.length; i++) {
     const at = directory + 2 + 12 * i;
     const isShort = short(at + 2) === 3;
-    // Of several shorts that do not fit, the first of those that the value points to.
+    // If several shorts do not fit into the value, it is an offset: read the first of them there.
     const value = isShort && long(at + 4) > 2 ? long(at + 8) : at + 8;
     if (value + 4 <= file.length) tags.set(short(at), isShort ? short(value) : long(value));
   }
   return tags;
 };
 
-/** Names of the forms of numbers other than unsigned ones, by their code. */
+/** Names of sample formats other than unsigned, by code. */
 const sampleFormats: Readonly<Record<number, string>> = {
   2: 'signed',
   3: 'floating-point',
@@ -120,8 +120,8 @@ const sampleFormats: Readonly<Record<number, string>> = {
 };
 
 /**
- * Why a TIFF is not the picture that a decoder would make of it: of camera RAW (DNG, NEF, ARW) it sees a small preview, and
- * floating-point or wide numbers have no range from black to white. Undefined where nothing speaks against it.
+ * Why a TIFF cannot be used although it decodes: of camera RAW (DNG, NEF, ARW) only a small preview would be
+ * read, and floating-point or wide values have no range from black to white. Undefined if it can be used.
  */
 export const tiffTrouble = (bytes: Uint8Array): string | undefined => {
   const tags = tagsOf(bytes);

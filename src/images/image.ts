@@ -1,4 +1,4 @@
-// The one form in which pixels travel: 8-bit sRGB, three channels, row by row. And how an unreadable image is reported.
+// An image in memory (8-bit sRGB, three channels, row by row), and the error for an unusable one.
 import { VerydeepError } from '../errors.js';
 
 /** An image in memory: `data` holds height × width × 3 bytes, red, green, blue, in sRGB. */
@@ -8,15 +8,17 @@ export interface RgbImage {
   readonly data: Uint8Array;
 }
 
-/** Gives memory for a result of so many bytes. */
+/** Allocates memory for a result of the given bytes. */
 export type Room = (bytes: number) => Uint8Array;
 
-/** An image that cannot be used: `reason` says why in a few words, `path` which one. Runs skip and list it. */
+/**
+ * An image cannot be used; runs skip and list it. `path` names the image, `reason` says why in a few words.
+ */
 export class ImageError extends VerydeepError {
   override readonly name = 'ImageError';
 
   /**
-   * @param path the image as the user knows it
+   * @param path name of the image for the user
    * @param reason a few words, without a full stop ("the file is empty")
    */
   constructor(

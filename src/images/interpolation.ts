@@ -1,7 +1,7 @@
-// Interpolations as a table: the weight of a pixel at distance x, in pixels of the image that is sampled.
+// Table of interpolation kernels: the weight of a pixel at distance x, in pixels of the input.
 import type { Interpolation } from '../interpolation.js';
 
-/** A symmetric kernel: 0 beyond `support`. Its weights do not add up to 1: divide them by their sum. */
+/** A symmetric kernel: 0 beyond `support`. Its weights need not sum to 1: divide them by their sum. */
 export interface ResamplingKernel {
   /** A multiple of 1/2. */
   readonly support: number;

@@ -1,4 +1,4 @@
-// Isotropic rescaling to a smallest side Q; the interpolation is always named (paper, sections 3.1 and 3.2).
+// Isotropic rescaling to a smallest side Q (sections 3.1 and 3.2 of the paper), with explicit interpolation.
 import sharp from 'sharp';
 import { expected } from '../errors.js';
 import type { Interpolation } from '../interpolation.js';
@@ -7,8 +7,7 @@ import { enlarge } from './enlarge.js';
 import { ImageError, type RgbImage, type Room } from './image.js';
 
 /**
- * The size that gives the smallest side `q` pixels and keeps the proportions; the longer side is rounded to the
- * nearest pixel (halves up).
+ * The size with smallest side `q` pixels and the same aspect ratio; the longer side is rounded (halves up).
  */
 export const sizeForSmallestSide = (
   width: number,
@@ -19,7 +18,7 @@ export const sizeForSmallestSide = (
     ? { width: q, height: Math.round((height * q) / width) }
     : { width: Math.round((width * q) / height), height: q };
 
-/** Shrinks by libvips, which filters before it shrinks with every interpolation but "nearest". */
+/** Shrinks with libvips, which antialiases with every interpolation but "nearest". */
 const shrink = async (
   { data, ...size }: RgbImage,
   width: number,
@@ -38,10 +37,10 @@ const shrink = async (
 });
 
 /**
- * Resizes to exactly `width` × `height` pixels, whatever the proportions: the sides that become shorter first. Works on
- * the decoded pixels, so that no decoder's shrink-on-load takes part. The centre of the image stays where it is.
+ * Resizes to exactly `width` × `height` pixels, ignoring the aspect ratio; sides that shrink are resized
+ * first. It works on decoded pixels, without a decoder's shrink-on-load, and keeps the image centred.
  *
- * @param room memory that may be taken for the result
+ * @param room memory for the result
  */
 export const resizeTo = async (
   image: RgbImage,
@@ -59,10 +58,11 @@ export const resizeTo = async (
 /**
  * Rescales isotropically so that the smallest side has `q` pixels.
  *
- * @param q smallest side in pixels, a whole number of at least 1
+ * @param q smallest side in pixels, an integer of at least 1
  * @param path name for messages
- * @param room memory that may be taken for the result
- * @throws UsageError for a `q` out of range; ImageError for an image so long and thin that the result would not fit
+ * @param room memory for the result
+ * @throws UsageError for an invalid `q` @throws ImageError if the image is so elongated that the result would
+ * be too large
  */
 export const resizeSmallestSide = async (
   image: RgbImage,

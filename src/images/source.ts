@@ -1,4 +1,4 @@
-// Encoded bytes of an image, from a file of its own or from a slice of an archive.
+// Reads the encoded bytes of an image, from its own file or from a slice of an archive.
 import { constants } from 'node:fs';
 import { openFile } from '../io/open-file.js';
 import { VerydeepError, codeOf, messageOf } from '../errors.js';
@@ -6,20 +6,22 @@ import { ImageError } from './image.js';
 
 import { type PixelForm, tiffOf } from './tiff.js';
 
-/** Where encoded bytes lie: `slice` in bytes of `file`; the whole file where missing. */
+/** Location of encoded bytes: `slice` of `file` in bytes; the whole file if missing. */
 export interface ByteSource {
   readonly file: string;
   readonly slice?: { readonly offset: number; readonly length: number };
-  /** The bytes are pixels as they are, of this form; they are given as an uncompressed TIFF. */
+  /** The bytes are raw pixels of this form; they are returned as an uncompressed TIFF. */
   readonly pixels?: PixelForm;
 }
 
-/** Encoded bytes that are in memory already. */
+/** Encoded bytes in memory. */
 export interface BytesInMemory {
   readonly bytes: Uint8Array;
 }
 
-/** Most encoded bytes of one image: what is larger is a film or an archive with a wrong name. */
+/**
+ * Largest number of encoded bytes of an image; larger files are videos or archives with a wrong extension.
+ */
 const MAX_BYTES = 512 * 2 ** 20;
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -29,16 +31,16 @@ const REASONS: Readonly<Record<string, string>> = {
   ENXIO: 'it is a socket or a device, not a file',
 };
 
-/** A pipe is opened without waiting for its other end. */
+/** Opens a pipe without waiting for its other end. */
 const READ = constants.O_RDONLY | ((constants as { readonly O_NONBLOCK?: number }).O_NONBLOCK ?? 0);
 
 /**
  * Reads the encoded bytes of an image.
  *
  * @param source the file and the slice of it, or the bytes themselves
- * @param path name for messages; the file's where missing
- * @throws ImageError when the file cannot be read, is no file, is empty, larger than 512 MiB, or ends before the slice
- *   does
+ * @param path name for messages. Default: the file's path
+ * @throws ImageError if the file cannot be read, is not a regular file, is empty, larger than 512 MiB, or
+ * ends before the slice does
  */
 export const readImageBytes = async (
   source: ByteSource | BytesInMemory,

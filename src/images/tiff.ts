@@ -1,6 +1,6 @@
-// Pixels as they are, told as an image: an uncompressed TIFF around them, so that whoever decodes images reads them too.
+// Wraps raw pixels in an uncompressed TIFF, so that the image decoder reads them.
 
-/** The form of 8-bit pixels, row by row. */
+/** The shape of 8-bit pixels, row by row. */
 export interface PixelForm {
   readonly width: number;
   readonly height: number;
@@ -37,7 +37,7 @@ export const tiffOf = (pixels: Uint8Array, { width, height, channels }: PixelFor
     file.writeUInt16LE(tag, at);
     file.writeUInt16LE(type, at + 2);
     file.writeUInt32LE(count, at + 4);
-    file.writeUInt32LE(value, at + 8); // A short in the lower half.
+    file.writeUInt32LE(value, at + 8); // A short, in the lower half of the value.
   });
   for (let channel = 0; channel < 3; channel++) file.writeUInt16LE(8, depths + 2 * channel);
   file.set(pixels, start);

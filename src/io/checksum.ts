@@ -1,19 +1,19 @@
-// Checksums as publishers give them: MD5, SHA-1, SHA-256, or the first digits of a SHA-256.
+// Checks files against published checksums: MD5, SHA-1, SHA-256, or the first digits of a SHA-256.
 import { createHash } from 'node:crypto';
 import { fileChunks } from './file-chunks.js';
 
-/** What is known of a file's content; every field given is checked. Lower-case hexadecimal. */
+/** Published checksums in lower-case hexadecimal; every given field is checked. */
 export interface Checksum {
   readonly md5?: string;
   readonly sha1?: string;
-  /** All 64 digits, or the first ones where the publisher gives only those. */
+  /** All 64 digits, or the first digits if only these are published. */
   readonly sha256?: string;
 }
 
 export const algorithms = ['md5', 'sha1', 'sha256'] as const;
 export type Algorithm = (typeof algorithms)[number];
 
-/** The checksums of a file by the algorithms asked for, in one pass over it. `onBytes` hears how far it is. */
+/** Computes several checksums in one pass over a file; `onBytes` reports progress. */
 export const checksumsOf = async (
   path: string,
   which: readonly Algorithm[],
@@ -30,14 +30,14 @@ export const checksumsOf = async (
   return found;
 };
 
-/** A checksum that differs. */
+/** A mismatch of checksums. */
 export interface Mismatch {
   readonly algorithm: Algorithm;
   readonly expected: string;
   readonly received: string;
 }
 
-/** The first checksum of a file that is not as known, or nothing. */
+/** The first mismatch of a file, or undefined. */
 export const mismatchOf = async (
   path: string,
   known: Checksum,

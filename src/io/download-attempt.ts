@@ -1,4 +1,4 @@
-// One attempt at a download: asks for what is missing of a file and appends it to the part that is there.
+// One attempt at a download: requests the missing rest of a file and appends it to the `.part` file.
 import type { FileHandle } from 'node:fs/promises';
 import { open, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
@@ -9,27 +9,27 @@ import { VerydeepError } from '../errors.js';
 import { writeError } from './files.js';
 import type { OnProgress } from '../progress.js';
 
-/** A file that somebody publishes. */
+/** A published file. */
 export interface Remote {
-  /** The same content at one or several places, tried in order. */
+  /** URLs of the same content, tried in order. */
   readonly urls: readonly string[];
   readonly checksum?: Checksum;
-  /** Size where it is known beforehand. */
+  /** Size in bytes, if known. */
   readonly bytes?: number;
 }
 
 export interface DownloadOptions {
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
-  /** An attempt that receives nothing for so many seconds is given up and resumed [30]. */
+  /** Seconds without data after which an attempt is aborted and resumed. Default: 30. */
   readonly stallSeconds?: number;
-  /** Attempts in a row that may bring nothing before the next mirror is tried [4]. */
+  /** Consecutive attempts without data before the next mirror is tried. Default: 4. */
   readonly attempts?: number;
-  /** Pause after the first failed attempt, doubled with each further one [1]. */
+  /** Seconds to wait after the first failed attempt; doubled after each further one. Default: 1. */
   readonly pauseSeconds?: number;
 }
 
-/** One attempt's surroundings: the file being filled and what it should become. */
+/** Context of an attempt: the file to fill and the expected content. */
 export interface Job {
   readonly remote: Remote;
   readonly path: string;
@@ -39,16 +39,16 @@ export interface Job {
   readonly options: DownloadOptions;
 }
 
-/** What identifies the version of the remote file that a `.part` file begins. */
+/** Validator of the remote file's version that a `.part` file comes from. */
 interface PartState {
   readonly url: string;
   readonly validator?: string;
 }
 
-/** A failure after which trying the same place again is no use. */
+/** A failure that makes retrying the same URL useless. */
 export class Refused extends Error {}
 
-/** Size of a file in bytes; 0 where there is none. */
+/** Size of a file in bytes; 0 if missing. */
 export const sizeOf = (path: string): Promise<number> =>
   stat(path).then(
     ({ size }) => size,
@@ -60,7 +60,7 @@ const header = (headers: Dispatcher.ResponseData['headers'], name: string): stri
   return Array.isArray(value) ? value[0] : value;
 };
 
-/** A strong ETag, else the date: what `If-Range` takes. */
+/** The value for `If-Range`: a strong ETag, else the date. */
 const validatorOf = (headers: Dispatcher.ResponseData['headers']): string | undefined => {
   const etag = header(headers, 'etag');
   return etag && !etag.startsWith('W/') ? etag : header(headers, 'last-modified');
@@ -79,12 +79,12 @@ const checkSpace = async (path: string, needed: number): Promise<void> => {
   if (bavail * bsize < needed) {
     throw new VerydeepError(
       `Cannot download ${basename(path)}: it needs ${needed} bytes more and the disk of ${dirname(path)} has ` +
-        `${bavail * bsize} left. Free some space; the download goes on where it stopped.`,
+        `${bavail * bsize} left. Free some space; the download then continues where it stopped.`,
     );
   }
 };
 
-/** Where the answer's bytes belong and how large the file is in the end, or why the answer is no use. */
+/** Offset of the response's bytes and the final size, or why the response cannot be used. */
 const placeOf = (
   { remote }: Job,
   { statusCode, headers }: Dispatcher.ResponseData,
@@ -148,11 +148,14 @@ const pour = async (
     throw new Error(`the connection ended after ${done} of ${total} bytes`);
 };
 
-/** Asks `url` for what is missing and appends it to the `.part` file. Returns when the file is complete. */
+/**
+ * Requests the missing bytes from `url` and appends them to the `.part` file. Returns when the file is
+ * complete.
+ */
 export const attempt = async (job: Job, url: string): Promise<void> => {
   const { part, state, dispatcher, options } = job;
   const before = await readState(state);
-  // Another place may go on with what one began only where a checksum will tell whether the halves fit.
+  // Another mirror may continue the file only if a checksum can verify the result.
   const sameFile = before?.url === url || Object.keys(job.remote.checksum ?? {}).length > 0;
   if (!sameFile) await rm(part, { force: true });
   const have = await sizeOf(part);
@@ -179,7 +182,7 @@ export const attempt = async (job: Job, url: string): Promise<void> => {
     const { start, total } = placeOf(job, response);
     if (start !== 0 && start !== have) {
       await rm(part, { force: true });
-      throw new Error('the server sends another part than asked for');
+      throw new Error('the server sends another range than requested');
     }
     if (total !== undefined) await checkSpace(part, total - start);
     const validator = validatorOf(response.headers);

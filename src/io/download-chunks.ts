@@ -1,11 +1,11 @@
-// The body of an HTTP answer, chunk by chunk, up to the last byte that arrived.
+// Reads the body of an HTTP response in chunks, up to the last byte that arrived.
 import type { Dispatcher } from 'undici';
 
 const QUEUED = 1 << 22;
 
 /**
- * The chunks of an answer. A stream that breaks drops what it had buffered; here all that arrived is handed on before
- * the failure is, so that the next attempt begins where this one really ended.
+ * The chunks of a response. A broken stream drops its buffer; this one yields everything that arrived before
+ * it throws, so that the next attempt continues at the right offset.
  */
 export const chunksOf = (body: Dispatcher.ResponseData['body']): (() => AsyncGenerator<Buffer>) => {
   const queue: Buffer[] = [];

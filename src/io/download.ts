@@ -1,4 +1,4 @@
-// Downloads: resumed after a cut, checked, from mirrors, through a proxy, one at a time for each file.
+// Downloads files: resumed, verified, from mirrors, through a proxy, with one process per file.
 import { rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,9 +14,9 @@ export type { DownloadOptions, Remote } from './download-attempt.js';
 export interface Downloaded {
   readonly path: string;
   readonly bytes: number;
-  /** The file was there already and nothing was fetched. */
+  /** The file existed; nothing was downloaded. */
   readonly cached: boolean;
-  /** Bytes that an earlier, interrupted download had brought. */
+  /** Bytes kept from an earlier, interrupted download. */
   readonly resumedFrom: number;
 }
 
@@ -31,7 +31,7 @@ const reasonOf = (error: unknown): string =>
   })[codeOf(error) ?? ''] ??
   (messageOf(error) || codeOf(error) || 'unknown failure');
 
-/** Fills the `.part` file from one place, going on after cuts. Throws when it cannot. */
+/** Fills the `.part` file from one URL, resuming after interruptions. Throws if it cannot. */
 const fetchFrom = async (job: Job, url: string): Promise<void> => {
   const { attempts = 4, pauseSeconds = 1, signal } = job.options;
   let most = await sizeOf(job.part);
@@ -65,7 +65,10 @@ const checkPart = async ({ remote, part, path, options }: Job): Promise<string |
   );
 };
 
-/** Tries one place; a wrong checksum after resuming is tried once more from the beginning. Returns why it failed. */
+/**
+ * Tries one URL; after a wrong checksum of a resumed file it retries once from the beginning. Returns why it
+ * failed.
+ */
 const tryPlace = async (job: Job, url: string): Promise<string | undefined> => {
   try {
     for (;;) {
@@ -93,11 +96,11 @@ const isComplete = async (path: string, remote: Remote): Promise<boolean> => {
 };
 
 /**
- * Brings a remote file to `path`. What an earlier, interrupted download left in `path.part` is gone on with where the
- * server allows it. `path` itself appears only complete and with the right checksum; a file of that name with the
- * wrong content is replaced. Heeds HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+ * Downloads a remote file to `path`. An interrupted download in `path.part` is resumed if the server allows
+ * it. `path` appears only when complete and verified; an existing file with wrong content is replaced.
+ * Honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
  *
- * @throws VerydeepError naming every place that was tried and why each failed; the signal's reason when aborted
+ * @throws VerydeepError naming every URL that was tried and why each failed; the signal's reason if aborted
  */
 export const download = async (
   remote: Remote,
@@ -128,7 +131,7 @@ export const download = async (
       await agent.destroy();
     }
     throw new VerydeepError(
-      `Cannot download ${basename(path)}. ${failures.join('; ')}. Run the same command again to go on, or fetch the ` +
+      `Cannot download ${basename(path)}. ${failures.join('; ')}. Run the same command again to continue, or fetch the ` +
         `file another way and put it at ${path}.`,
     );
   };

@@ -1,9 +1,9 @@
-// A file's bytes one piece after the other, in memory that is used again: fresh memory for each costs more than SHA-256.
+// Reads a file in chunks into reused buffers; allocating each chunk costs more than SHA-256.
 import { open } from 'node:fs/promises';
 
 const SIZE = 1 << 20;
 
-/** Pieces of a file in order, each only valid until the next is asked for; the next is read meanwhile. */
+/** Chunks of a file in order. Each is valid until the next is requested; the next is read ahead. */
 export const fileChunks = async function* (path: string): AsyncGenerator<Uint8Array> {
   const file = await open(path);
   try {
@@ -13,7 +13,7 @@ export const fileChunks = async function* (path: string): AsyncGenerator<Uint8Ar
       const { bytesRead } = await reading;
       if (bytesRead === 0) return;
       reading = file.read(next, 0, SIZE);
-      reading.catch(() => undefined); // Whoever stops early does not wait for it.
+      reading.catch(() => undefined); // A consumer that stops early does not wait for it.
       yield current.subarray(0, bytesRead);
       [current, next] = [next, current];
     }

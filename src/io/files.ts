@@ -1,4 +1,4 @@
-// Files written so that nothing is lost: beside, synced, renamed. Checksums of files.
+// Atomic writes (temporary file, sync, rename), folders, and checksums of files.
 import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -26,13 +26,13 @@ const REASONS: Readonly<Record<string, Message>> = {
   EDQUOT: text`your disk quota is used up; free some space and run again with ${option('resume')}`,
 };
 
-/** Words a failed write of `path` for the user. */
+/** The error for a failed write of `path`. */
 export const writeError = (path: string, error: unknown): VerydeepError =>
   new VerydeepError(text`Cannot write ${path}: ${REASONS[codeOf(error) ?? ''] ?? messageOf(error)}.`);
 
 /**
- * Makes a folder and its parents, one by one: Node's own `recursive` never returns where the system answers "no such
- * file" for a folder whose parent is there, as in /proc.
+ * Creates a folder and its parents, one by one: Node's own `recursive` never returns where the system answers
+ * "no such file" for a folder whose parent is there, as in /proc.
  */
 const makeFolders = async (path: string, again = false): Promise<void> => {
   try {
@@ -43,7 +43,7 @@ const makeFolders = async (path: string, again = false): Promise<void> => {
     const parent = dirname(path);
     if (code !== 'ENOENT' || parent === path || again) throw error;
     if (!(await isFolder(parent))) await makeFolders(parent);
-    await makeFolders(path, true); // Once more also where another task has made the parent meanwhile.
+    await makeFolders(path, true); // Try again even if another task has created the parent meanwhile.
   }
 };
 
@@ -55,7 +55,7 @@ const isFolder = async (path: string): Promise<boolean> => {
   }
 };
 
-/** Makes the folder (and its parents); a folder that cannot be made is wrong usage of what named it, an option or a variable. */
+/** Creates a folder and its parents. @throws UsageError naming the option or variable `where` if it cannot */
 export const makeFolder = async (path: string, where: OptionName | string = option('out')): Promise<void> => {
   try {
     await makeFolders(path);
@@ -68,7 +68,7 @@ export const makeFolder = async (path: string, where: OptionName | string = opti
   }
 };
 
-/** Whether a folder is missing or holds nothing but files named in `but`. */
+/** Whether a folder is missing, or empty except for the files named in `but`. */
 export const isEmptyFolder = async (path: string, ...but: readonly string[]): Promise<boolean> => {
   try {
     return (await readdir(path)).every((name) => but.includes(name));
@@ -79,7 +79,7 @@ export const isEmptyFolder = async (path: string, ...but: readonly string[]): Pr
 };
 
 const syncFolder = async (path: string): Promise<void> => {
-  if (process.platform === 'win32') return; // Windows cannot open a folder for syncing.
+  if (process.platform === 'win32') return; // Windows cannot sync a folder.
   const folder = await open(path, 'r');
   try {
     await folder.sync();
@@ -89,10 +89,11 @@ const syncFolder = async (path: string): Promise<void> => {
 };
 
 /**
- * Writes a file so that at any instant `path` is either as it was or complete: `write` fills a temporary file in the
- * same folder, which is synced and renamed.
+ * Writes a file atomically: `write` fills a temporary file in the same folder, which is synced and renamed to
+ * `path`.
  *
- * @throws VerydeepError naming `path` when the system refuses (disk full, permission); the temporary file is removed
+ * @throws VerydeepError naming `path` on a system error (disk full, permission); the temporary file is
+ * removed
  */
 export const writeAtomically = async (
   path: string,
@@ -115,11 +116,11 @@ export const writeAtomically = async (
   }
 };
 
-/** Writes text or bytes by {@link writeAtomically}. */
+/** Writes text or bytes with {@link writeAtomically}. */
 export const writeFileAtomically = (path: string, data: string | Uint8Array): Promise<void> =>
   writeAtomically(path, (file) => file.writeFile(data));
 
-/** SHA-256 of a file's content in lower-case hexadecimal; the file is streamed. */
+/** SHA-256 of a file in lower-case hexadecimal; the file is streamed. */
 export const sha256OfFile = async (path: string): Promise<string> => {
   const { sha256: digest } = await checksumsOf(path, ['sha256']);
   return digest!;

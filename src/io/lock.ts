@@ -1,4 +1,4 @@
-// A lock file, so that two processes never write the same file at once. A lock whose holder died is taken over.
+// Lock files, so that two processes never write the same file. The lock of a dead process is taken over.
 import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,14 +16,14 @@ const processLives = (pid: number): boolean => {
   }
 };
 
-/** Whether a lock's holder is gone: its process does not live (on this machine), or it shows no sign of life. */
+/** Whether a lock is stale: its process (on this machine) has ended, or it has not been renewed. */
 const isStale = async (path: string, text: string): Promise<boolean> => {
   const [host, pid] = text.split(' ');
   if (host === hostname() && !processLives(Number(pid))) return true;
   return Date.now() - (await stat(path)).mtimeMs > STALE;
 };
 
-/** Moves a stale lock out of the way; one that was renewed in the meantime is put back. */
+/** Moves a stale lock away; if it was renewed meanwhile, it is put back. */
 const takeOver = async (path: string, stale: string, mine: string): Promise<void> => {
   const aside = `${path}.${mine.replaceAll(/\W/g, '-')}`;
   try {
@@ -42,8 +42,8 @@ let serial = 0;
 /**
  * Runs `work` while holding the lock file `path`; waits for another holder to finish.
  *
- * @param options.onWait called once if another process holds the lock, with its host and process number
- * @param options.signal ends the waiting
+ * @param options.onWait called once if another process holds the lock, with its host and process id
+ * @param options.signal aborts the wait
  * @throws what `work` throws; the signal's reason
  */
 export const withLock = async <T>(

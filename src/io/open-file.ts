@@ -1,4 +1,4 @@
-// Opening a file where the system allows few at once: it waits for others to be closed.
+// Opens files; if too many are open, waits until others are closed.
 import { type FileHandle, open } from 'node:fs/promises';
 import { VerydeepError, codeOf } from '../errors.js';
 
@@ -7,7 +7,7 @@ const LONGEST_MS = 10_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Whether a failure says that too many files are open. */
+/** Whether an error means that too many files are open. */
 export const isTooManyOpen = (error: unknown): boolean => ['EMFILE', 'ENFILE'].includes(codeOf(error) ?? '');
 
 /** What is wrong, and what to do. */
@@ -15,10 +15,10 @@ export const tooManyOpenMessage =
   'Too many files are open at once. Allow more with "ulimit -n 1024" in the shell, or use fewer workers and threads.';
 
 /**
- * Does something that opens files; where too many are open, again a little later, for up to ten seconds.
+ * Runs a function that opens files; if too many are open, retries for up to ten seconds.
  *
  * @param path for the message
- * @throws VerydeepError saying what to do when too many files stay open
+ * @throws VerydeepError saying what to do if too many files stay open
  */
 export const whenFilesAreFree = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
   for (let waited = 0; ;) {

@@ -1,14 +1,17 @@
-// Folders that commands write their results to: they carry a marker, so that no command takes them for a part of a data set.
+// Output folders: a marker file keeps readers of data sets from reading them.
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomically } from './files.js';
 
-/** The file that marks a folder of results. */
+/** Name of the marker file. */
 export const OUTPUT_MARKER = '.verydeep';
 
 const MARKER_TEXT =
   'verydeep wrote this folder. Readers of data sets pass over a folder that holds this file; remove the file to have it read.\n';
 
-/** What folders of results without a marker hold (version 0.1): a row each, of names or forms of names. */
+/**
+ * Typical contents of output folders of version 0.1, which have no marker: names or patterns, one row per
+ * kind.
+ */
 const signs: readonly (readonly (string | RegExp)[])[] = [
   [/^[0-9a-f]{16}-\d{6,}\.arrow$/],
   ['backbone.safetensors'],
@@ -21,7 +24,7 @@ const signs: readonly (readonly (string | RegExp)[])[] = [
   ['model.json', /^group1-shard\d+of\d+(\.bin)?$/],
 ];
 
-/** Whether a folder with these entries is one that a command wrote its results to. */
+/** Whether a folder with these entries is an output folder. */
 export const isOutputFolder = (names: readonly string[]): boolean => {
   const all = new Set(names);
   return (
@@ -33,7 +36,7 @@ export const isOutputFolder = (names: readonly string[]): boolean => {
 };
 
 /**
- * Makes a folder for results, as {@link makeFolder} does, and marks it.
+ * Creates an output folder, as {@link makeFolder} does, with its marker.
  *
  * @throws UsageError as `makeFolder`
  */

@@ -1,10 +1,10 @@
-// What the two sides of a worker thread say to each other, and what they agree on.
+// Messages between a worker thread and its caller.
 import { type Message, OptionName, VerydeepError, messageOf } from '../errors.js';
 
-/** What threads do: functions of one task, by name. */
+/** The handlers of a thread, by name: functions of one task. */
 export type Handlers = Readonly<Record<string, (task: never) => unknown>>;
 
-/** An answer whose buffers are handed over instead of copied. */
+/** An answer whose buffers are transferred instead of copied. */
 export class Moved<T> {
   constructor(
     readonly answer: T,
@@ -12,18 +12,18 @@ export class Moved<T> {
   ) {}
 }
 
-/** The task that a handler takes, and the answer that it gives. */
+/** The task and the answer of a handler. */
 export type TaskOf<H extends Handlers, Name extends keyof H> = Parameters<H[Name]>[0];
 export type AnswerOf<H extends Handlers, Name extends keyof H> =
   Awaited<ReturnType<H[Name]>> extends Moved<infer T> ? T : Awaited<ReturnType<H[Name]>>;
 
-/** An error on its way to the other side: the message in pieces, so that options stay options. */
+/** A serialised error: the message in pieces, so that option names stay marked. */
 export type Failure = readonly (string | { readonly option: string })[];
 
-/** To a thread: a task, or the request to free what it holds and end. */
+/** To a thread: a task, or the request to free its resources and exit. */
 export type Request = { readonly id: number; readonly name: string; readonly task: unknown } | 'close';
 
-/** From a thread: it is ready, or cannot get ready; an answer, or why there is none. */
+/** From a thread: it is ready or failed to start; an answer or an error. */
 export type Reply =
   | { readonly ready: unknown }
   | { readonly unready: Failure }

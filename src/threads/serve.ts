@@ -1,24 +1,24 @@
-// The side of a worker thread: gets ready, answers tasks, and frees what it holds when it is closed.
+// Runs inside a worker thread: starts up, answers tasks, and frees its resources on close.
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Handlers, Moved, type Reply, type Request, failureOf } from './messages.js';
 
-/** What a thread does once it is ready. */
+/** What a ready thread provides. */
 export interface Service<H extends Handlers> {
   readonly handlers: H;
-  /** What the caller's `start` gives. */
+  /** The result of the caller's `start`. */
   readonly ready?: unknown;
-  /** One task at a time, in the order in which they came; else they overlap wherever one waits. */
+  /** Run one task at a time, in order; otherwise asynchronous tasks overlap. */
   readonly inTurn?: boolean;
-  /** An error in a task ends the thread, whose memory it may have spoiled. */
+  /** An error in a task ends the thread, since its memory may be corrupt. */
   readonly fatal?: boolean;
-  /** Frees what the thread holds. */
+  /** Frees the thread's resources. */
   readonly close?: () => void;
 }
 
 /**
  * Makes this worker thread serve tasks.
  *
- * @param open gets the thread ready from the data it was started with; an error it throws is the caller's
+ * @param open prepares the thread from its start data; its errors are passed to the caller
  */
 export const serve = <H extends Handlers>(open: (data: never) => Service<H> | Promise<Service<H>>): void => {
   const port = parentPort!;
@@ -42,7 +42,7 @@ export const serve = <H extends Handlers>(open: (data: never) => Service<H> | Pr
       if (found instanceof Moved) reply({ id, answer: found.answer as unknown }, found.buffers);
       else reply({ id, answer: found });
     } catch (error) {
-      if (service.fatal) throw error; // Unhandled, it ends the thread, of which the caller hears.
+      if (service.fatal) throw error; // Unhandled, it ends the thread, and the caller is notified.
       reply({ id, failure: failureOf(error) });
     }
   };

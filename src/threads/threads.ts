@@ -1,36 +1,36 @@
-// A pool of worker threads: a task goes to the least busy one, its answer comes back as a promise.
+// A pool of worker threads: each task goes to the least busy thread and returns a promise.
 import { Worker } from 'node:worker_threads';
 import { VerydeepError, messageOf } from '../errors.js';
 import { type AnswerOf, type Handlers, type Reply, type Request, type TaskOf, errorOf } from './messages.js';
 
 export interface ThreadsOptions {
-  /** What an error calls a thread: "A worker thread that reads images". */
+  /** Name of a thread in errors: "A worker thread that reads images". */
   readonly name: string;
   /**
-   * How often a task is given to a thread again after one died over it; threads that died are then replaced. With 0 [the
-   * default] the first death is the end: tasks that come later are refused.
+   * How often a task is retried after its thread died; dead threads are then replaced. Default: 0, the first
+   * death fails the pool and later tasks are rejected.
    */
   readonly retries?: number;
-  /** Nobody hears what the threads print. */
+  /** Discard what the threads print. */
   readonly silent?: boolean;
   /** The threads do not keep the process from ending. */
   readonly unref?: boolean;
 }
 
 export interface RunOptions<Task> {
-  /** Buffers of the task that are handed over instead of copied. */
+  /** Buffers of the task that are transferred instead of copied. */
   readonly buffers?: (task: Task) => readonly ArrayBuffer[];
-  /** Ends the thread where no answer comes in this time. */
+  /** Ends the thread if it does not answer in this time. */
   readonly seconds?: number | undefined;
 }
 
-/** Why a task has no answer that is not the task's own fault. */
+/** A task failed because of its thread, not because of an error in the task. */
 export class ThreadError extends VerydeepError {
   override readonly name = 'ThreadError';
 
   /**
    * @param reason without the name of the thread
-   * @param how died over the task, none could be started, silent for too long, or closed by the caller
+   * @param how the thread died, could not be started, timed out, or was closed by the caller
    */
   constructor(
     thread: string,
@@ -44,7 +44,7 @@ export class ThreadError extends VerydeepError {
 interface Call {
   readonly id: number;
   readonly name: string;
-  /** The task, or what makes it. */
+  /** The task, or a function that makes it. */
   readonly task: unknown;
   readonly options: RunOptions<never>;
   readonly resolve: (answer: unknown) => void;
@@ -56,27 +56,26 @@ interface Call {
 interface Member {
   readonly data: unknown;
   readonly calls: Map<number, Call>;
-  /** A thread can be started again where it has run before; one that never did is `absent`. */
+  /** A thread that ran before can be restarted; one that never started is `absent`. */
   state: 'starting' | 'running' | 'ended' | 'absent';
   worker: Worker;
   exit: Promise<void>;
 }
 
 /**
- * Threads of one script, which calls `serve`. Whoever makes a pool closes it.
+ * Threads that run one script, which calls `serve`. The caller closes the pool.
  *
  * @typeParam H the functions that the threads serve
- * @typeParam Data what a thread is started with
- * @typeParam Ready what a thread says when it is ready
+ * @typeParam Data start data of a thread @typeParam Ready what a thread sends when it is ready
  */
 export class Threads<H extends Handlers, Data = undefined, Ready = undefined> {
   readonly #script: URL;
   readonly #options: ThreadsOptions;
   readonly #members: Member[] = [];
   #serial = 0;
-  /** Why tasks are refused from now on. */
+  /** Why tasks are rejected from now on. */
   #over: ThreadError | undefined;
-  /** Why the last thread that could not be started did not. */
+  /** Why the last thread failed to start. */
   #absence = 'no thread was started';
 
   constructor(script: URL, options: ThreadsOptions) {
@@ -84,16 +83,16 @@ export class Threads<H extends Handlers, Data = undefined, Ready = undefined> {
     this.#options = options;
   }
 
-  /** Threads that were started. */
+  /** Number of started threads. */
   get size(): number {
     return this.#members.length;
   }
 
   /**
-   * Starts a thread; tasks may be given at once.
+   * Starts a thread; tasks may be submitted at once.
    *
-   * @returns what the thread says when it is ready; whoever does not wait for it need not catch its failure
-   * @throws VerydeepError where it cannot get ready
+   * @returns what the thread sends when it is ready; if not awaited, its rejection need not be caught
+   * @throws VerydeepError if it cannot start
    */
   start(data: Data): Promise<Ready> {
     const member = { data, calls: new Map() } as unknown as Member;
@@ -104,10 +103,10 @@ export class Threads<H extends Handlers, Data = undefined, Ready = undefined> {
   }
 
   /**
-   * Gives a task to the thread that has the fewest.
+   * Runs a task on the thread with the fewest tasks.
    *
-   * @param task the task, or a function that makes it: anew for each thread that it is given to
-   * @throws VerydeepError with the message of what the handler threw; ThreadError where no thread answers
+   * @param task the task, or a function that makes it, called for each attempt
+   * @throws VerydeepError with the handler's message; ThreadError if no thread answers
    */
   run<Name extends keyof H & string>(
     name: Name,
@@ -120,9 +119,9 @@ export class Threads<H extends Handlers, Data = undefined, Ready = undefined> {
   }
 
   /**
-   * Ends all threads; what is under way is given up.
+   * Stops all threads; running tasks are rejected.
    *
-   * @param patience seconds in which threads may finish what they have and free what they hold
+   * @param patience seconds that threads have to finish their tasks and free their resources
    */
   async close(patience = 0): Promise<void> {
     this.#over ??= this.#error('it was closed', 'closed');
@@ -200,7 +199,7 @@ export class Threads<H extends Handlers, Data = undefined, Ready = undefined> {
     }, seconds * 1000);
   }
 
-  /** The call of this number, which its thread does not have any more. */
+  /** Removes and returns a call by its id. */
   #take({ calls }: Member, id: number): Call | undefined {
     const call = calls.get(id);
     calls.delete(id);
@@ -220,7 +219,7 @@ export class Threads<H extends Handlers, Data = undefined, Ready = undefined> {
     else if (member.state === 'running') this.#post(member, call);
   }
 
-  /** What becomes of a thread that ended, and of its calls. */
+  /** Handles the end of a thread: retries or rejects its calls. */
   #bury(member: Member, error: ThreadError): void {
     const { retries = 0 } = this.#options;
     const absent = member.state === 'starting';

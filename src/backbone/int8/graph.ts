@@ -118,7 +118,7 @@ export const buildInt8Graph = async (
   const quantised = await readQuantised(path);
   const { ranges, source } = quantised.metadata;
   if (source !== (await backbone.sha256()))
-    throw new UsageError(`${path} was not made from ${backbone.path}: delete it, and it is made again.`);
+    throw new UsageError(`${path} was not made from ${backbone.path}. Delete it; it is then made again.`);
   const { named, needed } = namedLayers(backbone.metadata.architecture, layers, classCount(backbone));
   const linear = named.find(({ form, layer }) => form === 'linear' && layer.name !== 'fc7');
   if (linear) {

@@ -1,4 +1,4 @@
-// Puts a part together: its schema, its rows, and the images that were skipped.
+// Assembles a part of the store: its schema, rows and skipped images.
 import type { Item } from '../../datasets/dataset.js';
 import type { Outcome } from './image.js';
 import { type ImageList, boxNumbers, usesBoxes } from '../store/list.js';
@@ -22,7 +22,7 @@ export const partMetadata = (plan: Plan, list: ImageList, part: number): PartMet
 /**
  * A part's schema and rows.
  *
- * @param outcomes what became of the first of `items`, or of all
+ * @param outcomes results of the first `outcomes.length` items
  */
 export const assemblePart = (
   plan: Plan,

@@ -1,4 +1,4 @@
-// Descriptors that were collected in memory, as a store on disk would give them.
+// Descriptors collected in memory, with the interface of a store on disk.
 import type { Backbone } from '../../backbone/nets/backbone.js';
 import type { Item } from '../../datasets/dataset.js';
 import { expected, option } from '../../errors.js';
@@ -18,15 +18,15 @@ interface Fact {
   readonly height: number;
 }
 
-/** Takes outcomes of images one by one; memory for all descriptors is taken once. */
+/** Collects results one image at a time; memory for all descriptors is allocated once. */
 export class Collection {
   readonly #images: number;
   readonly #facts: Fact[] = [];
   readonly #skipped: Skipped[] = [];
-  /** The numbers of each layer, row by row. */
+  /** The values of each layer, row by row. */
   #data: Float32Array[] = [];
 
-  /** @param images how many there may be at most */
+  /** @param images the largest number of images */
   constructor(images: number) {
     this.#images = images;
   }
@@ -45,7 +45,7 @@ export class Collection {
     this.#facts.push({ item, sha256, width, height });
   }
 
-  /** The descriptors, in the order in which they were added. */
+  /** The descriptors in the order they were added. */
   features({ recipe, nets, hash, engine, lengths }: Plan, backbones: readonly Backbone[]): Features {
     const facts = this.#facts;
     const rows = facts.length;

@@ -1,31 +1,31 @@
-// Keeps a bounded number of images under way, in order, and hands each part over when the last of its images is done.
+// Processes items in order, a bounded number at a time, and passes on each part when its last item is done.
 import pLimit from 'p-limit';
 
 export interface ConveyorOptions<Item, Result> {
-  /** The parts to do, each with its items, in order. */
+  /** The parts and their items, in order. */
   readonly parts: readonly { readonly number: number; readonly items: readonly Item[] }[];
-  /** Items under way at once. */
+  /** Items processed at once. */
   readonly width: number;
   readonly work: (item: Item) => Promise<Result>;
   /**
-   * Takes the results of a part in the order of its items. After a failure or an interruption they are those of its first
-   * items only.
+   * Takes the results of a part in the order of its items; after a failure or an interruption, only those of
+   * its first items.
    */
   readonly finish: (part: number, results: readonly Result[]) => Promise<void> | void;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Results up to the first one that is missing. */
+/** Results up to the first missing one. */
 const unbroken = <T>(results: readonly (T | undefined)[]): T[] => {
   const end = results.findIndex((result) => result === undefined);
   return (end < 0 ? results : results.slice(0, end)) as T[];
 };
 
 /**
- * Runs the conveyor until all parts are done, a task fails, or the signal comes. At most two parts are in memory.
+ * Runs until all parts are done, a task fails, or the signal is aborted. At most two parts are in memory.
  *
- * @returns whether all parts were done; false after the signal
- * @throws what the first failing task threw, once all tasks under way have ended
+ * @returns whether all parts were done; false after an abort
+ * @throws the error of the first failing task, after all running tasks have ended
  */
 export const conveyor = async <Item, Result extends object>({
   parts,
@@ -43,7 +43,7 @@ export const conveyor = async <Item, Result extends object>({
   const stopped = (): boolean => failure !== undefined || signal?.aborted === true;
   let finishing: Promise<void> = Promise.resolve();
   for (const { number, items } of parts) {
-    // In the order of the items: after a stop those that were begun are the first ones.
+    // Tasks start in the order of the items, so after a stop the started ones are the first.
     const results = items.map((item) => limit(async () => (stopped() ? undefined : work(item).catch(noted))));
     const before = finishing;
     finishing = Promise.all(results)

@@ -1,13 +1,12 @@
-// The descriptor of one image from its views: every net runs on every view, layer by layer joined.
+// Computes the descriptor of one image: every net runs on every view, and the activations are joined for each
+// layer.
 import { stacked } from '../../matrix.js';
 import { joinViews } from '../recipe/descriptor.js';
 import type { Recipe } from '../recipe/recipe.js';
 import type { Runner } from './runner.js';
 import type { View } from '../recipe/views.js';
 
-/**
- * Descriptors of an image, one for each layer of the recipe; several nets are stacked in the order given.
- */
+/** The descriptors of an image, one per layer of the recipe; several nets are stacked in the given order. */
 export const describeViews = async (
   runners: readonly Runner[],
   recipe: Recipe,

@@ -1,4 +1,4 @@
-// Describes images in memory: nothing is written, and descriptors are handed over a block of images at a time.
+// Describes images in memory and passes on the descriptors a block of images at a time.
 import { withMemoryReturned } from '../../engine/malloc.js';
 import { InterruptedError, UsageError, option, text } from '../../errors.js';
 import { PART_SIZE } from '../store/store.js';
@@ -7,16 +7,16 @@ import { ImageDescriber, type Outcome, type Picture, nothingKnown } from './imag
 import { type Machinery, type OpenedNets, type Plan, planExtraction } from './plan.js';
 import { Pool } from './pool.js';
 
-/** What computes, and which images are too large. */
+/** Engine options, and the limit of image size. */
 export interface DescriberOptions extends Machinery {
-  /** Images of more pixels are skipped; default 100 million. */
+  /** Skip images of more pixels than this. Default: 100 million. */
   readonly maxPixels?: number;
 }
 
-/** Images under way besides those that workers compute or have waiting. */
+/** Images in flight in addition to those being computed or queued by workers. */
 const PREFETCH = 3;
 
-/** Nets that are loaded and wait for images. Whoever opens it closes it. */
+/** Loaded nets that describe images. The caller closes it. */
 export class Describer {
   readonly plan: Plan;
   readonly #images: ImageDescriber;
@@ -31,13 +31,13 @@ export class Describer {
   /**
    * Loads the nets into worker threads.
    *
-   * @throws UsageError for a layer that a net does not have, and for int8, which is calibrated for a store on disk
-   * @throws VerydeepError when a net cannot be loaded
+   * @throws UsageError for a layer that a net does not have, and for int8, which needs a store on disk
+   * @throws VerydeepError if a net cannot be loaded
    */
   static async open(nets: OpenedNets, { maxPixels, ...machinery }: DescriberOptions): Promise<Describer> {
     if (nets.recipe.precision === 'int8') {
       throw new UsageError(
-        text`${option('precision')} int8 describes images to a store on disk only. Give ${option('out')}, or fp32.`,
+        text`${option('precision')} int8 needs a store on disk. Give ${option('out')}, or use fp32.`,
       );
     }
     const plan = await planExtraction(nets, machinery);
@@ -48,7 +48,7 @@ export class Describer {
     );
   }
 
-  /** A descriptor for each layer of the recipe, or why there is none. */
+  /** One descriptor per layer of the recipe, or the reason why the image was skipped. */
   async describe(picture: Picture): Promise<Outcome> {
     const outcome = await this.#images.describe(picture);
     this.#images.taken(picture, outcome);
@@ -61,11 +61,11 @@ export class Describer {
 }
 
 /**
- * Describes images by several nets or recipes at once, in blocks of at most 64 images, in order; memory does not grow
- * with their number.
+ * Describes images with several nets or recipes at once, in order, in blocks of at most 64 images. Memory
+ * does not grow with the number of images.
  *
  * @param stacks the nets and recipe of each stack
- * @param take the outcomes of each image, one a stack, of the images from `start` on
+ * @param take receives, for the images from `start` on, one result per stack
  * @throws InterruptedError after `options.signal`
  */
 export const describeBlocks = (

@@ -1,4 +1,4 @@
-// Exports a backbone in 8 bits: calibrated, measured and gated as an extraction in int8 is.
+// Exports a backbone in 8 bits, with the calibration and fidelity check of an int8 extraction.
 import { dirname } from 'node:path';
 import { usableCores } from '../../cores.js';
 import { exportInt8Onnx, int8Outputs } from '../../backbone/int8/export.js';
@@ -10,9 +10,9 @@ import { fidelityText, gateText } from './int8-fidelity.js';
 import { type Int8Options, type PreparedInt8, prepareInt8 } from './int8.js';
 import { openNets } from './plan.js';
 
-/** How a backbone is exported in 8 bits. */
+/** Options of an 8-bit export. */
 export interface Int8ExportOptions extends Omit<Int8Options, 'calibration'> {
-  /** Images that calibrate, and others of them that measure the fidelity. */
+  /** The calibration set; the fidelity is measured on images of it that are held out. */
   readonly calibration: readonly Item[];
   /** Writes the weights to a file beside the model, `out` + ".data". */
   readonly external?: boolean;
@@ -20,19 +20,19 @@ export interface Int8ExportOptions extends Omit<Int8Options, 'calibration'> {
   readonly onProgress?: OnProgress;
 }
 
-/** What was written, and how close it comes to float32. */
+/** The written files and their fidelity to float32. */
 export interface Int8Export extends Pick<PreparedInt8, 'bits' | 'fidelity' | 'accepted'> {
   readonly written: readonly string[];
 }
 
 /**
- * Quantises a backbone and writes it as an ONNX model. The fidelity is that of the model's outputs at the scales of the
- * default recipe, over images that did not calibrate; the least favourable output counts.
+ * Quantises a backbone and writes it as an ONNX model. The fidelity is the smallest over the model's outputs,
+ * measured at the scales of the default recipe on held-out images.
  *
  * @param path the backbone file
  * @param out the model to write
- * @throws UsageError for a file that is no backbone, or when no calibration image can be read
- * @throws VerydeepError when the fidelity does not pass the gate and `force` is not given
+ * @throws UsageError if the file is not a backbone, or no calibration image can be read
+ * @throws VerydeepError if the fidelity check fails and `force` is not given
  */
 export const exportInt8 = async (
   path: string,
@@ -46,7 +46,7 @@ export const exportInt8 = async (
   const { bits, fidelity, accepted } = prepared;
   if (!accepted && !int8.force) {
     throw new VerydeepError(
-      text`Not exported: int8 does not pass ${gateText}: ${fidelityText(fidelity)}. Calibrate on more images like those that the net will see (${option('calibration')}, ${option('calibrationImages')}), or add ${option('force')} to export it all the same.`,
+      text`Not exported: int8 does not pass ${gateText}: ${fidelityText(fidelity)}. Calibrate on more images like those that the net will see (${option('calibration')}, ${option('calibrationImages')}), or add ${option('force')} to export it anyway.`,
     );
   }
   const data = `${out}.data`;

@@ -31,41 +31,41 @@ import { type RunRecord, writeRunRecord } from '../store/run-record.js';
 import { Tally } from './tally.js';
 import { writePart } from '../store/writer.js';
 
-/** Where the descriptors go and what computes them. */
+/** Options of an extraction. */
 export interface ExtractOptions extends Machinery {
-  /** Folder of the store; made if missing. */
+  /** Folder of the store; created if missing. */
   readonly out: string;
-  /** Go on with what lies in `out`: only what is missing or has changed is computed. */
+  /** Continue the run in `out`: compute only what is missing or has changed. */
   readonly resume?: boolean;
   /** Only the parts p with p mod count = index. */
   readonly shard?: Shard;
-  /** Images of more pixels are skipped; default 100 million. */
+  /** Skip images of more pixels than this. Default: 100 million. */
   readonly maxPixels?: number;
   readonly onProgress?: OnProgress;
-  /** Takes remarks: what is computed again and why. */
+  /** Receives remarks, such as what is computed again and why. */
   readonly onNotice?: (text: Message) => void;
-  /** Ends the run cleanly: what is computed is kept for `resume`, and InterruptedError is thrown. */
+  /** Stops the run cleanly: finished work is kept for `resume`, and InterruptedError is thrown. */
   readonly signal?: AbortSignal | undefined;
-  /** Calibration and gate of an int8 recipe. */
+  /** Calibration and fidelity check of an int8 recipe. */
   readonly int8?: Int8Options;
   /** Command line, for run.json. */
   readonly command?: readonly string[];
 }
 
-/** What an extraction did. */
+/** Summary of an extraction. */
 export interface Extracted {
-  /** Every part that lies in `out`, of this and of other shards. */
+  /** All parts in `out`, of this and other shards. */
   readonly store: FeatureStore;
-  /** The images of this shard that have no descriptor, whether this run or an earlier one tried them. */
+  /** Images of this shard that were skipped, by this run or an earlier one. */
   readonly skipped: readonly Skipped[];
   readonly run: RunRecord;
 }
 
-/** Images under way besides those that workers compute or have waiting. */
+/** Images in flight in addition to those being computed or queued by workers. */
 const PREFETCH = 3;
 const ALL: Shard = { index: 0, count: 1 };
 
-/** Refuses a folder with parts of this shard. */
+/** Throws if the folder already holds parts of this shard. */
 const refuseUsed = ({ inPlace }: Previous, out: string, shard: Shard): void => {
   const used = [...inPlace].find(([, part]) => inShard(part.metadata.part, shard));
   if (!used) return;
@@ -74,7 +74,10 @@ const refuseUsed = ({ inPlace }: Previous, out: string, shard: Shard): void => {
   );
 };
 
-/** Quantises the nets of an int8 recipe; below the gate the plan is one in float32, and a remark says so. */
+/**
+ * Quantises the nets of an int8 recipe. If the fidelity check fails, plans float32 instead and emits a
+ * remark.
+ */
 const planFor = async (
   nets: OpenedNets,
   items: readonly Item[],
@@ -90,12 +93,12 @@ const planFor = async (
     return planExtraction(nets, machinery, prepared);
   }
   onNotice?.(
-    text`int8 does not pass ${gateText}: ${fidelityText(prepared.fidelity)}. Going on in fp32; ${option('force')} takes int8 all the same.`,
+    text`int8 does not pass ${gateText}: ${fidelityText(prepared.fidelity)}. Continuing in fp32; ${option('force')} uses int8 anyway.`,
   );
   return planExtraction({ ...nets, recipe: { ...nets.recipe, precision: 'fp32' } }, machinery);
 };
 
-/** Computes parts and writes them; returns the seconds that nets computed. */
+/** Computes parts and writes them; returns the time spent in the nets, in seconds. */
 const computeParts = async (
   plan: Plan,
   list: ImageList,
@@ -105,7 +108,7 @@ const computeParts = async (
   { out, maxPixels, signal }: ExtractOptions,
 ): Promise<number> => {
   const parts = todo.map((number) => ({ number, items: itemsOfPart(list, number) }));
-  returnFreedMemory(); // Of an int8 recipe's calibration.
+  returnFreedMemory(); // Images read to calibrate an int8 recipe.
   const pool = await Pool.start({ specs: plan.specs, recipe: plan.recipe }, plan.workers);
   try {
     const describer = new ImageDescriber(plan, pool, previous, maxPixels);
@@ -122,7 +125,7 @@ const computeParts = async (
         const { metadata, rows } = assemblePart(plan, partMetadata(plan, list, part), items, outcomes);
         const whole = outcomes.length === items.length;
         if (!whole && rows.length === 0) return;
-        // Rows of a part that was interrupted are kept aside: the next run finds them there.
+        // Rows of an interrupted part are saved for the next run.
         const folder = whole ? out : await previous.asideFolder();
         const path = await writePart(folder, metadata, rows, plan.lengths);
         if (whole) describer.written(await openPart(path));
@@ -132,7 +135,7 @@ const computeParts = async (
     });
     if (!done)
       throw new InterruptedError(
-        text`Interrupted. What is done lies in ${out}: continue with ${option('resume')}.`,
+        text`Interrupted. Finished descriptors are in ${out}. Continue with ${option('resume')}.`,
       );
     return pool.busySeconds;
   } finally {
@@ -196,15 +199,15 @@ const extract = async (
 };
 
 /**
- * Describes images and writes the descriptors to `options.out`, at most 64 images a file. Stopped at any moment and
- * called again with `resume`, it ends with the same bytes as an undisturbed run.
+ * Describes images and writes the descriptors to `options.out`, at most 64 images a file. A run that was
+ * stopped and continued with `resume` gives the same bytes as an uninterrupted one.
  *
- * @param items images of a split; ids must differ
- * @param backbones paths of weight files; several are stacked, each net's descriptor normalised by itself
- * @param choice the recipe, or a name of one, or single options; the rest takes its default
- * @returns the store, and the images that were left out with the reason
+ * @param items images of a split; ids must be unique
+ * @param backbones paths of weight files; several are stacked, each net's descriptor normalised separately
+ * @param choice a recipe, its name, or single options; missing options take their defaults
+ * @returns the store, and the skipped images with their reasons
  * @throws UsageError for a recipe, backbone or list that does not fit, or a folder in use
- * @throws VerydeepError when the disk is full or the computation fails; what is written stays good
+ * @throws VerydeepError if the disk is full or the computation fails; files already written stay valid
  * @throws InterruptedError after `options.signal`
  */
 export const extractFeatures = (

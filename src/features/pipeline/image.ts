@@ -1,4 +1,4 @@
-// What becomes of one image: a descriptor (computed, or found among those on disk), or a reason why there is none.
+// The result for one image: a descriptor (computed, or found on disk), or the reason why it was skipped.
 import type { Box } from '../../datasets/dataset.js';
 import { VerydeepError, option, text } from '../../errors.js';
 import { sha256 } from '../../io/files.js';
@@ -12,7 +12,7 @@ import type { Pool } from './pool.js';
 import { type Previous, readRow, rowKey } from '../store/previous.js';
 import { viewsOf } from '../recipe/views.js';
 
-/** An image to describe: its encoded bytes on disk or in memory, its name for messages, and a box of it. */
+/** An image to describe: encoded bytes on disk or in memory, a name for messages, and an optional box. */
 export interface Picture {
   readonly path: string;
   readonly source: ByteSource | BytesInMemory;
@@ -25,27 +25,27 @@ export interface Described {
   readonly sha256: string;
   readonly width: number;
   readonly height: number;
-  /** One for each layer of the recipe. */
+  /** One per layer of the recipe. */
   readonly descriptors: readonly Float32Array[];
-  /** Whether nothing was computed: the same image was described before. */
+  /** Whether an existing descriptor of the same image was used. */
   readonly reused: boolean;
-  /** Pixels that the nets saw, over all scales. */
+  /** Input pixels of the nets, over all scales. */
   readonly megapixels: number;
 }
 
 export type Outcome =
   Described | { readonly kind: 'skipped'; readonly reason: string; readonly sha256?: string };
 
-/** Where descriptors of an earlier run are looked up. */
+/** Looks up descriptors of an earlier run. */
 type Known = Pick<Previous, 'find' | 'remember'>;
 
-/** Nothing was described before. */
+/** An empty lookup. */
 export const nothingKnown: Known = { find: () => undefined, remember: () => undefined };
 
-/** From here on a number is rounded to infinity in half precision. */
+/** The smallest value that rounds to infinity in half precision. */
 const BEYOND_FLOAT16 = 65520;
 
-/** Refuses numbers that a store cannot hold: they would spoil whatever is computed from it. */
+/** Throws if a descriptor has values that the store cannot hold. */
 const checkNumbers = (descriptors: readonly Float32Array[], { nets, recipe }: Plan, path: string): void => {
   const limit = recipe.store === 'float16' ? BEYOND_FLOAT16 : Infinity;
   const found = descriptors.flatMap(
@@ -59,17 +59,17 @@ const checkNumbers = (descriptors: readonly Float32Array[], { nets, recipe }: Pl
     Number.isFinite(found)
       ? text`The descriptor of ${path} by ${by} holds ${found}, more than half precision can. Give ${option('store')} float32.`
       : `The descriptor of ${path} by ${by} holds ${found}: its weights are too large for float32, or its input is not ` +
-          'normalised as in training. Nothing of it was stored.',
+          'normalised as in training. It was not stored.',
   );
 };
 
-/** Describes images one by one; the same bytes (and box) are computed once. */
+/** Describes images one by one; identical bytes (and box) are computed once. */
 export class ImageDescriber {
   readonly #plan: Plan;
   readonly #pool: Pool;
   readonly #previous: Known;
   readonly #maxPixels: number | undefined;
-  /** Images under way or not yet written, by what decides their descriptor. */
+  /** Images in flight or not yet written, by the key of their descriptor. */
   readonly #underWay = new Map<string, Promise<Described>>();
 
   constructor(plan: Plan, pool: Pool, previous: Known, maxPixels?: number) {
@@ -79,7 +79,7 @@ export class ImageDescriber {
     this.#maxPixels = maxPixels;
   }
 
-  /** An image's descriptors, or why it has none. @throws VerydeepError when the computation itself fails */
+  /** An image's descriptors, or why it was skipped. @throws VerydeepError if the computation fails */
   async describe(item: Picture): Promise<Outcome> {
     let hash: string | undefined;
     try {
@@ -92,13 +92,13 @@ export class ImageDescriber {
     }
   }
 
-  /** Tells that a part is on disk: its descriptors need not be kept in memory any more. */
+  /** Called when a part is on disk: drops its descriptors from memory. */
   written(part: Part): void {
     this.#previous.remember(part);
     part.sha256.forEach((hash, row) => this.#underWay.delete(rowKey(hash, part.metadata.boxes?.[row])));
   }
 
-  /** Tells that an outcome was taken by whoever asked for it, and need not be kept in memory any more. */
+  /** Called when a result has been used: drops it from memory. */
   taken(item: Picture, outcome: Outcome): void {
     if (outcome.kind === 'described') this.#underWay.delete(this.#keyOf(item, outcome.sha256));
   }

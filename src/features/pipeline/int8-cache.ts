@@ -1,4 +1,5 @@
-// Where quantised nets are kept: beside their backbones, by checksum, with the fidelity that was measured for each recipe.
+// The cache of quantised nets: beside their backbones, by checksum, with the fidelity measured for each
+// recipe.
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -9,7 +10,7 @@ import { sha256 } from '../../io/files.js';
 import type { Fidelity } from './int8-fidelity.js';
 import { type Recipe, recipeHash } from '../recipe/recipe.js';
 
-/** Folder for the quantised file: beside the backbone, or where that cannot be written, below `out`. */
+/** Folder for the quantised file: beside the backbone, or under `out` if that folder is not writable. */
 const cacheFolder = async (backbone: Backbone, out: string): Promise<string> => {
   const beside = join(dirname(backbone.path), '.int8');
   try {
@@ -24,7 +25,7 @@ const cacheFolder = async (backbone: Backbone, out: string): Promise<string> => 
   }
 };
 
-/** Where the quantised nets of a calibration lie, or will. */
+/** Paths of the quantised nets of a calibration. */
 export const quantisedPaths = (
   backbones: readonly Backbone[],
   calibration: string,
@@ -39,20 +40,20 @@ export const quantisedPaths = (
     }),
   );
 
-/** What lies beside the first quantised file: how close it comes to float32 by a recipe. */
+/** The note beside the first quantised file: its fidelity for a recipe. */
 export interface Note {
   readonly fidelity: Fidelity;
-  /** Names the sample that calibrated and measured, or that was last found to have calibrated as well. */
+  /** Hash of the sample used for calibration and measurement, or of the last equivalent one. */
   readonly sample: string;
 }
 
-/** The fidelity depends on the recipe too: measured once for each. */
+/** The fidelity also depends on the recipe and is measured once for each. */
 export const noteFile = (recipe: Recipe, files: readonly string[], hashes: readonly string[]): string => {
   const nets = hashes.map((hash) => ({ sha256: hash, config: '' }));
   return `${files[0]!.replace(/\.safetensors$/, '')}-${recipeHash(recipe, nets)}.json`;
 };
 
-/** The note, if there is one of this form. */
+/** The note, if it exists and is valid. */
 export const readNote = async (path: string): Promise<Note | undefined> => {
   if (!existsSync(path)) return undefined;
   const note = JSON.parse(await readFile(path, 'utf8')) as Partial<Note>;

@@ -1,4 +1,4 @@
-// How close int8 descriptors come to those in float32: measured on held-out images, and gated.
+// The fidelity check of int8: how close its descriptors are to float32, on held-out images.
 import type { Backbone } from '../../backbone/nets/backbone.js';
 import { compileGraph } from '../../backbone/nets/graph.js';
 import { compileInt8Graph } from '../../backbone/int8/graph.js';
@@ -7,24 +7,24 @@ import type { Sample } from './int8-sample.js';
 import type { Recipe } from '../recipe/recipe.js';
 import { type Runner, onnxRunner } from './runner.js';
 
-/** How close int8 descriptors come to those in float32, over held-out images. */
+/** Cosine between int8 and float32 descriptors, over held-out images. */
 export interface Fidelity {
   readonly images: number;
   readonly meanCosine: number;
   readonly leastCosine: number;
 }
 
-/** The fidelity that is asked for. */
+/** The required fidelity. */
 export const gate = { meanCosine: 0.999, leastCosine: 0.995 } as const;
 
-/** The gate in words. */
-export const gateText = `the gate (${gate.meanCosine} on average, ${gate.leastCosine} at least)`;
+/** The required fidelity, in words. */
+export const gateText = `the fidelity check (mean cosine ${gate.meanCosine}, smallest ${gate.leastCosine})`;
 
 /** The fidelity in words. */
 export const fidelityText = ({ meanCosine, leastCosine, images }: Fidelity): string =>
-  `cosine to fp32 ${meanCosine.toFixed(5)} on average, ${leastCosine.toFixed(5)} at least, over ${images} images`;
+  `cosine to fp32: mean ${meanCosine.toFixed(5)}, smallest ${leastCosine.toFixed(5)}, over ${images} images`;
 
-/** Whether the fidelity passes the gate. */
+/** Whether the fidelity passes the check. */
 export const passes = ({ meanCosine, leastCosine }: Fidelity): boolean =>
   meanCosine >= gate.meanCosine && leastCosine >= gate.leastCosine;
 
@@ -56,7 +56,7 @@ const descriptorsOf = (runners: Runner[], held: readonly Sample[], recipe: Recip
     Promise.resolve([]),
   );
 
-/** Describes held-out images both ways; the least favourable layer counts. */
+/** Compares int8 and float32 descriptors of held-out images; the layer with the smallest cosine counts. */
 export const measureFidelity = async (
   backbones: readonly Backbone[],
   files: readonly string[],

@@ -1,4 +1,5 @@
-// Which images calibrate an int8 net and which measure its fidelity: a seeded sample, known by the checksums of its images.
+// Draws the images that calibrate an int8 net and those that measure its fidelity: a seeded sample,
+// identified by checksums.
 import type { Item } from '../../datasets/dataset.js';
 import { sha256 } from '../../io/files.js';
 import { decode } from '../../images/decode.js';
@@ -12,22 +13,22 @@ import { type View, viewsOf } from '../recipe/views.js';
 
 /** An image of the sample. */
 export interface Sample {
-  /** Names what is seen of it: its checksum, and its box where the recipe looks at boxes. */
+  /** Its checksum, plus its box if the recipe uses boxes. */
   readonly key: string;
   readonly views: readonly View[];
 }
 
-/** How a sample is seen. */
+/** What decides the views of a sample. */
 export interface SampleContext {
   readonly recipe: Recipe;
   readonly inputSize: number;
 }
 
-/** The images in the order in which they are tried; the same for every shard. */
+/** The images in the order they are tried; the same for every shard. */
 const inOrder = (items: readonly Item[]): Item[] =>
   new Random('calibration', 1).shuffle([...items].sort((a, b) => (a.id < b.id ? -1 : 1)));
 
-/** The first images of which `make` makes something; those that cannot be used are passed over. */
+/** Results of `make` for the first usable images; others are skipped. */
 const firstOf = async <T>(
   items: readonly Item[],
   count: number,
@@ -48,7 +49,7 @@ const firstOf = async <T>(
 const keyOf = (item: Item, bytes: Uint8Array, recipe: Recipe): string =>
   rowKey(sha256(bytes), usesBoxes(recipe) ? boxNumbers(item) : undefined);
 
-/** The sample: the first `count` images that can be described, and their views. */
+/** The first `count` images that can be described, and their views. */
 export const sampleOf = (
   items: readonly Item[],
   count: number,
@@ -62,18 +63,21 @@ export const sampleOf = (
     };
   });
 
-/** Keys of the sample as it is if all images that can be read can be described: nothing is decoded. */
+/** Keys of the sample, assuming that every readable image can be decoded; nothing is decoded. */
 export const expectedSample = (
   items: readonly Item[],
   count: number,
   { recipe }: SampleContext,
 ): Promise<string[]> => firstOf(items, count, (item, bytes) => keyOf(item, bytes, recipe));
 
-/** How many of a sample calibrate: `wanted`, or two thirds of a small one. The others measure. */
+/**
+ * How many images of a sample calibrate: `wanted`, or two thirds of a small sample. The others measure the
+ * fidelity.
+ */
 export const calibratingOf = (sampled: number, wanted: number): number =>
   Math.min(wanted, Math.ceil((sampled * 2) / 3));
 
-/** Names a calibration: the keys of its images, and all that decides how they are seen. */
+/** Hash of a calibration: its images' keys and everything that decides their views. */
 export const calibrationKey = (
   keys: readonly string[],
   { scales, region, crops, interpolation, orient, maxSide }: Recipe,
@@ -82,10 +86,10 @@ export const calibrationKey = (
   return sha256(JSON.stringify(maxSide === undefined ? facts : [...facts, maxSide])).slice(0, 16);
 };
 
-/** Names a sample by the keys of its images. */
+/** Hash of a sample: its images' keys. */
 export const sampleKey = (keys: readonly string[]): string => sha256(JSON.stringify(keys)).slice(0, 16);
 
-/** Of each image the views at two scales, the first and the middle one. */
+/** The views of each image at two scales, the first and the middle one. */
 export const calibrationViews = (samples: readonly Sample[], recipe: Recipe): RgbImage[] => {
   const scales = new Set([0, Math.floor(recipe.scales.length / 2)]);
   return samples.flatMap(({ views }) =>

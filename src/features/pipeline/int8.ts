@@ -1,4 +1,4 @@
-// Before an int8 extraction: nets are quantised on images of the data set, and what that costs is measured and gated.
+// Prepares an int8 extraction: quantises the nets on images of the data set and checks their fidelity.
 import { existsSync } from 'node:fs';
 import type { Backbone } from '../../backbone/nets/backbone.js';
 import { calibrate } from '../../backbone/int8/calibration.js';
@@ -21,26 +21,26 @@ import {
 } from './int8-sample.js';
 import type { Recipe } from '../recipe/recipe.js';
 
-/** How an int8 extraction is prepared. */
+/** Options of the preparation. */
 export interface Int8Options {
-  /** Images that calibrate; default: drawn from the images to be described. */
+  /** The calibration set. Default: drawn from the images to describe. */
   readonly calibration?: readonly Item[];
-  /** How many of them; default 24, and half as many again to measure the fidelity. */
+  /** Size of the calibration set. Default: 24. Half as many more measure the fidelity. */
   readonly calibrationImages?: number;
-  /** Whether int8 is used even where the fidelity does not pass the gate. */
+  /** Use int8 even if it fails the fidelity check. */
   readonly force?: boolean;
-  /** Bits of a weight; default: what the processor can do. */
+  /** Bits of a weight. Default: depends on the processor. */
   readonly bits?: WeightBits;
 }
 
-/** What is made: a quantised file for each net. */
+/** The quantised nets, one file each. */
 export interface PreparedInt8 {
   readonly files: readonly string[];
   /** SHA-256 of each file. */
   readonly hashes: readonly string[];
   readonly bits: WeightBits;
   readonly fidelity: Fidelity;
-  /** Whether the fidelity passes the gate. */
+  /** Whether the fidelity passes the check. */
   readonly accepted: boolean;
 }
 
@@ -51,7 +51,7 @@ export interface Int8Context {
   readonly onProgress?: OnProgress | undefined;
 }
 
-/** Writes the quantised nets that are missing. */
+/** Writes missing quantised nets. */
 const quantise = async (
   backbones: readonly Backbone[],
   files: readonly string[],
@@ -70,8 +70,8 @@ const quantise = async (
 };
 
 /**
- * What an earlier run left behind for the same sample, found by reading its images only. Views of dozens of images at all scales
- * would take seconds, and most of the memory of the whole run.
+ * Results of an earlier run for the same sample, found by reading the images without decoding them: computing
+ * views of dozens of images takes seconds and most of the run's memory.
  */
 const foundPrepared = async (
   backbones: readonly Backbone[],
@@ -92,12 +92,12 @@ const foundPrepared = async (
 };
 
 /**
- * Quantises the nets of an int8 recipe, or finds them in the cache, and measures the fidelity on images that did not
- * calibrate.
+ * Quantises the nets of an int8 recipe, or finds them in the cache, and measures the fidelity on held-out
+ * images.
  *
- * @param items images to be described, from which calibration images are drawn unless others are given
- * @param out folder for the cache where that of a backbone cannot be written
- * @throws UsageError when no image can be used
+ * @param items images to describe; the calibration set is drawn from them unless one is given
+ * @param out folder of the cache if the backbone's folder is not writable
+ * @throws UsageError if no image can be used
  */
 export const prepareInt8 = async (
   backbones: readonly Backbone[],
@@ -116,7 +116,7 @@ export const prepareInt8 = async (
   const samples = await sampleOf(from, count, context);
   if (samples.length < 2) {
     throw new UsageError(
-      text`Expected at least 2 images to calibrate ${option('precision')} int8 on, but fewer could be read.`,
+      text`Expected at least 2 calibration images for ${option('precision')} int8, but fewer could be read.`,
     );
   }
   const used = calibratingOf(samples.length, calibrationImages);

@@ -4,23 +4,23 @@ import { type OptionTable, kinds } from '../../options.js';
 export const netsOptions = {
   backbone: {
     kind: kinds.repeated(kinds.file()),
-    help: 'backbone weights (.safetensors); several nets are fused',
+    help: 'backbone file (.safetensors); descriptors of several are stacked',
   },
 } as const satisfies OptionTable;
 
 export const workerOptions = {
-  workers: { kind: kinds.whole(), help: 'worker threads', otherwise: 'what suits the net and the provider' },
+  workers: { kind: kinds.whole(), help: 'worker threads', otherwise: 'depends on the net and the provider' },
 } as const satisfies OptionTable;
 
-/** How int8 is calibrated. */
+/** Options of int8 calibration. */
 export const int8Options = {
   calibration: {
     kind: kinds.folder(),
-    help: 'int8: folder of images to calibrate on, flat or nested',
+    help: 'int8: folder of calibration images (searched recursively)',
   },
   calibrationImages: {
     kind: kinds.whole({ from: 2 }),
-    help: 'int8: how many images calibrate',
+    help: 'int8: number of calibration images',
     default: 24,
   },
   force: { kind: kinds.flag(), help: 'use int8 even if it fails the fidelity check' },
@@ -29,7 +29,7 @@ export const int8Options = {
 export const limitOptions = {
   maxPixels: {
     kind: kinds.whole(),
-    help: 'skip images of more pixels',
+    help: 'skip images of more pixels than this',
     otherwise: '100 million',
   },
 } as const satisfies OptionTable;

@@ -1,21 +1,20 @@
-// Memory for pixels on their way to the workers: all threads see it, and it is used again. Fresh pages are dear, and a message would
-// copy what it carries into more of them.
+// Reusable shared memory for pixels sent to workers: messages would copy them, and fresh pages are slow.
 import type { RgbImage } from '../../images/image.js';
 
-/** Smallest piece of memory; others are twice, four times, … as large. */
+/** Size of the smallest block; others are 2, 4, … times as large. */
 const LEAST = 2 ** 18;
 
-/** Pieces of memory by size. What is taken and never given back is freed like any other. */
+/** Free blocks by size. A block that is never returned is garbage-collected. */
 export class PixelMemory {
   readonly #free = new Map<number, SharedArrayBuffer[]>();
 
-  /** Room for `bytes` bytes, with whatever lies there. */
+  /** A block of `bytes` bytes, not cleared. */
   readonly take = (bytes: number): Uint8Array => {
     const size = Math.max(LEAST, 2 ** Math.ceil(Math.log2(bytes)));
     return new Uint8Array(this.#free.get(size)?.pop() ?? new SharedArrayBuffer(size), 0, bytes);
   };
 
-  /** The image with its pixels in this memory: itself where they are there. */
+  /** The image with its pixels in this memory; the same image if they are there already. */
   hold(image: RgbImage): RgbImage {
     if (image.data.buffer instanceof SharedArrayBuffer) return image;
     const data = this.take(image.data.length);
@@ -23,7 +22,7 @@ export class PixelMemory {
     return { ...image, data };
   }
 
-  /** Lets the memory of an image that `hold` returned be used again. */
+  /** Returns the memory of an image from `hold`. */
   give({ data: { buffer } }: RgbImage): void {
     const free = this.#free.get(buffer.byteLength);
     if (free) free.push(buffer as SharedArrayBuffer);

@@ -1,4 +1,4 @@
-// What an extraction will do, before it starts: nets opened and checked, the recipe completed, threads shared out.
+// Plans an extraction: opens and checks the nets, completes the recipe, assigns threads.
 import { usableCores } from '../../cores.js';
 import { type Backbone, openBackbone } from '../../backbone/nets/backbone.js';
 import { type CompiledGraph, compileGraph } from '../../backbone/nets/graph.js';
@@ -18,14 +18,14 @@ import {
 } from '../recipe/recipe.js';
 import type { RunnerSpec } from './runner.js';
 
-/** Nets of more bytes compute an image with several threads; with smaller ones every thread has an image of its own. */
+/** Nets larger than this (in bytes) use several threads per image; smaller ones use one. */
 const LARGE_WEIGHTS = 64 * 2 ** 20;
 
-/** What computes. */
+/** Engine, provider and threads. */
 export interface Machinery {
   readonly threads?: number;
   readonly workers?: number;
-  /** `auto` (default) takes TensorFlow only where it sees a GPU. */
+  /** `auto` (default) takes TensorFlow only if it finds a GPU. */
   readonly engine?: EngineName;
   readonly provider?: SessionOptions['provider'];
   readonly gpu?: number;
@@ -41,14 +41,14 @@ export interface Plan {
   readonly workers: number;
   /** Side of crops in pixels: the largest input of the nets. */
   readonly inputSize: number;
-  /** Numbers of a descriptor, by layer. */
+  /** Length of a descriptor, by layer. */
   readonly lengths: Readonly<Record<string, number>>;
 }
 
 const weightBytes = (backbone: Backbone): number =>
   [...backbone.tensors.values()].reduce((sum, { length }) => sum + length, 0);
 
-/** The engine that `auto` stands for. tfjs and TensorFlow are loaded only where there may be a GPU. */
+/** The engine that `auto` selects. tfjs and TensorFlow are loaded only if there may be a GPU. */
 const chosenEngine = async ({
   engine = 'auto',
   threads,
@@ -69,8 +69,8 @@ const chosenEngine = async ({
 };
 
 /**
- * How many workers there are, each with an image of its own, and the threads of the session that they share: a worker counts
- * as one of them. More images at once are a little faster in int8, and take that many times the memory of activations.
+ * The number of workers (one image each) and of threads in their shared session, workers included. More
+ * images at once are a little faster in int8 but multiply the memory of activations.
  */
 const shareThreads = (
   backbones: readonly Backbone[],
@@ -84,9 +84,9 @@ const shareThreads = (
 };
 
 /**
- * Refuses machinery that cannot compute in a precision, before anything is done for it.
+ * Throws if the engine or provider does not support the precision.
  *
- * @throws UsageError naming the flags that do not go together
+ * @throws UsageError naming the conflicting options
  */
 export const checkMachinery = (
   precision: Recipe['precision'],
@@ -97,10 +97,10 @@ export const checkMachinery = (
   if (engine === 'tensorflow' && (precision === 'int8' || provider !== 'cpu'))
     throw new UsageError(text`${given} needs ONNX Runtime: leave out ${option('engine')} tensorflow.`);
   if (precision === 'int8' && provider !== 'cpu')
-    throw new UsageError(text`${option('precision')} int8 computes on the processor: leave out ${given}.`);
+    throw new UsageError(text`${option('precision')} int8 runs on the CPU only: leave out ${given}.`);
 };
 
-/** The nets of an extraction, opened, and the recipe completed for them. */
+/** The opened nets of an extraction, and the recipe completed for them. */
 export interface OpenedNets {
   readonly backbones: readonly Backbone[];
   readonly recipe: Recipe;
@@ -111,7 +111,7 @@ export interface OpenedNets {
 /**
  * Opens the backbones and completes the recipe.
  *
- * @throws UsageError for a backbone file or recipe that does not fit
+ * @throws UsageError for an invalid backbone file or recipe
  */
 export const openNets = async (paths: readonly string[], choice: RecipeChoice): Promise<OpenedNets> => {
   if (paths.length === 0) throw expected('at least one backbone file', option('backbone'), 'none');
@@ -120,16 +120,16 @@ export const openNets = async (paths: readonly string[], choice: RecipeChoice): 
   return netsFor(backbones, choice);
 };
 
-/** Completes the recipe for nets that are open. @throws UsageError for a recipe that does not fit */
+/** Completes the recipe for opened nets. @throws UsageError for an invalid recipe */
 export const netsFor = (backbones: readonly Backbone[], choice: RecipeChoice): OpenedNets => {
   const inputSize = Math.max(...backbones.map(({ metadata }) => metadata.architecture.inputSize));
   return { backbones, recipe: resolveRecipe(choice, inputSize, trainedInterpolation(backbones)), inputSize };
 };
 
 /**
- * Compiles the nets and shares out the threads.
+ * Compiles the nets and assigns threads.
  *
- * @param int8 the quantised nets, for a recipe of that precision
+ * @param int8 the quantised nets, for an int8 recipe
  * @throws UsageError for a layer that a net does not have
  */
 export const planExtraction = async (
@@ -141,7 +141,7 @@ export const planExtraction = async (
   checkMachinery(recipe.precision, machinery);
   const engine = int8 || provider !== 'cpu' ? 'onnxruntime' : await chosenEngine(machinery);
   const shared = shareThreads(backbones, machinery, int8 !== undefined);
-  // TensorFlow has one pool of threads in the process.
+  // TensorFlow has one thread pool per process.
   const { threads, workers, each } =
     engine === 'tensorflow' ? { threads: shared.threads, workers: 1, each: shared.threads } : shared;
   const graphs: CompiledGraph[] = [];

@@ -1,4 +1,4 @@
-// The worker threads of an extraction, which compute on the same weights.
+// The worker threads of an extraction; they share the weights.
 import { type SharedSession, prepareSharing } from '../../engine/shared-slots.js';
 import type { Room } from '../../images/image.js';
 import { Threads } from '../../threads/threads.js';
@@ -7,20 +7,20 @@ import type { RunnerSpec } from './runner.js';
 import type { View } from '../recipe/views.js';
 import type { DescribeHandlers, WorkerData } from './worker.js';
 
-/** For each net the session that others may use. */
+/** The shareable session of each net. */
 type Shared = readonly (SharedSession | undefined)[];
 
-/** Seconds in which threads free their nets when the pool is closed. */
+/** Time in seconds that threads have to free their nets when the pool closes. */
 const PATIENCE = 10;
 
-/** The nets as a further worker runs them. */
+/** The nets as further workers run them. */
 const onShared = (specs: readonly RunnerSpec[], shared: Shared): RunnerSpec[] =>
   specs.map((spec, i) => {
     const session = shared[i];
     return session && spec.kind !== 'tfjs' ? { ...spec, model: new Uint8Array(0), shared: session } : spec;
   });
 
-/** Worker threads that compute on the same weights. Whoever starts a pool closes it. */
+/** Worker threads that share weights. The caller closes the pool. */
 export class Pool {
   readonly #threads = new Threads<DescribeHandlers, WorkerData, Shared>(
     new URL('./worker.js', import.meta.url),
@@ -29,7 +29,7 @@ export class Pool {
     },
   );
   readonly #memory = new PixelMemory();
-  /** Memory for pixels that `describe` will be given: it need not copy them. */
+  /** Shared memory for pixels: `describe` does not copy images that are in it. */
   readonly room: Room = this.#memory.take;
   #busySeconds = 0;
 
@@ -38,9 +38,9 @@ export class Pool {
   }
 
   /**
-   * Starts the threads and waits until every net is loaded. The first loads the weights; the others share them.
+   * Starts the threads and loads the nets: the first thread loads the weights, the others share them.
    *
-   * @throws VerydeepError when a net cannot be loaded
+   * @throws VerydeepError if a net cannot be loaded
    */
   static async start(data: WorkerData, workers: number): Promise<Pool> {
     const pool = new Pool();
@@ -56,15 +56,15 @@ export class Pool {
     return pool;
   }
 
-  /** Seconds that the workers have computed, over all of them. */
+  /** Computing time in seconds, summed over workers. */
   get busySeconds(): number {
     return this.#busySeconds;
   }
 
   /**
-   * Descriptors of an image, a vector a layer. Pixels in `room` are not the caller's any more.
+   * Descriptors of an image, one vector per layer. Takes ownership of pixels in `room`.
    *
-   * @throws VerydeepError when the computation fails
+   * @throws VerydeepError if the computation fails
    */
   async describe(views: readonly View[]): Promise<readonly Float32Array[]> {
     const held = views.map((view) => ({ ...view, image: this.#memory.hold(view.image) }));
@@ -77,7 +77,7 @@ export class Pool {
     }
   }
 
-  /** Ends the threads once they have answered. */
+  /** Stops the threads after they have answered. */
   close(): Promise<void> {
     return this.#threads.close(PATIENCE);
   }

@@ -1,4 +1,4 @@
-// What a resumed run must do: which parts still hold, and which are computed again.
+// Decides for a resumed run which parts are still valid and which are computed again.
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Item } from '../../datasets/dataset.js';
 import { sha256 } from '../../io/files.js';
@@ -12,7 +12,10 @@ import { type PartMetadata, partName } from '../store/store.js';
 
 const HASHES_AT_ONCE = 4;
 
-/** Whether a part says of itself that it is what would be computed. One with skipped images does not: they are tried again. */
+/**
+ * Whether a part's schema matches what would be computed. Parts with skipped images never match, so that
+ * these are tried again.
+ */
 const holds = (part: Part, wanted: PartMetadata, images: number): boolean =>
   part.rows === images &&
   part.metadata.list === wanted.list &&
@@ -28,16 +31,16 @@ const fileHash = async (item: Item): Promise<string | undefined> => {
   }
 };
 
-/** Whether the images of a part are, byte for byte, those it was made from. */
+/** Whether the images of a part still have the bytes it was made from. */
 const unchanged = async (part: Part, items: readonly Item[], limit: LimitFunction): Promise<boolean> => {
   const hashes = await Promise.all(items.map((item) => limit(() => fileHash(item))));
   return hashes.every((hash, i) => hash === part.sha256[i]);
 };
 
 /**
- * Finds the parts of a shard that must be computed, and sets aside those in place that do not hold any more.
+ * Finds the parts of a shard to compute, and moves invalid ones out of the way.
  *
- * @param wanted the schema that a part would get, without skipped images
+ * @param wanted the expected schema of a part without skipped images
  */
 export const partsToCompute = async (
   list: ImageList,
@@ -47,7 +50,7 @@ export const partsToCompute = async (
   onProgress?: OnProgress,
   onNotice?: (text: string) => void,
 ): Promise<number[]> => {
-  for (const file of previous.damaged) onNotice?.(`${file} is damaged: it is computed again.`);
+  for (const file of previous.damaged) onNotice?.(`${file} is damaged and is computed again.`);
   const limit = pLimit(HASHES_AT_ONCE);
   const mine = partsOfShard(list, shard);
   const todo: number[] = [];
@@ -67,9 +70,7 @@ export const partsToCompute = async (
   );
   const foreign = stale.filter(([, part]) => part.metadata.hash !== wanted(0).hash).length;
   if (foreign > 0) {
-    onNotice?.(
-      `Recipe or weights have changed since ${foreign} of the parts were made: they are made again.`,
-    );
+    onNotice?.(`The recipe or weights have changed: ${foreign} parts are computed again.`);
   }
   for (const [name] of stale) await previous.setAside(name);
   return todo;

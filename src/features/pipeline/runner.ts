@@ -1,34 +1,37 @@
-// What computes activations: one net on one image, whatever the machinery behind it.
+// Computes activations of one net for one image, on any engine.
 import type { EngineName } from '../../engine/names.js';
 import { Session, type SessionOptions } from '../../engine/session.js';
 import type { SharedSession } from '../../engine/shared-slots.js';
 import type { RgbImage } from '../../images/image.js';
 
-/** A net ready to run. Whoever creates it closes it. */
+/** A loaded net. The caller closes it. */
 export interface Runner {
-  /** Activations of an image, a vector for each layer of the recipe, averaged over positions (and the mirror image). */
+  /**
+   * Activations of an image, one vector per layer of the recipe, averaged over positions (and the mirrored
+   * image).
+   */
   run(image: RgbImage): Promise<Float32Array[]>;
-  /** Lets runners of other threads use the same weights; undefined where each thread must have its own. */
+  /** Lets runners of other threads share the weights; undefined if each thread needs its own. */
   share?(): SharedSession;
   close(): void;
 }
 
-/** A compiled graph as it is sent to worker threads. */
+/** A compiled graph, as sent to worker threads. */
 export interface OnnxSpec {
   readonly kind?: 'onnx';
   readonly model: Uint8Array;
   readonly externalDataFolder?: string;
-  /** Names of the graph's outputs, in the order of the recipe's layers. */
+  /** Names of the outputs, in the order of the recipe's layers. */
   readonly outputs: readonly string[];
   readonly options: Pick<SessionOptions, 'threads' | 'provider' | 'gpu'>;
-  /** The session of another thread to run instead. */
+  /** The session of another thread to use instead. */
   readonly shared?: SharedSession;
 }
 
 /**
- * An extraction's session. Its memory is its own: it levels off with images of mixed sizes and is given back when the session closes, unlike
- * the arena that the sessions of a training share. An idle thread does not sleep for the microseconds between two operators of a net, which
- * spares 3 % of an image in int8.
+ * Session options of an extraction. The session has its own memory, which stays bounded with images of mixed
+ * sizes and is freed on close, unlike the arena shared by training sessions. Idle threads spin between
+ * operators, which saves 3 % of the time in int8.
  */
 export const SESSION = { config: { 'session.use_env_allocators': '0' }, spin: 50 } as const;
 
@@ -51,7 +54,7 @@ export const onnxRunner = ({ model, externalDataFolder, outputs, options, shared
   };
 };
 
-/** A net for an engine of tfjs, as it is sent to a worker thread. */
+/** A net for a tfjs engine, as sent to a worker thread. */
 export interface TfjsSpec {
   readonly kind: 'tfjs';
   readonly backbone: string;
@@ -64,7 +67,7 @@ export interface TfjsSpec {
 
 export type RunnerSpec = OnnxSpec | TfjsSpec;
 
-/** A net on an engine of tfjs, such as TensorFlow; its modules are loaded only here. */
+/** A net on a tfjs engine such as TensorFlow; its modules are loaded here only. */
 const tfjsRunner = async (spec: TfjsSpec): Promise<Runner> => {
   const { useEngine } = await import('../../engine/engine.js');
   const { openBackbone } = await import('../../backbone/nets/backbone.js');
@@ -83,6 +86,6 @@ const tfjsRunner = async (spec: TfjsSpec): Promise<Runner> => {
   };
 };
 
-/** The runner that a specification describes. */
+/** Creates the runner that a specification describes. */
 export const makeRunner = (spec: RunnerSpec): Promise<Runner> =>
   spec.kind === 'tfjs' ? tfjsRunner(spec) : Promise.resolve(onnxRunner(spec));

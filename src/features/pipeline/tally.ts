@@ -1,8 +1,8 @@
-// Counts what an extraction has done, and tells how fast it is.
+// Counts images and pixels of an extraction and reports its speed.
 import type { OnProgress } from '../../progress.js';
 import type { Outcome } from './image.js';
 
-/** Counts images and pixels; tells them with every image. */
+/** Counts images and pixels, and emits progress for every image. */
 export class Tally {
   readonly #total: number;
   readonly #onProgress: OnProgress | undefined;

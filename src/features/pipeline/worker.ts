@@ -1,4 +1,5 @@
-// A worker thread of the extraction: a session for each net, its own or shared; takes views, gives descriptors.
+// A worker thread of the extraction: computes descriptors from views, with one session (own or shared) per
+// net.
 import { Moved } from '../../threads/messages.js';
 import { serve } from '../../threads/serve.js';
 import type { Recipe } from '../recipe/recipe.js';
@@ -6,15 +7,15 @@ import type { View } from '../recipe/views.js';
 import { describeViews } from './describe.js';
 import { type Runner, type RunnerSpec, makeRunner } from './runner.js';
 
-/** What a thread is started with. */
+/** Start data of a thread. */
 export interface WorkerData {
   readonly specs: readonly RunnerSpec[];
   readonly recipe: Recipe;
-  /** Whether other threads will use this one's weights, where they can. */
+  /** Whether other threads may share this one's weights. */
   readonly sharing?: boolean;
 }
 
-/** Descriptors of an image, a vector a layer, and the time that it took to compute them. */
+/** Descriptors of an image, one vector per layer, and the computing time. */
 export interface Described {
   readonly descriptors: readonly Float32Array[];
   readonly seconds: number;

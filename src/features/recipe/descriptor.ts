@@ -1,9 +1,9 @@
-// From activations of single views to the descriptor of an image: crops, scales, regions and nets joined (sec. B).
+// Joins activations over crops, scales, regions and nets into the descriptor of an image (section B).
 import { stacked } from '../../matrix.js';
 import { type Recipe, regionsOf } from './recipe.js';
 import type { View } from './views.js';
 
-/** Divides by the Euclidean norm, computed in double precision; a vector of zeros stays as it is. */
+/** Divides by the Euclidean norm, computed in double precision. A zero vector is unchanged. */
 export const l2Normalised = (vector: Float32Array): Float32Array => {
   let sum = 0;
   for (const x of vector) sum += x * x;
@@ -17,14 +17,14 @@ const checkNotEmpty = (vectors: readonly Float32Array[]): Float32Array => {
   return first;
 };
 
-/** Mean of vectors of one length, summed in double precision. */
+/** Mean of vectors of equal length, summed in double precision. */
 export const meanOf = (vectors: readonly Float32Array[]): Float32Array => {
   const first = checkNotEmpty(vectors);
   if (vectors.length === 1) return first;
   return first.map((_, i) => vectors.reduce((sum, vector) => sum + vector[i]!, 0) / vectors.length);
 };
 
-/** The largest of each coordinate. */
+/** Coordinate-wise maximum. */
 export const maxOf = (vectors: readonly Float32Array[]): Float32Array => {
   const first = checkNotEmpty(vectors);
   return first.map((_, i) => vectors.reduce((most, vector) => Math.max(most, vector[i]!), -Infinity));
@@ -33,11 +33,10 @@ export const maxOf = (vectors: readonly Float32Array[]): Float32Array => {
 const joins = { average: meanOf, max: maxOf, stack: stacked } as const;
 
 /**
- * Joins the activations that one net gives for one layer into the descriptor of the image.
+ * Joins the activations of one layer of one net into a descriptor: averages the crops of a scale, joins
+ * scales as the recipe says, normalises, stacks regions.
  *
- * Crops of a scale are averaged, scales joined as the recipe says, the result normalised, regions stacked.
- *
- * @param activations a vector for each of `views`
+ * @param activations one vector per view
  */
 export const joinViews = (
   recipe: Recipe,

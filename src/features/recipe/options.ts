@@ -1,4 +1,4 @@
-// Options of the descriptor recipe: layers, scales, how they are joined, region, interpolation, precision.
+// Options of the descriptor recipe: layers, scales, aggregation, region, interpolation, precision.
 import { option, text } from '../../errors.js';
 import { interpolations } from '../../interpolation.js';
 import { type OptionTable, kinds } from '../../options.js';
@@ -10,18 +10,18 @@ export type RecipeName = (typeof recipeNames)[number];
 export const recipeOptions = {
   recipe: {
     kind: kinds.choice(recipeNames),
-    help: 'a recipe of the paper; single options below change it',
+    help: 'recipe of the paper; the options below override it',
     otherwise: 'default',
   },
   layer: {
     kind: kinds.text('name'),
-    help: 'layer whose activations are the descriptor; several with commas',
+    help: 'layer of the descriptor; separate several by commas',
     otherwise: 'fc7',
     paper: 'fc7',
   },
   scales: {
     kind: kinds.list(kinds.whole()),
-    help: 'smallest sides Q in pixels, e.g. 256,384,512',
+    help: 'smallest image sides Q in pixels, e.g. 256,384,512',
     otherwise: "the recipe's, in proportion to the net's input",
     paper: '256,384,512; VOC 256,384,512,640,768',
   },
@@ -31,16 +31,21 @@ export const recipeOptions = {
     otherwise: "the recipe's",
     paper: 'average; Caltech stack',
   },
-  flip: { kind: kinds.flag(), help: 'leave out the mirrored image', default: true, paper: 'averaged in' },
+  flip: {
+    kind: kinds.flag(),
+    help: 'do not average in the mirrored image',
+    default: true,
+    paper: 'averaged in',
+  },
   normalize: {
     kind: kinds.choice(['l2', 'per-scale', 'none'], 'how'),
-    help: 'L2-normalise once at the end, at each scale as well, or not at all',
+    help: 'L2-normalise once at the end, also at each scale, or not at all',
     otherwise: 'l2',
     paper: 'l2',
   },
   region: {
     kind: kinds.choice(['image', 'box', 'image+box', 'crops'], 'what'),
-    help: "the whole image, the item's box, both stacked, or a grid of crops",
+    help: "describe the whole image, the item's box, both (stacked), or a grid of crops",
     otherwise: "the recipe's",
     paper: 'image; actions image+box',
   },
@@ -51,11 +56,11 @@ export const recipeOptions = {
   },
   interpolation: {
     kind: kinds.choice(interpolations),
-    help: 'how images are resampled',
-    otherwise: "that of the net's training where its file names it, else lanczos3",
+    help: 'interpolation for resizing',
+    otherwise: "the net's own if its file names one, else lanczos3",
     formerly: ['kernel'],
   },
-  orient: { kind: kinds.flag(), help: 'turn images as their EXIF orientation says' },
+  orient: { kind: kinds.flag(), help: 'apply the EXIF orientation' },
   precision: {
     kind: kinds.choice(['fp32', 'int8'], 'type'),
     help: 'arithmetic of extraction',
@@ -64,7 +69,7 @@ export const recipeOptions = {
   },
   store: {
     kind: kinds.choice(['float32', 'float16'], 'type'),
-    help: 'type of the numbers in the store',
+    help: 'number type of the store',
     otherwise: 'float32',
   },
 } as const satisfies OptionTable;

@@ -1,4 +1,4 @@
-// The recipe: everything that decides the numbers of a descriptor, checked, named and hashed.
+// The descriptor recipe: completes, checks, names and hashes it.
 import { type OptionName, expected, option } from '../../errors.js';
 import { checkOptions } from '../../options.js';
 import { defaultInterpolation, fromStored, toStored } from '../../interpolation.js';
@@ -8,7 +8,7 @@ import { type RecipeName, recipeNames, recipeOptions } from './options.js';
 
 export type { Aggregate, NetIdentity, Recipe, Region } from '../store/recipe.js';
 
-/** A recipe as a user gives it: a name, or single options, or both; the rest takes its default. */
+/** A recipe as a user gives it: a name, single options, or both. Missing options take their defaults. */
 export type RecipeChoice = Partial<Recipe> & { readonly name?: RecipeName };
 
 const defaults: Recipe = {
@@ -34,7 +34,7 @@ export const recipes = {
   caltech: { aggregate: 'stack' },
   /** VOC-2012 action: the whole image and the person's box, stacked. */
   action: { region: 'image+box' },
-  /** What many papers use to compare: the centre crop at one scale. */
+  /** The centre crop at one scale, a common baseline. */
   'center-crop': { scales: [256], region: 'crops', crops: 1, flip: false },
 } as const satisfies Readonly<Record<RecipeName, Partial<Recipe>>>;
 
@@ -42,7 +42,7 @@ export type { RecipeName };
 
 const REFERENCE_INPUT = 224;
 
-/** A scale given for an input of 224 pixels, for a net with another input: 256 is 73 for an input of 64 pixels. */
+/** Converts a scale from an input of 224 pixels to another input size: 256 becomes 73 for 64 pixels. */
 export const scaleFor = (inputSize: number, scale: number): number =>
   Math.round((scale * inputSize) / REFERENCE_INPUT);
 
@@ -57,16 +57,16 @@ const choices = { aggregate, flip, normalize, region, interpolation, orient, pre
 
 const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
-/** Layers that need the whole input size under them. */
+/** Layers that need an image of at least the input size. */
 export const isFullyConnected = (layer: string): boolean => /^fc\d/.test(layer);
 
 /**
- * A complete, checked recipe. Scales that `choice` does not give are those of the named recipe (or the default), made
- * relative to the net's input.
+ * Completes and checks a recipe. Missing scales are those of the named (or default) recipe, relative to the
+ * net's input size.
  *
- * @param inputSize side of the nets' input in pixels (the largest, if several nets are stacked)
- * @param interpolation where `choice` names none: that of the nets' training
- * @throws UsageError naming the option that does not fit, such as a scale below the net's input
+ * @param inputSize input side of the net in pixels (the largest of stacked nets)
+ * @param interpolation default if `choice` names none: that of the nets' training
+ * @throws UsageError naming the invalid option, such as a scale below the net's input size
  */
 export const resolveRecipe = (
   choice: RecipeChoice,
@@ -80,11 +80,11 @@ export const resolveRecipe = (
   const merged: Recipe = { ...defaults, interpolation, ...named, ...given };
   const scales = given.scales ?? merged.scales.map((scale) => scaleFor(inputSize, scale));
   const least = merged.layers.some(isFullyConnected) || merged.region === 'crops' ? inputSize : 1;
-  const advice = `The net's input is ${inputSize} pixels wide: the fully-connected layers need at least that.`;
+  const advice = `The fully-connected layers need at least the net's input size, ${inputSize} pixels.`;
   checkOptions(choices, { ...merged });
   if (scales.length === 0) throw expected('at least one scale', option('scales'), 'none');
   if (merged.layers.length === 0) throw expected('at least one layer', option('layer'), 'none');
-  // Keys in this order: the canonical form that is hashed.
+  // The order of keys is the canonical form that is hashed.
   return {
     layers: unique(merged.layers),
     scales: unique(scales)
@@ -105,7 +105,7 @@ export const resolveRecipe = (
   };
 };
 
-/** The hash that names descriptors: of the recipe and of the weights, the first 16 digits of a SHA-256. */
+/** The hash that identifies descriptors: the first 16 hex digits of a SHA-256 over recipe and weights. */
 export const recipeHash = (recipe: Recipe, nets: readonly NetIdentity[]): string =>
   sha256(
     JSON.stringify({
@@ -115,15 +115,15 @@ export const recipeHash = (recipe: Recipe, nets: readonly NetIdentity[]): string
     }),
   ).slice(0, 16);
 
-/** Regions of an image that a recipe describes, in the order in which their descriptors are stacked. */
+/** Regions that a recipe describes, in stacking order. */
 export const regionsOf = (recipe: Recipe): readonly ('image' | 'box' | 'crops')[] =>
   recipe.region === 'image+box' ? ['image', 'box'] : [recipe.region];
 
-/** How many numbers a recipe gives of a layer of `channels` channels in one net. */
+/** Length of a recipe's descriptor for a layer of `channels` channels in one net. */
 export const descriptorLength = (recipe: Recipe, channels: number): number =>
   channels * regionsOf(recipe).length * (recipe.aggregate === 'stack' ? recipe.scales.length : 1);
 
-/** A recipe in words, a line a part, to be printed. */
+/** A recipe in words, one line per part. */
 export const describeRecipe = (recipe: Recipe): string => {
   const lines: [string, string][] = [
     ['layers', recipe.layers.join(', ')],

@@ -1,21 +1,23 @@
-// The pixels that the nets see of one image: each region at each scale, made from one decoding.
+// The views of one image: each region at each scale, from one decoded image.
 import type { Box } from '../../datasets/dataset.js';
 import { clipToImage, crop } from '../../images/crop.js';
 import { ImageError, type RgbImage, type Room } from '../../images/image.js';
 import { resizeSmallestSide, sizeForSmallestSide } from '../../images/resize.js';
 import { type Recipe, regionsOf } from './recipe.js';
 
-/** Most pixels of a resized image: at a scale, an image so long and thin that it would have more is skipped. */
+/** Largest number of pixels of a resized image; images that would exceed it are skipped. */
 export const MAX_VIEW_PIXELS = 2 ** 22;
 
-/** What nets see: `region` and `scale` are indices into the recipe's; crops of one scale share them. */
+/**
+ * An input of the nets. `region` and `scale` are indices into the recipe's; crops of one scale share them.
+ */
 export interface View {
   readonly region: number;
   readonly scale: number;
   readonly image: RgbImage;
 }
 
-/** Where a grid of `count` crops of `side` pixels begins along an axis of `length` pixels, evenly spread. */
+/** Offsets of `count` evenly spread crops of `side` pixels along an axis of `length` pixels. */
 export const gridPositions = (length: number, side: number, count: number): number[] =>
   count === 1
     ? [(length - side) >> 1]
@@ -26,7 +28,7 @@ const cropGrid = (image: RgbImage, side: number, count: number): RgbImage[] =>
     gridPositions(image.width, side, count).map((x) => crop(image, { x, y, width: side, height: side })),
   );
 
-/** The middle part of an image that is so long that, resized to smallest side `q`, it would exceed `maxSide`. */
+/** Centre-crops an image that would be longer than `maxSide` at smallest side `q`. */
 const middle = (image: RgbImage, q: number, maxSide: number | undefined): RgbImage => {
   const { width, height } = image;
   const longest = maxSide === undefined ? Infinity : Math.floor((maxSide * Math.min(width, height)) / q);
@@ -35,7 +37,7 @@ const middle = (image: RgbImage, q: number, maxSide: number | undefined): RgbIma
   return crop(image, { x: (width - w) >> 1, y: (height - h) >> 1, width: w, height: h });
 };
 
-/** The part of the image inside the item's box. */
+/** The image inside the item's box. */
 const boxed = (image: RgbImage, box: Box | undefined, path: string): RgbImage => {
   if (!box) throw new ImageError(path, 'it has no box, which the recipe needs');
   const inside = clipToImage(box, image);
@@ -48,8 +50,8 @@ const boxed = (image: RgbImage, box: Box | undefined, path: string): RgbImage =>
  *
  * @param path name for messages
  * @param inputSize side of crops in pixels
- * @param room memory that may be taken for the pixels of views
- * @throws ImageError when the image cannot be described: a missing box, a shape too extreme for a scale
+ * @param room memory for the pixels of the views
+ * @throws ImageError if the image cannot be described: no box, or too elongated for a scale
  */
 export const viewsOf = async (
   image: RgbImage,

@@ -1,4 +1,5 @@
-// The list of images of a store: sorted, hashed, and cut into the fixed parts that shards share out.
+// The list of images of a store: sorted, hashed, and split into fixed parts, which are distributed over
+// shards.
 import type { Item } from '../../datasets/dataset.js';
 import { UsageError, expected, option, text } from '../../errors.js';
 import { sha256 } from '../../io/files.js';
@@ -19,23 +20,24 @@ export interface ImageList {
   readonly parts: number;
 }
 
-/** A box as it is kept in the store and compared. */
+/** A box as stored and compared. */
 export const boxNumbers = ({ box }: Pick<Item, 'box'>): number[] | null =>
   box ? [box.x, box.y, box.width, box.height] : null;
 
-/** Whether a recipe looks at boxes. */
+/** Whether a recipe uses boxes. */
 export const usesBoxes = ({ region }: Recipe): boolean => region === 'box' || region === 'image+box';
 
 /**
  * Sorts and checks the images.
  *
- * @throws UsageError for an empty list, an id that appears twice, or boxes that the recipe needs and the data set lacks
+ * @throws UsageError for an empty list, a duplicate id, or missing boxes that the recipe needs
  */
 export const imageList = (items: readonly Item[], recipe: Recipe): ImageList => {
   if (items.length === 0) throw expected('at least one image', 'the data set', 'none');
   const sorted = [...items].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   const twice = sorted.find((item, i) => i > 0 && item.id === sorted[i - 1]!.id);
-  if (twice) throw new UsageError(`The image id ${twice.id} appears twice in the data set: ids must differ.`);
+  if (twice)
+    throw new UsageError(`The image id ${twice.id} appears twice in the data set: ids must be unique.`);
   if (usesBoxes(recipe) && !items.some((item) => item.box)) {
     throw expected(
       'a data set with boxes',
@@ -58,6 +60,6 @@ export const itemsOfPart = ({ items }: ImageList, part: number): readonly Item[]
 /** Whether a part belongs to a shard. */
 export const inShard = (part: number, { index, count }: Shard): boolean => part % count === index;
 
-/** Numbers of the parts of a shard. */
+/** Indices of the parts of a shard. */
 export const partsOfShard = ({ parts }: ImageList, shard: Shard): number[] =>
   Array.from({ length: parts }, (_, part) => part).filter((part) => inShard(part, shard));

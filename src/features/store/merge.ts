@@ -1,4 +1,4 @@
-// Joins the folders of several shards into one store, byte for byte what a single run would have written.
+// Merges the folders of several shards into one store, with the same bytes as a single run.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UsageError, expected, option, text } from '../../errors.js';
@@ -9,14 +9,14 @@ import { type Part, openPart } from './part.js';
 import { partFiles } from './reader.js';
 import { copyRecords, skippedCsv } from './run-record.js';
 
-/** What was merged. */
+/** Summary of a merge. */
 export interface Merged {
   readonly parts: number;
   readonly rows: number;
   readonly skipped: number;
 }
 
-/** The parts by number; one that is in two folders must be the same in both. */
+/** The parts by index; a part in two folders must be identical in both. */
 const collect = async (folders: readonly string[]): Promise<Map<number, Part>> => {
   const parts = new Map<number, Part>();
   let first: Part | undefined;
@@ -44,7 +44,7 @@ const collect = async (folders: readonly string[]): Promise<Map<number, Part>> =
 /**
  * Copies the parts of several folders into `out`.
  *
- * @throws UsageError when folders do not belong together, or parts are missing (it says which shard to run)
+ * @throws UsageError if folders do not match, or parts are missing (naming the shard to run)
  */
 export const mergeFeatures = async (
   folders: readonly string[],
@@ -56,7 +56,7 @@ export const mergeFeatures = async (
   const missing = Array.from({ length: total }, (_, i) => i).filter((part) => !parts.has(part));
   if (missing.length > 0) {
     throw new UsageError(
-      text`${missing.length} of ${total} parts are missing (the first is ${missing[0]}). Run the shards that are not done with ${option('resume')}, then merge again.`,
+      text`${missing.length} of ${total} parts are missing (the first is ${missing[0]}). Run the unfinished shards with ${option('resume')}, then merge again.`,
     );
   }
   await makeOutputFolder(out);

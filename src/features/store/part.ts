@@ -1,4 +1,4 @@
-// Reads a part of the store: its small columns at once, descriptors straight from where they lie in the file.
+// Reads a part of the store: small columns when opened, descriptors on demand from their offset in the file.
 import { DataType, FixedSizeList, List, Message, Precision, Utf8 } from 'apache-arrow';
 import type { Schema } from 'apache-arrow';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -12,14 +12,14 @@ import type { Recipe } from '../recipe/recipe.js';
 const MAGIC = 'ARROW1';
 const FIRST_READ = 1 << 16;
 
-/** Where the numbers of a layer lie in the file, in bytes. */
+/** Byte offset of a layer's values in the file. */
 interface Extent {
   readonly offset: number;
   readonly length: number;
   readonly type: 'float32' | 'float16';
 }
 
-/** An opened part: all but the descriptors. Nothing stays open. */
+/** An opened part, without the descriptors. No file stays open. */
 export interface Part {
   readonly path: string;
   readonly metadata: PartMetadata;
@@ -30,12 +30,12 @@ export interface Part {
   readonly labels: readonly (readonly string[])[];
   readonly widths: readonly number[];
   readonly heights: readonly number[];
-  /** Numbers of a descriptor, by layer. */
+  /** Length of a descriptor, by layer. */
   readonly lengths: Readonly<Record<string, number>>;
   readonly extents: Readonly<Record<string, Extent>>;
 }
 
-/** Buffers that Arrow stores for a column of a type, its children's included. */
+/** Number of buffers that Arrow stores for a column of a type, including its children. */
 const bufferCount = (type: DataType): number =>
   type instanceof Utf8
     ? 3
@@ -45,7 +45,7 @@ const bufferCount = (type: DataType): number =>
         ? 2 + bufferCount(type.valueType as DataType)
         : 2;
 
-/** Reads `length` bytes at `offset`; fewer means a cut file. */
+/** Reads `length` bytes at `offset`; fewer means that the file is truncated. */
 const readExactly = async (
   file: FileHandle,
   target: Uint8Array,
@@ -60,7 +60,7 @@ const readExactly = async (
   }
 };
 
-/** A file whose beginning is in memory; what lies beyond is read when asked for. */
+/** A file whose first bytes are in memory; the rest is read on demand. */
 const beginning = (file: FileHandle, size: number, path: string) => {
   let bytes = new Uint8Array(0);
   const have = async (end: number): Promise<void> => {
@@ -105,7 +105,7 @@ const parse = async (file: FileHandle, path: string): Promise<Part> => {
   if (!isMagic(await at(0, MAGIC.length))) throw damaged(path, 'it is not an Arrow file');
   if (!isMagic(tail)) throw damaged(path, 'the file is cut short');
 
-  /** The message at `offset` and where its body begins; undefined at the end of the stream. */
+  /** The message at `offset` and the offset of its body; undefined at the end of the stream. */
   const message = async (offset: number): Promise<{ message: Message; body: number } | undefined> => {
     const length = int32At(await at(offset, 8), 4);
     if (length === 0) return undefined;
@@ -175,7 +175,7 @@ const parse = async (file: FileHandle, path: string): Promise<Part> => {
 /**
  * Opens a part.
  *
- * @throws VerydeepError naming the file if it is missing, cut short, or no part of a feature store
+ * @throws VerydeepError naming the file if it is missing, truncated, or not a part of a feature store
  */
 export const openPart = async (path: string): Promise<Part> => {
   let file: FileHandle;
@@ -198,7 +198,7 @@ export const openPart = async (path: string): Promise<Part> => {
 /**
  * Reads descriptors of rows `from` up to (not including) `to` into `target`, row by row.
  *
- * @param target as many numbers as those rows have
+ * @param target has room for exactly these rows
  */
 export const readDescriptors = async (
   part: Part,

@@ -1,4 +1,4 @@
-// What an earlier run left in a folder: parts that still hold, and rows of others that need not be computed again.
+// Results of an earlier run in a folder: valid parts, and rows of other parts that can be reused.
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -7,7 +7,7 @@ import { type Shard, inShard } from './list.js';
 import { type Part, openPart, readDescriptors } from './part.js';
 import { parsePartName } from './store.js';
 
-/** Folder for parts that do not hold any more: their rows are used again, then it is removed. */
+/** Folder for invalid parts: their rows are reused, then it is removed. */
 const ASIDE = '.previous';
 
 /** A described image in a part on disk. */
@@ -16,7 +16,10 @@ export interface StoredRow {
   readonly row: number;
 }
 
-/** What decides a descriptor besides recipe and weights: the image's bytes and the box, where the recipe looks at it. */
+/**
+ * Key of a descriptor besides recipe and weights: the image's checksum, plus its box if the recipe uses
+ * boxes.
+ */
 export const rowKey = (sha256: string, box: readonly number[] | null | undefined): string =>
   box ? `${sha256} ${box.join(' ')}` : sha256;
 
@@ -29,25 +32,25 @@ const names = async (folder: string): Promise<string[]> => {
   }
 };
 
-/** Moves a file; one that is gone was moved by another process on the same shard, which is fine. */
+/** Moves a file, unless another process on the same shard has moved it already. */
 const move = async (from: string, to: string, attempts = 3): Promise<void> => {
   await mkdir(dirname(to), { recursive: true });
   try {
     await rename(from, to);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
-    // The folder may have been emptied and removed by a process on another shard.
+    // A process on another shard may have removed the folder.
     if (existsSync(from) && attempts > 1) await move(from, to, attempts - 1);
   }
 };
 
-/** Temporary files of a part that was being written when its process was killed, after which they are left alone no more. */
+/** Age after which temporary files of a killed process are removed. */
 const ABANDONED_AFTER = 10 * 60 * 1000;
 const TEMPORARY = /^\.([0-9a-f]{16}-\d+\.arrow)\..*\.tmp$/;
 
-/** The parts in a folder, and rows by what decides them. */
+/** The parts in a folder, and rows by key. */
 export class Previous {
-  /** Parts in place, by file name. */
+  /** Valid parts, by file name. */
   readonly inPlace = new Map<string, Part>();
   /** Files that could not be read, with the reason. */
   readonly damaged: string[] = [];
@@ -59,10 +62,10 @@ export class Previous {
   }
 
   /**
-   * Reads what lies in `folder`.
+   * Reads `folder`.
    *
-   * @param hash recipe and weights whose rows may be used again
-   * @param engine machinery that computed them
+   * @param hash hash of recipe and weights whose rows may be reused
+   * @param engine engine that computed them
    */
   static async read(folder: string, hash: string, engine: string): Promise<Previous> {
     const previous = new Previous(folder);
@@ -87,7 +90,7 @@ export class Previous {
     );
   }
 
-  /** Makes the rows of a part that was just written known, so that the same image is not computed twice. */
+  /** Registers the rows of a part that was just written, so that the same image is not computed twice. */
   remember(part: Part): void {
     this.#index(part);
   }
@@ -96,7 +99,7 @@ export class Previous {
     return this.#rows.get(key);
   }
 
-  /** Moves a part that does not hold any more out of the way; its rows can still be read. */
+  /** Moves an invalid part away; its rows can still be read. */
   async setAside(name: string): Promise<void> {
     const part = this.inPlace.get(name);
     const target = join(this.#folder, ASIDE, `${name}~${process.pid}-${Date.now()}`);
@@ -108,14 +111,14 @@ export class Previous {
     }
   }
 
-  /** Where rows of an interrupted part are kept until the next run. */
+  /** File for the rows of an interrupted part, until the next run. */
   async asideFolder(): Promise<string> {
     const aside = join(this.#folder, ASIDE);
     await mkdir(aside, { recursive: true });
     return aside;
   }
 
-  /** Removes what was set aside of a shard, once all its parts are in place. */
+  /** Removes the files set aside for a shard, once all its parts are written. */
   async clear(shard: Shard): Promise<void> {
     const aside = join(this.#folder, ASIDE);
     for (const name of await names(this.#folder)) {
@@ -133,7 +136,7 @@ export class Previous {
   }
 }
 
-/** Descriptors of a row on disk, one for each layer; undefined where the file is gone or damaged meanwhile. */
+/** Descriptors of a row on disk, one per layer; undefined if the file was removed or damaged meanwhile. */
 export const readRow = async (
   { part, row }: StoredRow,
   layers: readonly string[],

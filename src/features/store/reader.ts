@@ -1,4 +1,4 @@
-// Opens feature stores and reads descriptors as matrices, whole or a part at a time.
+// Opens feature stores and reads descriptors as matrices, all at once or one part at a time.
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { adviseHugePages } from '../../engine/pages.js';
@@ -35,7 +35,7 @@ export const partFiles = async (folder: string): Promise<string[]> => {
   }
 };
 
-/** Maps with a few calls under way at once, keeping the order. */
+/** Maps with a few concurrent calls, keeping the order. */
 const mapSome = async <T, R>(
   values: readonly T[],
   map: (value: T, index: number) => Promise<R>,
@@ -74,17 +74,17 @@ const checkAlike = (parts: readonly Part[]): void => {
   }
 };
 
-/** What all parts of a store have in common. */
+/** Properties common to all parts of a store. */
 export interface StoreFacts {
   readonly recipe: Recipe;
   readonly hash: string;
   readonly nets: readonly NetIdentity[];
   readonly engine: string;
-  /** Numbers of a descriptor, by layer. */
+  /** Length of a descriptor, by layer. */
   readonly lengths: Readonly<Record<string, number>>;
 }
 
-/** A store of opened parts. */
+/** A store, from its opened parts. */
 export const storeOf = (facts: StoreFacts, parts: readonly Part[]): FeatureStore => {
   const { recipe, hash, nets, engine, lengths } = facts;
   const starts: number[] = [];
@@ -126,7 +126,7 @@ export const storeOf = (facts: StoreFacts, parts: readonly Part[]): FeatureStore
     read: async (layer) => {
       const width = columns(layer);
       const data = new Float32Array(rows * width);
-      adviseHugePages(data.buffer); // Fresh small pages cost more time than reading.
+      adviseHugePages(data.buffer); // One large allocation: many small fresh pages take longer than reading.
       await mapSome(parts, (part, i) => {
         const start = starts[i]! * width;
         return readDescriptors(part, layer, data.subarray(start, start + part.rows * width));
@@ -142,9 +142,10 @@ export const storeOf = (facts: StoreFacts, parts: readonly Part[]): FeatureStore
 };
 
 /**
- * Opens one or several folders of descriptors (such as of a training and a test split) as one store, in the order given.
+ * Opens one or several folders of descriptors (such as a training and a test split) as one store, in the
+ * given order.
  *
- * @throws UsageError if a folder holds none, or folders differ in recipe or weights or share images
+ * @throws UsageError if a folder has no descriptors, or folders differ in recipe or weights or share images
  * @throws VerydeepError naming a damaged file
  */
 export const openFeatures = async (folders: readonly string[]): Promise<FeatureStore> => {

@@ -1,53 +1,56 @@
-// The recipe as data, as stores and models keep it: everything that decides the numbers of a descriptor.
+// The recipe as data, as saved in stores and models: everything that decides the values of a descriptor.
 import type { Interpolation } from '../../interpolation.js';
 
-/** How the descriptors of several scales are joined. */
+/** How descriptors of several scales are joined. */
 export type Aggregate = 'average' | 'max' | 'stack';
-/** Which part of an image the net sees. */
+/** The part of an image that is described. */
 export type Region = 'image' | 'box' | 'image+box' | 'crops';
 
 /**
- * What a descriptor is made of (sec. B of the paper): the net is applied densely to the image at every scale, the
- * activations of a layer are averaged over positions and with those of the mirrored image, scales are joined, and the
- * result is L2-normalised. Several nets are stacked, each normalised by itself.
+ * How a descriptor is computed (section B of the paper): the net is applied densely to the image at every
+ * scale, the activations of a layer are averaged over positions and with those of the mirrored image, scales
+ * are joined, and the result is L2-normalised. Several nets are stacked, each normalised separately.
  */
 export interface Recipe {
   /**
-   * Layers, a column of the store each: "fc7" (after its ReLU), "fc7:linear" (before it), "conv5" (the last convolution
-   * of block 5), "conv3_2", "pool4", …
+   * Layers, one column of the store each: "fc7" (after its ReLU), "fc7:linear" (before it), "conv5" (the last
+   * convolution of block 5), "conv3_2", "pool4", …
    */
   readonly layers: readonly string[];
-  /** Smallest sides Q in pixels to which the region is resized, ascending. */
+  /** Smallest sides Q in pixels that the region is resized to, ascending. */
   readonly scales: readonly number[];
   readonly aggregate: Aggregate;
   /** Whether the mirrored image is averaged in. */
   readonly flip: boolean;
-  /** "l2": once, after scales are joined; "per-scale": each scale before joining as well; "none": as the net gives it. */
+  /**
+   * "l2": once, after scales are joined; "per-scale": each scale before joining as well; "none": the net's
+   * output unchanged.
+   */
   readonly normalize: 'l2' | 'per-scale' | 'none';
   /** "image+box" stacks the descriptor of the image and of the item's box; "crops" averages a grid of square crops. */
   readonly region: Region;
   /**
-   * Longest side of a resized image in pixels: of longer ones the middle part is used, so that no image needs too much
-   * memory. No limit where missing.
+   * Longest side of a resized image in pixels; longer images are centre-cropped to bound memory. Default: no
+   * limit.
    */
   readonly maxSide?: number;
   /** Side of the grid of crops of the net's input size: 1 is the centre crop, 5 the paper's 25 crops. */
   readonly crops: number;
-  /** How images are resized; files call it `kernel`. */
+  /** Interpolation for resizing; called `kernel` in files. */
   readonly interpolation: Interpolation;
   /** Whether EXIF orientation is applied (boxes of VOC are given for the image as stored: leave it off there). */
   readonly orient: boolean;
   readonly precision: 'fp32' | 'int8';
-  /** Type of the numbers in the store. */
+  /** Number type of the store. */
   readonly store: 'float32' | 'float16';
 }
 
-/** A net as it enters a recipe's hash and the store's schema. */
+/** A net, as recorded in a recipe's hash and a store's schema. */
 export interface NetIdentity {
   /** SHA-256 of the weight file. */
   readonly sha256: string;
   /** Configuration of the paper: "D". */
   readonly config: string;
-  /** Of an int8 recipe: SHA-256 of the quantised net, which depends on the calibration images too. */
+  /** For an int8 recipe: SHA-256 of the quantised net, which also depends on the calibration set. */
   readonly quantised?: string;
 }

@@ -1,4 +1,4 @@
-// What a run leaves beside the descriptors: run.json (when, where, how) and a list of skipped images as CSV.
+// Files that a run writes beside the descriptors: run.json (when, where, how) and skipped images as CSV.
 import { arch, cpus, hostname, platform } from 'node:os';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, rm } from 'node:fs/promises';
@@ -9,19 +9,19 @@ import type { Skipped } from '../../progress.js';
 import type { Shard } from './list.js';
 import type { NetIdentity } from './recipe.js';
 
-/** What a run did. */
+/** The record of a run. */
 export interface RunRecord {
   /** ISO time. */
   readonly started: string;
   readonly seconds: number;
-  /** Seconds that nets computed, over all workers. */
+  /** Time spent in the nets in seconds, summed over workers. */
   readonly busySeconds: number;
   /** Images of this shard. */
   readonly images: number;
   readonly computed: number;
-  /** Images whose descriptor was found: the same image again, or a row of an earlier run. */
+  /** Images whose descriptor was reused, from the same image or an earlier run. */
   readonly reused: number;
-  /** Pixels that the nets saw, over all scales and without mirror images. */
+  /** Input pixels of the nets, over all scales, mirrored images not counted. */
   readonly megapixels: number;
   readonly skipped: number;
   readonly threads: number;
@@ -63,7 +63,7 @@ export const writeRunRecord = async (
 
 const RECORD = /^run(-\d+-of-\d+)?\.json$/;
 
-/** The record in a file; undefined where it is none: descriptors are read without it. */
+/** Reads a record; undefined if it is invalid, since descriptors can be read without it. */
 const recordIn = async (path: string): Promise<Partial<RunRecord> | undefined> => {
   try {
     const value: unknown = JSON.parse(await readFile(path, 'utf8'));
@@ -73,7 +73,7 @@ const recordIn = async (path: string): Promise<Partial<RunRecord> | undefined> =
   }
 };
 
-/** The records of the runs that wrote into a folder. */
+/** Records of the runs that wrote to a folder. */
 const recordsOf = async (folder: string): Promise<Partial<RunRecord>[]> => {
   const records: Partial<RunRecord>[] = [];
   for (const name of (await readdir(folder)).filter((file) => RECORD.test(file)).sort()) {
@@ -83,7 +83,7 @@ const recordsOf = async (folder: string): Promise<Partial<RunRecord>[]> => {
   return records;
 };
 
-/** Weight files named in the command of a record of version 0.1, which noted them nowhere else. */
+/** Weight files named in the command of a record of version 0.1, which has them only there. */
 const fromCommand = async (command: readonly string[]): Promise<[string, string][]> => {
   // eslint-disable-next-line house/no-flags -- the command line as it was typed
   const files = command.filter((_, i) => command[i - 1] === '--backbone').map((file) => resolve(file));
@@ -92,7 +92,9 @@ const fromCommand = async (command: readonly string[]): Promise<[string, string]
   );
 };
 
-/** Where the nets' weight files lay, as the records in `folders` say; undefined for a net that none names. */
+/**
+ * Paths of the nets' weight files according to the records in `folders`; undefined for a net that none names.
+ */
 export const recordedWeights = async (
   folders: readonly string[],
   nets: readonly NetIdentity[],
@@ -110,7 +112,7 @@ export const recordedWeights = async (
   return nets.map(({ sha256 }) => files.get(sha256));
 };
 
-/** Brings the records of several folders into one, under their own names; of two of one name the first stays. */
+/** Copies the records of several folders into one under their names; the first of a name wins. */
 export const copyRecords = async (folders: readonly string[], out: string): Promise<void> => {
   for (const folder of folders) {
     if (resolve(folder) === resolve(out)) continue;

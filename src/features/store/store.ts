@@ -1,41 +1,44 @@
-// The feature store as it lies on disk: names of its files, what their schema says, and the shape of a part.
+// The layout of the feature store on disk: file names, schema metadata, size of a part.
 import { VerydeepError, option, text } from '../../errors.js';
 import type { NetIdentity, Recipe } from './recipe.js';
 
-/** Images a part (an Arrow file) holds at most. */
+/** Largest number of images in a part (an Arrow file). */
 export const PART_SIZE = 64;
 
 /** Version of the layout, in the schema of every part. */
 export const STORE_FORMAT = 1;
 
-/** An image that could not be described, remembered in the part to which it belongs. */
+/** A skipped image, recorded in its part. */
 export interface StoredSkip {
   readonly id: string;
   readonly path: string;
-  /** Why, in words that do not depend on the machine or the run. */
+  /** The reason; the text does not depend on the machine or the run. */
   readonly reason: string;
-  /** SHA-256 of the file as it was; missing where it could not be read at all. */
+  /** SHA-256 of the file; missing if it could not be read. */
   readonly sha256?: string;
 }
 
-/** What the schema of a part says under the key `verydeep`, as JSON. */
+/** Metadata of a part: JSON under the key `verydeep` of its schema. */
 export interface PartMetadata {
   readonly format: number;
   readonly recipe: Recipe;
   readonly nets: readonly NetIdentity[];
   /** See recipeHash. */
   readonly hash: string;
-  /** What computed it: "onnxruntime cpu", "tensorflow", … Descriptors of different machinery agree but not to the last bit. */
+  /**
+   * Engine and provider: "onnxruntime cpu", "tensorflow", … Descriptors of different engines agree, but not
+   * bit for bit.
+   */
   readonly engine: string;
   /** Hash of the sorted list of images of the whole store. */
   readonly list: string;
-  /** Images of the whole list. */
+  /** Number of images of the whole list. */
   readonly images: number;
-  /** Which part of the fixed partition of the list, counted from 0, of how many. */
+  /** Index of the part (from 0) in the fixed partition of the list, and the number of parts. */
   readonly part: number;
   readonly parts: number;
   readonly skipped: readonly StoredSkip[];
-  /** The rows' boxes [x, y, width, height], where the recipe looks at them. */
+  /** The rows' boxes [x, y, width, height], if the recipe uses boxes. */
   readonly boxes?: readonly (readonly number[] | null)[];
 }
 
@@ -48,24 +51,24 @@ export interface DescribedImage {
   /** Size of the image in pixels, as stored. */
   readonly width: number;
   readonly height: number;
-  /** A descriptor for each layer of the recipe. */
+  /** One descriptor per layer of the recipe. */
   readonly descriptors: Readonly<Record<string, Float32Array>>;
 }
 
-/** Name of the file of a part: the hash names the descriptors, the number the part. */
+/** File name of a part: the descriptors' hash and the part's index. */
 export const partName = (hash: string, part: number): string =>
   `${hash}-${String(part).padStart(6, '0')}.arrow`;
 
-/** Hash and number of a part by its file name; undefined for other files. */
+/** Hash and index of a part from its file name; undefined for other files. */
 export const parsePartName = (name: string): { hash: string; part: number } | undefined => {
   const match = /^([0-9a-f]{16})-(\d{6,})\.arrow$/.exec(name);
   return match ? { hash: match[1]!, part: Number(match[2]) } : undefined;
 };
 
-/** How many parts a list of `images` has; an empty list has none. */
+/** Number of parts for a number of images. */
 export const partCount = (images: number): number => Math.ceil(images / PART_SIZE);
 
-/** A damaged or foreign file in a store. */
+/** The error for a damaged or foreign file in a store. */
 export const damaged = (path: string, what: string): VerydeepError =>
   new VerydeepError(
     text`Cannot read ${path}: ${what}. Delete it and run \`verydeep extract\` with ${option('resume')} to make it again.`,

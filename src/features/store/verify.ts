@@ -1,21 +1,24 @@
-// Checks a store: every part there and whole, every number finite, every length right.
+// Verifies a store: all parts present and intact, all values finite, all norms right.
 import { messageOf } from '../../errors.js';
 import { rowOf } from '../../matrix.js';
 import { type Part, openPart, readDescriptors } from './part.js';
 import { partFiles } from './reader.js';
 
-/** What is wrong with a store, and what was seen. */
+/** The problems of a store, and what was checked. */
 export interface Verification {
   readonly parts: number;
   readonly rows: number;
   readonly skipped: number;
-  /** In words, one each; empty where all is well. */
+  /** One sentence per problem; empty if there are none. */
   readonly problems: readonly string[];
 }
 
 const LENGTH_TOLERANCE = { float32: 1e-5, float16: 2e-3 } as const;
 
-/** Whether numbers are finite, and descriptors as long as the recipe says: 1 for each net and region, or all zero. */
+/**
+ * Whether values are finite and descriptors have the norm that the recipe gives: 1 for each net and region,
+ * or 0.
+ */
 const checkNumbers = async (part: Part, problems: string[]): Promise<void> => {
   const { recipe, nets } = part.metadata;
   const squared = nets.length * (recipe.region === 'image+box' ? 2 : 1);
@@ -27,18 +30,18 @@ const checkNumbers = async (part: Part, problems: string[]): Promise<void> => {
       let sum = 0;
       for (const x of rowOf({ rows: part.rows, columns, data }, row)) sum += x * x;
       const where = `${part.path}: ${layer} of ${part.ids[row]}`;
-      if (!Number.isFinite(sum)) problems.push(`${where} holds numbers that are not finite`);
+      if (!Number.isFinite(sum)) problems.push(`${where} has values that are not finite`);
       else if (recipe.normalize !== 'none' && sum !== 0) {
         const relative = Math.sqrt(sum / squared);
         const whole = Math.abs(relative - 1) <= LENGTH_TOLERANCE[recipe.store];
-        // A region or net whose activations are all zero contributes nothing.
+        // A region or net with all-zero activations adds nothing to the norm.
         if (!whole && squared === 1) problems.push(`${where} has length ${relative.toPrecision(6)}, not 1`);
       }
     }
   }
 };
 
-/** Whether parts belong together and none is missing. */
+/** Whether the parts match and none is missing. */
 const checkPartition = (parts: readonly Part[], problems: string[]): void => {
   const first = parts[0];
   if (!first) return;
@@ -57,7 +60,7 @@ const checkPartition = (parts: readonly Part[], problems: string[]): void => {
   }
   const images = parts.reduce((sum, part) => sum + part.rows + part.metadata.skipped.length, 0);
   if (missing.length === 0 && images !== metadata.images)
-    problems.push(`${images} images are there, ${metadata.images} were listed`);
+    problems.push(`found ${images} images, expected ${metadata.images}`);
 };
 
 /**

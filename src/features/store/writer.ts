@@ -1,4 +1,4 @@
-// Writes a part of the store: an Arrow IPC file with one record batch, byte-identical for the same rows.
+// Writes a part of the store: an Arrow IPC file with one record batch; the same rows give the same bytes.
 import { Field, FixedSizeList, Float16, Float32, Int32, List, Message, RecordBatch } from 'apache-arrow';
 import { RecordBatchFileWriter, Schema, Struct, Utf8, makeData, vectorFromArray } from 'apache-arrow';
 import type { Data, DataType } from 'apache-arrow';
@@ -9,7 +9,7 @@ import { encodeFloat16 } from '../../formats/float16.js';
 import { partName } from './store.js';
 import type { PartMetadata, DescribedImage } from './store.js';
 
-/** Column of strings. Built by vectorFromArray, except where empty: that would give no buffers at all. */
+/** A column of strings. An empty one is built by hand, because vectorFromArray would omit its buffers. */
 const strings = (values: readonly string[]): Data<Utf8> =>
   values.length === 0
     ? makeData({
@@ -31,7 +31,7 @@ const stringLists = (lists: readonly (readonly string[])[]): Data<List<Utf8>> =>
   return makeData({ type, length: lists.length, nullCount: 0, valueOffsets, child: strings(lists.flat()) });
 };
 
-/** Column of vectors of one length. */
+/** A column of vectors of equal length. */
 const vectors = (rows: readonly Float32Array[], length: number, type: 'float32' | 'float16'): Data => {
   const all = new Float32Array(rows.length * length);
   rows.forEach((row, i) => all.set(row, i * length));
@@ -44,7 +44,10 @@ const vectors = (rows: readonly Float32Array[], length: number, type: 'float32' 
   return makeData({ type: list, length: rows.length, nullCount: 0, child } as never);
 };
 
-/** apache-arrow puts the schema into the footer only; the format wants it first as well, for sequential readers. */
+/**
+ * apache-arrow writes the schema only to the footer; the format also requires it at the start, for sequential
+ * readers.
+ */
 class FileWriter extends RecordBatchFileWriter {
   protected override _writeSchema(schema: Schema): this {
     super._writeSchema(schema);
@@ -55,7 +58,7 @@ class FileWriter extends RecordBatchFileWriter {
 /**
  * The bytes of a part.
  *
- * @param lengths numbers of a descriptor of each layer (they cannot be seen from rows where there are none)
+ * @param lengths length of each layer's descriptors (needed if there are no rows)
  */
 export const encodePart = (
   metadata: PartMetadata,
@@ -93,7 +96,7 @@ export const encodePart = (
   return writer.toUint8Array(true);
 };
 
-/** Writes a part into `folder`, beside and renamed; returns the file's path. */
+/** Writes a part to `folder` atomically; returns its path. */
 export const writePart = async (
   folder: string,
   metadata: PartMetadata,

@@ -1,22 +1,22 @@
-// The loops of resampling, in WebAssembly where there is its SIMD, and the memory they work in.
+// The loops of resampling, in WebAssembly if SIMD is available, and their memory.
 import { type Memory, PAGE, compileModule, growingMemory, instantiate, reserve } from '../../webassembly.js';
 import { type ResamplingLoops, plainLoops } from './plain.js';
 
 const PAGES = 8;
-/** Where arrays begin: what lies below is the module's own. */
+/** Address of the first array; the module uses the memory below. */
 const START = 1024;
-/** Arrays begin on multiples of this; the loops read and write as much behind their end. */
+/** Alignment of arrays; also the number of bytes that loops read and write beyond their end. */
 const VECTOR = 16;
 
-/** The loops, and where they find their arrays. */
+/** The loops and their memory. */
 export interface Loops extends ResamplingLoops {
-  /** Places of arrays of these lengths in bytes, one after the other; places given before are given again. */
+  /** Addresses of consecutive arrays of these lengths in bytes; earlier addresses are reused. */
   readonly place: (lengths: readonly number[]) => number[];
-  /** All of the memory; not for use after the next `place`. */
+  /** The whole memory; valid until the next `place`. */
   readonly bytes: () => Uint8Array;
 }
 
-/** Memory for the plain loops; what it held is lost when it grows, which is before arrays are filled. */
+/** Memory for the plain loops. Growing it, which happens before arrays are filled, discards its contents. */
 const plainMemory = (): Memory => {
   const memory = {
     buffer: new ArrayBuffer(PAGES * PAGE),
@@ -29,7 +29,7 @@ const plainMemory = (): Memory => {
 
 let loaded: Loops | undefined;
 
-/** The loops as this thread has them. */
+/** The loops of this thread. */
 export const loops = (): Loops => {
   if (loaded) return loaded;
   const module = compileModule(new URL('../enlarge.wasm', import.meta.url));

@@ -1,12 +1,12 @@
-// The loops of resampling in plain TypeScript, with the same numbers: what runs where WebAssembly or its SIMD is missing.
+// The loops of resampling in TypeScript, with the same results: the fallback without WebAssembly SIMD.
 
-/** Weights are whole numbers of 1 / 2^22. */
+/** Fixed-point weights with 22 fractional bits. */
 const BITS = 22;
 const HALF = 1 << (BITS - 1);
 
-/** The loops, as assembly/index.ts explains them. All addresses are in bytes of one memory. */
+/** The loops, as documented in assembly/index.ts. All addresses are in bytes of one memory. */
 export interface ResamplingLoops {
-  /** Rows of pixels of three bytes to `outputs` pixels each. */
+  /** Resamples rows of three-byte pixels to `outputs` pixels each. */
   readonly widen: (
     source: number,
     target: number,
@@ -17,7 +17,7 @@ export interface ResamplingLoops {
     first: number,
     weights: number,
   ) => void;
-  /** `outputs` rows of `width` bytes, from rows above each other. */
+  /** Computes `outputs` rows of `width` bytes from rows of the source. */
   readonly heighten: (
     source: number,
     target: number,
@@ -29,7 +29,7 @@ export interface ResamplingLoops {
   ) => void;
 }
 
-/** Sums of `taps` bytes from `from` on, `step` apart, times whole numbers from `weight` on, rounded; and the memory's views. */
+/** Views of the memory, and the rounded weighted sum of `taps` bytes from `from` on, `step` apart. */
 const viewsOf = (buffer: ArrayBuffer) => {
   const bytes = new Uint8ClampedArray(buffer);
   const numbers = new Int32Array(buffer);

@@ -101,7 +101,7 @@ describe('features/export-int8', () => {
       ok(integers.includes('\\"bits\\":7'));
     }));
 
-  it('refuses a net below the gate, saying how far it is, unless forced', () =>
+  it('refuses a net that fails the fidelity check, unless forced', () =>
     withNet({}, async (folder, backbone, calibration) => {
       const out = join(folder, 'x.onnx');
       await exportInt8(backbone.path, join(folder, 'first.onnx'), { calibration, threads: 1 });
@@ -112,7 +112,7 @@ describe('features/export-int8', () => {
       await rejects(exportInt8(backbone.path, out, { calibration, threads: 1 }), (error) => {
         ok(error instanceof VerydeepError);
         ok(
-          /does not pass the gate .*0\.98000 at least.*calibration.*force/.test(error.message),
+          /does not pass the fidelity check .*smallest 0\.98000.*calibration.*force/.test(error.message),
           error.message,
         );
         return true;

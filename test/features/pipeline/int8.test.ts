@@ -148,7 +148,7 @@ describe('features/int8', () => {
           },
         );
       const first = await extract('first');
-      assert.match(notices[0]!, /^int8: \d-bit weights, cosine to fp32 0\.99\d+ on average/);
+      assert.match(notices[0]!, /^int8: \d-bit weights, cosine to fp32: mean 0\.99\d+,/);
       assert.equal(first.store.recipe.precision, 'int8');
       const cache = await readdir(join(folder, 'nets', '.int8'));
       assert.equal(cache.filter((name) => name.endsWith('.safetensors')).length, 1);
@@ -200,7 +200,7 @@ describe('features/int8', () => {
       assert.equal(views.length, 27, 'the sample is not what reading alone lets expect: decoded again');
     }));
 
-  it('falls back to fp32 below the gate, unless forced', () =>
+  it('falls back to fp32 if the fidelity check fails, unless forced', () =>
     withFolder(async (folder) => {
       const items = await pictures(join(folder, 'images'), 12);
       const net = join(folder, 'net.safetensors');
@@ -229,7 +229,10 @@ describe('features/int8', () => {
           },
         );
       assert.equal((await extract('gated', false)).store.recipe.precision, 'fp32');
-      assert.match(notices[0]!, /does not pass the gate .*0\.98000 at least.*Going on in fp32; force/);
+      assert.match(
+        notices[0]!,
+        /does not pass the fidelity check .*smallest 0\.98000.*Continuing in fp32; force/,
+      );
       assert.equal((await extract('forced', true)).store.recipe.precision, 'int8');
     }));
 });

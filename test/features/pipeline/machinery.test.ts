@@ -30,7 +30,7 @@ const errorOf = (choice: RecipeChoice, options: Omit<ExtractOptions, 'out'>): Pr
 
 describe('machinery that cannot compute', () => {
   for (const [precision, options, message] of [
-    ['int8', { provider: 'cuda' }, /precision int8 computes on the processor: leave out provider cuda\./],
+    ['int8', { provider: 'cuda' }, /precision int8 runs on the CPU only: leave out provider cuda\./],
     ['int8', { engine: 'tensorflow' }, /precision int8 needs ONNX Runtime: leave out engine tensorflow\./],
     [
       'fp32',

@@ -65,7 +65,7 @@ describe('features/merge and verify', () => {
       bad[2]!.descriptors['fc7']!.fill(0.5);
       await writePart(a!, metadata(1, { images: 89, parts: 3 }), bad, lengths);
       const text = (await verifyFeatures([a!])).problems.join('\n');
-      assert.match(text, /fc7 of image 65\n.*holds numbers that are not finite/);
+      assert.match(text, /fc7 of image 65\n.*has values that are not finite/);
       assert.match(text, /fc7 of image 66\n.*has length 1\.11803, not 1/);
     }));
 

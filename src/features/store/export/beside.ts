@@ -1,13 +1,13 @@
-// For libraries that write a file by its name: they write beside it, then the file is synced and renamed.
+// Atomic writes for libraries that write to a path: they write a temporary file, which is synced and renamed.
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { VerydeepError } from '../../../errors.js';
 import { writeError } from '../../../io/files.js';
 
 /**
- * Lets `write` fill a file beside `path`, which takes its place when it is complete.
+ * Lets `write` fill a temporary file, then renames it to `path`.
  *
- * @throws VerydeepError naming `path` when it cannot be written
+ * @throws VerydeepError naming `path` if it cannot be written
  */
 export const writeBeside = async (
   path: string,

@@ -1,4 +1,4 @@
-// Descriptors in formats of other programs: one table of them.
+// Exports descriptors to formats of other programs: the table of formats.
 import { makeFolder } from '../../../io/files.js';
 import { dirname } from 'node:path';
 import { expected, option } from '../../../errors.js';
@@ -9,7 +9,7 @@ import { exportNpy } from './npy.js';
 import { exportParquet } from './parquet.js';
 import { exportCsv, exportLibsvm } from './text.js';
 
-/** Writers by name of the format; each gives the files that it wrote. */
+/** Writers by format; each returns the files it wrote. */
 const writers = {
   npy: exportNpy,
   csv: exportCsv,
@@ -23,7 +23,7 @@ const writers = {
 export { type ExportFormat, exportFormats };
 
 /**
- * Writes descriptors of a layer to a file of another format, a part in memory at a time.
+ * Writes the descriptors of a layer to a file of another format, one part in memory at a time.
  *
  * @returns the files written
  * @throws UsageError for an unknown format or layer, or a folder that cannot be written
@@ -36,7 +36,7 @@ export const exportFeatures = async (
 ): Promise<string[]> => {
   if (!Object.hasOwn(writers, format))
     throw expected(`one of ${exportFormats.join(', ')}`, option('to'), format);
-  store.columns(layer); // throws for a layer that is not there
+  store.columns(layer); // throws if the layer is missing
   await makeFolder(dirname(path));
   return writers[format](store, layer, path);
 };

@@ -1,4 +1,5 @@
-// HDF5, through h5wasm: a dataset for each column, descriptors [rows, columns] in chunks of a part.
+// Exports to HDF5 with h5wasm: one dataset per column, descriptors as [rows, columns] with one chunk per
+// part.
 import { toStored } from '../../../interpolation.js';
 import { PART_SIZE } from '../store.js';
 import type { FeatureStore } from '../reader.js';

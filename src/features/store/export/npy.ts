@@ -1,4 +1,4 @@
-// NumPy's format: a header and the numbers, row by row; what is known of the images goes into a CSV beside it.
+// Exports to NumPy's format; the images' columns go to a CSV beside it.
 import { open } from 'node:fs/promises';
 import { codeOf, expected, option } from '../../../errors.js';
 import { csvLines } from '../../../formats/csv.js';
@@ -20,7 +20,7 @@ const npyHeader = (rows: number, columns: number): Uint8Array => {
 
 const COLUMNS = ['id', 'path', 'sha256', 'labels', 'width', 'height'];
 
-/** What is known of the images, a line each, in the order of the rows: id, path, sha256, labels (with |), width, height. */
+/** The images in the order of the rows, one line each: id, path, sha256, labels (with |), width, height. */
 const imagesCsv = (store: FeatureStore): string =>
   csvLines([
     COLUMNS,

@@ -6,5 +6,5 @@ export type ExportFormat = (typeof exportFormats)[number];
 
 export const storeExportOptions = {
   to: { kind: kinds.choice(exportFormats), help: 'format of the file', default: 'npy' },
-  layer: { kind: kinds.text('name'), help: 'which layer', otherwise: 'the first' },
+  layer: { kind: kinds.text('name'), help: 'layer to export', otherwise: 'the first' },
 } as const satisfies OptionTable;

@@ -1,4 +1,5 @@
-// Parquet, through hyparquet-writer: the columns of the store, descriptors as lists of float, a row group a part.
+// Exports to Parquet with hyparquet-writer: the store's columns, descriptors as lists of float, one row group
+// per part.
 import type { ParquetWriter } from 'hyparquet-writer';
 import { toStored } from '../../../interpolation.js';
 import { rowOf } from '../../../matrix.js';
@@ -24,7 +25,7 @@ const list = (name: string, item: Element): Element[] => [
 const whole = (name: string): Element => ({ name, type: 'INT32', repetition_type: 'REQUIRED' });
 const float = (name: string): Element => ({ name, type: 'FLOAT', repetition_type: 'REQUIRED' });
 
-/** Writes all that is known of the images, and one layer. */
+/** Writes the images' columns and one layer. */
 export const exportParquet = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
   const parquet = await import('hyparquet-writer');
   const schema: Schema = [

@@ -1,4 +1,4 @@
-// Text formats: CSV (a column a number) and LIBSVM (label index:value …).
+// Exports to text formats: CSV (one column per value) and LIBSVM (label index:value …).
 import type { FileHandle } from 'node:fs/promises';
 import { csvLines } from '../../../formats/csv.js';
 import { writeAtomically, writeFileAtomically } from '../../../io/files.js';
@@ -18,7 +18,7 @@ const writeLines = async (
   }
 };
 
-/** The shortest decimal that gives the same float32 again. */
+/** The shortest decimal that parses to the same float32. */
 const shortest = (x: number): string => {
   for (let digits = 6; digits < 9; digits++) {
     const text = x.toPrecision(digits);
@@ -27,14 +27,16 @@ const shortest = (x: number): string => {
   return String(Number(x.toPrecision(9)));
 };
 
-/** Writes a CSV: id, path, labels (with |), and a column for each number of the descriptor, `fc7_0`, `fc7_1`, … */
+/**
+ * Writes a CSV: id, path, labels (with |), and one column per value of the descriptor, `fc7_0`, `fc7_1`, …
+ */
 export const exportCsv = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
   await writeAtomically(path, async (file) => {
     const names = Array.from({ length: store.columns(layer) }, (_, i) => `${layer}_${i}`);
     await file.writeFile(csvLines([['id', 'path', 'labels', ...names]]));
     await writeLines(file, store, layer, (row, descriptor) => {
       const fields = csvLines([[store.ids[row]!, store.paths[row]!, store.labels[row]!.join('|')]]);
-      // Numbers need no quotes; the library would take as long for them as it takes to write them.
+      // Numbers need no quotes; checking them for quotes would double the time.
       return `${fields.slice(0, -1)},${Array.from(descriptor, shortest).join(',')}\n`;
     });
   });
@@ -42,8 +44,9 @@ export const exportCsv = async (store: FeatureStore, layer: string, path: string
 };
 
 /**
- * Writes LIBSVM's format: labels as numbers (several with commas, none as nothing before the first blank), then
- * `index:value` from 1 on for what is not zero. The classes, in the order of their numbers from 0, go to `<path>.classes`.
+ * Writes LIBSVM's format: class indices from 0 (several separated by commas; empty if the image has no
+ * label), then `index:value` for non-zero values, with indices from 1. The class names go to
+ * `<path>.classes`, in order.
  */
 export const exportLibsvm = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
   const classes = [...new Set(store.labels.flat())].sort();

@@ -1,14 +1,15 @@
-// Separable resampling of 8-bit pixels with SIMD: rows to more columns, then columns to more rows. Built by scripts/build-wasm.mjs.
-// All addresses are in bytes. Up to 16 bytes behind a source are read, and behind a target written: both need that room. Targets
-// are written front to back, so that what a row writes behind its end is overwritten by the next.
+// Separable resampling of 8-bit pixels with SIMD: first horizontally, then vertically. Built by
+// scripts/build-wasm.mjs. All addresses are in bytes. Sources are read and targets written up to 16 bytes
+// beyond their end; both need that padding. Targets are written front to back, so the next row overwrites
+// what a row writes beyond its end.
 
-/** Weights are whole numbers of 1 / 2^22. */
+/** Fixed-point weights with 22 fractional bits. */
 const BITS: i32 = 22;
 const HALF: i32 = 1 << (BITS - 1);
 
 /**
- * Rows of pixels of three bytes to `outputs` pixels each. Output i is the sum of `taps` pixels from byte `first[i]` of the row on, times
- * `weights[i * taps + …]`, rounded and cut to 0…255.
+ * Resamples rows of three-byte pixels to `outputs` pixels each. Output i is the sum of `taps` pixels,
+ * starting at byte `first[i]` of the row, weighted by `weights[i * taps + …]`, rounded and clamped to 0…255.
  */
 export function widen(
   source: usize,
@@ -41,8 +42,8 @@ export function widen(
 }
 
 /**
- * `outputs` rows of `width` bytes. Row i is the sum of `taps` rows from row `first[i]` of the source on, times `weights[i * taps + …]`,
- * rounded and cut to 0…255.
+ * Computes `outputs` rows of `width` bytes. Row i is the sum of `taps` rows, starting at row `first[i]` of
+ * the source, weighted by `weights[i * taps + …]`, rounded and clamped to 0…255.
  */
 export function heighten(
   source: usize,
