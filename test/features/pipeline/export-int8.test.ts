@@ -153,7 +153,7 @@ describe('features/export-int8', () => {
     withNet({}, async (folder, backbone) => {
       await rejects(
         exportInt8(backbone.path, join(folder, 'x.onnx'), { calibration: [], threads: 1 }),
-        /at least 2 images to calibrate/,
+        /at least 2 calibration images/,
       );
     }));
 });
