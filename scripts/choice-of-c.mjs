@@ -84,7 +84,7 @@ for (let seed = 1; seed <= seeds; seed++) {
   recalls.fifth.push(await recallAt(one.curve.find((point) => point.mean === best).C));
   const folds = Math.min(5, trainPerClass);
   const groups = train.map(({ id }) => id);
-  const { C } = await selectC(matrix, labelsOf(train), recallMetric, { ...options, folds, groups });
+  const { C } = await selectC(matrix, labelsOf(train), recallMetric, { ...options, cFolds: folds, groups });
   recalls.folds.push(await recallAt(C));
 }
 const shown = (values) => `${mean(values).toFixed(1)} ± ${deviation(values).toFixed(1)}`;

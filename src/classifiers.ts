@@ -4,7 +4,8 @@ export { decisionValues, type LinearModel, type Sigmoid } from './classifiers/mo
 export { loadModel, saveModel } from './classifiers/model-file.js';
 export { calibrate, probabilities } from './classifiers/platt.js';
 export { type ClassLabels, oneVsRest } from './classifiers/problem.js';
-export type { Bias, Certificate, ClassWeights, Loss, SolverName } from './classifiers/problem.js';
+export type { Bias, ClassWeight, Loss, SolverName } from './classifiers/options.js';
+export type { Certificate } from './classifiers/problem.js';
 export type { Descriptors, RowSource } from './classifiers/rows.js';
 export { type Metric, refit, selectC, type Selection, type SelectOptions } from './classifiers/select.js';
 export { trainOneVsRest, type TrainOptions } from './classifiers/train.js';

@@ -129,7 +129,7 @@ export class LinearSvm {
       );
     }
     const isSingle = items.every(({ labels }) => labels.length === 1);
-    const held = fitting.C === undefined ? setAside(items, VALIDATION_SHARE, seed).aside : [];
+    const held = fitting.c === undefined ? setAside(items, VALIDATION_SHARE, seed).aside : [];
     const descriptors = stackedStores([features], layer);
     const { model, selection } = await fit(
       descriptors,

@@ -149,6 +149,12 @@ export const withDefaults = <T extends OptionTable>(table: T, given: Partial<Opt
   return values as OptionsOf<T>;
 };
 
+/** The values of a table's options out of more; those that are undefined are left out. */
+export const valuesOf = <T extends OptionTable>(table: T, values: OptionsOf<T>): OptionsOf<T> =>
+  Object.fromEntries(
+    Object.entries(values).filter(([name, value]) => name in table && value !== undefined),
+  ) as OptionsOf<T>;
+
 /**
  * Checks the values of a table's options; undefined values are skipped.
  *

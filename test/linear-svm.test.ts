@@ -115,7 +115,7 @@ describe('LinearSvm', function () {
       const net = await openNet(join(folder, 'net.safetensors'), { threads: 1 });
       const items = await pictures(join(folder, 'photos'), 12);
       const x = await describeImages(net, items, { recipe });
-      const svm = await LinearSvm.fit(x, { C: 1, threads: 1, calibrated: true });
+      const svm = await LinearSvm.fit(x, { c: 1, threads: 1, calibrate: true });
       const { answers, skipped } = await svm.predictAll(net, [items[0]!, 'nowhere.jpg', new Uint8Array([1])]);
       assert.equal(answers.length, 1);
       assert.ok(Object.values(answers[0]!.probabilities!).every((p) => p > 0 && p < 1));
@@ -139,7 +139,7 @@ describe('LinearSvm', function () {
       );
       const even = items.filter(({ labels }) => labels[0] === 'even');
       await assert.rejects(
-        LinearSvm.fit(await describeImages(net, even, { recipe }), { C: 1 }),
+        LinearSvm.fit(await describeImages(net, even, { recipe }), { c: 1 }),
         /images of at least two classes for LinearSvm.fit/,
       );
       await assert.rejects(openNet([]), /at least one backbone file/);

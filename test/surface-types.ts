@@ -39,7 +39,7 @@ export const program = async (): Promise<void> => {
   const photos = await openDataset('folder', 'photos');
   const x = await describe(net, photos, { recipe: 'voc', split: 'train' });
   await describe(net, photos.items('val'), { recipe: { scales: [256] }, out: 'store', resume: true });
-  await LinearSvm.fit(await openFeatures(['store']), { C: 1 });
+  await LinearSvm.fit(await openFeatures(['store']), { c: 1 });
   const svm = await LinearSvm.fit(x);
   const answer = await svm.predict(net, new Uint8Array(8));
   answer.scores satisfies Readonly<Record<string, number>>;

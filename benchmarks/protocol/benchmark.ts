@@ -1,5 +1,5 @@
 // What a benchmark is: a data set, a recipe, a protocol, a metric, and what others reported on it.
-import type { TrainOptions } from '../../src/classifiers/train.js';
+import type { SvmOptions } from '../../src/classifiers/options.js';
 import type { RecipeChoice } from '../../src/features/recipe/recipe.js';
 
 /** A published figure in percent. */
@@ -70,7 +70,7 @@ export interface Benchmark {
   /** Divides descriptors by their norm plus this; as they are in the store where missing. */
   readonly norm?: number;
   /** How the SVMs differ from the default: hinge loss, no weights, eight values of C. */
-  readonly svm?: Pick<TrainOptions, 'loss' | 'classWeights'> & { readonly grid?: readonly number[] };
+  readonly svm?: Pick<SvmOptions, 'loss' | 'classWeight' | 'cGrid'>;
   readonly protocol: RandomSplits | GivenSplits | OfficialSplits;
   /** What the table of results shows. */
   readonly metric: 'meanClassRecall' | 'mAP';

@@ -151,11 +151,11 @@ export const evaluateDrawn = async (
   const { name: splitName, train, test } = split;
   const classes = [...new Set(train.map(({ labels }) => labels[0]!))].sort((a, b) => (a < b ? -1 : 1));
   const chosen =
-    fitting.C === undefined
-      ? choosing(split, protocol, index, fitting.folds)
+    fitting.c === undefined
+      ? choosing(split, protocol, index, fitting.cFolds)
       : { held: new Set<string>(), on: 'nothing' };
   // A C of its own for each class is chosen by what its own SVM ranks: its recall would depend on all others.
-  const metric = fitting.choose === 'per-class' ? 'mAP' : 'meanClassRecall';
+  const metric = fitting.cPerClass ? 'mAP' : 'meanClassRecall';
   const fitted = await fit(
     descriptors,
     classes,
@@ -164,7 +164,7 @@ export const evaluateDrawn = async (
     metric === 'mAP' ? apMetric('all-points') : recallMetric,
     {
       ...fitting,
-      ...(chosen.folds === undefined ? {} : { folds: chosen.folds }),
+      ...(chosen.folds === undefined ? {} : { cFolds: chosen.folds }),
       ...(protocol.groupOf ? { groupOf: protocol.groupOf } : {}),
     },
   );

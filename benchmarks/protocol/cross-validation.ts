@@ -45,7 +45,7 @@ export const crossValidated = async (
   classes: readonly string[],
   train: readonly Item[],
   folds: number,
-  { grid, C, ...options }: FitOptions,
+  { cGrid, c, ...options }: FitOptions,
 ): Promise<Fitted> => {
   const { items, rows, settings, notes } = await prepare(descriptors, classes, train, options);
   const problems = labelsOf(
@@ -66,7 +66,7 @@ export const crossValidated = async (
   };
   const finish = async (chosen: number | readonly number[]): Promise<LinearModel> =>
     withNotes(await trainOneVsRest(rows, problems, chosen, settings), notes);
-  if (C !== undefined) return { model: await finish(C) };
+  if (c !== undefined) return { model: await finish(c) };
   const curves: CurvePoint[][] = [];
   for (const problem of problems) {
     const positives = problem.labels.filter((label) => label === 1).length;
@@ -85,7 +85,7 @@ export const crossValidated = async (
           ...inPart(settings, `${problem.name}-fold-${fold + 1}`),
           validation,
           widen: false,
-          ...(grid ? { grid } : {}),
+          ...(cGrid && { cGrid }),
         },
       );
       perFold.push(curve);

@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import { gramOf } from '../../src/classifiers/gram.js';
 import type { ClassLabels } from '../../src/classifiers/problem.js';
+import type { SvmOptions } from '../../src/classifiers/options.js';
 import type { LinearModel } from '../../src/classifiers/model.js';
 import { decisionValues } from '../../src/classifiers/model.js';
 import { fullSettings, oneVsRest } from '../../src/classifiers/problem.js';
-import { calibrate } from '../../src/classifiers/platt.js';
+import { calibrate as calibrated } from '../../src/classifiers/platt.js';
 import type { Descriptors as Rows } from '../../src/classifiers/rows.js';
 import type { Metric, Selection } from '../../src/classifiers/select.js';
 import { selectC } from '../../src/classifiers/select.js';
@@ -20,20 +21,13 @@ import type { Descriptors } from './descriptors.js';
 import type { SplitOutcome } from './outcome.js';
 import { streamed } from './streamed.js';
 
-/** How the SVMs are made. */
-export interface FitOptions extends TrainOptions {
-  /** Values of C to try, these and no others; by default eight, and more where the best lies at an edge. */
-  readonly grid?: readonly number[];
-  /** A C given beforehand: nothing is chosen. */
-  readonly C?: number;
-  /** One C for all classes by the mean metric (default), or one a class by its own. */
-  readonly choose?: 'shared' | 'per-class';
-  /** Choose C by so many stratified folds of the training images, instead of by the images that the protocol holds out. */
-  readonly folds?: number;
+/**
+ * How the SVMs are made. C is chosen by the images that the protocol holds out, unless `c` or `cFolds` is given; a `cGrid` is
+ * not widened.
+ */
+export interface FitOptions extends TrainOptions, SvmOptions {
   /** Items of one group never stand on both sides of a fold; each item is its own group where missing. */
   readonly groupOf?: (item: Item) => string;
-  /** Fit Platt's sigmoids on held-out folds, for probabilities in `predict`. */
-  readonly calibrated?: boolean;
 }
 
 /** The options of one part of a run (a split, a fold): its solved classes are kept in a folder of their own. */
@@ -107,29 +101,29 @@ export const fit = async (
   train: readonly Item[],
   held: ReadonlySet<string>,
   metric: Metric,
-  { grid, C, choose = 'shared', folds, groupOf, calibrated = false, ...options }: FitOptions,
+  { c, cGrid, cPerClass, cFolds, groupOf, calibrate, ...options }: FitOptions,
 ): Promise<Fitted> => {
   const { items, rows, settings, notes } = await prepare(descriptors, classes, train, options);
   const labels = labelsOf(classes, items);
   const groups = items.map((item) => groupOf?.(item) ?? item.id);
   const finish = async (chosen: number | readonly number[]): Promise<LinearModel> => {
     const model = withNotes(await trainOneVsRest(rows, labels, chosen, settings), notes);
-    return calibrated
-      ? calibrate(model, rows, labels, { ...inPart(settings, 'calibration'), groups })
+    return calibrate
+      ? calibrated(model, rows, labels, { ...inPart(settings, 'calibration'), groups })
       : model;
   };
-  if (C !== undefined) return { model: await finish(C) };
+  if (c !== undefined) return { model: await finish(c) };
   const validation = items.flatMap(({ id }, row) => (held.has(id) ? [row] : []));
-  if (folds === undefined && validation.length === 0) {
+  if (cFolds === undefined && validation.length === 0) {
     throw new UsageError(
       text`No training image is left to validate C with. Give at least two training images a class, or give C itself with ${option('c')}.`,
     );
   }
   const selection = await selectC(rows, labels, metric, {
     ...settings,
-    ...(folds === undefined ? { validation } : { folds, groups }),
-    choose,
-    ...(grid ? { grid, widen: false } : {}),
+    ...(cFolds === undefined ? { validation } : { cFolds, groups }),
+    ...(cPerClass !== undefined && { cPerClass }),
+    ...(cGrid && { cGrid, widen: false }),
   });
   return { model: await finish(selection.C), selection };
 };

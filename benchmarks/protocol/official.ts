@@ -105,14 +105,14 @@ const fitOf = (
 ): Promise<Fitted> => {
   const { folds } = protocol;
   if (folds !== undefined) return crossValidated(descriptors, classes, train, folds, svm);
-  const held = svm.C === undefined ? heldOut(dataset, run, train, seed) : new Set<string>();
+  const held = svm.c === undefined ? heldOut(dataset, run, train, seed) : new Set<string>();
   const { choose } = run;
   const on =
-    svm.folds === undefined
+    svm.cFolds === undefined
       ? 'validate' in choose
         ? choose.validate
         : `${PERCENT * choose.share} % of ${run.train} held out`
-      : `${svm.folds} folds`;
+      : `${svm.cFolds} folds`;
   return fit(descriptors, classes, train, held, apMetric(protocol.form), { ...svm, groupOf: imageOf }).then(
     (fitted): Fitted => (fitted.selection ? { ...fitted, choice: { metric: 'mAP', on } } : fitted),
   );

@@ -137,7 +137,7 @@ const document = (
       loss: model?.loss,
       bias: model?.bias,
       solver: model?.solver,
-      classWeights: options.svm?.classWeights ?? benchmark.svm?.classWeights,
+      classWeights: options.svm?.classWeight ?? benchmark.svm?.classWeight,
       ...(benchmark.norm === undefined ? {} : { descriptors: `divided by norm + ${benchmark.norm}` }),
     },
     seed: options.seed,

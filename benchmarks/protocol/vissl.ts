@@ -3,7 +3,7 @@ import type { Benchmark, OfficialSplits } from './benchmark.js';
 import { voc2007 } from '../voc2007.js';
 
 /** C as that protocol tries it: 0.01, 0.1 and the powers of one half from the 4th to the 19th. */
-const grid = [0.01, 0.1, ...Array.from({ length: 16 }, (_, i) => 0.5 ** (4 + i))];
+const cGrid = [0.01, 0.1, ...Array.from({ length: 16 }, (_, i) => 0.5 ** (4 + i))];
 
 export const voc2007Vissl: Benchmark = {
   ...voc2007,
@@ -12,8 +12,8 @@ export const voc2007Vissl: Benchmark = {
   norm: 1e-5,
   svm: {
     loss: 'squared-hinge',
-    classWeights: { positive: 2, negative: 1 },
-    grid,
+    classWeight: { positive: 2, negative: 1 },
+    cGrid,
   },
   protocol: {
     ...(voc2007.protocol as OfficialSplits),

@@ -1,7 +1,8 @@
 // Linear SVMs: the whole grid of every class, against LIBLINEAR, scikit-learn and libsvm-js at equal quality; and how it grows.
 import { type Gram, gramOf } from '../../src/classifiers/gram.js';
 import { solvePaths } from '../../src/classifiers/paths.js';
-import { type Bias, type ClassLabels, fullSettings, oneVsRest } from '../../src/classifiers/problem.js';
+import type { Bias } from '../../src/classifiers/options.js';
+import { type ClassLabels, fullSettings, oneVsRest } from '../../src/classifiers/problem.js';
 import { DEFAULT_GRID } from '../../src/classifiers/select.js';
 import { expected } from '../../src/errors.js';
 import type { Matrix } from '../../src/matrix.js';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { makeFolder } from '../io/files.js';
 import { openSafetensors, writeSafetensors } from '../formats/safetensors.js';
 import type { Gram } from './gram.js';
+import { storedSettings } from './problem.js';
 import type { Common, Solution, Task } from './solver/task.js';
 
 /** Bytes of the Gram matrix that are hashed at a time: what threads share has to be copied first. */
@@ -13,7 +14,7 @@ const HASHED_BYTES = 2 ** 24;
 /** What names a class's problem: settings, grid, labels, and the descriptors by way of their inner products. */
 const fingerprint = (descriptors: string, common: Common, task: Task): string =>
   createHash('sha256')
-    .update(JSON.stringify([descriptors, common.settings, common.keep, task.grid]))
+    .update(JSON.stringify([descriptors, storedSettings(common.settings), common.keep, task.grid]))
     .update(common.held ?? 'none')
     .update(task.labels)
     .digest('hex');

@@ -52,7 +52,7 @@ export const stratifiedFolds = (
   const rows = classes[0]!.labels.length;
   const units = unitsOf(rows, groups);
   if (!(Number.isInteger(k) && k >= 2 && k <= units.length)) {
-    throw expected(`2 to ${units.length} folds`, option('folds'), k);
+    throw expected(`2 to ${units.length} folds`, 'cross-validation', k);
   }
   for (const { name, labels } of classes) {
     const positive = units.filter((unit) => unit.some((row) => labels[row] === 1)).length;

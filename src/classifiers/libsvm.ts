@@ -110,7 +110,7 @@ export const fitLibsvm = async (
       kernel: kernelOf(gram, rows),
       labels: Int8Array.from(rows, (row) => labels[row]!),
       C: Cs[c]!,
-      ...sideWeights(labels, settings.classWeights),
+      ...sideWeights(labels, settings.classWeight),
       // Its own: the violation of the optimality conditions, in units of decision values.
       tolerance: settings.resolved ? settings.tolerance / 10 : settings.tolerance,
     }));
@@ -126,7 +126,7 @@ export const fitLibsvm = async (
       const weights = exactWeights(descriptors, labels, alpha);
       data.set(weights, c * columns);
       const values = exactValues(descriptors, weights);
-      const sides = sideWeights(labels, settings.classWeights);
+      const sides = sideWeights(labels, settings.classWeight);
       const bias = biasOf(labels, values, alpha, (y) => C * (y > 0 ? sides.positive : sides.negative));
       biases[c] = bias;
       const certificate = certify(labels, values, bias, weights, alpha, C, settings, 0);

@@ -2,7 +2,8 @@
 import { expected } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import type { Extraction } from './extraction.js';
-import type { Bias, Certificate, Loss } from './problem.js';
+import type { Bias, Loss } from './options.js';
+import type { Certificate } from './problem.js';
 import { products } from './weights.js';
 
 /** Platt's sigmoid: probability = 1 / (1 + exp(a · decision + b)). */

@@ -1,15 +1,27 @@
 // Options of the linear SVMs: C and how it is chosen, loss, bias, weights of classes, probabilities, solver.
 import { expected, option, text } from '../errors.js';
-import { type Kind, type OptionTable, kinds } from '../options.js';
-import type { ClassWeights } from './problem.js';
+import { type Kind, type OptionTable, type OptionsOf, kinds } from '../options.js';
 
 const losses = ['hinge', 'squared-hinge'] as const;
 const biases = ['augmented', 'unregularised'] as const;
 const solvers = ['auto', 'dual', 'primal', 'libsvm'] as const;
+
+/** `hinge`: max(0, 1 - y f), LIBSVM's; `squared-hinge`: its square, LIBLINEAR's default. */
+export type Loss = (typeof losses)[number];
+
+/** `augmented`: the bias is the weight of one more constant input, as in LIBLINEAR; `unregularised`: as in LIBSVM. */
+export type Bias = (typeof biases)[number];
+
+/** The solvers; `auto` takes `dual` where the Gram matrix fits in memory, else `primal`. */
+export type SolverName = (typeof solvers)[number];
+
+/** Factors of C for each side: numbers, or `balanced` (rows / (2 · rows of that side), as scikit-learn has it). */
+export type ClassWeight = 'balanced' | { readonly positive: number; readonly negative: number };
+
 const factor = kinds.number({ above: 0 });
 
 /** `balanced`, the factor of the positives (`3`, LIBLINEAR's -w1), or of positives and negatives (`3:0.5`). */
-const classWeights: Kind<ClassWeights> = {
+const classWeight: Kind<ClassWeight> = {
   value: 'weights',
   what: 'balanced, a number, or two as in 3:0.5',
   parse: (given) => {
@@ -58,7 +70,7 @@ export const svmOptions = {
     otherwise: 'augmented',
   },
   classWeight: {
-    kind: classWeights,
+    kind: classWeight,
     help: "factors of C: of the positives (LIBLINEAR's -w1), of both as 3:0.5, or balanced",
     otherwise: '1',
   },
@@ -68,3 +80,6 @@ export const svmOptions = {
   },
   solver: { kind: kinds.choice(solvers), help: 'SVM solver', default: 'auto' },
 } as const satisfies OptionTable;
+
+/** The SVMs' options; all may be missing. */
+export type SvmOptions = Partial<OptionsOf<typeof svmOptions>>;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { makeFolder } from '../io/files.js';
 import { openSafetensors, writeSafetensors } from '../formats/safetensors.js';
 import type { State } from './primal-passes.js';
-import type { ClassLabels, FullSettings } from './problem.js';
+import { type ClassLabels, type FullSettings, storedSettings } from './problem.js';
 import { type Descriptors, hashOfRows } from './rows.js';
 
 type Kept = Pick<State, 'alpha' | 'weights' | 'bias' | 'updates' | 'certificate'>;
@@ -31,7 +31,13 @@ export interface PrimalProblem {
 const fingerprint = async (problem: PrimalProblem): Promise<string> => {
   const { descriptors, classes, Cs, settings, blockRows, starts } = problem;
   const hash = createHash('sha256').update(
-    JSON.stringify([await hashOfRows(descriptors), Cs, settings, blockRows, starts !== undefined]),
+    JSON.stringify([
+      await hashOfRows(descriptors),
+      Cs,
+      storedSettings(settings),
+      blockRows,
+      starts !== undefined,
+    ]),
   );
   for (const { labels } of classes) hash.update(labels);
   for (const alpha of starts ?? []) hash.update(alpha);

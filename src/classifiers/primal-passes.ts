@@ -56,7 +56,7 @@ const withCompanions = (start: number, block: Matrix, companions: Block): Block 
 const companionRows = (states: readonly State[], settings: FullSettings, most: number): number[] => {
   const counts = new Map<number, number>();
   for (const { labels, alpha, C } of states) {
-    const sides = sideWeights(labels, settings.classWeights);
+    const sides = sideWeights(labels, settings.classWeight);
     alpha.forEach((a, row) => {
       const upper = C * (labels[row]! > 0 ? sides.positive : sides.negative);
       if (a > 0 && (settings.loss === 'squared-hinge' || a < upper * (1 - 1e-6))) {
@@ -83,7 +83,7 @@ const solveRows = (
     w.alpha[i] = state.alpha[row]!;
     w.f[i] = value(i);
   });
-  setCosts(w, state.C, settings, sideWeights(state.labels, settings.classWeights));
+  setCosts(w, state.C, settings, sideWeights(state.labels, settings.classWeight));
   state.bias = relaxFrom(w, kernels, state.bias, settings);
   state.updates += w.report[REPORT.updates]!;
   return Float32Array.from(rows, (row, i) => {
@@ -146,7 +146,7 @@ export const measure = async (
   const weights = stack(states, descriptors.columns);
   const losses = states.map(() => 0);
   const spread = states.map(() => ({ rows: descriptors.rows, sum: 0, squares: 0 }));
-  const sides = states.map(({ labels }) => sideWeights(labels, settings.classWeights));
+  const sides = states.map(({ labels }) => sideWeights(labels, settings.classWeight));
   const costOf = (c: number, y: number): number =>
     states[c]!.C * (y > 0 ? sides[c]!.positive : sides[c]!.negative);
   const { columns } = descriptors;

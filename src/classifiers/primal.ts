@@ -52,7 +52,7 @@ const stretched = (
   settings: FullSettings,
 ): Standing => {
   const squared = settings.loss === 'squared-hinge';
-  const sides = sideWeights(labels, settings.classWeights);
+  const sides = sideWeights(labels, settings.classWeight);
   const costOf = (row: number): number => C * (labels[row]! > 0 ? sides.positive : sides.negative);
   let [linear, quadratic, limit] = [0, (bias / settings.biasScale) ** 2, Infinity];
   for (const w of weights) quadratic += w * w;

@@ -1,6 +1,7 @@
 // What a linear SVM problem is: labels of each class, loss, bias, costs; and their checks.
 import { UsageError, expected, shown } from '../errors.js';
 import type { Matrix } from '../matrix.js';
+import type { SolverName, SvmOptions } from './options.js';
 
 /** The labels of one class: +1 the class, -1 another, 0 ignored in training (VOC's "difficult"), one for each row. */
 export interface ClassLabels {
@@ -8,33 +9,18 @@ export interface ClassLabels {
   readonly labels: Int8Array;
 }
 
-/** `hinge`: max(0, 1 - y f), LIBSVM's; `squared-hinge`: its square, LIBLINEAR's default. */
-export type Loss = 'hinge' | 'squared-hinge';
-
-/** `augmented`: the bias is the weight of one more constant input, as in LIBLINEAR; `unregularised`: as in LIBSVM. */
-export type Bias = 'augmented' | 'unregularised';
-
-/** The solvers; `auto` takes `dual` where the Gram matrix fits in memory, else `primal`. */
-export type SolverName = 'auto' | 'dual' | 'primal' | 'libsvm';
-
-/** Factors of C for each side: numbers, or `balanced` (rows / (2 · rows of that side), as scikit-learn has it). */
-export type ClassWeights = 'balanced' | { readonly positive: number; readonly negative: number };
-
 /** The problem apart from its data: min ½|w|² + C Σ weight(yᵢ) loss(yᵢ, w·xᵢ + b). */
-export interface SvmSettings {
-  /** Default `hinge`. */
-  readonly loss?: Loss;
-  /** Default `augmented`; of the solver `libsvm`, which has no other, `unregularised`. */
-  readonly bias?: Bias;
+export interface SvmSettings extends Pick<SvmOptions, 'loss' | 'bias' | 'classWeight'> {
   /** The constant input of the augmented bias; default 1. */
   readonly biasScale?: number;
-  /** Default 1 for both sides. */
-  readonly classWeights?: ClassWeights;
   /** Stop where (primal - dual) / primal is at most this; default 1e-4 (1e-3 while C is being chosen). */
   readonly tolerance?: number;
 }
 
-/** {@link SvmSettings} with every default filled in. */
+/**
+ * {@link SvmSettings} with every default filled in: hinge loss, weights of 1, and the augmented bias, of the solver `libsvm`,
+ * which has no other, the unregularised one.
+ */
 export type FullSettings = Required<SvmSettings> & {
   /** Whether decision values must be resolved as well as the objective: see {@link gapWanted}. */
   readonly resolved?: boolean;
@@ -91,7 +77,7 @@ export const fullSettings = (
     loss: settings.loss ?? 'hinge',
     bias: settings.bias ?? (settings.solver === 'libsvm' ? 'unregularised' : 'augmented'),
     biasScale: settings.biasScale ?? 1,
-    classWeights: settings.classWeights ?? { positive: 1, negative: 1 },
+    classWeight: settings.classWeight ?? { positive: 1, negative: 1 },
     tolerance: settings.tolerance ?? tolerance,
   };
   if (!['hinge', 'squared-hinge'].includes(full.loss)) {
@@ -102,12 +88,18 @@ export const fullSettings = (
   }
   positive(full.biasScale, 'biasScale');
   positive(full.tolerance, 'tolerance');
-  if (full.classWeights !== 'balanced') {
-    positive(full.classWeights.positive, 'classWeights.positive');
-    positive(full.classWeights.negative, 'classWeights.negative');
+  if (full.classWeight !== 'balanced') {
+    positive(full.classWeight.positive, 'classWeight.positive');
+    positive(full.classWeight.negative, 'classWeight.negative');
   }
   return full;
 };
+
+/** The settings as checkpoints name a problem by them, in the names of version 0.1: interrupted runs of it go on. */
+export const storedSettings = ({ loss, bias, biasScale, classWeight, ...others }: FullSettings) => ({
+  ...{ loss, bias, biasScale, classWeights: classWeight },
+  ...others,
+});
 
 const positive = (value: number, where: string): void => {
   if (!(value > 0 && Number.isFinite(value))) throw expected('a finite number above 0', where, value);

@@ -1,8 +1,9 @@
 // Chooses C on rows held out of training, by a metric that the caller gives.
-import { UsageError, expected } from '../errors.js';
+import { UsageError, expected, option, text } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import { heldOut, rowsOf, stratifiedFolds, withoutHeld } from './folds.js';
 import type { LinearModel } from './model.js';
+import type { SvmOptions } from './options.js';
 import { type ClassLabels, checkC, checkClasses, checkMatrix, checkSides, fullSettings } from './problem.js';
 import { type Descriptors, isMatrix } from './rows.js';
 import { scorerOf } from './score.js';
@@ -42,20 +43,17 @@ export interface Selection {
   readonly notes: readonly string[];
 }
 
-/** How C is chosen, beside how the SVMs are trained. */
-export interface SelectOptions extends TrainOptions {
-  /** The rows that are held out, by index; or give `folds`. */
+/**
+ * How C is chosen, beside how the SVMs are trained: out of `cGrid` (default {@link DEFAULT_GRID}), one for all classes by the mean
+ * metric, or with `cPerClass` one a class by its own.
+ */
+export interface SelectOptions extends TrainOptions, Pick<SvmOptions, 'cGrid' | 'cFolds' | 'cPerClass'> {
+  /** The rows that are held out, by index; or give `cFolds`, k of stratified k-fold cross-validation. */
   readonly validation?: readonly number[] | Uint32Array;
-  /** k of stratified k-fold cross-validation, instead of `validation`. */
-  readonly folds?: number;
   /** The name of each row's group (its image, its place): rows of one group stand in the same fold. */
   readonly groups?: readonly string[];
   /** Seed of the folds; default 1. */
   readonly seed?: number;
-  /** Values of C to try; default {@link DEFAULT_GRID}. */
-  readonly grid?: readonly number[];
-  /** One C for all classes by the mean metric (default), or one a class by its own. */
-  readonly choose?: 'shared' | 'per-class';
   /** Whether values beyond an edge of the grid are tried until the best lies inside; default true. */
   readonly widen?: boolean;
 }
@@ -110,13 +108,13 @@ const beyond = (curve: readonly CurvePoint[], perClass: boolean): number[] => {
 
 /**
  * Trains on the rows that are not held out for every C of the grid, and takes the C with the highest mean metric on the
- * held-out rows (on a tie the middle one of those that are equal); with `choose: 'per-class'`, each class takes its own
+ * held-out rows (on a tie the middle one of those that are equal); with `cPerClass`, each class takes its own
  * best. While the best lies at an edge of the grid, the grid is widened by the step there. Unless a tolerance is given,
  * solvers stop where the duality gap is at most 1e-3 of the primal and small against the variance of the decision values
  * too, so that a small C is ranked as exactly as a large one.
  *
  * @param descriptors all rows, those to train on and those held out
- * @throws UsageError as {@link trainOneVsRest}, and where neither or both of `validation` and `folds` are given
+ * @throws UsageError as {@link trainOneVsRest}, and where neither or both of `validation` and `cFolds` are given
  */
 export const selectC = async (
   descriptors: Descriptors,
@@ -127,16 +125,18 @@ export const selectC = async (
   const settings = { ...fullSettings(options, 1e-3), resolved: options.tolerance === undefined };
   if (isMatrix(descriptors)) checkMatrix(descriptors);
   checkClasses(classes, descriptors.rows);
-  if ((options.validation === undefined) === (options.folds === undefined)) {
-    throw new UsageError('Expected either validation rows or folds to choose C by, one of the two.');
+  if ((options.validation === undefined) === (options.cFolds === undefined)) {
+    throw new UsageError(
+      text`Expected either validation rows or ${option('cFolds')} to choose C by, one of the two.`,
+    );
   }
   const parts = options.validation
     ? [heldOut(options.validation, descriptors.rows)]
-    : stratifiedFolds(classes, options.folds!, options.seed ?? 1, options.groups);
+    : stratifiedFolds(classes, options.cFolds!, options.seed ?? 1, options.groups);
   for (const held of parts) {
     for (const { name, labels } of withoutHeld(classes, held)) checkSides(name, labels);
   }
-  const perClass = options.choose === 'per-class';
+  const perClass = options.cPerClass === true;
   const choice = chooseSolver(descriptors, settings, options, classes.length);
   const score = await scorerOf(choice, descriptors, classes, settings, options);
 
@@ -159,7 +159,7 @@ export const selectC = async (
     });
   };
 
-  let curve = await measure(checkGrid(options.grid ?? DEFAULT_GRID), 'grid');
+  let curve = await measure(checkGrid(options.cGrid ?? DEFAULT_GRID), 'grid');
   const notes = choice.note ? [choice.note] : [];
   const widened: number[] = [];
   for (let round = 1; options.widen !== false; round++) {

@@ -5,7 +5,8 @@ import { checkLibsvm, fitLibsvm } from './libsvm.js';
 import { checkMemory, whyNotBy } from './memory.js';
 import type { Fit } from './model.js';
 import { type PrimalOptions, fitPrimal } from './primal.js';
-import type { ClassLabels, FullSettings, SolverName } from './problem.js';
+import type { SvmOptions } from './options.js';
+import type { ClassLabels, FullSettings } from './problem.js';
 import { type Descriptors, isMatrix, readAll } from './rows.js';
 
 /** A solver that was chosen, and why where that needs saying. */
@@ -15,9 +16,7 @@ export interface Choice {
 }
 
 /** Options of all solvers. */
-export interface SolverOptions extends DualOptions, PrimalOptions {
-  /** Default `auto`. */
-  readonly solver?: SolverName;
+export interface SolverOptions extends DualOptions, PrimalOptions, Pick<SvmOptions, 'solver'> {
   /** Bytes of memory that may be taken; default what the system has free. */
   readonly memory?: number;
 }

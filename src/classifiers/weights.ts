@@ -67,7 +67,7 @@ export const certify = (
   updates: number,
 ): Certificate => {
   const squared = settings.loss === 'squared-hinge';
-  const sides = sideWeights(labels, settings.classWeights);
+  const sides = sideWeights(labels, settings.classWeight);
   let norm = settings.bias === 'augmented' ? (bias / settings.biasScale) ** 2 : 0;
   for (const w of weights) norm += w * w;
   let [losses, linear, penalty, supportVectors] = [0, 0, 0, 0];

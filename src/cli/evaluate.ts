@@ -1,10 +1,12 @@
 // `verydeep evaluate`: a benchmark of the paper from images or descriptors to a table and a report.
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { svmOptions } from '../classifiers/options.js';
 import { photosIn } from '../datasets/photos.js';
 import { expected, option, text } from '../errors.js';
 import type { Results } from '../../benchmarks/protocol/results.js';
 import { addFlags, csvOf, given, required } from './options.js';
+import { valuesOf } from '../options.js';
 import { interruptible } from './interruptible.js';
 import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
@@ -112,11 +114,8 @@ const run = async (name: string, options: Options): Promise<void> => {
         open: { background: options.background, csv: csvOf(options) },
         ...(options.resamples === undefined ? {} : { bootstrap: { resamples: options.resamples } }),
         svm: {
-          solver: options.solver,
-          ...given({ threads: options.threads, loss: options.loss, C: options.c, grid: options.cGrid }),
-          ...given({ bias: options.bias, classWeights: options.classWeight }),
-          ...given({ folds: options.cFolds, calibrated: options.calibrate }),
-          ...(options.cPerClass ? { choose: 'per-class' as const } : {}),
+          ...valuesOf(svmOptions, options),
+          ...given({ threads: options.threads }),
         },
         seed: options.seed,
         saveModels: options.saveModels ?? false,

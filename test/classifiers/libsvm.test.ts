@@ -31,7 +31,7 @@ describe('libsvm-js', () => {
         { positive: 1, negative: 1 },
         { positive: 3, negative: 0.5 },
       ]) {
-        const options = { bias: 'unregularised', classWeights, tolerance: 1e-8 } as const;
+        const options = { bias: 'unregularised', classWeight: classWeights, tolerance: 1e-8 } as const;
         const own = await trainOneVsRest(matrix, classes, C, options);
         const oracle = await trainOneVsRest(matrix, classes, C, { ...options, solver: 'libsvm' });
         assert.equal(oracle.solver, 'libsvm');

@@ -14,7 +14,7 @@ describe('the primal solver', () => {
   for (const loss of ['hinge', 'squared-hinge'] as const)
     it(`streams rows to the solution of the dual solver: ${loss}`, async () => {
       for (const C of [0.1, 3]) {
-        const options = { loss, tolerance: 1e-4, classWeights: { positive: 2, negative: 1 } };
+        const options = { loss, tolerance: 1e-4, classWeight: { positive: 2, negative: 1 } };
         const dual = await trainOneVsRest(matrix, classes, C, options);
         const source = streamed(matrix);
         const primal = await trainOneVsRest(source, classes, C, {

@@ -64,7 +64,7 @@ describe('bad input of the SVMs', () => {
     [{ bias: 'none' }, /augmented or unregularised/],
     [{ tolerance: 0 }, /tolerance/],
     [{ biasScale: -1 }, /biasScale/],
-    [{ classWeights: { positive: 0, negative: 1 } }, /classWeights.positive/],
+    [{ classWeight: { positive: 0, negative: 1 } }, /classWeight.positive/],
     [{ solver: 'newton' }, /solver/],
     [{ solver: 'libsvm', loss: 'squared-hinge' }, /solver libsvm/],
     [{ solver: 'libsvm', bias: 'augmented' }, /solver libsvm/],
@@ -82,15 +82,15 @@ describe('bad input of the SVMs', () => {
       refused(trainOneVsRest(matrix, classes, 1, options as object), pattern));
 
   for (const [options, pattern] of [
-    [{}, /validation rows or folds/],
-    [{ validation: [1], folds: 2 }, /validation rows or folds/],
+    [{}, /validation rows or cFolds/],
+    [{ validation: [1], cFolds: 2 }, /validation rows or cFolds/],
     [{ validation: [] }, /at least one row for validation/],
     [{ validation: [20] }, /rows below 20 for validation.*received 20/],
     [{ validation: [0.5] }, /rows below 20/],
-    [{ folds: 1 }, /2 to 20 folds/],
-    [{ folds: 11 }, /at least 11 positive rows.*"class 0".*received 10/],
-    [{ validation: [0], grid: [] }, /grid of C/],
-    [{ validation: [0], grid: [1, -2] }, /grid of C.*-2/],
+    [{ cFolds: 1 }, /2 to 20 folds/],
+    [{ cFolds: 11 }, /at least 11 positive rows.*"class 0".*received 10/],
+    [{ validation: [0], cGrid: [] }, /grid of C/],
+    [{ validation: [0], cGrid: [1, -2] }, /grid of C.*-2/],
     [{ validation: [0, 2, 4, 6, 8, 10, 12, 14, 16, 18] }, /"class 0" has no positive example/],
   ] as const)
     it(`is refused in choosing C: ${JSON.stringify(options)}`, () =>

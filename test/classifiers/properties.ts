@@ -38,7 +38,7 @@ const problem = fc
     matrix: { rows, columns, data: Float32Array.from(data) },
     classes: [{ name: 'a', labels: Int8Array.of(1, -1, ...labels) }],
     C,
-    settings: { loss, bias, classWeights: { positive, negative: 1 }, tolerance: 1e-7 },
+    settings: { loss, bias, classWeight: { positive, negative: 1 }, tolerance: 1e-7 },
   }));
 
 const fit = ({ matrix, classes, C, settings }: Case, threads = 1) =>
@@ -52,7 +52,7 @@ const objective = (
 ): number => {
   let value = settings.bias === 'augmented' ? bias ** 2 / 2 : 0;
   for (let k = 0; k < weights.length; k++) value += weights[k]! ** 2 / 2;
-  const sides = settings.classWeights as { positive: number; negative: number };
+  const sides = settings.classWeight as { positive: number; negative: number };
   classes[0]!.labels.forEach((y, i) => {
     if (y === 0) return;
     const f = rowOf(matrix, i).reduce((sum, x, k) => sum + x * weights[k]!, bias);
@@ -90,7 +90,7 @@ export const testProperties = (runs: number, threaded: number, seed: number): vo
       await solvePaths(gram, one.classes, [[one.C / 3, one.C]], common, { threads: 1 }, (_, solutions) => {
         found.push(...solutions);
       });
-      const sides = one.settings.classWeights as { positive: number; negative: number };
+      const sides = one.settings.classWeight as { positive: number; negative: number };
       const { labels } = one.classes[0]!;
       for (const { C, alpha } of found) {
         let [balance, sum] = [0, 0];

@@ -36,7 +36,7 @@ describe('choosing C', () => {
       return accuracy(scores, labels);
     };
     const grid = [0.1, 1, 10];
-    await selectC(matrix, classes, spy, { validation, grid, widen: false, tolerance: 1e-6 });
+    await selectC(matrix, classes, spy, { validation, cGrid: grid, widen: false, tolerance: 1e-6 });
     const rest = { rows: 90, columns: 10, data: matrix.data.slice(300) };
     const labels = classes.map((c) => ({ ...c, labels: c.labels.slice(30) }));
     const out = { rows: 30, columns: 10, data: matrix.data.slice(0, 300) };
@@ -47,7 +47,7 @@ describe('choosing C', () => {
   });
 
   it('gives the same curve with every solver that solves the same problem', async () => {
-    const options = { validation, grid: [0.1, 1], widen: false, tolerance: 1e-5 } as const;
+    const options = { validation, cGrid: [0.1, 1], widen: false, tolerance: 1e-5 } as const;
     const dual = await selectC(matrix, classes, accuracy, options);
     const primal = await selectC(matrix, classes, accuracy, { ...options, solver: 'primal' });
     assert.deepEqual(
@@ -71,7 +71,7 @@ describe('choosing C', () => {
       const C = grid[call++ % grid.length]!;
       return wanted.map((best) => -Math.abs(Math.log(C / best)));
     };
-    const selection = await selectC(matrix, classes, metric, { validation, grid, choose: 'per-class' });
+    const selection = await selectC(matrix, classes, metric, { validation, cGrid: grid, cPerClass: true });
     assert.deepEqual(selection.C, wanted);
     assert.deepEqual((await refit(matrix, classes, selection)).C, wanted);
   });
@@ -95,12 +95,12 @@ describe('choosing C', () => {
       [0.01, 0.01],
     ] as const) {
       const { metric } = towards(target, [0.1, 1]);
-      const selection = await selectC(matrix, classes, metric, { validation, grid: [1, 0.1] });
+      const selection = await selectC(matrix, classes, metric, { validation, cGrid: [1, 0.1] });
       assert.equal(selection.C, expectedC);
       assert.ok(selection.widened.length > 0 && selection.widened.includes(expectedC));
     }
     const { metric } = towards(1e5, [1, 10]);
-    const { curve } = await selectC(matrix, classes, metric, { validation, grid: [1, 10], widen: false });
+    const { curve } = await selectC(matrix, classes, metric, { validation, cGrid: [1, 10], widen: false });
     assert.equal(curve.length, 2);
   });
 
@@ -111,7 +111,7 @@ describe('choosing C', () => {
       for (const y of labels) assert.ok(y.filter((label) => label === 1).length >= 9);
       return accuracy(scores, labels);
     };
-    const options = { folds: 4, grid: [1], seed: 3 };
+    const options = { cFolds: 4, cGrid: [1], seed: 3 };
     const a = await selectC(matrix, classes, metric, options);
     assert.deepEqual(sizes, [30, 30, 30, 30]);
     assert.deepEqual(await selectC(matrix, classes, accuracy, options), a);
@@ -124,7 +124,7 @@ describe('choosing C', () => {
       const value = values[call++ % values.length]!;
       return classes.map(() => value);
     };
-    const selection = await selectC(matrix, classes, flat, { validation, grid: [0.1, 0.3, 1, 3, 10] });
+    const selection = await selectC(matrix, classes, flat, { validation, cGrid: [0.1, 0.3, 1, 3, 10] });
     assert.equal(selection.C, 1);
     assert.equal(bestOf([4, 4]), 0);
     assert.equal(bestOf([NaN, 1, 4, 4, 4, 4]), 3);
@@ -138,7 +138,7 @@ describe('choosing C', () => {
       asked.push(C);
       return classes.map(() => -Math.abs(Math.log(C / 1e4)));
     };
-    const selection = await selectC(matrix, classes, metric, { validation, grid });
+    const selection = await selectC(matrix, classes, metric, { validation, cGrid: grid });
     assert.equal(selection.C, 1e4);
     assert.deepEqual(selection.widened, [10, 100, 1000, 1e4, 1e5]);
   });
@@ -177,7 +177,7 @@ describe('choosing C', () => {
     for (const seed of [1, 2, 3]) {
       const problem = clusters(10, 100, 128, seed, 2.5);
       const held = Array.from({ length: 400 }, (_, i) => i);
-      const options = { validation: held, grid: [0.01, 0.03, 0.1], widen: false } as const;
+      const options = { validation: held, cGrid: [0.01, 0.03, 0.1], widen: false } as const;
       const { curve } = await selectC(problem.matrix, problem.classes, ap, options);
       const exact = await selectC(problem.matrix, problem.classes, ap, { ...options, tolerance: 1e-6 });
       curve.forEach(({ C, mean }, i) => {

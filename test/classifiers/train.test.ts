@@ -46,9 +46,9 @@ describe('trainOneVsRest', () => {
   });
 
   it('takes weights of the classes: balanced is rows / (2 rows of the side)', async () => {
-    const balanced = await trainOneVsRest(matrix, classes, 1, { classWeights: 'balanced', tolerance: 1e-6 });
+    const balanced = await trainOneVsRest(matrix, classes, 1, { classWeight: 'balanced', tolerance: 1e-6 });
     const given = await trainOneVsRest(matrix, classes, 1, {
-      classWeights: { positive: 150 / 100, negative: 150 / 200 },
+      classWeight: { positive: 150 / 100, negative: 150 / 200 },
       tolerance: 1e-6,
     });
     const plain = await trainOneVsRest(matrix, classes, 1, { tolerance: 1e-6 });

@@ -1,7 +1,8 @@
 // Times our solver: the Gram matrix, then every class and every C on it.
 import { type Gram, gramOf } from '../../../src/classifiers/gram.js';
 import { solvePaths } from '../../../src/classifiers/paths.js';
-import { type Bias, type ClassLabels, fullSettings } from '../../../src/classifiers/problem.js';
+import type { Bias } from '../../../src/classifiers/options.js';
+import { type ClassLabels, fullSettings } from '../../../src/classifiers/problem.js';
 import type { Matrix } from '../../../src/matrix.js';
 
 /** The best of the repetitions. */

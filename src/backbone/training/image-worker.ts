@@ -28,7 +28,7 @@ export interface ImageTask {
 /** Images of one batch. */
 export interface BatchTask {
   readonly images: readonly ImageTask[];
-  readonly kernel: Interpolation;
+  readonly interpolation: Interpolation;
   /** Images are turned as their EXIF orientation says. */
   readonly orient?: boolean | undefined;
   readonly crop: number;
@@ -48,7 +48,7 @@ export interface PreparedImage {
 /** Images scaled to the smallest side `side`. */
 export interface ScaledTask {
   readonly images: readonly { readonly source: ByteSource; readonly path: string }[];
-  readonly kernel: Interpolation;
+  readonly interpolation: Interpolation;
   /** Images are turned as their EXIF orientation says. */
   readonly orient?: boolean | undefined;
   readonly side: number;
@@ -76,8 +76,8 @@ const scaled = async (
   bytes: Uint8Array,
   path: string,
   side: number,
-  { kernel, orient = false }: Pick<BatchTask, 'kernel' | 'orient'>,
-): Promise<RgbImage> => resizeSmallestSide(await decode(bytes, path, { orient }), side, kernel, path);
+  { interpolation, orient = false }: Pick<BatchTask, 'interpolation' | 'orient'>,
+): Promise<RgbImage> => resizeSmallestSide(await decode(bytes, path, { orient }), side, interpolation, path);
 
 const batch = async (task: BatchTask): Promise<Moved<readonly PreparedImage[]>> => {
   const { crop, memory, input } = task;

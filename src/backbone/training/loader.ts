@@ -32,7 +32,7 @@ export interface Sample {
 
 export interface LoaderOptions {
   readonly crop: number;
-  readonly kernel: Interpolation;
+  readonly interpolation: Interpolation;
   /** Images are turned as their EXIF orientation says. */
   readonly orient?: boolean | undefined;
   /** Worker threads. */
@@ -82,7 +82,7 @@ export class Loader {
    * others (in a run that goes on where another stopped) are read now. Images that cannot be used have none.
    */
   async digestsOf(examples: readonly Example[]): Promise<number[]> {
-    const { crop: side, kernel, orient, workers } = this.#options;
+    const { crop: side, interpolation, orient, workers } = this.#options;
     const block = 64;
     const missing = examples.filter(
       (example) => !this.#digests.has(example) && !this.#bad.has(keyOf(example.source)),
@@ -91,7 +91,7 @@ export class Loader {
       const threads = (this.#threads ??= imageThreads(workers));
       const parts = deal(missing.slice(i, i + block), workers).map(async (part) => {
         const images = part.map(({ source, path }) => ({ source, path }));
-        const results = await threads.run('digests', { images, kernel, orient, side });
+        const results = await threads.run('digests', { images, interpolation, orient, side });
         results.forEach((result, j) => {
           const example = part[j]!;
           if ('digest' in result) this.#digests.set(example, result.digest);
@@ -160,7 +160,7 @@ export class Loader {
     memory: SharedArrayBuffer,
     input: InputNormalisation,
   ): Promise<void> {
-    const { crop, kernel, orient, workers } = this.#options;
+    const { crop, interpolation, orient, workers } = this.#options;
     const threads = (this.#threads ??= imageThreads(workers));
     const kept = new Set<number>();
     const images = samples.map(({ example, draw, row }): ImageTask => {
@@ -171,7 +171,7 @@ export class Loader {
     const byRow = new Map(samples.map((sample) => [sample.row, sample]));
     const answers = await Promise.all(
       deal(images, workers).map((part) =>
-        threads.run('batch', { images: part, crop, kernel, orient, memory, input }),
+        threads.run('batch', { images: part, crop, interpolation, orient, memory, input }),
       ),
     );
     for (const { row, pixels, digest, reason } of answers.flat()) {

@@ -60,7 +60,7 @@ export const measurePixels = async (
     for (let from = next; from < images.length; from = next) {
       next += BLOCK;
       const block = images.slice(from, next).map(({ path, source }) => ({ path, source }));
-      const measured = await threads.run('colours', { images: block, kernel: interpolation, orient, side });
+      const measured = await threads.run('colours', { images: block, interpolation, orient, side });
       addSums(sums, measured.sums);
       for (const { index, reason } of measured.unreadable) unreadable.set(from + index, reason);
       done += block.length;

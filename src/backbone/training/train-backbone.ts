@@ -136,7 +136,7 @@ export const trainBackbone = async (
   await makeOutputFolder(out);
   const loader = new Loader({
     crop: net.inputSize,
-    kernel: interpolation,
+    interpolation,
     orient: options.orient,
     workers: options.workers,
     prefetch: options.prefetch,

@@ -25,7 +25,7 @@ export type Solved = Certificate & { readonly bias: number };
 /** Factors of C of the two sides for these labels. */
 export const sideWeights = (
   labels: Int8Array | Float64Array,
-  weights: FullSettings['classWeights'],
+  weights: FullSettings['classWeight'],
 ): { positive: number; negative: number } => {
   if (weights !== 'balanced') return weights;
   let [positive, negative] = [0, 0];
@@ -52,7 +52,7 @@ export const setCosts = (
   w: Workspace,
   C: number,
   settings: FullSettings,
-  weights = sideWeights(w.y, settings.classWeights),
+  weights = sideWeights(w.y, settings.classWeight),
 ): void => {
   const squared = settings.loss === 'squared-hinge';
   const { n, y, cost, upper, diagonal } = w;

@@ -6,7 +6,7 @@ import { type Example, Loader, type Sample } from '../../../src/backbone/trainin
 import { withFolder } from '../../support.js';
 import { colourImages } from '../tf.js';
 
-const options = { crop: 8, kernel: 'cubic', workers: 2, prefetch: 2, cacheBytes: 1 << 20 } as const;
+const options = { crop: 8, interpolation: 'cubic', workers: 2, prefetch: 2, cacheBytes: 1 << 20 } as const;
 const input = { order: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
 const place = { side: 9, x: 0.3, y: 0.7, flip: true, shift: [1, 2, 3] as [number, number, number] };
 

@@ -72,7 +72,13 @@ describe('trainer', () => {
           ),
         )
       ).flat();
-      const loader = new Loader({ crop: 8, kernel: 'cubic', workers: 1, prefetch: 2, cacheBytes: 1 << 24 });
+      const loader = new Loader({
+        crop: 8,
+        interpolation: 'cubic',
+        workers: 1,
+        prefetch: 2,
+        cacheBytes: 1 << 24,
+      });
       const { mkdir } = await import('node:fs/promises');
       try {
         await use(
@@ -253,7 +259,13 @@ describe('trainer', () => {
         };
         const first = await train({ ...run, out: parts, signal: stop.signal, onProgress }, settings());
         assert.ok(first.interrupted, 'it was interrupted');
-        const loader = new Loader({ crop: 8, kernel: 'cubic', workers: 1, prefetch: 2, cacheBytes: 1 << 24 });
+        const loader = new Loader({
+          crop: 8,
+          interpolation: 'cubic',
+          workers: 1,
+          prefetch: 2,
+          cacheBytes: 1 << 24,
+        });
         try {
           await train({ ...run, loader, out: parts, resume: true }, settings());
         } finally {

@@ -23,7 +23,7 @@ describe('cross-validation', () => {
         dataset.classes,
         dataset.splits['trainval']!,
         3,
-        { threads: 1, grid, loss: 'squared-hinge', classWeights: { positive: 2, negative: 1 } },
+        { threads: 1, cGrid: grid, loss: 'squared-hinge', classWeight: { positive: 2, negative: 1 } },
       );
       const { curve } = selection!;
       assert.deepEqual(

@@ -51,7 +51,7 @@ describe('official splits', () => {
       tested.has(row.id) ? { ...row, descriptor: row.descriptor.map((value) => -value) } : row,
     );
     // With smaller C a class's weights are all but zero, and its order of images is noise.
-    const svm = { grid: [1, 10, 100] };
+    const svm = { cGrid: [1, 10, 100] };
     const [one, two] = [await evaluateRows(dataset, rows, svm), await evaluateRows(dataset, spoilt, svm)];
     assert.deepEqual(two.selection, one.selection);
     assert.deepEqual([...two.model.weights.data], [...one.model.weights.data]);
@@ -71,8 +71,8 @@ describe('official splits', () => {
       row.id === difficult.id ? { ...row, descriptor: [0, 1, 0, 0, 0] } : row,
     );
     const [one, two] = [
-      await evaluateRows(dataset, rows, { C: 1 }),
-      await evaluateRows(dataset, changed, { C: 1 }),
+      await evaluateRows(dataset, rows, { c: 1 }),
+      await evaluateRows(dataset, changed, { c: 1 }),
     ];
     const weights = ({ model }: typeof one, c: number) => [...model.weights.data.subarray(5 * c, 5 * c + 5)];
     assert.deepEqual(weights(two, 1), weights(one, 1));
@@ -88,11 +88,11 @@ describe('official splits', () => {
     const outcome = await evaluateRows(
       dataset,
       rows.filter(({ id }) => id !== lost.id),
-      { C: 1 },
+      { c: 1 },
     );
     const at = dataset.splits['test']!.indexOf(lost);
     assert.equal(outcome.scores.data[at * 3], -Infinity);
-    const whole = await evaluateRows(dataset, rows, { C: 1 });
+    const whole = await evaluateRows(dataset, rows, { c: 1 });
     assert.ok(outcome.perClass[1]!.figures['ap']! <= whole.perClass[1]!.figures['ap']!);
   });
 

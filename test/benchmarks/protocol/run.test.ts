@@ -63,7 +63,7 @@ describe('benchmarks, start to end', function () {
       features: [],
       recipe: { scales: [32] },
       extract: { threads: 1 },
-      svm: { threads: 1, grid: [1, 10] },
+      svm: { threads: 1, cGrid: [1, 10] },
       bootstrap: { resamples: 20 },
       seed: 1,
       out: join(folder, `out-${data}`),

@@ -42,7 +42,7 @@ const watched = (descriptors: Descriptors): Descriptors & { most: number; rows: 
 describe('training on descriptors that are streamed', () => {
   const rows = clusters(classes, 500, 0.4);
   // Enough for the primal solver in small blocks, too little for a Gram matrix of 1,200 rows.
-  const little: FitOptions = { memory: 70e6, blockRows: 128, threads: 1, grid: [0.1, 1] };
+  const little: FitOptions = { memory: 70e6, blockRows: 128, threads: 1, cGrid: [0.1, 1] };
 
   it('happens where the Gram matrix does not fit: the same choice and scores, and the notes say why', () =>
     withFolder(async (folder) => {
@@ -57,7 +57,7 @@ describe('training on descriptors that are streamed', () => {
       };
       // Tight enough that both solvers are near the one optimum.
       const tolerance = 1e-6;
-      const whole = await run({ threads: 1, grid: [0.1, 1], tolerance });
+      const whole = await run({ threads: 1, cGrid: [0.1, 1], tolerance });
       const parts = await run({ ...little, tolerance });
       assert.equal(whole.outcome.model.solver, 'dual');
       assert.equal(whole.descriptors.most, 1200);
@@ -108,14 +108,14 @@ describe('training on descriptors that are streamed', () => {
       const train = itemsOf(few).reverse();
       const held = new Set(train.filter((_, i) => i % 4 === 0).map(({ id }) => id));
       const both = async <T>(run: (options: FitOptions) => Promise<T>): Promise<[T, T]> => [
-        await run({ grid: [0.1, 1], threads: 1, tolerance: 1e-6 }),
-        await run({ grid: [0.1, 1], threads: 1, tolerance: 1e-6, solver: 'primal', blockRows: 50 }),
+        await run({ cGrid: [0.1, 1], threads: 1, tolerance: 1e-6 }),
+        await run({ cGrid: [0.1, 1], threads: 1, tolerance: 1e-6, solver: 'primal', blockRows: 50 }),
       ];
       const [dual, primal] = await both((options) =>
         fit(descriptors, classes, train, held, recallMetric, {
           ...options,
-          calibrated: true,
-          choose: 'per-class',
+          calibrate: true,
+          cPerClass: true,
         }),
       );
       assert.deepEqual(primal.selection!.C, dual.selection!.C);
@@ -136,7 +136,7 @@ describe('training on descriptors that are streamed', () => {
       const descriptors = await openDescriptors([await makeStore(join(folder, 'features'), few)]);
       const items = itemsOf(few);
       const train = (list: typeof items, solver: 'dual' | 'primal') =>
-        fit(descriptors, classes, list, new Set(), recallMetric, { C: 1, solver, threads: 1 });
+        fit(descriptors, classes, list, new Set(), recallMetric, { c: 1, solver, threads: 1 });
       const sound = items.filter((_, i) => i !== 8);
       for (const solver of ['dual', 'primal'] as const) {
         await assert.rejects(train(items, solver), /the descriptor of dog\/002.png, column 5 .*NaN/);
@@ -154,7 +154,7 @@ describe('training on descriptors that are streamed', () => {
       const few = clusters(classes, 4, 0.4);
       const descriptors = watched(await openDescriptors([await makeStore(join(folder, 'features'), few)]));
       await assert.rejects(
-        fit(descriptors, classes, itemsOf(few), new Set(), recallMetric, { C: 1, memory: 1e6 }),
+        fit(descriptors, classes, itemsOf(few), new Set(), recallMetric, { c: 1, memory: 1e6 }),
         (error) => error instanceof UsageError && /the primal solver needs/.test(error.message),
       );
       assert.equal(descriptors.rows, 0);

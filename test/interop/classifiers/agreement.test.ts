@@ -58,8 +58,8 @@ describe('linear SVMs, against other libraries at tight tolerances', function ()
     negative,
     balanced,
   }: PeerProblem): Promise<LinearModel> => {
-    const classWeights = balanced ? 'balanced' : { positive, negative };
-    const settings = { loss, bias, classWeights, tolerance: 1e-9 } as const;
+    const classWeight = balanced ? 'balanced' : { positive, negative };
+    const settings = { loss, bias, classWeight, tolerance: 1e-9 } as const;
     const model = await trainOneVsRest(matrix, [classes[0]!], C, settings);
     assert.ok(model.certificates[0]!.converged);
     return model;
@@ -134,8 +134,8 @@ describe('linear SVMs, against other libraries at tight tolerances', function ()
     const problems = problemsOf('unregularised').filter(({ loss }) => loss === 'hinge');
     const answers: PeerAnswer[] = [];
     for (const { C, positive, negative, balanced } of problems) {
-      const classWeights = balanced ? 'balanced' : { positive, negative };
-      const options = { solver: 'libsvm', tolerance: 1e-8, classWeights } as const;
+      const classWeight = balanced ? 'balanced' : { positive, negative };
+      const options = { solver: 'libsvm', tolerance: 1e-8, classWeight } as const;
       const model = await trainOneVsRest(matrix, [classes[0]!], C, options);
       const { data } = decisionValues(model, unseen.matrix);
       answers.push({ values: Array.from(data), converged: true });
