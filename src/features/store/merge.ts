@@ -2,8 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UsageError, expected, option, text } from '../../errors.js';
-import { sha256OfFile, writeFileAtomically } from '../../io/files.js';
-import { makeOutputFolder } from '../../io/output-folder.js';
+import { makeFolder, sha256OfFile, writeFileAtomically } from '../../io/files.js';
 import type { OnProgress } from '../../progress.js';
 import { type Part, openPart } from './part.js';
 import { partFiles } from './reader.js';
@@ -59,7 +58,7 @@ export const mergeFeatures = async (
       text`${missing.length} of ${total} parts are missing (the first is ${missing[0]}). Run the unfinished shards with ${option('resume')}, then merge again.`,
     );
   }
-  await makeOutputFolder(out);
+  await makeFolder(out); // No marker: its parts tell what it is, and it holds what a single run's shards hold.
   const ordered = [...parts.entries()].sort(([a], [b]) => a - b).map(([, part]) => part);
   for (const [i, { path }] of ordered.entries()) {
     const target = join(out, basename(path));
