@@ -31,7 +31,7 @@ export interface ScoreOptions extends DescriberOptions {
 }
 
 /** The scores of the readable images. */
-export interface Scores {
+interface Scores {
   readonly photos: readonly Photo[];
   /** Decision values [photos, classes]; positive if the class's SVM accepts the image. */
   readonly scores: Matrix;
@@ -116,7 +116,7 @@ export const scorePhotos = async (
 };
 
 /** Options: weight files and engine. */
-export interface PredictOptions extends ScoreOptions {
+interface PredictOptions extends ScoreOptions {
   /** Weight files, if they have moved from the paths in the model. */
   readonly backbones?: readonly string[];
 }

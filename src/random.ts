@@ -1,7 +1,7 @@
 // Seeded random numbers (xoshiro128**): the same seed gives the same numbers on every machine.
 
 /** The state of a generator: four 32-bit words, as plain numbers for JSON. */
-export type RandomState = readonly [number, number, number, number];
+type RandomState = readonly [number, number, number, number];
 
 const rotateLeft = (x: number, k: number): number => (x << k) | (x >>> (32 - k));
 

@@ -1,7 +1,7 @@
 // Who drew the demo's pictures: npm package, licence, and which sets are by one and the same artist.
 
 /** A set of emoji drawings. */
-export interface Artist {
+interface Artist {
   /** Name in file names: "openmoji". */
   readonly name: string;
   /** Name as credited. */

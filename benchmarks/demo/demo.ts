@@ -28,7 +28,7 @@ import {
   trainingFlags,
 } from './settings.js';
 
-export interface DemoOptions {
+interface DemoOptions {
   /** Folder of everything that the demo makes: "runs/demo". */
   readonly out: string;
   readonly seed: number;

@@ -54,7 +54,7 @@ export const combinationsOf = (
 };
 
 /** Reads posteriors of several stores in blocks, so that memory does not grow with the images. */
-export interface PosteriorReader {
+interface PosteriorReader {
   readonly classes: number;
   /** Images that a store has no posteriors of. */
   readonly skipped: readonly Skipped[];

@@ -7,7 +7,7 @@ import type { PublishedErrors } from './published.js';
 import type { IlsvrcResults, TestedNet } from './results.js';
 
 /** A net and how it was tested: its own scales, where several are fused. */
-export const netText = ({ config, sha256, tests }: TestedNet): string =>
+const netText = ({ config, sha256, tests }: TestedNet): string =>
   `${config} ${sha256.slice(0, 12)}, ${tests
     .map(
       ({ testing, scales, flip, precision }) =>

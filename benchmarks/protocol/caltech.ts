@@ -139,7 +139,7 @@ const choosing = (
  * @param index which of several splits with one seed, from 0
  * @throws UsageError where no image is left to choose C with
  */
-export const evaluateDrawn = async (
+const evaluateDrawn = async (
   split: DrawnSplit,
   descriptors: Descriptors,
   protocol: Choosing,

@@ -74,7 +74,7 @@ const fill = async (
 };
 
 /** The layer to take: the one asked for, else fc7, else the only one there is. */
-export const layerOf = (store: Features, asked: string | undefined): string => {
+const layerOf = (store: Features, asked: string | undefined): string => {
   const layer = asked ?? (store.layers.includes('fc7') || store.layers.length > 1 ? 'fc7' : store.layers[0]!);
   if (!store.layers.includes(layer)) {
     throw expected(

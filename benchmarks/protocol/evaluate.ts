@@ -19,7 +19,7 @@ import type { SplitOutcome } from './outcome.js';
 import { type SeenByNets, type SeenTest, refuseSeen, seenTest } from './seen.js';
 
 /** How images are drawn by a random-split protocol. */
-export interface SplitChoice {
+interface SplitChoice {
   readonly trainPerClass?: number;
   readonly testPerClass?: number;
   readonly splits?: number;

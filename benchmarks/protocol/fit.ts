@@ -51,7 +51,7 @@ export const labelsOf = (classes: readonly string[], items: readonly Item[]): Cl
   );
 
 /** Training rows, in memory or on disk, in the order of `items`, and the options to train on them with. */
-export interface Prepared {
+interface Prepared {
   readonly items: readonly Item[];
   readonly rows: Rows;
   readonly settings: TrainOptions;

@@ -6,7 +6,7 @@ import type { Benchmark, GivenSplits, OfficialRun, OfficialSplits } from './benc
 import { VAL_NOTE } from './voc2012-splits.js';
 
 /** What decides between the data set's own splits and a draw. */
-export interface GivenChoice {
+interface GivenChoice {
   readonly trainPerClass?: number;
   readonly testPerClass?: number;
   readonly splits?: number;
@@ -15,7 +15,7 @@ export interface GivenChoice {
 }
 
 /** A benchmark as it is run on a data set, and what must be said of that. */
-export interface Resolved {
+interface Resolved {
   readonly benchmark: Benchmark;
   readonly dataset: Dataset;
   readonly remarks: readonly Message[];

@@ -37,7 +37,7 @@ const take = (
 };
 
 /** A split of grouped items: how many train, how many at most test, which of several with one seed. */
-export interface GroupedSplitOptions {
+interface GroupedSplitOptions {
   readonly trainPerClass: number;
   readonly testPerClass?: number;
   readonly seed: number;

@@ -87,7 +87,7 @@ const heldOut = (dataset: Dataset, run: OfficialRun, train: readonly Item[], see
 };
 
 /** What one run needs beside the data. */
-export interface OfficialOptions {
+interface OfficialOptions {
   readonly svm: FitOptions;
   readonly seed: number;
   readonly bootstrap?: BootstrapOptions;

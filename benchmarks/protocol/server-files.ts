@@ -10,7 +10,7 @@ import { columnOf, imageOf } from './official.js';
 import type { SplitOutcome } from './outcome.js';
 
 /** Path and text of one class's file. */
-export interface ServerFile {
+interface ServerFile {
   readonly path: string;
   readonly text: string;
 }

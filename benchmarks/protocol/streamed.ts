@@ -5,7 +5,7 @@ import { expected } from '../../src/errors.js';
 import type { Descriptors } from './descriptors.js';
 
 /** Rows in the order of the first store, and the items that they are of. */
-export interface Streamed<T> {
+interface Streamed<T> {
   readonly items: readonly T[];
   readonly source: RowSource;
 }

@@ -11,7 +11,7 @@ import type { Results } from '../protocol/results.js';
 import { percent } from './figures.js';
 
 /** A class's figures, mean over the splits that were scored. */
-export interface ClassRow {
+interface ClassRow {
   readonly name: string;
   readonly train: number;
   readonly test: number;

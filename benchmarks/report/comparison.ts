@@ -6,7 +6,7 @@ import { type Results, scoredSplits } from '../protocol/results.js';
 import { percent, plusMinus } from './figures.js';
 
 /** One row of the table. */
-export interface ComparisonRow {
+interface ComparisonRow {
   readonly method: string;
   readonly figure: string;
   readonly value: number | undefined;

@@ -8,7 +8,7 @@ import { predictionsOf } from '../protocol/caltech.js';
 import type { SplitOutcome } from '../protocol/outcome.js';
 
 /** Two classes, and how often images of the one were taken for the other. */
-export interface ConfusedPair {
+interface ConfusedPair {
   readonly truth: string;
   readonly predicted: string;
   readonly count: number;

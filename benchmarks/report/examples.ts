@@ -15,14 +15,14 @@ import { columnOf } from '../protocol/official.js';
 import type { SplitOutcome } from '../protocol/outcome.js';
 
 /** A test image with its score of a class, and the split in which it has it. */
-export interface Example {
+interface Example {
   readonly item: Item;
   readonly score: number;
   readonly split: string;
 }
 
 /** The examples of one class. */
-export interface ClassExamples {
+interface ClassExamples {
   readonly name: string;
   /** Images of the class, highest scores first; lowest scores first; other images, highest scores first. */
   readonly best: readonly Example[];

@@ -31,7 +31,7 @@ const descriptorsHash = (gram: Gram): string => {
 type Kept = Pick<Solution, 'C' | 'certificate' | 'bias'>;
 
 /** A folder of solved classes. */
-export interface Checkpoint {
+interface Checkpoint {
   /** The solutions of a class that were kept, if they are of this very problem. */
   read(index: number): Promise<Solution[] | undefined>;
   write(index: number, solutions: readonly Solution[]): Promise<void>;

@@ -21,7 +21,7 @@ export interface Gram {
 }
 
 /** How the Gram matrix is made. */
-export interface GramOptions {
+interface GramOptions {
   /** Threads that compute and that can solve on it; default all cores. */
   readonly threads?: number;
   /** Do without WebAssembly. */

@@ -8,7 +8,7 @@ import { blockRowsOf } from './primal.js';
 type Need = readonly [what: string, bytes: number];
 
 /** The size of a problem. */
-export interface Size {
+interface Size {
   readonly rows: number;
   readonly columns: number;
   readonly classes: number;
@@ -17,7 +17,7 @@ export interface Size {
 }
 
 /** What there is, and what is used of it. */
-export interface MemoryOptions {
+interface MemoryOptions {
   readonly threads?: number;
   readonly blockRows?: number;
   /** Bytes of memory that may be taken; default what the system has free. */

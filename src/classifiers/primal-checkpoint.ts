@@ -11,14 +11,14 @@ import { type Descriptors, hashOfRows } from './rows.js';
 type Kept = Pick<State, 'alpha' | 'weights' | 'bias' | 'updates' | 'certificate'>;
 
 /** After a round: every class, and the rows that go with each block of the next. */
-export interface Snapshot {
+interface Snapshot {
   readonly round: number;
   readonly standings: readonly Kept[];
   readonly companions: readonly number[];
 }
 
 /** All that the course of the solver depends on. */
-export interface PrimalProblem {
+interface PrimalProblem {
   readonly descriptors: Descriptors;
   readonly classes: readonly ClassLabels[];
   readonly Cs: readonly number[];
@@ -45,7 +45,7 @@ const fingerprint = async (problem: PrimalProblem): Promise<string> => {
 };
 
 /** A file of one problem's state. */
-export interface PrimalCheckpoint {
+interface PrimalCheckpoint {
   /** What was kept, if it is of this very problem. */
   read(): Promise<Snapshot | undefined>;
   write(snapshot: Snapshot): Promise<void>;

@@ -11,13 +11,13 @@ import { type Descriptors, blocksOf, readAll } from './rows.js';
 import type { Choice, SolverOptions } from './solvers.js';
 
 /** Scores [held rows, classes] and the worst gap, for one C. */
-export interface Scored {
+interface Scored {
   readonly scores: Matrix;
   readonly worstGap: number;
 }
 
 /** Scores the held rows for each C of the grid (ascending); `part` names what is kept in the checkpoint folder. */
-export type Scorer = (grid: readonly number[], held: Held, part: string) => Promise<Scored[]>;
+type Scorer = (grid: readonly number[], held: Held, part: string) => Promise<Scored[]>;
 
 /** All C on one Gram matrix: held-out rows have decision values without ever being trained on. */
 const dualScorer =

@@ -15,7 +15,7 @@ import {
   tensorflowPackages,
 } from './tensorflow.js';
 
-export { type EngineName, engineNames } from './names.js';
+export type { EngineName } from './names.js';
 
 export interface EngineOptions {
   /** `auto` (default; the environment's VERYDEEP_ENGINE may say otherwise) takes tfjs-node-gpu only with a GPU. */

@@ -5,7 +5,7 @@ import { GraphBuilder } from './onnx.js';
 import { NativeSession, Value, allocate } from './ort.js';
 
 /** How a product is computed. */
-export interface GemmOptions {
+interface GemmOptions {
   /** Threads that compute; default all cores. */
   readonly threads?: number;
 }

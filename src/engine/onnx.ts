@@ -113,7 +113,7 @@ const floatAttributes: Readonly<Record<string, readonly string[]>> = {
 const attributeTypes = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
 
 /** What an attribute of a node may be. */
-export type Attribute = number | string | readonly number[] | Tensor;
+type Attribute = number | string | readonly number[] | Tensor;
 
 /** A constant whose bytes lie in another file (raw, little-endian), given by offset and length in bytes. */
 export interface ExternalTensor {
@@ -141,7 +141,7 @@ export interface StreamedTensor {
 }
 
 /** What a model says of itself, where it is not only for this process. */
-export interface ModelOptions {
+interface ModelOptions {
   /** Version of the file format; default 10. Lower ones are read by older runtimes too. */
   readonly irVersion?: number;
   /** Version of ONNX's own operators; default 21. The graph must have been built for it. */

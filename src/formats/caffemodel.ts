@@ -18,7 +18,7 @@ export interface CaffeLayer {
 }
 
 /** An opened model. Whoever opens it closes it. */
-export interface CaffeFile {
+interface CaffeFile {
   readonly path: string;
   readonly layers: readonly CaffeLayer[];
   close(): void;

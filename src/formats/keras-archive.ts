@@ -8,7 +8,7 @@ import { type Hdf5, type Hdf5Worker, openHdf5 } from './hdf5.js';
 import { textOfEntry, unpackEntry, zipEntries } from './zip.js';
 
 /** An opened archive. Whoever opens it closes it. */
-export interface KerasArchive {
+interface KerasArchive {
   /** config.json as text. */
   readonly config: string;
   readonly weights: Hdf5;

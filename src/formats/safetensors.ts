@@ -41,7 +41,7 @@ export interface SafetensorsTensor extends TensorInfo, LazyTensor {
 }
 
 /** An open safetensors file. Whoever opens it closes it. */
-export interface Safetensors extends TensorFile {
+interface Safetensors extends TensorFile {
   readonly path: string;
   /** The free text of `__metadata__`. */
   readonly metadata: Readonly<Record<string, string>>;

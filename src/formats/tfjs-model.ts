@@ -9,7 +9,7 @@ import { floatsOf } from './floats.js';
 import type { LazyTensor, TensorFile } from './tensor.js';
 
 /** An opened layers model. Whoever opens it closes it. */
-export interface TfjsFile extends TensorFile {
+interface TfjsFile extends TensorFile {
   /** `modelTopology` as it stands. */
   readonly topology: unknown;
   /** Texts of `userDefinedMetadata`. */

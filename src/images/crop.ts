@@ -4,7 +4,7 @@ import type { Random } from '../random.js';
 import type { RgbImage } from './image.js';
 
 /** A rectangle in pixels, 0-based integers: the top left corner and the size. */
-export interface Rectangle {
+interface Rectangle {
   readonly x: number;
   readonly y: number;
   readonly width: number;

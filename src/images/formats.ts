@@ -16,7 +16,7 @@ const begins = (name: string, text: string, offset = 0): Format => ({
 });
 
 /** Brands of an ISO media file ("heic", "avif"), the main one first; empty for other files. */
-export const brandsOf = (bytes: Uint8Array): string[] => {
+const brandsOf = (bytes: Uint8Array): string[] => {
   if (bytes.length < 16 || latin1(bytes, 4, 8) !== 'ftyp') return [];
   const length = Math.min(Buffer.from(bytes.subarray(0, 4)).readUInt32BE(0), bytes.length, 256);
   const brands = [latin1(bytes, 8, 12)];

@@ -2,7 +2,7 @@
 import type { Interpolation } from '../interpolation.js';
 
 /** A symmetric kernel: 0 beyond `support`. Its weights need not sum to 1: divide them by their sum. */
-export interface ResamplingKernel {
+interface ResamplingKernel {
   /** A multiple of 1/2. */
   readonly support: number;
   readonly weight: (x: number) => number;

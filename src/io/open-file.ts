@@ -20,7 +20,7 @@ export const tooManyOpenMessage =
  * @param path for the message
  * @throws VerydeepError saying what to do if too many files stay open
  */
-export const whenFilesAreFree = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
+const whenFilesAreFree = async <T>(path: string, work: () => Promise<T>): Promise<T> => {
   for (let waited = 0; ;) {
     try {
       return await work();

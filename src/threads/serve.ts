@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type Handlers, Moved, type Reply, type Request, failureOf } from './messages.js';
 
 /** What a ready thread provides. */
-export interface Service<H extends Handlers> {
+interface Service<H extends Handlers> {
   readonly handlers: H;
   /** The result of the caller's `start`. */
   readonly ready?: unknown;

@@ -17,7 +17,7 @@ export interface ThreadsOptions {
   readonly unref?: boolean;
 }
 
-export interface RunOptions<Task> {
+interface RunOptions<Task> {
   /** Buffers of the task that are transferred instead of copied. */
   readonly buffers?: (task: Task) => readonly ArrayBuffer[];
   /** Ends the thread if it does not answer in this time. */

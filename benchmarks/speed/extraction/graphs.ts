@@ -10,7 +10,7 @@ import { type RunningPeer, startOrt, startTorch } from './peers.js';
 import { startTransformers } from './transformers.js';
 
 /** What is timed, and how often. */
-export interface GraphCase {
+interface GraphCase {
   readonly backbone: Backbone;
   readonly fp32: CompiledGraph;
   readonly int8: CompiledGraph;

@@ -22,7 +22,7 @@ export const pipeline = async (facts: PipelineCase): Promise<Measured> => {
 };
 
 /** What is measured: an image as all JPEGs become, and how many JPEGs. */
-export interface WholeCase {
+interface WholeCase {
   readonly fp32: CompiledGraph;
   readonly image: RgbImage;
   readonly threads: number;

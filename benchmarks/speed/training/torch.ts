@@ -3,7 +3,7 @@ import type { StepLayer } from './vgg-step.js';
 import { askPython } from '../python.js';
 
 /** What is asked: nets, and what to time on each. */
-export interface TorchQuestion {
+interface TorchQuestion {
   readonly threads: number;
   readonly repetitions: number;
   readonly cases: readonly {
@@ -15,7 +15,7 @@ export interface TorchQuestion {
 }
 
 /** Milliseconds of the best step and forward pass of each case. */
-export interface TorchAnswer {
+interface TorchAnswer {
   readonly version: string;
   readonly times: readonly { readonly training: number; readonly forward: number }[];
 }

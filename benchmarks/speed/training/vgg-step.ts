@@ -66,7 +66,7 @@ interface Parameter {
 }
 
 /** How an engine takes a step of momentum: in place, or by operations. */
-export type Update = (
+type Update = (
   weight: tfjs.Tensor,
   velocity: tfjs.Tensor,
   gradient: tfjs.Tensor,

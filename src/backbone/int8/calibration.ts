@@ -10,7 +10,7 @@ import { interpret, unchanged } from '../nets/interpret.js';
 import { Histogram } from './histogram.js';
 
 /** Activations of a layer that are stored in 8 bits, and where their range is observed. */
-export interface QuantisedActivation {
+interface QuantisedActivation {
   /** Layer whose output is stored: "conv1_2", "lrn1", "fc6". */
   readonly layer: string;
   /** Layer after which it is observed: the max-pool behind it, or itself. */
@@ -18,7 +18,7 @@ export interface QuantisedActivation {
 }
 
 /** The layers that are computed on 8-bit activations and give such; fc7 and fc8 give float32. */
-export const quantisedLayers = (layers: readonly Layer[]): readonly Layer[] =>
+const quantisedLayers = (layers: readonly Layer[]): readonly Layer[] =>
   layers.filter(({ name }) => name !== 'fc7' && name !== 'fc8');
 
 /** Which activations of a net are stored in 8 bits. */
@@ -58,7 +58,7 @@ const observer = (backbone: Backbone, activations: readonly QuantisedActivation[
 };
 
 /** How ranges are chosen from histograms: least squared error, or the 99.9th percentile (worse; to be compared with). */
-export type RangeMethod = 'mse' | 'percentile';
+type RangeMethod = 'mse' | 'percentile';
 
 /**
  * Finds the ranges of all activations that are stored in 8 bits, over calibration images.

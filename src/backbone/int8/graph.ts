@@ -90,7 +90,7 @@ const paddedInput = (
 };
 
 /** Where the weights of a graph in 8 bits lie, and which operators it may use. */
-export interface Int8GraphOptions extends GraphOptions {
+interface Int8GraphOptions extends GraphOptions {
   /** Puts the weights into the model, so that it stands alone (not for a net of more than 2 GB). */
   readonly embed?: boolean;
   /** Name of a copy of the quantised file that the model points to; default: the file itself. */
@@ -100,7 +100,7 @@ export interface Int8GraphOptions extends GraphOptions {
 }
 
 /** A graph before its outputs are declared: the value of each layer asked for, a vector [channels]. */
-export interface Int8Graph {
+interface Int8Graph {
   readonly graph: GraphBuilder;
   readonly values: readonly (readonly [layer: NamedLayer, value: string])[];
 }

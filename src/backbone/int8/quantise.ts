@@ -10,7 +10,7 @@ import type { Ranges } from './calibration.js';
 export type WeightBits = 7 | 8;
 
 /** What a quantised file says of itself. */
-export interface QuantisedMetadata {
+interface QuantisedMetadata {
   readonly format: 1;
   /** SHA-256 of the backbone file it was made from. */
   readonly source: string;
@@ -22,7 +22,7 @@ export interface QuantisedMetadata {
 }
 
 /** Weights of a layer as whole numbers, `weight ≈ integer * scale[output]`. */
-export interface IntegerWeights {
+interface IntegerWeights {
   readonly integers: Int8Array;
   readonly scale: Float32Array;
 }

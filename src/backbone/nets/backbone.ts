@@ -96,7 +96,7 @@ const checkArchitecture = (path: string, value: unknown): Architecture => {
  * @param path the file, for the error
  * @throws UsageError that names the file and the first wrong field
  */
-export const checkMetadata = (path: string, value: unknown): BackboneMetadata => {
+const checkMetadata = (path: string, value: unknown): BackboneMetadata => {
   if (!isRecord(value) || value['format'] !== 1) {
     throw expected(
       'backbone metadata of format 1',

@@ -6,7 +6,7 @@ import { convAttributes, lrnAttributes, poolAttributes } from './graph.js';
 import { interpret } from './interpret.js';
 
 /** Where the numbers of a weight or bias of the file come from. */
-export type WeightOf = (name: string, dims: readonly number[]) => ExternalTensor | StreamedTensor;
+type WeightOf = (name: string, dims: readonly number[]) => ExternalTensor | StreamedTensor;
 
 /**
  * The graph from `input` [batch, 3, side, side], normalised as the backbone's metadata says, to `fc7` (after ReLU) and

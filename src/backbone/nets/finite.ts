@@ -2,7 +2,7 @@
 import { UsageError } from '../../errors.js';
 
 /** The place of the first number that is infinite or none; -1 where all are finite. */
-export const firstNotFinite = (numbers: Float32Array): number => {
+const firstNotFinite = (numbers: Float32Array): number => {
   for (let i = 0; i < numbers.length; i++) {
     const value = numbers[i]!;
     if (value - value !== 0) return i;
@@ -11,7 +11,7 @@ export const firstNotFinite = (numbers: Float32Array): number => {
 };
 
 /** The error for a tensor with such a number. */
-export const notFinite = (where: string, value: number): UsageError =>
+const notFinite = (where: string, value: number): UsageError =>
   new UsageError(
     `Expected finite numbers in ${where} but received ${value}: the net was not trained to its end, or the file is damaged.`,
   );

@@ -85,7 +85,7 @@ export const denseHandler = (tf: Tf, weights: Weights): LayerHandler<tfjs.Tensor
 });
 
 /** Sees each layer's output as it is made: for looking at activations. It must not dispose or keep them. */
-export type Visit = (layer: Layer, output: tfjs.Tensor) => void;
+type Visit = (layer: Layer, output: tfjs.Tensor) => void;
 
 /**
  * Class scores (before soft-max) of square crops.

@@ -17,7 +17,7 @@ export interface LayerHandler<T> {
 }
 
 /** Sees every layer's value before ReLU and at its end; they are the same where no ReLU follows. */
-export type OnLayer<T> = (layer: Layer, values: { readonly linear: T; readonly output: T }) => void;
+type OnLayer<T> = (layer: Layer, values: { readonly linear: T; readonly output: T }) => void;
 
 /** For handlers that pass over a kind of layer. */
 export const unchanged = <T>(x: T): T => x;

@@ -37,7 +37,7 @@ const find = (layers: readonly Layer[], name: string): Layer | undefined =>
  * @param classes outputs of fc8 that are classes; the rest are superclasses, which posteriors leave out
  * @throws UsageError that lists the layers the net has
  */
-export const namedLayer = (net: Architecture, name: string, classes = net.outputs): NamedLayer => {
+const namedLayer = (net: Architecture, name: string, classes = net.outputs): NamedLayer => {
   const layers = layersOf(net);
   const [base = '', form = 'output', ...rest] = name.split(':');
   const layer = find(layers, base);

@@ -11,7 +11,7 @@ import type { TrainingOptions } from './options.js';
 import type { PixelStatistics } from './pixel-statistics.js';
 
 /** What decides about colours. */
-export interface ColourOptions extends Pick<
+interface ColourOptions extends Pick<
   TrainingOptions,
   'init' | 'classes' | 'colourShift' | 'statistics' | 'normalise'
 > {

@@ -30,7 +30,7 @@ export interface Sample {
   readonly draw: Draw;
 }
 
-export interface LoaderOptions {
+interface LoaderOptions {
   readonly crop: number;
   readonly interpolation: Interpolation;
   /** Images are turned as their EXIF orientation says. */

@@ -30,7 +30,7 @@ export interface MeasureOptions {
 }
 
 /** The statistics of the images that could be read, and the others. */
-export interface Measured {
+interface Measured {
   readonly statistics: PixelStatistics;
   readonly skipped: readonly Skipped[];
 }

@@ -11,7 +11,7 @@ import { type Heads, type Target, correctRows, trainingLoss } from './loss.js';
 export type Source = (name: string) => Float32Array | Promise<Float32Array>;
 
 /** Learning rates and decay of one update; factors by tensor name, 0 freezes. */
-export interface UpdateOptions {
+interface UpdateOptions {
   readonly learningRate: number;
   readonly momentum: number;
   /** On weights; biases are not decayed. */
@@ -19,7 +19,7 @@ export interface UpdateOptions {
 }
 
 /** What a part of a batch gave. */
-export interface PartResult {
+interface PartResult {
   /** The part's share of the loss (its sum of cross-entropies over the batch size). */
   readonly loss: number;
   readonly top1: number;

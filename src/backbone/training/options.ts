@@ -10,8 +10,7 @@ import { schedules } from './schedule.js';
 import { transfers } from './transfer.js';
 
 /** `mean` subtracts the training set's mean RGB (the paper); `mean-std` also divides by its standard deviation. */
-export const normalisations = ['mean', 'mean-std'] as const;
-export type Normalisation = (typeof normalisations)[number];
+const normalisations = ['mean', 'mean-std'] as const;
 
 /** S as a part of the input size: 256 for 224. */
 const SIDE = 256 / 224;
@@ -161,7 +160,7 @@ export const courseOptions = {
 } as const satisfies OptionTable;
 
 /** How a run uses the machine; none of it changes the weights beyond the last bits. */
-export const loopOptions = {
+const loopOptions = {
   checkpointEvery: {
     kind: kinds.whole({ from: 0, value: 'steps' }),
     help: "checkpoints within an epoch; 0 for one at each epoch's end only",

@@ -5,7 +5,7 @@ import type { Backbone } from '../nets/backbone.js';
 
 /** Which layers are taken from another net. */
 export const transfers = ['auto', 'all', 'paper'] as const;
-export type Transfer = (typeof transfers)[number];
+type Transfer = (typeof transfers)[number];
 
 /** Convolutional layers that the paper takes from net A. */
 const PAPER_CONVOLUTIONS = 4;

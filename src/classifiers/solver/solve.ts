@@ -20,7 +20,7 @@ const FEW = 256;
 const MOST_ROUNDS = 20_000;
 
 /** What {@link solve} found out; `bias` is b, which `f` does not hold. */
-export type Solved = Certificate & { readonly bias: number };
+type Solved = Certificate & { readonly bias: number };
 
 /** Factors of C of the two sides for these labels. */
 export const sideWeights = (

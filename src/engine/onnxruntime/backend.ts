@@ -20,7 +20,7 @@ type BackendValues = backend_util.BackendValues;
 const isFloat32 = (values: unknown): values is Float32Array => values instanceof Float32Array;
 
 /** A tensor as a graph's input or output, and the shape in which the graph sees it; or a native tensor. */
-export type Operand = readonly [tensor: TensorInfo, dims?: readonly number[] | undefined] | Value;
+type Operand = readonly [tensor: TensorInfo, dims?: readonly number[] | undefined] | Value;
 
 /**
  * A tensor's numbers are in one place, a typed array: tfjs-cpu's kernels read it, ONNX Runtime reads and writes the same

@@ -59,7 +59,7 @@ const isNchwcConvolutionRight = (blockSize: number): boolean => {
 };
 
 /** What was found. */
-export interface ProbeResult {
+interface ProbeResult {
   /** Channels of an NCHWc block; 0 where there is no fast convolution. */
   readonly blockSize: number;
   /** The block size in words, or why there is none. */

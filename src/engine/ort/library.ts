@@ -11,7 +11,7 @@ import { API_VERSION, P, functions, releases } from './functions.js';
 process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
 
 export type Pointer = bigint;
-export type Native = (...args: unknown[]) => Pointer | null;
+type Native = (...args: unknown[]) => Pointer | null;
 export type Api = Record<keyof typeof functions, Native> & { release: Record<keyof typeof releases, Native> };
 
 export interface Library {

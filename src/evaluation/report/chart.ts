@@ -6,7 +6,7 @@ import { capital, html, raw, slug } from './html.js';
 import { SERIES } from './style.js';
 
 /** What is drawn and how it is described. */
-export interface Chart {
+interface Chart {
   readonly title: string;
   /** What the chart shows, in words, for those who cannot see it: the main figures, not the colours. */
   readonly description: string;

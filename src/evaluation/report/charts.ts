@@ -11,7 +11,7 @@ export interface Point {
 }
 
 /** Axis titles, ranges and sizes of a line chart. */
-export interface LinesOptions {
+interface LinesOptions {
   readonly x: string;
   readonly y: string;
   /** Lowest and highest value of an axis; the data's own where missing. */
@@ -114,7 +114,7 @@ export const smallLines = (points: readonly Point[], options: LinesOptions): Top
 };
 
 /** One bar; `low` and `high` draw its interval. */
-export interface Bar {
+interface Bar {
   readonly name: string;
   readonly value: number;
   readonly low?: number;

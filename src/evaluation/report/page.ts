@@ -12,7 +12,7 @@ export interface Section {
 }
 
 /** A whole page. */
-export interface Page {
+interface Page {
   readonly title: string;
   /** What the report says in a sentence or two, right under the title. */
   readonly summary?: Content;

@@ -3,7 +3,7 @@ import type { Content, Html } from './html.js';
 import { capital, html } from './html.js';
 
 /** One column: its heading and what stands in it for a row. */
-export interface Column<Row> {
+interface Column<Row> {
   readonly title: string;
   /** The cell's content; numbers are right-aligned and written with `digits`. */
   readonly value: (row: Row) => Content;
@@ -16,7 +16,7 @@ export interface Column<Row> {
 }
 
 /** A table. The first column is the rows' heading. */
-export interface Table<Row> {
+interface Table<Row> {
   readonly caption: string;
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];

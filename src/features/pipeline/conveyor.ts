@@ -1,7 +1,7 @@
 // Processes items in order, a bounded number at a time, and passes on each part when its last item is done.
 import pLimit from 'p-limit';
 
-export interface ConveyorOptions<Item, Result> {
+interface ConveyorOptions<Item, Result> {
   /** The parts and their items, in order. */
   readonly parts: readonly { readonly number: number; readonly items: readonly Item[] }[];
   /** Items processed at once. */

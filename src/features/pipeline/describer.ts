@@ -17,7 +17,7 @@ export interface DescriberOptions extends Machinery {
 const PREFETCH = 3;
 
 /** Loaded nets that describe images. The caller closes it. */
-export class Describer {
+class Describer {
   readonly plan: Plan;
   readonly #images: ImageDescriber;
   readonly #pool: Pool;

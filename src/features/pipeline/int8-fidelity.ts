@@ -15,7 +15,7 @@ export interface Fidelity {
 }
 
 /** The required fidelity. */
-export const gate = { meanCosine: 0.999, leastCosine: 0.995 } as const;
+const gate = { meanCosine: 0.999, leastCosine: 0.995 } as const;
 
 /** The required fidelity, in words. */
 export const gateText = `the fidelity check (mean cosine ${gate.meanCosine}, smallest ${gate.leastCosine})`;

@@ -19,7 +19,7 @@ export interface Sample {
 }
 
 /** What decides the views of a sample. */
-export interface SampleContext {
+interface SampleContext {
   readonly recipe: Recipe;
   readonly inputSize: number;
 }

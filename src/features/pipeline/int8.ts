@@ -44,7 +44,7 @@ export interface PreparedInt8 {
   readonly accepted: boolean;
 }
 
-export interface Int8Context {
+interface Int8Context {
   readonly recipe: Recipe;
   readonly inputSize: number;
   readonly threads: number;

@@ -6,7 +6,7 @@ import { sha256 } from '../../io/files.js';
 import type { NetIdentity, Recipe } from '../store/recipe.js';
 import { type RecipeName, recipeNames, recipeOptions } from './options.js';
 
-export type { Aggregate, NetIdentity, Recipe, Region } from '../store/recipe.js';
+export type { NetIdentity, Recipe } from '../store/recipe.js';
 
 /** A recipe as a user gives it: a name, single options, or both. Missing options take their defaults. */
 export type RecipeChoice = Partial<Recipe> & { readonly name?: RecipeName };
@@ -58,7 +58,7 @@ const choices = { aggregate, flip, normalize, region, interpolation, orient, pre
 const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
 /** Layers that need an image of at least the input size. */
-export const isFullyConnected = (layer: string): boolean => /^fc\d/.test(layer);
+const isFullyConnected = (layer: string): boolean => /^fc\d/.test(layer);
 
 /**
  * Completes and checks a recipe. Missing scales are those of the named (or default) recipe, relative to the

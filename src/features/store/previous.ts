@@ -11,7 +11,7 @@ import { parsePartName } from './store.js';
 const ASIDE = '.previous';
 
 /** A described image in a part on disk. */
-export interface StoredRow {
+interface StoredRow {
   readonly part: Part;
   readonly row: number;
 }

@@ -75,7 +75,7 @@ const checkAlike = (parts: readonly Part[]): void => {
 };
 
 /** Properties common to all parts of a store. */
-export interface StoreFacts {
+interface StoreFacts {
   readonly recipe: Recipe;
   readonly hash: string;
   readonly nets: readonly NetIdentity[];

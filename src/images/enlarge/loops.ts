@@ -9,7 +9,7 @@ const START = 1024;
 const VECTOR = 16;
 
 /** The loops and their memory. */
-export interface Loops extends ResamplingLoops {
+interface Loops extends ResamplingLoops {
   /** Addresses of consecutive arrays of these lengths in bytes; earlier addresses are reused. */
   readonly place: (lengths: readonly number[]) => number[];
   /** The whole memory; valid until the next `place`. */

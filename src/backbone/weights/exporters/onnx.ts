@@ -13,7 +13,7 @@ const VERSIONS = { irVersion: 8, opset: 13 } as const;
 /** Weights in a file of their own begin at multiples of so many bytes. */
 const ALIGNMENT = 64;
 
-export interface OnnxOptions {
+interface OnnxOptions {
   /** Writes the weights to this file beside the model instead of into it. */
   readonly externalData?: string;
 }

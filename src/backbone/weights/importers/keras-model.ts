@@ -39,7 +39,7 @@ const pair = (value: unknown, otherwise: readonly [number, number]): [number, nu
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 /** "conv2d_transpose" of Conv2DTranspose, as Keras makes names of classes. */
-export const snakeCase = (name: string): string =>
+const snakeCase = (name: string): string =>
   name
     .replace(/\W+/g, '')
     .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')

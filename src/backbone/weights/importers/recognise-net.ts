@@ -21,7 +21,7 @@ const shapeText = (layer: SourceLayer): string =>
  *
  * @throws UsageError naming file, layer and shape when it is neither a kernel nor such a matrix
  */
-export const sizesOf = (path: string, layer: SourceLayer, channels: number): Sizes => {
+const sizesOf = (path: string, layer: SourceLayer, channels: number): Sizes => {
   const { shape } = layer.kernel;
   if (shape.length === 4) {
     const size = (axis: string) => shape[layer.axes.indexOf(axis)]!;

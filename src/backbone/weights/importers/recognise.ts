@@ -8,7 +8,7 @@ import type { OpenOptions, WeightSource } from './source.js';
 type Open = (path: string, options: OpenOptions) => Promise<WeightSource>;
 
 /** The kinds of files, and what reads them. Each module is loaded when it is needed. */
-export const formats = {
+const formats = {
   safetensors: {
     title: 'safetensors',
     open: () => import('./safetensors.js').then((m) => m.openSafetensorsSource),
@@ -45,7 +45,7 @@ export const formats = {
   onnx: { title: 'ONNX', open: () => import('./onnx.js').then((m) => m.openOnnxSource) },
 } as const satisfies Record<string, { title: string; open: () => Promise<Open> }>;
 
-export type WeightFormat = keyof typeof formats;
+type WeightFormat = keyof typeof formats;
 
 const startsWith = (bytes: Uint8Array, magic: ArrayLike<number>): boolean =>
   bytes.length >= magic.length && Array.from(magic).every((byte, i) => bytes[i] === byte);

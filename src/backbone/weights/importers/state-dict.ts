@@ -6,7 +6,7 @@ import { recogniseNet } from './recognise-net.js';
 import type { ChannelStep, SourceLayer, SourceNet } from './source.js';
 
 /** The layers of a state dictionary, and whether its names are those of nets with Oxford's preprocessing. */
-export interface StateDictNet extends SourceNet {
+interface StateDictNet extends SourceNet {
   readonly oxford: boolean;
 }
 

@@ -6,7 +6,7 @@ import { BACKEND_NAME } from '../backend.js';
 import { type NativeKernel, areFloat, limits, withCpuFallback } from './shared/kernel.js';
 
 /** A shape and a permutation without axes of size one, with axes joined that stay neighbours. */
-export const collapsePermutation = (
+const collapsePermutation = (
   shape: readonly number[],
   perm: readonly number[],
 ): { dims: number[]; perm: number[] } => {

@@ -20,8 +20,6 @@ const writers = {
   Record<ExportFormat, (store: FeatureStore, layer: string, path: string) => Promise<string[]>>
 >;
 
-export { type ExportFormat, exportFormats };
-
 /**
  * Writes the descriptors of a layer to a file of another format, one part in memory at a time.
  *

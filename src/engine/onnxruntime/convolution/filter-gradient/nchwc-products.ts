@@ -16,7 +16,7 @@ const imageOf = (channels: number): readonly [height: number, width: number] => 
 };
 
 /** A tensor from `offset` on in a buffer. */
-export type BufferView = readonly [buffer: PooledBuffer, offset: number];
+type BufferView = readonly [buffer: PooledBuffer, offset: number];
 
 /**
  * Computes the products for all positions of the filter in reading order.

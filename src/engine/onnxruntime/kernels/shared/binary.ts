@@ -6,7 +6,7 @@ import { BACKEND_NAME, type OnnxRuntimeBackend } from '../../backend.js';
 import { type NativeKernel, areFloat, limits, withCpuFallback } from './kernel.js';
 
 /** How a function of two tensors is written in ONNX: adds its nodes and returns the name of the result. */
-export type BinaryGraph = (g: GraphBuilder, a: string, b: string) => string;
+type BinaryGraph = (g: GraphBuilder, a: string, b: string) => string;
 
 /** Broadcast results of at least this many elements are computed natively: tfjs-cpu takes 0.7 µs an element there. */
 const LEAST_BROADCAST = 256;
@@ -18,10 +18,7 @@ const ROW = 2048;
  * Two shapes in as few dimensions as broadcasting allows: neighbouring dimensions that both have, or that the same one
  * lacks, become one.
  */
-export const collapseBroadcast = (
-  a: readonly number[],
-  b: readonly number[],
-): readonly [number[], number[]] => {
+const collapseBroadcast = (a: readonly number[], b: readonly number[]): readonly [number[], number[]] => {
   const rank = Math.max(a.length, b.length);
   const at = (shape: readonly number[], i: number): number => shape[i - rank + shape.length] ?? 1;
   const [x, y]: [number[], number[]] = [[], []];

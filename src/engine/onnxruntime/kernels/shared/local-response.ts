@@ -9,7 +9,7 @@ import { type Attributes, areFloat, limits } from './kernel.js';
 const MOST_CHANNELS = 1024;
 
 /** y = x * (bias + alpha * (sum of squares of the `radius` channels on either side))^-beta. */
-export interface LocalResponse {
+interface LocalResponse {
   readonly radius: number;
   readonly bias: number;
   readonly alpha: number;

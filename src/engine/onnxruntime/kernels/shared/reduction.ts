@@ -4,7 +4,7 @@ import { symbolicDims } from '../../../onnx.js';
 import { type KernelCall, type NativeKernel, areFloat, limits } from './kernel.js';
 
 /** A shape and the axes to reduce, with neighbours of the same kind joined: kept and reduced axes alternate. */
-export const collapseReduction = (
+const collapseReduction = (
   shape: readonly number[],
   axes: readonly number[],
 ): { dims: number[]; reduced: number[] } => {
