@@ -1,6 +1,7 @@
 // A pickle reader that builds plain values and tensor references; of every other object it keeps the name and never calls anything.
 import type { Dtype } from './safetensors.js';
 import { UsageError } from '../errors.js';
+import { isForbidden } from './pickle-forbidden.js';
 import type { FileBytes } from './file-bytes.js';
 
 /** Where a tensor's numbers lie in a checkpoint: a stretch of a storage, with a stride for each axis. */
@@ -118,82 +119,6 @@ const dictionary: Builder = ([pairs]) =>
   Array.isArray(pairs) && pairs.every((pair) => Array.isArray(pair) && pair.length === 2)
     ? new Map(pairs as [PickledValue, PickledValue][])
     : undefined;
-
-/** Modules through which a pickle could run a program or reach files, with all that lies below them. */
-const forbiddenModules = new Set([
-  ...[
-    'os',
-    'posix',
-    'nt',
-    'posixpath',
-    'ntpath',
-    'sys',
-    'subprocess',
-    'pty',
-    'shutil',
-    'runpy',
-    'importlib',
-    'ctypes',
-  ],
-  ...[
-    'socket',
-    'webbrowser',
-    'pickle',
-    '_pickle',
-    'marshal',
-    'urllib',
-    'ftplib',
-    'smtplib',
-    'requests',
-    'zipimport',
-  ],
-]);
-/** The same; a user's own package may have such a name, so that only the module itself counts. */
-const forbiddenExactly = new Set([
-  ...[
-    'code',
-    'codeop',
-    'imp',
-    'pdb',
-    'bdb',
-    'timeit',
-    'profile',
-    'cProfile',
-    'trace',
-    'platform',
-    'commands',
-  ],
-  ...[
-    'popen2',
-    'pip',
-    'torch.hub',
-    'torch.package',
-    'torch.serialization',
-    'torch.jit',
-    'torch.utils.cpp_extension',
-  ],
-]);
-const forbiddenBuiltins = new Set([
-  ...[
-    'eval',
-    'exec',
-    'execfile',
-    'compile',
-    'open',
-    'file',
-    '__import__',
-    'input',
-    'raw_input',
-    'breakpoint',
-  ],
-  ...['apply', 'reload', 'globals', 'locals', 'vars', 'setattr', 'delattr'],
-]);
-
-const isForbidden = (module: string, name: string): boolean =>
-  forbiddenModules.has(module.split('.')[0]!) ||
-  forbiddenExactly.has(module) ||
-  (/^(builtins|__builtin__|io|_io)$/.test(module) && forbiddenBuiltins.has(name.split('.')[0]!)) ||
-  (module === 'torch' && /^(load|hub|jit)(\.|$)/.test(name));
 
 const MAX_VALUES = 1 << 20;
 

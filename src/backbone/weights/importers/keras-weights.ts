@@ -1,7 +1,8 @@
 // Which weights of a Keras or TensorFlow.js file belong to which layer.
 import { expected } from '../../../errors.js';
 import type { LazyTensor } from '../../../formats/tensor.js';
-import type { KerasLayer, WeightsOf } from './keras-model.js';
+import type { KerasLayer } from './keras-model.js';
+import type { WeightsOf } from './keras-steps.js';
 import type { SourceLayer } from './source.js';
 
 /** A weight under the outermost layer that a file lists it under ("vgg16"), by its name ("block1_conv1/kernel:0"). */

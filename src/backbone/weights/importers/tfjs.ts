@@ -2,7 +2,8 @@
 import { isRecord } from '../../../checks.js';
 import { openTfjsModel } from '../../../formats/tfjs-model.js';
 import { readNote } from '../../nets/note.js';
-import { layersOfModel, stepsOfModel } from './keras-model.js';
+import { layersOfModel } from './keras-model.js';
+import { stepsOfModel } from './keras-steps.js';
 import { byLayer, kernelsAndBiases } from './keras-weights.js';
 import { netOfRow } from './row.js';
 import { type SourceNet, type WeightSource, inputPresets } from './source.js';
