@@ -58,7 +58,7 @@ const trainingOf = (dataset: Dataset): readonly Item[] => {
   const items = dataset.splits['train'] ?? [];
   if (items.length > 0) return items;
   throw new UsageError(
-    text`Expected training images in ${dataset.root} to calibrate ${option('precision')} int8 on but there are none. Give some with ${option('calibration')}: the images that are tested must not calibrate.`,
+    text`Expected training images in ${dataset.root} to calibrate ${option('precision')} int8 on but there are none. Give a calibration set with ${option('calibration')}: test images must not calibrate.`,
   );
 };
 
@@ -247,7 +247,7 @@ export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResu
   const limited = await limitedImages(stores);
   if (limited.length > 0) {
     options.onNotice?.(
-      text`Warning: of ${limited.length} long images only the middle part was used (${option('maxSide')}): ${limited.slice(0, 3).join(', ')}${limited.length > 3 ? ', …' : ''}`,
+      text`Warning: ${limited.length} long images were centre-cropped (${option('maxSide')}): ${limited.slice(0, 3).join(', ')}${limited.length > 3 ? ', …' : ''}`,
     );
   }
   const results: IlsvrcResults = {

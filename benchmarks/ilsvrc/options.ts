@@ -12,13 +12,13 @@ export const ilsvrcOptions = {
   },
   testing: {
     kind: kinds.choice(testings, 'how'),
-    help: 'ilsvrc2012: the whole image, crops, or both averaged',
+    help: 'ilsvrc2012: test densely, on crops, or both (averaged)',
     default: 'dense',
     paper: 'both',
   },
   crops: {
     kind: kinds.whole(),
-    help: 'ilsvrc2012: n x n crops a scale, each with its mirror',
+    help: 'ilsvrc2012: n x n crops per scale, each also mirrored',
     default: 5,
     paper: '5',
   },

@@ -232,8 +232,8 @@ export const itemsFor = (benchmark: Benchmark, dataset: Dataset): Item[] => {
       const missing = missingSplits(dataset, protocol.runs, true);
       if (missing.length > 0) {
         throw new UsageError(
-          `Expected the splits ${missing.join(', ')} of ${benchmark.title} in ${dataset.root} but they are not there. ` +
-            'Add the archives or lists that hold them; `verydeep datasets check` names what is missing.',
+          `Expected the splits ${missing.join(', ')} of ${benchmark.title} in ${dataset.root} but they are missing. ` +
+            'Add their archives or lists; `verydeep datasets check` says what is missing.',
         );
       }
       const runs = runsOf(protocol, dataset);

@@ -8,34 +8,34 @@ export type ProtocolName = (typeof protocols)[number];
 export const protocolOptions = {
   trainPerClass: {
     kind: kinds.whole(),
-    help: 'training images a class',
+    help: 'training images per class',
     otherwise: "the benchmark's",
     paper: 'Caltech-101 30; Caltech-256 60',
   },
   testPerClass: {
     kind: kinds.whole(),
-    help: 'test images a class, at most',
+    help: 'maximum number of test images per class',
     otherwise: 'all others; Caltech-101 50',
     paper: 'Caltech-101 50',
   },
   splits: { kind: kinds.whole(), help: 'random splits', otherwise: '3', paper: '3' },
   classLevel: {
     kind: kinds.whole(),
-    help: 'how many folders of the path make the class',
+    help: 'number of folders of the path that form the class',
     otherwise: 'all',
   },
   keepTogether: {
     kind: kinds.whole(),
-    help: 'images that share their first n folders are never on both sides of a split',
+    help: 'keep images with the same first n folders on the same side of each split',
   },
   testOn: {
     kind: kinds.choice(['test', 'val'], 'split'),
-    help: 'the split that tests, of VOC or of a folder or table with splits; val is tested by what train trained',
-    otherwise: "the benchmark's; test where there is one",
+    help: 'test split of VOC, or of a folder or table with splits; for val, train alone is trained on',
+    otherwise: "the benchmark's; test if present",
   },
   allowSeen: {
     kind: kinds.flag(),
-    help: 'test even where more than 1 % of the test images trained the net',
+    help: 'test even if the net was trained on more than 1 % of the test images',
   },
   protocol: {
     kind: kinds.choice(protocols),
@@ -44,15 +44,15 @@ export const protocolOptions = {
   },
   resamples: {
     kind: kinds.whole({ from: 2 }),
-    help: 'draws of the bootstrap intervals',
+    help: 'bootstrap samples of the confidence intervals',
     otherwise: '1000',
   },
-  saveModels: { kind: kinds.flag(), help: 'keep the SVMs of each split, for `verydeep predict`' },
+  saveModels: { kind: kinds.flag(), help: 'save the SVMs of each split, for `verydeep predict`' },
 } as const satisfies OptionTable;
 
 export const featuresOptions = {
   features: {
     kind: kinds.repeated(kinds.folder()),
-    help: 'descriptors on disk, made by `verydeep extract`',
+    help: 'descriptors written by `verydeep extract`',
   },
 } as const satisfies OptionTable;

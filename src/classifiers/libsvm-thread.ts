@@ -27,7 +27,7 @@ export const libsvmThread = (script: URL = SCRIPT) => {
       } catch (error) {
         if (!(error instanceof ThreadError)) throw error;
         throw new VerydeepError(
-          text`libsvm-js died twice over class ${name}: ${error.reason}. Choose ${option('solver')} dual; what was solved before is kept where a checkpoint folder was given.`,
+          text`libsvm-js died twice over class ${name}: ${error.reason}. Choose ${option('solver')} dual; classes solved so far are kept in the checkpoint folder, if one was given.`,
         );
       }
     },

@@ -20,7 +20,9 @@ export type ClassWeight = 'balanced' | { readonly positive: number; readonly neg
 
 const factor = kinds.number({ above: 0 });
 
-/** `balanced`, the factor of the positives (`3`, LIBLINEAR's -w1), or of positives and negatives (`3:0.5`). */
+/**
+ * `balanced`, a factor for the positives (`3`, LIBLINEAR's -w1), or for positives and negatives (`3:0.5`).
+ */
 const classWeight: Kind<ClassWeight> = {
   value: 'weights',
   what: 'balanced, a number, or two as in 3:0.5',
@@ -46,23 +48,23 @@ const classWeight: Kind<ClassWeight> = {
 export const svmOptions = {
   c: {
     kind: kinds.number({ above: 0, value: 'value' }),
-    help: "the SVMs' C",
+    help: 'regularisation parameter C of the SVMs',
     otherwise: 'chosen on held-out training images',
     paper: 'chosen on the validation set',
   },
   cGrid: {
     kind: kinds.list(kinds.number({ above: 0 })),
-    help: 'values of C to choose from, these only, e.g. 0.1,1,10',
+    help: 'candidate values of C, e.g. 0.1,1,10; the grid is not widened',
   },
   loss: { kind: kinds.choice(losses), help: 'loss of the SVMs', otherwise: 'hinge' },
   cPerClass: {
     kind: kinds.flag(),
-    help: 'choose a C for each class by its own figure; one for all by default',
+    help: 'choose C for each class separately instead of one C for all',
   },
   cFolds: {
     kind: kinds.whole({ from: 2 }),
-    help: 'choose C by n folds of the training images instead of one held-out part',
-    otherwise: 'folder and csv: 5 where a class has fewer than 50 training images',
+    help: 'choose C by n-fold cross-validation on the training images instead of one held-out part',
+    otherwise: 'folder and csv: 5 if a class has fewer than 50 training images',
   },
   bias: {
     kind: kinds.choice(biases, 'kind'),
@@ -71,7 +73,7 @@ export const svmOptions = {
   },
   classWeight: {
     kind: classWeight,
-    help: "factors of C: of the positives (LIBLINEAR's -w1), of both as 3:0.5, or balanced",
+    help: "factor of C for the positives (LIBLINEAR's -w1), for both as 3:0.5, or balanced",
     otherwise: '1',
   },
   calibrate: {

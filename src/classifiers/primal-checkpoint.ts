@@ -44,7 +44,7 @@ const fingerprint = async (problem: PrimalProblem): Promise<string> => {
   return hash.digest('hex');
 };
 
-/** A file of one problem's state. */
+/** The state file of one problem. */
 interface PrimalCheckpoint {
   /** What was kept, if it is of this very problem. */
   read(): Promise<Snapshot | undefined>;

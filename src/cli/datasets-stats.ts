@@ -54,7 +54,7 @@ const run = async (name: string, flags: FlagsOf<'datasets stats'>): Promise<void
 /** The subcommand. */
 export const statsCommand = (): Command =>
   addFlags(new Command('stats'), commandOptions['datasets stats'])
-    .description('mean and principal axes of the colours, for `verydeep train --statistics`')
+    .description('measure mean and principal axes of the colours, for `verydeep train --statistics`')
     .argument('<name>', 'kind of data set, see `verydeep datasets list`')
     .addHelpText(
       'after',

@@ -65,11 +65,11 @@ const list = async (options: OutputOptions): Promise<void> => {
 const fetchedText = ({ file, path, state, page, use }: Fetched): string =>
   state === 'login'
     ? `${file}: needs a login. Get it from ${page ?? 'its page'} and put it at ${path}.${use ? ` It is needed only ${use}.` : ''}`
-    : `${path}: ${state === 'there' ? 'there already, verified' : 'downloaded, verified'}`;
+    : `${path}: ${state === 'there' ? 'already downloaded, verified' : 'downloaded, verified'}`;
 
 const fetchAll = async (name: string, options: FlagsOf<'datasets download'>): Promise<void> => {
   const { mirror } = options;
-  const out = required('out', options.out, 'a folder', 'The archives are put there.');
+  const out = required('out', options.out, 'a folder', 'The archives are written to it.');
   const { archivesOf, fetchArchives } = await import('../datasets/fetch.js');
   const archives = archivesOf(name);
   const { onProgress, stop } = progressBar(options);
@@ -121,9 +121,9 @@ const verdictOf = ({ name, root, ok, problems, counts }: CheckReport): string =>
     return `${where}: ${problems.length} difference${problems.length === 1 ? '' : 's'}${more}.`;
   }
   const known = counts.filter(({ published }) => published !== undefined);
-  if (known.length === 0) return `${where}: readable; nothing is published to compare it with.`;
+  if (known.length === 0) return `${where}: readable; there are no published figures to compare it with.`;
   const classes = known.some(({ className }) => className !== undefined);
-  return `${where}: agrees with what is published${classes ? '' : ' (totals; counts of single classes are not known here)'}.`;
+  return `${where}: matches the published data set${classes ? '' : ' (totals only; counts per class are not known)'}.`;
 };
 
 const check = async (name: string, options: FlagsOf<'datasets check'>): Promise<void> => {
@@ -139,9 +139,8 @@ const check = async (name: string, options: FlagsOf<'datasets check'>): Promise<
   else {
     if (report.counts.length > 0) say(options, `${countsText(report.counts)}\n`);
     for (const file of report.archives) say(options, `Archive: ${file}`);
-    for (const { path, reason } of report.strays.slice(0, 10))
-      say(options, `Passed over: ${path} (${reason})`);
-    if (report.strays.length > 10) say(options, `… and ${report.strays.length - 10} more files passed over.`);
+    for (const { path, reason } of report.strays.slice(0, 10)) say(options, `Skipped: ${path} (${reason})`);
+    if (report.strays.length > 10) say(options, `… and ${report.strays.length - 10} more files skipped.`);
     for (const remark of report.remarks) say(options, `Note: ${remark}`);
     for (const problem of report.problems.slice(0, MAX_PROBLEMS)) say(options, `Differs: ${problem}`);
     say(options, verdictOf(report));
@@ -150,25 +149,25 @@ const check = async (name: string, options: FlagsOf<'datasets check'>): Promise<
 };
 
 /**
- * The command. `check` ends with exit code 1 when the copy differs from what is published, `download` when a person has
- * to fetch something that is needed.
+ * The command. Exit code 1: for `check` if the copy differs from the published data set, for `download` if an
+ * archive must be downloaded by hand.
  */
 export const command = (): Command => {
   const program = new Command('datasets').description('list, download, check and measure data sets');
   addFlags(program.command('list'), commandOptions['datasets list'])
-    .description('the data sets, their sizes and their archives')
+    .description('list the data sets, their sizes and archives')
     .addHelpText('after', '\nExample:\n  $ verydeep datasets list')
     .action(list);
   addFlags(program.command('download'), commandOptions['datasets download'])
-    .description('get the archives of a data set; they need not be unpacked')
+    .description('download the archives of a data set; no unpacking needed')
     .argument('<name>', 'voc2007, voc2012, voc2012-action, caltech101, caltech256, imagenet or tiny-imagenet')
     .addHelpText(
       'after',
-      '\nAn interrupted download goes on when the command is run again. HTTPS_PROXY is heeded.\n\nExample:\n  $ verydeep datasets download voc2007 --out data/voc2007',
+      '\nRun the command again to continue an interrupted download. HTTPS_PROXY is used if set.\n\nExample:\n  $ verydeep datasets download voc2007 --out data/voc2007',
     )
     .action(fetchAll);
   addFlags(program.command('check'), commandOptions['datasets check'])
-    .description('compare a copy on disk with the published sizes and checksums')
+    .description('check a copy on disk against the published sizes and checksums')
     .argument('<name>', 'kind of data set, see `verydeep datasets list`')
     .addHelpText('after', '\nExample:\n  $ verydeep datasets check voc2007 --data data/voc2007')
     .action(check);

@@ -1,4 +1,4 @@
-// `verydeep doctor`: what this machine computes with, and why.
+// `verydeep doctor`: engines and hardware of this machine.
 import { Command } from 'commander';
 import { addFlags } from './options.js';
 import { type FlagsOf, commandOptions } from './tables.js';
@@ -27,10 +27,10 @@ const reportText = (report: EnginesReport, int8: Int8Support, threads: number): 
     `Extraction with --precision int8: ${int8.reason}`,
   ].join('\n');
 
-/** The command. Exit code 1 when no engine can compute. */
+/** The command. Exit code 1 if no engine works. */
 export const command = (): Command =>
   addFlags(new Command('doctor'), commandOptions.doctor)
-    .description('say what this machine computes with, and why')
+    .description('show the engines and hardware that verydeep uses on this machine, and why')
     .addHelpText('after', '\nExample:\n  $ verydeep doctor')
     .action(async (options: FlagsOf<'doctor'>) => {
       const { describeEngines } = await import('../engine/describe.js');

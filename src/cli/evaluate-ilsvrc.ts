@@ -13,7 +13,7 @@ import { textTable } from './text-table.js';
 /** Tests and prints the table of errors. */
 export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
   const data = required('data', flags.data, 'a folder', 'It holds ILSVRC2012.');
-  const out = required('out', flags.out, 'a folder', 'The results are written there.');
+  const out = required('out', flags.out, 'a folder', 'The results are written to it.');
   await refuseUsedFolder(out, flags.resume);
   const { evaluateIlsvrc } = await import('../../benchmarks/ilsvrc2012.js');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);

@@ -17,14 +17,14 @@ type Options = FlagsOf<'evaluate'>;
 
 const help = `
 Benchmarks:
-  ilsvrc2012       errors of the nets themselves on the validation images, dense and multi-crop
+  ilsvrc2012       classification errors of the nets on the validation images, dense and multi-crop
   voc2007          trainval → test, mean average precision
   voc2012          train → val, and result files for the server
   voc2012-action   the same for ten actions of persons
   caltech101       3 splits, 30 training and at most 50 test images a class, mean class recall
-  caltech256       3 splits, 60 training images a class, the others test
-  folder           a folder of class folders: its train, val and test where it has them, else Caltech's protocol
-  csv              the same on a table of images, by its column of splits
+  caltech256       3 splits, 60 training images a class, the rest test
+  folder           a folder of class folders: its own train, val and test if it has them, else Caltech's protocol
+  csv              the same for a table of images, with a column of splits
 
 Examples:
   verydeep evaluate folder --data photos --backbone vgg16.safetensors --train-per-class 30 --splits 3 --out runs/photos
@@ -34,8 +34,8 @@ Examples:
       --scales 256,384,512 --testing both --out runs/ilsvrc
 
 Nested folders (benchmark folder): by default photos/animals/cat/1.jpg has the class "animals/cat". With
---class-level 1 its class is "animals", and with --keep-together 2 all images of "animals/cat" stand on the same
-side of a split, so that classes are tested on subfolders that were not trained on:
+--class-level 1 its class is "animals", and with --keep-together 2 all images of "animals/cat" are on the same
+side of each split, so that classes are tested on subfolders that were not trained on:
   verydeep evaluate folder --data photos --class-level 1 --keep-together 2 --features runs/photos/features --out runs/groups
 `;
 
@@ -57,7 +57,7 @@ const run = async (name: string, options: Options): Promise<void> => {
   }
   const { benchmarkNamed } = await import('../../benchmarks/list.js');
   const benchmark = benchmarkNamed(name, options.protocol);
-  const out = required('out', options.out, 'a folder', 'The results are written there.');
+  const out = required('out', options.out, 'a folder', 'The results are written to it.');
   if (
     options.protocol === 'vissl' &&
     (options.cPerClass || options.cFolds !== undefined || options.calibrate)
@@ -66,7 +66,7 @@ const run = async (name: string, options: Options): Promise<void> => {
       'the protocol paper',
       text`${option('cPerClass')}, ${option('cFolds')} and ${option('calibrate')}`,
       'vissl',
-      "VISSL's protocol chooses one C a class by three folds.",
+      "VISSL's protocol chooses one C per class by 3-fold cross-validation.",
     );
   }
   if (options.calibrate && !options.saveModels) {
@@ -74,7 +74,7 @@ const run = async (name: string, options: Options): Promise<void> => {
       text`${option('saveModels')}`,
       option('calibrate'),
       undefined,
-      'Probabilities are kept in the saved SVMs only.',
+      'Probabilities are saved with the SVMs only.',
     );
   }
   await refuseUsedFolder(out, options.resume);
@@ -162,7 +162,7 @@ const show = async (results: Results, out: string, options: Options): Promise<vo
 /** The command. */
 export const command = (): Command =>
   addFlags(new Command('evaluate'), commandOptions.evaluate)
-    .description('evaluate a benchmark: from images or descriptors to a table and a report')
+    .description('evaluate a benchmark on images or descriptors; writes a table and a report')
     .argument(
       '<benchmark>',
       'ilsvrc2012, voc2007, voc2012, voc2012-action, caltech101, caltech256, folder or csv',

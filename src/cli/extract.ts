@@ -1,4 +1,4 @@
-// `verydeep extract`: descriptors of a data set's images, on disk.
+// `verydeep extract`: writes the descriptors of a data set's images to disk.
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { PassedOver } from '../datasets/walk.js';
@@ -13,7 +13,7 @@ import { type FlagsOf, commandOptions } from './tables.js';
 
 type ExtractFlags = FlagsOf<'extract'>;
 
-/** What the flags say of the recipe; what they leave out is the named recipe's or the default. */
+/** The recipe's flags; missing ones are those of the named recipe or the default. */
 const choiceOf = (flags: ExtractFlags): RecipeChoice => {
   const { recipe, aggregate, normalize, region, crops, interpolation, orient, store, scales, precision } =
     flags;
@@ -28,8 +28,8 @@ const summary = ({ store, run }: Extracted, out: string): string => {
   const sizes = store.layers.map((layer) => `${layer} ${store.columns(layer)}`).join(', ');
   const speed = run.computed > 0 ? ` (${(run.computed / run.seconds).toPrecision(3)} images/s)` : '';
   return (
-    `${run.images} images: ${run.computed} computed${speed}, ${run.reused} found again, ${run.skipped} skipped, ` +
-    `${run.images - run.computed - run.reused - run.skipped} kept from before.\n` +
+    `${run.images} images: ${run.computed} computed${speed}, ${run.reused} reused, ${run.skipped} skipped, ` +
+    `${run.images - run.computed - run.reused - run.skipped} kept from an earlier run.\n` +
     `Descriptors: ${sizes}; recipe ${store.hash}. Wrote ${out}`
   );
 };
@@ -43,7 +43,7 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
   const { openNets, planExtraction } = await import('../features/pipeline/plan.js');
   if (flags.dryRun) {
     const nets = await openNets(backbones, choice);
-    // The hash of an int8 recipe is known once the nets are quantised.
+    // The hash of an int8 recipe is known after quantisation.
     const plan = nets.recipe.precision === 'fp32' ? await planExtraction(nets, flags) : undefined;
     const { interpolationRemark } = await import('../features/recipe/interpolation-remark.js');
     const remark = interpolationRemark(nets.recipe.interpolation, nets.backbones);
@@ -112,10 +112,10 @@ export const command = (): Command => {
     .addHelpText(
       'after',
       `
-Layers: fc7 (after ReLU), fc7:linear (before it), conv5 (the last of block 5), pool4, …; several with commas.
+Layers: fc7 (after ReLU), fc7:linear (before it), conv5 (the last of block 5), pool4, …; separate several by commas.
 Scales default to the recipe's, relative to the net's input (224: 256,384,512; 64: 73,110,146).
 
-Example: three scales stacked, on every core; stopped at any moment, it goes on with --resume
+Example: three scales stacked, on all cores. An interrupted run continues with --resume.
   $ verydeep extract folder --data photos --backbone vgg16.safetensors --recipe caltech --out features/photos`,
     );
 };

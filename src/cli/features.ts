@@ -1,4 +1,4 @@
-// `verydeep features`: looks at descriptors on disk, checks, merges and exports them.
+// `verydeep features`: shows, verifies, merges and exports descriptors on disk.
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { addFlags, required } from './options.js';
@@ -19,7 +19,7 @@ const info = async (folders: string[], flags: FlagsOf<'features info'>): Promise
   }
   const lines = [
     `${rows} images of ${classes} classes in ${store.parts.length} parts; ${skipped.length} skipped`,
-    ...Object.entries(columns).map(([layer, length]) => `${layer}: ${length} numbers an image`),
+    ...Object.entries(columns).map(([layer, length]) => `${layer}: ${length} values per image`),
     describeRecipe(recipe),
     ...nets.map(({ config, sha256 }) => `net ${config}, weights ${sha256}`),
     `computed by ${engine}; recipe and weights ${hash}`,
@@ -34,7 +34,7 @@ const verify = async (folders: string[], flags: FlagsOf<'features verify'>): Pro
   else {
     for (const problem of result.problems) process.stderr.write(`${problem}\n`);
     const { parts, rows, skipped, problems } = result;
-    const verdict = problems.length === 0 ? 'all is well' : `${problems.length} problems`;
+    const verdict = problems.length === 0 ? 'no problems' : `${problems.length} problems`;
     say(flags, `${parts} parts, ${rows} images, ${skipped} skipped: ${verdict}`);
   }
   if (result.problems.length > 0) process.exitCode = exitCodes.failed;
@@ -66,28 +66,28 @@ const exportTo = async (folders: string[], flags: FlagsOf<'features export'>): P
 };
 
 export const command = (): Command => {
-  const features = new Command('features').description('look at descriptors on disk, check, merge, export');
+  const features = new Command('features').description('show, verify, merge and export descriptors on disk');
   const sub = (name: 'info' | 'verify' | 'merge' | 'export', description: string): Command =>
     addFlags(
       features.command(name).description(description).argument('<folder...>', 'folders of descriptors'),
       commandOptions[`features ${name}`],
     );
-  sub('info', 'images, layers, recipe, weights')
+  sub('info', 'show images, layers, recipe and weights')
     .action(info)
     .addHelpText('after', '\nExample:\n  $ verydeep features info features/photos');
-  sub('verify', 'read everything and say what is wrong')
+  sub('verify', 'read all descriptors and report problems')
     .action(verify)
     .addHelpText(
       'after',
       '\nExample: the shards of one run\n  $ verydeep features verify features/shard-0 features/shard-1',
     );
-  sub('merge', 'join the folders of shards into one')
+  sub('merge', 'merge the folders of shards into one')
     .action(merge)
     .addHelpText(
       'after',
       '\nExample:\n  $ verydeep features merge features/shard-0 features/shard-1 --out features/photos',
     );
-  sub('export', 'write a layer in a format of other programs')
+  sub('export', 'export a layer to another file format')
     .action(exportTo)
     .addHelpText(
       'after',

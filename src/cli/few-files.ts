@@ -1,11 +1,11 @@
-// Where the system lets a process open few files, modules are read one by one: Node opens all of a graph at once.
+// If the limit of open files is low, loads modules one by one: Node opens all modules of a graph at once.
 import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
 
-/** Files that a process must be allowed to open for modules to be loaded as Node does it. */
+/** Smallest limit of open files with which Node loads modules as usual. */
 const ENOUGH = 1024;
 
-/** The number of files that this process may open; Infinity where the system does not say. */
+/** The limit of open files of this process; Infinity if unknown. */
 const openFilesLimit = (): number => {
   try {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
@@ -15,7 +15,7 @@ const openFilesLimit = (): number => {
   }
 };
 
-/** Loads modules one by one from here on, where few files may be open. */
+/** Loads modules one by one from now on if the limit is low. */
 export const allowFewFiles = (): void => {
   if (openFilesLimit() < ENOUGH) register('./one-by-one.js', import.meta.url);
 };

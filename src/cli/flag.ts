@@ -1,9 +1,10 @@
-// An option as the command line writes it: `trainPerClass` is `--train-per-class`; what is on unless left out, `--no-flip`.
+// Option names as flags: `trainPerClass` is `--train-per-class`; a switch that is on by default is
+// `--no-flip`.
 import { type Message, VerydeepError, render } from '../errors.js';
 import { type OptionTable, kebab } from '../options.js';
 import { commandOptions } from './tables.js';
 
-/** Switches that are on by default: their flags turn them off. */
+/** Switches that are on by default; their flags turn them off. */
 const onByDefault = new Set(
   Object.values<OptionTable>(commandOptions).flatMap((table) =>
     Object.entries(table).flatMap(([name, definition]) => (definition.default === true ? [name] : [])),
@@ -13,6 +14,6 @@ const onByDefault = new Set(
 /** The flag of an option. */
 export const flagOf = (option: string): string => `--${onByDefault.has(option) ? 'no-' : ''}${kebab(option)}`;
 
-/** A message, or an error's, with options written as flags. */
+/** A message (or that of an error) with options written as flags. */
 export const messageForCli = (message: Message | VerydeepError): string =>
   render(message instanceof VerydeepError ? message.pieces : message, flagOf);

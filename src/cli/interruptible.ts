@@ -1,26 +1,26 @@
-// Ctrl-C: the first SIGINT or SIGTERM asks a command's work to end cleanly.
+// Ctrl-C: the first SIGINT or SIGTERM stops a command cleanly.
 import { InterruptedError } from '../errors.js';
 import { messageForCli } from './flag.js';
 import { exitCodes } from './output.js';
 
 export interface InterruptibleOptions {
-  /** Takes the progress display away; called before anything is said, and in every case. */
+  /** Removes the progress display; always called, before anything is printed. */
   readonly stop?: () => void;
-  /** What an interruption is told as on standard error [what the work itself says of it, or how to go on]. */
+  /** Message printed on standard error when interrupted. Default: that of the work, or how to continue. */
   readonly told?: string;
 }
 
-const GO_ON = 'Interrupted; run the same command again to go on.';
+const GO_ON = 'Interrupted; run the same command again to continue.';
 
 const isInterruption = (error: unknown, signal: AbortSignal): boolean =>
   error instanceof InterruptedError ||
   (signal.aborted && (error === signal.reason || (error instanceof Error && error.name === 'AbortError')));
 
 /**
- * Runs `work` with a signal that the first SIGINT or SIGTERM sets off; the next one ends the process as usual. Work
- * that ends for that reason is told on standard error and the process will exit with 130; any other error is passed on.
+ * Runs `work` with a signal that the first SIGINT or SIGTERM aborts; a second one kills the process as usual.
+ * An interruption is reported on standard error with exit code 130; other errors are rethrown.
  *
- * @returns what `work` returns, or undefined where it was interrupted
+ * @returns the result of `work`, or undefined if interrupted
  */
 export const interruptible = async <T>(
   work: (signal: AbortSignal) => Promise<T>,

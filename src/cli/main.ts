@@ -12,7 +12,7 @@ const { version, description } = JSON.parse(
   readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
 ) as { version: string; description: string };
 
-/** Each command's module is loaded only when it is called, so that `--help` is quick. */
+/** Each command's module is loaded on demand, so that `--help` is fast. */
 const commands: readonly (() => Promise<Command>)[] = [
   () => import('./train.js').then((m) => m.command()),
   () => import('./extract.js').then((m) => m.command()),
@@ -33,7 +33,7 @@ const main = async (): Promise<void> => {
   await program.parseAsync();
 };
 
-// Whoever reads the output may stop early, as `head` does: that ends the command without a word, as for other tools.
+// A reader such as `head` may close the pipe early: exit silently, as other tools do.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(exitCodes.done);

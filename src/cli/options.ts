@@ -5,13 +5,13 @@ import { type OptionDefinition, type OptionTable, type OptionsOf, kebab, parseOp
 import type { csvOptions } from '../datasets/options.js';
 import { flagOf, messageForCli } from './flag.js';
 
-/** What holds where an option is not given, in words; undefined where nothing does. */
+/** The default of an option in words; undefined if it has none. */
 export const usualOf = ({ default: usual, otherwise }: OptionDefinition): string | undefined => {
   if (otherwise !== undefined) return messageForCli(otherwise);
   return typeof usual === 'string' || typeof usual === 'number' ? String(usual) : undefined;
 };
 
-/** What help says of an option: what it does, its values, what holds without it, the paper's value where that differs. */
+/** The help text of an option: what it does, its values, its default, and the paper's value if different. */
 const helpOf = (definition: OptionDefinition): string => {
   const { kind, help, paper } = definition;
   const usual = usualOf(definition);
@@ -42,14 +42,14 @@ const flagFrom = (name: string, definition: OptionDefinition, attribute = name):
   return made;
 };
 
-/** A flag of before, which sets the option of today and is not in the help. */
+/** A former flag, hidden in the help, which sets the present option. */
 const formerFlag = (former: string, name: string, definition: OptionDefinition): Option => {
   const made = flagFrom(former, definition, name).hideHelp();
   made.attributeName = () => name;
   return made;
 };
 
-/** The flags of a table; flags that were renamed come with it, hidden. */
+/** The flags of a table, and their former names, hidden. */
 export const flagsOf = (table: OptionTable): Option[] =>
   Object.entries(table).flatMap(([name, definition]) => [
     flagFrom(name, definition),
@@ -62,19 +62,19 @@ export const addFlags = (command: Command, table: OptionTable): Command => {
   return command.configureHelp({ optionDescription: ({ description }) => description });
 };
 
-/** A flag that must be given. @throws UsageError naming it */
+/** The value of a required flag. @throws UsageError naming it if missing */
 export const required = <T>(name: string, value: T | undefined, what: string, advice?: string): T => {
   if (value === undefined) throw expected(what, option(name), undefined, advice);
   return value;
 };
 
-/** The flags that are there: with exact optional types, `undefined` is not the same as missing. */
+/** The given flags, without undefined ones (exact optional types). */
 export const given = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
 
-/** What of the flags describes the table of a `csv` data set. */
+/** The flags that describe the table of a `csv` data set. */
 export const csvOf = ({
   pathColumn,
   labelColumn,

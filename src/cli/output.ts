@@ -1,4 +1,4 @@
-// What every command does with its outcome: JSON or prose, progress on standard error, exit codes.
+// Output of all commands: JSON or text on standard output, progress on standard error, exit codes.
 import { existsSync } from 'node:fs';
 import cliProgress from 'cli-progress';
 import { type Message, UsageError, option, text } from '../errors.js';
@@ -18,14 +18,14 @@ export interface OutputOptions {
   readonly quiet?: boolean;
 }
 
-/** Prints prose for people: standard output, or standard error where standard output carries JSON. */
+/** Prints text on standard output, or on standard error with `--json`. */
 export const say = (options: OutputOptions, text: string): void => {
   (options.json ? process.stderr : process.stdout).write(`${text}\n`);
 };
 
 /**
- * JSON with indents. A Map becomes an object with its keys in its own order: of a plain object JavaScript moves keys that
- * are whole numbers to the front.
+ * Indented JSON. A Map becomes an object with its keys in order; a plain object would move integer keys to
+ * the front.
  */
 export const jsonOf = (value: unknown, indent = ''): string => {
   const inner = `${indent}  `;
@@ -62,14 +62,14 @@ export const note = (options: OutputOptions, text: Message): void => {
   if (!options.quiet) process.stderr.write(`${messageForCli(text)}\n`);
 };
 
-/** Prints on standard error what a user should know of a data set, unless `--quiet`. */
+/** Prints a data set's notes on standard error, unless `--quiet`. */
 export const noteDataset = (options: OutputOptions, dataset: Pick<Dataset, 'strays' | 'remarks'>): void => {
   for (const notice of noticesOf(dataset)) note(options, notice);
 };
 
 const SHOWN_SKIPPED = 20;
 
-/** Lists skipped images with their reasons on standard error and sets exit code 3, if there are any. */
+/** If images were skipped, lists them with their reasons on standard error and sets exit code 3. */
 export const reportSkipped = (skipped: readonly Skipped[]): void => {
   if (skipped.length === 0) return;
   process.stderr.write(`Skipped ${skipped.length} image${skipped.length === 1 ? '' : 's'}:\n`);
@@ -81,7 +81,7 @@ export const reportSkipped = (skipped: readonly Skipped[]): void => {
   process.exitCode = exitCodes.skipped;
 };
 
-/** Refuses an `--out` that holds results already, unless `--resume` continues it. */
+/** Throws if `--out` already holds results and `--resume` is not given. */
 export const refuseUsedFolder = async (out: string, resume: boolean | undefined): Promise<void> => {
   if (!resume && existsSync(out) && !(await isEmptyFolder(out, OUTPUT_MARKER))) {
     throw new UsageError(
@@ -96,8 +96,8 @@ const figureText = (figures: Readonly<Record<string, number | string>>): string 
     .join('  ');
 
 /**
- * A progress bar for each task on standard error: redrawn in place on a terminal, a line now and then elsewhere.
- * `stop` must be called before anything else is printed.
+ * A progress bar for each task on standard error: redrawn on a terminal, an occasional line elsewhere. Call
+ * `stop` before printing anything else.
  */
 export const progressBar = (options: OutputOptions): { onProgress: OnProgress; stop: () => void } => {
   if (options.quiet) return { onProgress: () => undefined, stop: () => undefined };

@@ -1,4 +1,4 @@
-// `verydeep predict`: classes and scores of new images from saved SVMs.
+// `verydeep predict`: predicts classes and scores of new images with saved SVMs.
 import { Command } from 'commander';
 import type { PassedOver } from '../datasets/walk.js';
 import type { Photo, Prediction } from '../predict.js';
@@ -14,7 +14,7 @@ import { textTable } from './text-table.js';
 
 type Options = FlagsOf<'predict'>;
 
-/** Classes by score, best first. */
+/** Classes by score, highest first. */
 const ranked = ({ model, scores }: Prediction, row: number): { name: string; score: number; c: number }[] =>
   [...rowOf(scores, row)]
     .map((score, c) => ({ name: model.classes[c]!, score, c }))
@@ -55,7 +55,7 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
           score,
           ...(probable && { probability: rowOf(probable, row)[c]! }),
         })),
-        // As objects too, in the same order, for readers that look up a class.
+        // Also as objects, in the same order, for readers that look up a class.
         scores: new Map(ranked(prediction, row).map(({ name, score }) => [name, score])),
         ...(probable && {
           probabilities: new Map(
@@ -80,7 +80,7 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
       textTable(
         [
           'Image',
-          `Classes by score (above 0: yes)${probable ? ', calibrated probability' : '; not calibrated'}`,
+          `Classes by score (positive: accepted)${probable ? ', calibrated probability' : '; not calibrated'}`,
         ],
         photos.map(({ id }, row) => [id, best(row)]),
       ),
@@ -130,14 +130,14 @@ const run = async (paths: string[], options: Options): Promise<void> => {
 /** The command. */
 export const command = (): Command =>
   addFlags(new Command('predict'), commandOptions.predict)
-    .description('classes and scores of new images, from saved SVMs')
+    .description('predict classes and scores of new images with saved SVMs')
     .argument('[image-or-dir...]', 'images, and folders of images')
     .addHelpText(
       'after',
       `
-The images are described with the recipe and the weights that the model was trained with. Weights that moved since
-are given with --backbone and recognised by their checksum. A model of voc2012-action describes persons in boxes: --boxes
-names a CSV table with a row a person, its corners in pixels as VOC writes them (counted from 1, inside the box).
+The images are described with the recipe and the weights that the model was trained with. If weights have
+moved, pass them with --backbone; they are recognised by their checksum. A model of voc2012-action describes persons in
+boxes: pass a CSV table with --boxes, one row per person, with corners in pixels as in VOC (counted from 1, inclusive).
 
 Examples:
   verydeep evaluate folder --data photos --backbone vgg16.safetensors --save-models --out runs/photos

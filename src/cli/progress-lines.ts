@@ -1,10 +1,11 @@
-// Progress for programs: with --json, an event a line (JSON) on standard error, at most one a second and task.
+// Progress for programs: with --json, one JSON event per line on standard error, at most one per second and
+// task.
 import type { OnProgress } from '../progress.js';
 import type { OutputOptions } from './output.js';
 
 const MILLISECONDS = 1000;
 
-/** Like progressBar, in lines of JSON: `{"event":"progress","task":"extract","done":64,"total":500,…}`. */
+/** Like progressBar, as lines of JSON: `{"event":"progress","task":"extract","done":64,"total":500,…}`. */
 export const progressLines = (options: OutputOptions): { onProgress: OnProgress; stop: () => void } => {
   const last = new Map<string, number>();
   const onProgress: OnProgress = (event) => {

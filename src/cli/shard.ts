@@ -2,7 +2,9 @@
 import { expected, option, text } from '../errors.js';
 import type { Kind, OptionTable } from '../options.js';
 
-/** Variables that hold the index of a job in an array, and those that hold the first index, if not 0, and the step, if not 1. */
+/**
+ * Environment variables with a job's index in an array, and those with the first index and the step, if any.
+ */
 const variables: readonly { readonly index: string; readonly first?: string; readonly step?: string }[] = [
   { index: 'JOB_COMPLETION_INDEX' }, // Kubernetes Indexed Job
   { index: 'SLURM_ARRAY_TASK_ID', first: 'SLURM_ARRAY_TASK_MIN', step: 'SLURM_ARRAY_TASK_STEP' },
@@ -28,7 +30,7 @@ const indexFrom = (env: NodeJS.ProcessEnv, given: string): number => {
 /**
  * Parses the shard: `i/n` with 0 <= i < n, or `auto/n`.
  *
- * @throws UsageError naming --shard, or the variable that does not fit
+ * @throws UsageError naming --shard, or the invalid variable
  */
 export const parseShard = (given: string, env = process.env): { index: number; count: number } => {
   const match = /^(\d+|auto)\/(\d+)$/.exec(given);
@@ -56,6 +58,6 @@ const shard: Kind<{ readonly index: number; readonly count: number }> = {
 export const shardOptions = {
   shard: {
     kind: shard,
-    help: 'do only the i-th of n shares, counted from 0; auto/n takes i from Kubernetes, Slurm or AWS Batch',
+    help: 'process shard i of n only (i from 0); auto/n takes i from Kubernetes, Slurm or AWS Batch',
   },
 } as const satisfies OptionTable;

@@ -1,4 +1,4 @@
-// Which options each command takes: the rooms' tables, put together. Flags, help and the docs' tables are made from these.
+// The options of each command. Flags, help and the docs' tables are made from these.
 import { featuresOptions, protocolOptions } from '../../benchmarks/protocol/options.js';
 import { ilsvrcOptions } from '../../benchmarks/ilsvrc/options.js';
 import { trainingOptions } from '../backbone/training/options.js';
@@ -24,11 +24,11 @@ const { out, seed, resume } = commonOptions;
 
 const outputOptions = {
   json: { kind: kinds.flag(), help: 'print one JSON document on standard output' },
-  quiet: { kind: kinds.flag(), help: 'no progress' },
+  quiet: { kind: kinds.flag(), help: 'do not print progress' },
 } as const satisfies OptionTable;
 const { json } = outputOptions;
 
-/** What a command computes with. */
+/** Options of the engine. */
 const machineOptions = {
   engine: engineOptions.engine,
   ...providerOptions,
@@ -39,7 +39,7 @@ const machineOptions = {
 
 const outFile = (help: string) => ({ kind: kinds.file(), help });
 
-/** The options of every command, in the order of its help. */
+/** The options of each command, in the order of the help. */
 export const commandOptions = {
   train: {
     data,
@@ -61,13 +61,13 @@ export const commandOptions = {
     out,
     ...recipeOptions,
     ...int8Options,
-    calibration: { ...int8Options.calibration, otherwise: 'images of the data set' },
+    calibration: { ...int8Options.calibration, otherwise: 'split of the data set' },
     ...limitOptions,
     ...csvOptions,
     ...machineOptions,
     ...shardOptions,
     resume,
-    dryRun: { kind: kinds.flag(), help: 'print the recipe and its hash, and compute nothing' },
+    dryRun: { kind: kinds.flag(), help: 'print the recipe and its hash without computing anything' },
     ...outputOptions,
   },
   evaluate: {
@@ -89,7 +89,10 @@ export const commandOptions = {
     },
     orient: recipeOptions.orient,
     precision: recipeOptions.precision,
-    calibration: { ...int8Options.calibration, otherwise: 'training images that no split tests' },
+    calibration: {
+      ...int8Options.calibration,
+      otherwise: 'training images that are not test images of any split',
+    },
     ...csvOptions,
     ...machineOptions,
     ...svmOptions,
@@ -100,11 +103,11 @@ export const commandOptions = {
   predict: {
     model: { kind: kinds.file(), help: 'SVMs saved by `verydeep evaluate --save-models`' },
     ...netsOptions,
-    top: { kind: kinds.whole(), help: 'classes shown for each image', default: 3 },
-    csv: outFile('write all scores to a table: path, class, one column a class'),
+    top: { kind: kinds.whole(), help: 'number of classes shown per image', default: 3 },
+    csv: outFile('write all scores to a table: path, class, one column per class'),
     boxes: {
       kind: kinds.file(),
-      help: 'for a model of actions: a table of persons with the columns path, xmin, ymin, xmax, ymax',
+      help: 'table of persons for a model of actions, with the columns path, xmin, ymin, xmax, ymax',
     },
     ...machineOptions,
     ...outputOptions,
@@ -123,7 +126,7 @@ export const commandOptions = {
     out: { kind: kinds.text('path'), help: 'file to write; a folder for tfjs' },
     precision: {
       ...recipeOptions.precision,
-      help: 'numbers of the weights; int8 for onnx and onnx-external',
+      help: 'number type of the weights; int8 for onnx and onnx-external',
     },
     ...int8Options,
     bits: exportOptions.bits,
@@ -139,10 +142,10 @@ export const commandOptions = {
   'datasets stats': {
     data,
     ...splitOptions,
-    out: outFile('write them as JSON'),
+    out: outFile('write the statistics as JSON'),
     side: {
       kind: kinds.whole({ value: 'pixels' }),
-      help: 'smallest side S to which images are scaled',
+      help: 'smallest side S of the scaled images',
       default: 256,
       paper: '256',
     },

@@ -1,8 +1,8 @@
-// Tables for the terminal: columns as wide as their longest cell, figures right-aligned.
+// Text tables for the terminal, with numbers right-aligned.
 
 const isFigure = (text: string): boolean => /^[-–\d]/.test(text);
 
-/** The table as lines; a column is right-aligned where every cell that is not empty begins like a number. */
+/** The lines of a table; a column is right-aligned if all its non-empty cells start like a number. */
 export const textTable = (headings: readonly string[], rows: readonly (readonly string[])[]): string => {
   const all = [headings, ...rows];
   const widths = headings.map((_, i) => Math.max(...all.map((row) => (row[i] ?? '').length)));

@@ -1,4 +1,5 @@
-// Recipe files of `verydeep train`: several nets in order, each with its options, later ones starting from earlier ones.
+// Recipe files of `verydeep train`: a list of nets with their options; later nets can start from earlier
+// ones.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
@@ -10,20 +11,20 @@ import { validationOptions } from '../datasets/options.js';
 import { UsageError, expected, messageOf, option } from '../errors.js';
 import { type OptionTable, type OptionsOf, kebab, parseOption } from '../options.js';
 
-/** What a recipe file may set for its nets. */
+/** Options that a recipe file may set. */
 export const netChoices = { ...trainingOptions, ...validationOptions } as const satisfies OptionTable;
 export type NetChoices = Partial<OptionsOf<typeof netChoices>>;
 
 /** One net of a recipe. */
 export interface PlannedNet {
-  /** Its folder in the folder of the results, and the name by which later nets start from it. */
+  /** Name of its folder in the results, used by later nets to start from it. */
   readonly name: string;
   readonly options: NetChoices;
 }
 
 type Entries = Readonly<Record<string, unknown>>;
 
-/** The recipes that come with the package. */
+/** Folder of the package's own recipes. */
 const builtIn = fileURLToPath(new URL('../../../recipes/', import.meta.url));
 
 const find = (file: string): string => {
@@ -33,14 +34,14 @@ const find = (file: string): string => {
   return found;
 };
 
-/** Options by the keys of a recipe file: their names in kebab-case, those of today and of before. */
+/** Options by key of a recipe file: their names, present and former, in kebab-case. */
 const byKey = new Map(
   Object.entries<OptionTable[string]>(netChoices).flatMap(([name, definition]) =>
     [name, ...(definition.formerly ?? [])].map((each) => [kebab(each), { name, definition }] as const),
   ),
 );
 
-/** The options that the entries of a net stand for. */
+/** The options of a net's entries. */
 const optionsOf = (file: string, net: string, entries: Entries): NetChoices =>
   Object.fromEntries(
     Object.entries(entries).map(([key, value]) => {
@@ -58,8 +59,8 @@ const optionsOf = (file: string, net: string, entries: Entries): NetChoices =>
 const INPUT_SIZE = 224;
 
 /**
- * `train-side` of a net whose input size is another on the command line than in the file: in proportion, so that the
- * paper's recipe runs at any size (256 of 224 is 37 of 32).
+ * Scales `train-side` if the command line overrides the input size, so that the paper's recipe runs at any
+ * size (256 of 224 becomes 37 of 32).
  */
 const inProportion = (options: NetChoices, { inputSize }: NetChoices): NetChoices => {
   const { inputSize: own = INPUT_SIZE, trainSide } = options;
@@ -69,11 +70,11 @@ const inProportion = (options: NetChoices, { inputSize }: NetChoices): NetChoice
 };
 
 /**
- * Reads a recipe: `nets`, a list of nets with a `name` and options in kebab-case, and `defaults` for all of them.
- * `init-from` names an earlier net of the recipe, or a file.
+ * Reads a recipe: `nets`, a list of nets with a `name` and options in kebab-case, and `defaults` for all of
+ * them. `init-from` names an earlier net of the recipe, or a file.
  *
- * @param file a YAML file; one of the package's own (`paper.yaml`) if there is none of that name
- * @param out where the nets' folders are
+ * @param file a YAML file; if missing, one of the package's own (`paper.yaml`)
+ * @param out parent of the nets' folders
  * @param overrides options that win over the file's; another `inputSize` scales `trainSide` too
  * @throws UsageError naming file, net and key
  */

@@ -1,4 +1,4 @@
-// What `verydeep train` does once its flags are parsed: opens the data set, sets validation images aside, trains.
+// Runs `verydeep train` after parsing: opens the data set, sets validation images aside, trains.
 import {
   type TrainingData,
   type TrainOutcome,

@@ -1,4 +1,4 @@
-// `verydeep train`: a backbone from labelled images, from scratch or from another; or the nets of a recipe.
+// `verydeep train`: trains a backbone from scratch or from another net, or all nets of a recipe.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
@@ -16,7 +16,7 @@ const dataOf = ({ data }: TrainFlags): string => resolve(required('data', data, 
 const outOf = ({ out }: TrainFlags): string =>
   resolve(required('out', out, 'a folder', 'The results are written there.'));
 
-/** What was trained, in a sentence. */
+/** The result in one sentence. */
 const summary = ({ result, out }: TrainOutcome): string => {
   if (result.interrupted) return `Interrupted after step ${result.step}. Continue with --resume.`;
   const last = result.history.at(-1);
@@ -31,7 +31,7 @@ const summary = ({ result, out }: TrainOutcome): string => {
 /**
  * Trains one net; the first SIGINT or SIGTERM asks it to stop after the running step.
  *
- * @returns undefined where it was stopped before the first step, while the data set was read or measured
+ * @returns undefined if it was stopped before the first step
  */
 const trainOne = async (
   dataset: string,
@@ -54,7 +54,7 @@ const trainOne = async (
   );
 };
 
-/** The options that were given on the command line and that a recipe may set too. */
+/** The given flags that a recipe may also set. */
 const overridesOf = (command: Command): NetChoices =>
   Object.fromEntries(
     Object.keys(netChoices)
@@ -62,7 +62,7 @@ const overridesOf = (command: Command): NetChoices =>
       .map((name) => [name, command.getOptionValue(name) as unknown]),
   );
 
-/** Prints what was trained; an outcome that is missing was interrupted before its first step. */
+/** Prints the results; undefined ones were interrupted before the first step. */
 const finish = (flags: TrainFlags, all: readonly (TrainOutcome | undefined)[]): void => {
   const outcomes = all.filter((outcome) => outcome !== undefined);
   if (outcomes.length < all.length) note({}, 'Interrupted before the first step. Continue with --resume.');
@@ -87,7 +87,7 @@ const runRecipe = async (
   for (const [i, { name, options }] of nets.entries()) {
     const folder = join(out, name);
     if (flags.resume && existsSync(join(folder, 'backbone.safetensors'))) {
-      note(flags, `${name} is trained already.`);
+      note(flags, `${name} is already trained.`);
       continue;
     }
     note(flags, `Net ${i + 1} of ${nets.length}: ${name}`);
@@ -111,8 +111,9 @@ export const command = (): Command => {
   return addFlags(train, commandOptions.train).addHelpText(
     'after',
     `
-Defaults are the paper's (section 3.1) where it gives a value. Examples: a small net on small images, a net for other classes from a large
-one, the paper's nets in their order
+Defaults are the paper's (section 3.1) if it gives a value.
+
+Examples: a small net on small images; fine-tuning a large net for other classes; the paper's nets in order
   $ verydeep train folder --data photos --config A --width 0.25 --blocks 4 --input-size 32 \\
       --fully-connected 512 --init he --learning-rate 0.02 --batch 64 --epochs 20 --out runs/small
   $ verydeep train folder --data flowers --init-from vgg16.safetensors --classes new --freeze conv1-conv4 \\

@@ -1,4 +1,4 @@
-// `verydeep weights export`: a backbone for other programs, in float32 or quantised to 8 bits.
+// `verydeep weights export`: exports a backbone in float32, or quantised to 8 bits.
 import { Command } from 'commander';
 import { expected, option, text } from '../errors.js';
 import { addFlags, required } from './options.js';
@@ -20,7 +20,7 @@ const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void>
       'onnx or onnx-external',
       option('format'),
       format,
-      text`The other formats have no ${option('precision')} int8.`,
+      text`Other formats do not support ${option('precision')} int8.`,
     );
   }
   if (calibration === undefined) {
@@ -28,7 +28,7 @@ const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void>
       'a folder of images',
       option('calibration'),
       undefined,
-      text`${option('precision')} int8 needs some dozens like those that the net will see.`,
+      text`${option('precision')} int8 needs a few dozen calibration images.`,
     );
   }
   const { photosIn } = await import('../datasets/photos.js');
@@ -57,7 +57,7 @@ const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void>
   }
 };
 
-/** Flags that concern the other precision only. */
+/** Flags of the other precision. */
 const int8Flags = ['calibration', 'bits', 'force'] as const;
 
 const action = async (path: string, flags: ExportFlags): Promise<void> => {
@@ -77,7 +77,7 @@ const action = async (path: string, flags: ExportFlags): Promise<void> => {
 
 export const exportCommand = (): Command =>
   addFlags(new Command('export'), commandOptions['weights export'])
-    .description('write a backbone for other programs')
+    .description('export a backbone for other programs')
     .argument('<backbone>', 'backbone file')
     .addHelpText(
       'after',

@@ -1,4 +1,4 @@
-// `verydeep weights`: import, export, list, download and look at weight files.
+// `verydeep weights`: imports, exports, lists, downloads and shows weight files.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -25,7 +25,7 @@ const classesText = ({ classes, superclasses = [] }: BackboneMetadata): string =
     : `${classes.length} (${classes.slice(0, 3).join(', ')}${classes.length > 3 ? ', …' : ''})` +
       (superclasses.length > 0 ? ` and ${superclasses.length} superclasses` : '');
 
-/** Names of what the imported file held beside the net. */
+/** Names of tensors in the imported file that are not part of the net. */
 const leftOutOf = ({ source }: BackboneMetadata): readonly string[] => {
   const names = source?.['leftOut'];
   return Array.isArray(names) ? names.map(String) : [];
@@ -107,15 +107,15 @@ const importAction = async (path: string, flags: FlagsOf<'weights import'>): Pro
 
 const importCommand = (): Command =>
   addFlags(new Command('import'), commandOptions['weights import'])
-    .description('convert published weights of any kind (recognised by content) to a backbone file')
-    .argument('<file>', 'weight file; of a TensorFlow.js model its model.json')
+    .description('convert weights of any supported format (recognised by content) to a backbone file')
+    .argument('<file>', 'weight file; for TensorFlow.js, its model.json')
     .addHelpText(
       'after',
       '\nExample:\n  $ verydeep weights import VGG_ILSVRC_16_layers.caffemodel --out vgg16.safetensors',
     )
     .action(importAction);
 
-/** How many images a net was trained on, by the digests that its file keeps. */
+/** The number of images a net was trained on, from the digests in its file. */
 const trainedOnText = ({ seen }: BackboneMetadata): string =>
   seen === undefined
     ? 'unknown images'
@@ -124,7 +124,7 @@ const trainedOnText = ({ seen }: BackboneMetadata): string =>
 
 const infoCommand = (): Command =>
   addFlags(new Command('info'), commandOptions['weights info'])
-    .description('architecture, parameters, preprocessing, source and checksum of a backbone file')
+    .description('show architecture, parameters, preprocessing, source and checksum of a backbone file')
     .argument('<backbone>', 'backbone file')
     .addHelpText('after', '\nExample:\n  $ verydeep weights info vgg16.safetensors')
     .action(async (path: string, flags: OutputOptions) => {
@@ -154,7 +154,7 @@ const checksumText = ({ checksum = {} }: PublishedWeights): string =>
 
 const listCommand = (): Command =>
   addFlags(new Command('list'), commandOptions['weights list'])
-    .description('published weights that `weights download` knows')
+    .description('list the published weights that `weights download` knows')
     .addHelpText('after', '\nExample:\n  $ verydeep weights list')
     .action(async (flags: OutputOptions) => {
       const { publishedWeights } = await import('../backbone/weights/published.js');
@@ -200,7 +200,7 @@ const downloadAction = (name: string, flags: FlagsOf<'weights download'>): Promi
       }
       if (flags.out === undefined) {
         if (flags.json) sayJson({ name, path, bytes, cached, resumedFrom });
-        else say(flags, `${path} (${bytes} bytes${cached ? ', was there already' : ''})`);
+        else say(flags, `${path} (${bytes} bytes${cached ? ', already downloaded' : ''})`);
         return;
       }
       const { importWeights } = await import('../backbone/weights/importers/import.js');
@@ -210,7 +210,7 @@ const downloadAction = (name: string, flags: FlagsOf<'weights download'>): Promi
       });
       bar.stop();
       if (flags.json) sayJson({ name, path, bytes, cached, resumedFrom, out: flags.out, ...metadata });
-      else say(flags, `${flags.out} from ${path} (${bytes} bytes${cached ? ', was there already' : ''})`);
+      else say(flags, `${flags.out} from ${path} (${bytes} bytes${cached ? ', already downloaded' : ''})`);
     } finally {
       bar.stop();
     }
@@ -218,7 +218,7 @@ const downloadAction = (name: string, flags: FlagsOf<'weights download'>): Promi
 
 const downloadCommand = (): Command =>
   addFlags(new Command('download'), commandOptions['weights download'])
-    .description('fetch published weights into the cache (VERYDEEP_CACHE), checked; resumes after a cut')
+    .description('download published weights to the cache (VERYDEEP_CACHE) and verify them; resumes')
     .argument('<name>', 'a name of `verydeep weights list`')
     .addHelpText('after', '\nExample:\n  $ verydeep weights download vgg16-oxford --out vgg16.safetensors')
     .action(downloadAction);
@@ -226,7 +226,7 @@ const downloadCommand = (): Command =>
 /** `verydeep weights import|export|info|list|download`. */
 export const command = (): Command =>
   new Command('weights')
-    .description('import, export, list, download and look at weight files')
+    .description('import, export, list, download and show weight files')
     .addCommand(importCommand())
     .addCommand(exportCommand())
     .addCommand(infoCommand())

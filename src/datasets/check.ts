@@ -1,4 +1,5 @@
-// Whether a data set on disk is the published one: sizes of splits and classes, objects, numbering, archives' checksums.
+// Checks a data set on disk against the published one: sizes of splits and classes, objects, numbering,
+// checksums.
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ import { type PublishedCounts, type SplitCounts, publishedCounts } from './publi
 import { type Audit, auditVoc } from './voc-audit.js';
 import { countObjects } from './voc-objects.js';
 
-/** A figure beside the published one; `published` is missing where none is known. */
+/** A found figure and the published one, if known. */
 export interface Count {
   readonly split: string;
   /** Missing for the whole split. */
@@ -32,13 +33,13 @@ export interface CheckReport {
   /** Whether everything that could be compared agrees. */
   readonly ok: boolean;
   readonly counts: readonly Count[];
-  /** What is missing, superfluous or different, a line each. */
+  /** Differences, one line each. */
   readonly problems: readonly string[];
-  /** Files that were passed over, as the data set's own strays are. */
+  /** Skipped files, such as the data set's own stray files. */
   readonly strays: Dataset['strays'];
-  /** What a user should know of the data set; see `Dataset`. */
+  /** Notes on the data set; see `Dataset`. */
   readonly remarks: readonly string[];
-  /** Original archives found beside or in place of the unpacked files, with their checksums verified. */
+  /** Original archives that were found, with their checksums verified. */
   readonly archives: readonly string[];
 }
 
@@ -54,7 +55,7 @@ const perClass = (items: readonly Item[]): ReadonlyMap<string, number> => {
 const isPublic = (items: readonly Item[], classes: readonly string[]): boolean =>
   items.some(({ ignored }) => (ignored?.length ?? 0) < classes.length);
 
-/** Classes that do not have the number of images that every class has, a line for each number that was found. */
+/** Classes whose number of images is wrong, one line per number found. */
 const unequal = (
   classes: readonly string[],
   found: ReadonlyMap<string, number>,
@@ -68,14 +69,14 @@ const unequal = (
   }
   return [...byCount].map(
     ([count, names]) =>
-      `${split}: ${COUNT.format(count)} images in ${names.length === classes.length ? `each of the ${names.length} classes` : listed(names)}, published are ${COUNT.format(every)}`,
+      `${split}: found ${COUNT.format(count)} images in ${names.length === classes.length ? `each of the ${names.length} classes` : listed(names)}, expected ${COUNT.format(every)}`,
   );
 };
 
 /**
  * Compares counts of a data set with the published ones.
  *
- * @param published figures; every figure found is listed, and compared where one is published
+ * @param published figures; every found figure is listed, and compared if one is published
  * @param what what an item is
  */
 export const compareCounts = (
@@ -90,7 +91,7 @@ export const compareCounts = (
     const { split, className, found } = count;
     if (count.published !== undefined && count.published !== found) {
       problems.push(
-        `${className === undefined ? '' : `${className}, `}${split}: ${COUNT.format(found)} ${count.what}, published are ${COUNT.format(count.published)}`,
+        `${className === undefined ? '' : `${className}, `}${split}: found ${COUNT.format(found)} ${count.what}, expected ${COUNT.format(count.published)}`,
       );
     }
   };
@@ -99,15 +100,15 @@ export const compareCounts = (
     return figure === undefined ? {} : { published: figure };
   };
   if (published && classes.length !== published.classes) {
-    problems.push(`${classes.length} classes, published are ${published.classes}`);
+    problems.push(`found ${classes.length} classes, expected ${published.classes}`);
   }
   const missing = Object.keys(published?.images ?? {}).filter((name) => !classes.includes(name));
   if (missing.length > 0) problems.push(`missing classes: ${listed(missing)}`);
   const extra = published?.images ? classes.filter((name) => !Object.hasOwn(published.images!, name)) : [];
-  if (extra.length > 0) problems.push(`classes that are not among the published ones: ${listed(extra)}`);
+  if (extra.length > 0) problems.push(`classes that are not published: ${listed(extra)}`);
   for (const split of Object.keys(published?.splits ?? {})) {
     const isOptional = published?.optional?.includes(split) ?? false;
-    if (!Object.hasOwn(splits, split) && !isOptional) problems.push(`the split "${split}" is not there`);
+    if (!Object.hasOwn(splits, split) && !isOptional) problems.push(`the split "${split}" is missing`);
   }
   for (const [split, items] of Object.entries(splits)) {
     add({ split, what, found: items.length, ...known(published?.splits, split) });
@@ -121,7 +122,7 @@ export const compareCounts = (
         add({ split, className, what, found: count, ...known(published?.images?.[className], split) });
       } else counts.push({ split, className, what, found: count, published: every });
       if (published?.least !== undefined && count < published.least) {
-        problems.push(`${className}, ${split}: ${count} images, each class has at least ${published.least}`);
+        problems.push(`${className}, ${split}: found ${count} images, expected at least ${published.least}`);
       }
     }
   }
@@ -141,7 +142,7 @@ export const gapsIn = (items: readonly Item[], published?: PublishedCounts): str
   return [...numbers].flatMap(([name, { prefix, seen }]) => {
     const last = Math.max(...seen);
     const whole = published?.images?.[name]?.['all'];
-    // A class that has all its images may have a gap in its numbers; nothing is missing then.
+    // A complete class may have a gap in its numbers; nothing is missing then.
     if (whole !== undefined && seen.size >= whole) return [];
     return Array.from({ length: Math.max(last, whole ?? 0) }, (_, i) => i + 1)
       .filter((number) => !seen.has(number))
@@ -149,7 +150,7 @@ export const gapsIn = (items: readonly Item[], published?: PublishedCounts): str
   });
 };
 
-/** Images of classes that have more than are published, numbered above the published count. */
+/** Images numbered above the published count of their class. */
 export const beyond = (items: readonly Item[], published?: PublishedCounts): string[] => {
   const found = perClass(items);
   return items.flatMap(({ path, labels: [name = ''] }) => {
@@ -166,7 +167,7 @@ const vocTasks: Readonly<Record<string, readonly [2007 | 2012, 'main' | 'action'
   'voc2012-action': [2012, 'action'],
 };
 
-/** Verifies the archives that are in `root`: size, checksum, and that of the archive inside. */
+/** Verifies the archives in `root`: size, checksum, and checksum of the inner archive. */
 const checkArchives = async (
   root: string,
   archives: readonly PublishedArchive[],
@@ -180,7 +181,7 @@ const checkArchives = async (
     there.push(file);
     const { size } = await stat(path);
     if (bytes !== undefined && size !== bytes) {
-      problems.push(`${file}: ${COUNT.format(size)} bytes, published are ${COUNT.format(bytes)}`);
+      problems.push(`${file}: found ${COUNT.format(size)} bytes, expected ${COUNT.format(bytes)}`);
       continue;
     }
     const report = (done: number): void =>
@@ -188,18 +189,18 @@ const checkArchives = async (
     const wrong =
       (await mismatchOf(path, checksum, report)) ?? (inner && (await innerMismatchOf(path, inner)));
     if (wrong) {
-      problems.push(`${file}: its ${wrong.algorithm} is ${wrong.received}, published is ${wrong.expected}`);
+      problems.push(`${file}: found the ${wrong.algorithm} ${wrong.received}, expected ${wrong.expected}`);
     }
   }
   return { there, problems };
 };
 
 /**
- * Checks a data set on disk against what is published of it.
+ * Checks a data set on disk against its published figures.
  *
- * @param name a name of `openDataset`; of `folder` and `csv` nothing is published and the figures are just listed
- * @returns the report; what cannot be read is a problem in it, and what can be read is compared all the same
- * @throws UsageError for an unknown name or a root that does not exist
+ * @param name a name of `openDataset`; for `folder` and `csv` the figures are only listed
+ * @returns the report; unreadable files are problems in it, and everything else is still compared
+ * @throws UsageError for an unknown name or a missing root
  */
 export const checkDataset = async (
   name: string,
@@ -218,13 +219,13 @@ export const checkDataset = async (
   try {
     if (task) audit = await auditVoc(...task, root, options);
     const opened = await openDataset(name, root, { ...options, emptyClasses: true, missingImages: true });
-    // A data set that is recognised under another name is compared with its own figures.
+    // A data set recognised under another name is compared with its own figures.
     if (opened.name !== name) published = publishedCounts[opened.name];
     dataset = opened;
   } catch (error) {
     if (!(error instanceof VerydeepError) || !existsSync(root) || !published) throw error;
     if (error instanceof NoDatasetError && archives.there.length === 0) throw error;
-    // What can be read in spite of it is compared all the same.
+    // Everything readable is still compared.
     dataset = { classes: [], splits: {}, ...audit?.dataset, root, strays: [], failed: error.message };
   }
   const { failed } = dataset;
@@ -255,7 +256,7 @@ export const checkDataset = async (
         });
         if (figure !== undefined && figure !== number) {
           problems.push(
-            `${className}, ${split}: ${number} objects that are not difficult, published are ${figure}`,
+            `${className}, ${split}: found ${number} objects that are not difficult, expected ${figure}`,
           );
         }
       }
@@ -263,11 +264,9 @@ export const checkDataset = async (
   }
   if (name.startsWith('caltech')) {
     const gaps = gapsIn(dataset.splits['all']!, published).sort(byCode);
-    if (gaps.length > 0)
-      problems.push(`missing are ${gaps.length} images, by their numbers: ${listed(gaps)}`);
+    if (gaps.length > 0) problems.push(`${gaps.length} images are missing, by number: ${listed(gaps)}`);
     const more = beyond(dataset.splits['all']!, published).sort(byCode);
-    if (more.length > 0)
-      problems.push(`beyond the published ones are ${more.length} images: ${listed(more)}`);
+    if (more.length > 0) problems.push(`${more.length} images are not published: ${listed(more)}`);
   }
   return {
     name: dataset.name ?? name,

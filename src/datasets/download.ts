@@ -2,12 +2,12 @@
 import { type Fetched, type FetchOptions, archivesOf, fetchArchives } from './fetch.js';
 
 /**
- * Brings the published archives of a data set into a folder, which `openDataset` then reads as it is. Sizes and checksums
- * are verified; an interrupted download goes on where it stopped. What lies behind a login is not fetched: its entry says
- * where to get it.
+ * Downloads the published archives of a data set to a folder that `openDataset` reads. Sizes and checksums
+ * are verified; an interrupted download is resumed. Archives behind a login are not downloaded: their entry
+ * says where to get them.
  *
  * @param name "voc2007", "voc2012", "caltech101", "caltech256", "imagenet", …
- * @returns an entry for each archive
+ * @returns one entry per archive
  * @throws UsageError for a name without published archives
  * @throws VerydeepError naming the file and each address that failed, or a file with the wrong content
  */

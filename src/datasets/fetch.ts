@@ -1,4 +1,4 @@
-// Getting a data set's archives: fetched where everybody may, verified where a login is needed and a person fetched them.
+// Downloads and verifies a data set's archives; those behind a login are only verified.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { mismatchOf } from '../io/checksum.js';
@@ -7,19 +7,19 @@ import { VerydeepError, expected } from '../errors.js';
 import { innerMismatchOf } from './archives/inner.js';
 import { type PublishedArchive, publishedArchives } from './archives/published.js';
 
-/** What became of an archive. */
+/** The result for an archive. */
 export interface Fetched {
   readonly file: string;
   readonly path: string;
-  /** `fetched` now, `there` before and verified, or `login`: a person has to fetch it. */
+  /** `fetched`: downloaded now; `there`: existed and was verified; `login`: must be downloaded by hand. */
   readonly state: 'fetched' | 'there' | 'login';
-  /** Where to get it, if a login is needed, and what it is needed for. */
+  /** For a login: where to get the archive, and what it is needed for. */
   readonly page?: string;
   readonly use?: string;
 }
 
 export interface FetchOptions extends DownloadOptions {
-  /** A place that is tried before the publishers': a URL that ends where the file name begins. */
+  /** Base URL that is tried before the publishers'; the file name is appended. */
   readonly mirror?: string;
 }
 
@@ -34,18 +34,18 @@ const requireInner = async (path: string, { inner }: PublishedArchive): Promise<
   const wrong = inner && (await innerMismatchOf(path, inner));
   if (wrong) {
     throw new VerydeepError(
-      `The ${wrong.algorithm} of ${inner.file} in ${path} is ${wrong.received}, published is ${wrong.expected}. Remove the file and download it again.`,
+      `The ${wrong.algorithm} of ${inner.file} in ${path} is ${wrong.received}, expected ${wrong.expected}. Remove the file and download it again.`,
     );
   }
 };
 
 /**
- * Brings the archives of a data set into a folder. Every archive's size and checksum is verified, also of those that are
- * there already; an interrupted download goes on where it stopped. An archive behind a login is not fetched: the result
- * says where to get it.
+ * Downloads the archives of a data set to a folder. Sizes and checksums are verified, also of existing
+ * archives; an interrupted download is resumed. An archive behind a login is not downloaded: the result says
+ * where to get it.
  *
- * @param archives what {@link archivesOf} gives
- * @throws VerydeepError naming the file and each place that failed, or a file with the wrong content
+ * @param archives from {@link archivesOf}
+ * @throws VerydeepError naming the file and each URL that failed, or a file with the wrong content
  */
 export const fetchArchives = async (
   archives: readonly PublishedArchive[],
@@ -66,7 +66,7 @@ export const fetchArchives = async (
       const wrong = await mismatchOf(path, checksum ?? {});
       if (wrong) {
         throw new VerydeepError(
-          `The ${wrong.algorithm} of ${path} is ${wrong.received}, published is ${wrong.expected}. Get the file again from ${page ?? 'its page'}.`,
+          `The ${wrong.algorithm} of ${path} is ${wrong.received}, expected ${wrong.expected}. Get the file again from ${page ?? 'its page'}.`,
         );
       }
       results.push({ ...told, state: 'there' });

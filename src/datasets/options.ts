@@ -1,4 +1,4 @@
-// Options of data sets: where one is, which split, and the columns of a table.
+// Options of data sets: path, split, columns of a table.
 import { type OptionTable, kinds } from '../options.js';
 
 export const datasetOptions = {
@@ -13,13 +13,13 @@ export const splitOptions = {
 export const csvOptions = {
   pathColumn: { kind: kinds.text('name'), help: 'csv: column of image paths', otherwise: 'path' },
   labelColumn: { kind: kinds.text('name'), help: 'csv: column of labels', otherwise: 'label' },
-  splitColumn: { kind: kinds.text('name'), help: 'csv: column of splits', otherwise: 'split, if there' },
+  splitColumn: { kind: kinds.text('name'), help: 'csv: column of splits', otherwise: 'split, if present' },
   delimiter: {
     kind: kinds.text('character'),
-    help: 'csv: separates the fields; a character, or tab',
-    otherwise: 'recognised by the header: comma, semicolon, tab or bar',
+    help: 'csv: field delimiter, a character or tab',
+    otherwise: 'detected from the header: comma, semicolon, tab or bar',
   },
-  labelSeparator: { kind: kinds.text(), help: 'csv: separates several labels in a field' },
+  labelSeparator: { kind: kinds.text(), help: 'csv: separator of several labels in a field' },
 } as const satisfies OptionTable;
 
 /** Caltech's background or clutter class. */
@@ -32,15 +32,15 @@ export const backgroundOptions = {
   },
 } as const satisfies OptionTable;
 
-/** Validation images of a data set without a split for them. */
+/** Validation images for data sets without a val split. */
 export const validationOptions = {
   validation: {
     kind: kinds.number({ from: 0, below: 1, value: 'share' }),
-    help: 'share of each class set aside where the data set has no val split',
+    help: 'share of each class held out for validation if the data set has no val split',
     default: 0.1,
   },
 } as const satisfies OptionTable;
 
 export const downloadOptions = {
-  mirror: { kind: kinds.text('url'), help: 'a folder on the web that is tried before the publishers' },
+  mirror: { kind: kinds.text('url'), help: 'URL of a folder that is tried before the publishers' },
 } as const satisfies OptionTable;

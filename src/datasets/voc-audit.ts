@@ -84,7 +84,7 @@ export const auditVoc = async (
     const isPublic = names.length > 0 || (list !== undefined && (split !== 'test' || year === 2007));
     if (isPublic && lost.length > 0) {
       problems.push(
-        `${tree.where(`ImageSets/${folder}`)}: missing are ${lost.length} of the ${classes.length} lists of ${split}: ${listed(lost.map((name) => `${name}_${split}.txt`))}`,
+        `${tree.where(`ImageSets/${folder}`)}: ${lost.length} of the ${classes.length} lists of ${split} are missing: ${listed(lost.map((name) => `${name}_${split}.txt`))}`,
       );
     }
     const files = await Promise.all(
@@ -107,7 +107,7 @@ export const auditVoc = async (
         const strange = file ? file.rows.filter(({ id }) => !known.has(id)) : [];
         if (strange.length > 0) {
           problems.push(
-            `${file!.file}: not in ${split}.txt are ${strange.length} of its ids: ${listed(strange.map(({ id }) => id))}`,
+            `${file!.file}: ${strange.length} of its ids are not in ${split}.txt: ${listed(strange.map(({ id }) => id))}`,
           );
         }
         const labelled = new Set(file?.rows.map(({ id }) => id));
@@ -117,7 +117,7 @@ export const auditVoc = async (
         const bare = file ? [...known].filter((id) => !labelled.has(id) && !isLeftOut(id)) : [];
         if (bare.length > 0) {
           problems.push(
-            `${file!.file}: without a label are ${bare.length} images of ${split}.txt: ${listed(bare)}`,
+            `${file!.file}: ${bare.length} images of ${split}.txt have no label: ${listed(bare)}`,
           );
         }
       }
@@ -136,14 +136,14 @@ export const auditVoc = async (
   const missing = [...ids].filter((id) => !images.has(`${id}.jpg`));
   if (missing.length > 0) {
     problems.push(
-      `missing are ${missing.length} of ${ids.size} images of ${tree.where('JPEGImages')}: ${listed(missing)}`,
+      `${missing.length} of ${ids.size} images of ${tree.where('JPEGImages')} are missing: ${listed(missing)}`,
     );
   }
   const named = await namedAnywhere(tree, async (path) => (await textOf(tree, path)) ?? '');
   const extra = [...images.keys()].filter((name) => !named.has(name.replace(/\.jpg$/, '')));
   if (extra.length > 0) {
     problems.push(
-      `in no list are ${extra.length} of ${images.size} files of ${tree.where('JPEGImages')}: ${listed(extra)}`,
+      `${extra.length} of ${images.size} files of ${tree.where('JPEGImages')} are in no list: ${listed(extra)}`,
     );
   }
   return { dataset: { classes, splits: bySplit(items) }, problems };

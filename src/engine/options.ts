@@ -1,4 +1,4 @@
-// Options of what computes: the engine, its provider, its GPU, its threads.
+// Options of the engine: engine, provider, GPU, threads.
 import { usableCores } from '../cores.js';
 import { text, option } from '../errors.js';
 import { type OptionTable, kinds } from '../options.js';
@@ -9,11 +9,11 @@ export const providers = ['cpu', 'webgpu', 'cuda'] as const;
 export type Provider = (typeof providers)[number];
 
 export const engineOptions = {
-  engine: { kind: kinds.choice(engineNames), help: 'what computes', default: 'auto' },
-  gpu: { kind: kinds.whole({ from: 0 }), help: 'which GPU, counted from 0' },
+  engine: { kind: kinds.choice(engineNames), help: 'compute engine', default: 'auto' },
+  gpu: { kind: kinds.whole({ from: 0 }), help: 'index of the GPU, from 0' },
   threads: {
     kind: kinds.whole(),
-    help: 'threads that compute',
+    help: 'number of compute threads',
     default: usableCores(),
     otherwise: 'all cores',
   },

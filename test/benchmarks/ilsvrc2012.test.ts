@@ -145,7 +145,7 @@ describe('ilsvrc2012', () => {
       );
       assert.equal(images, 4);
       assert.deepEqual(limited, ['val/n01440764/long.png']);
-      assert.match(notices.join(), /Warning: of 1 long images only the middle part was used/);
+      assert.match(notices.join(), /Warning: 1 long images were centre-cropped/);
     })).timeout(60_000);
 
   it('refuses nets for other classes', () =>

@@ -61,7 +61,7 @@ describe('interruptible', () => {
   it('knows the reason of its signal as an interruption', async () => {
     const work = `const work = async (signal) => { await aborted(signal); signal.throwIfAborted(); };`;
     const { code, stderr } = await child(`${work} const options = {};`, ['SIGINT']);
-    deepEqual([code, stderr], [130, 'Interrupted; run the same command again to go on.\n']);
+    deepEqual([code, stderr], [130, 'Interrupted; run the same command again to continue.\n']);
   });
 
   it('passes on a failure that comes after the signal', async () => {

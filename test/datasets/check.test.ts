@@ -51,15 +51,15 @@ describe('compareCounts', () => {
       least: 2,
     };
     assert.deepEqual(compareCounts(dataset, other, 'persons').problems, [
-      '2 classes, published are 3',
+      'found 2 classes, expected 3',
       'missing classes: c, d',
-      'classes that are not among the published ones: b',
-      'the split "val" is not there',
-      'train: 3 persons, published are 1,003',
-      'a, train: 2 persons, published are 3',
-      'b, train: 1 images, each class has at least 2',
-      'a, test: 0 images, each class has at least 2',
-      'b, test: 1 images, each class has at least 2',
+      'classes that are not published: b',
+      'the split "val" is missing',
+      'train: found 3 persons, expected 1,003',
+      'a, train: found 2 persons, expected 3',
+      'b, train: found 1 images, expected at least 2',
+      'a, test: found 0 images, expected at least 2',
+      'b, test: found 1 images, expected at least 2',
     ]);
   });
 
@@ -121,11 +121,11 @@ describe('checkDataset', () => {
   it('lists what differs in a copy that is far too small, unpacked or not', async () => {
     const report = await checkDataset('caltech101', await unpacked('caltech101'));
     assert.equal(report.ok, false);
-    assert.ok(report.problems.includes('6 classes, published are 102'));
-    assert.ok(report.problems.includes('ant, all: 4 images, published are 42'));
+    assert.ok(report.problems.includes('found 6 classes, expected 102'));
+    assert.ok(report.problems.includes('ant, all: found 4 images, expected 42'));
     assert.ok(
       report.problems.some((line) =>
-        /^missing are \d+ images, by their numbers: BACKGROUND_Google\/image_0005.jpg/.test(line),
+        /^\d+ images are missing, by number: BACKGROUND_Google\/image_0005.jpg/.test(line),
       ),
     );
     assert.deepEqual(
@@ -136,10 +136,10 @@ describe('checkDataset', () => {
     assert.deepEqual(packed.archives, ['256_ObjectCategories.tar']);
     assert.ok(
       packed.problems.some((line) =>
-        /^256_ObjectCategories\.tar: its md5 is [0-9a-f]{32}, published is 67b4f42c/.test(line),
+        /^256_ObjectCategories\.tar: found the md5 [0-9a-f]{32}, expected 67b4f42c/.test(line),
       ),
     );
-    assert.ok(packed.problems.includes('055.dice, all: 4 images, each class has at least 80'));
+    assert.ok(packed.problems.includes('055.dice, all: found 4 images, expected at least 80'));
   });
 
   it('reports the size of an archive that was cut, and goes on to say where it ends', () =>
@@ -148,7 +148,7 @@ describe('checkDataset', () => {
       await writeFile(join(root, 'VOCtest_06-Nov-2007.tar'), whole.subarray(0, 30_000));
       const { ok, problems } = await checkDataset('voc2007', root);
       assert.equal(ok, false);
-      assert.equal(problems[0], 'VOCtest_06-Nov-2007.tar: 30,000 bytes, published are 451,020,800');
+      assert.equal(problems[0], 'VOCtest_06-Nov-2007.tar: found 30,000 bytes, expected 451,020,800');
       assert.match(problems[1]!, /VOCtest_06-Nov-2007\.tar ends in the middle of|ends too early/);
     }));
 
@@ -169,14 +169,14 @@ describe('checkDataset', () => {
         const { problems, counts, ok } = await checkDataset('voc2007', root);
         await rm(join(base, 'JPEGImages/009999.jpg'));
         assert.equal(ok, false);
-        const found = problems.filter((line) => !line.includes('published are'));
+        const found = problems.filter((line) => !line.includes('expected'));
         assert.deepEqual(found.slice(0, 6), [
           `Expected a label 1, -1 or 0 for ${base}/ImageSets/Main/dog_train.txt line 25 but received "2".`,
-          `${base}/ImageSets/Main/cow_train.txt: not in train.txt are 1 of its ids: 000064`,
-          `${base}/ImageSets/Main/cow_train.txt: without a label are 1 images of train.txt: 000002`,
-          `${base}/ImageSets/Main: missing are 1 of the 20 lists of val: cat_val.txt`,
-          `missing are 2 of 64 images of ${base}/JPEGImages: 000005, 000030`,
-          `in no list are 1 of 63 files of ${base}/JPEGImages: 009999.jpg`,
+          `${base}/ImageSets/Main/cow_train.txt: 1 of its ids are not in train.txt: 000064`,
+          `${base}/ImageSets/Main/cow_train.txt: 1 images of train.txt have no label: 000002`,
+          `${base}/ImageSets/Main: 1 of the 20 lists of val are missing: cat_val.txt`,
+          `2 of 64 images of ${base}/JPEGImages are missing: 000005, 000030`,
+          `1 of 63 files of ${base}/JPEGImages are in no list: 009999.jpg`,
         ]);
         // The splits whose lists are whole are counted all the same; a class has one main image and more by chance.
         const whole = counts.find(({ split, className }) => split === 'test' && className === undefined);
@@ -197,9 +197,9 @@ describe('checkDataset', () => {
       async (root) => {
         const base = join(root, 'VOCdevkit/VOC2007');
         const { problems, counts } = await checkDataset('voc2007', root);
-        const found = problems.filter((line) => !line.includes('published are'));
+        const found = problems.filter((line) => !line.includes('expected'));
         assert.equal(found.length, 2, found.join('\n'));
-        assert.equal(found[0], `missing are 1 of 64 images of ${base}/JPEGImages: 000005`);
+        assert.equal(found[0], `1 of 64 images of ${base}/JPEGImages are missing: 000005`);
         assert.ok(found[1]!.startsWith(`Cannot read the annotation ${base}/Annotations/000006.xml`));
         assert.ok(counts.some(({ what, found: objects }) => what === 'objects' && objects > 0));
       },
@@ -216,9 +216,9 @@ describe('checkDataset', () => {
       await writeFile(join(folder, '101_ObjectCategories/crab/image_0001.jpg'), 'x');
       const { counts, problems } = await checkDataset('caltech101', folder);
       assert.equal(counts.find(({ className }) => className === 'ant')!.found, 0);
-      assert.ok(problems.includes('ant, all: 0 images, published are 42'));
+      assert.ok(problems.includes('ant, all: found 0 images, expected 42'));
       assert.ok(
-        problems.some((line) => /^missing are 72 images, .*crab\/image_0002.jpg/.test(line)),
+        problems.some((line) => /^72 images are missing, .*crab\/image_0002.jpg/.test(line)),
         problems.join(),
       );
     });
@@ -271,10 +271,10 @@ describe('verydeep datasets', () => {
     const data = await unpacked('caltech256');
     const text = await verydeep(['datasets', 'check', 'caltech256', '--data', data, '--quiet']);
     assert.equal(text.code, 1);
-    assert.match(text.stdout, /^Differs: 6 classes, published are 257$/m);
+    assert.match(text.stdout, /^Differs: found 6 classes, expected 257$/m);
     assert.match(
       text.stdout,
-      /^Passed over: 198\.spider\/RENAME2 \(not named like an image of this data set\)$/m,
+      /^Skipped: 198\.spider\/RENAME2 \(not named like an image of this data set\)$/m,
     );
     const json = await verydeep(['datasets', 'check', 'caltech256', '--data', data, '--json', '--quiet']);
     assert.equal((JSON.parse(json.stdout) as CheckReport).ok, false);

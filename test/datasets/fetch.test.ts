@@ -162,7 +162,7 @@ describe('fetchArchives', () => {
         const inner = { file: '101_ObjectCategories.tar.gz', checksum: { md5: '0'.repeat(32) } };
         await assert.rejects(
           fetchArchives([{ file, urls: [`${url}/${file}`], inner }], to, quick),
-          /The md5 of 101_ObjectCategories\.tar\.gz in .*caltech-101\.zip is [0-9a-f]{32}, published is 0{32}\. Remove the file/,
+          /The md5 of 101_ObjectCategories\.tar\.gz in .*caltech-101\.zip is [0-9a-f]{32}, expected 0{32}\. Remove the file/,
         );
         const md5 = hash('md5', await readFile(join(from, inner.file)));
         const right = { file, urls: [`${url}/${file}`], inner: { file: inner.file, checksum: { md5 } } };
@@ -184,7 +184,7 @@ describe('fetchArchives', () => {
       assert.equal((await fetchArchives([archive], to))[0]!.state, 'there');
       await writeFile(path, 'contents');
       await assert.rejects(fetchArchives([archive], to), {
-        message: `The sha256 of ${path} is ${hash('sha256', Buffer.from('contents'))}, published is ${sha256}. Get the file again from https://example.org/login.`,
+        message: `The sha256 of ${path} is ${hash('sha256', Buffer.from('contents'))}, expected ${sha256}. Get the file again from https://example.org/login.`,
       });
     }));
 

@@ -19,7 +19,7 @@ const on = (name: string, folder: string, test: (path: string) => Promise<void>)
 const onlyImagesMissing = async (name: string, root: string, images: number): Promise<void> => {
   const { problems, remarks } = await checkDataset(name, root);
   assert.equal(problems.length, 1, problems.join('\n'));
-  assert.match(problems[0]!, new RegExp(`^missing are ${images} of ${images} images of .*JPEGImages: `));
+  assert.match(problems[0]!, new RegExp(`^${images} of ${images} images of .*JPEGImages are missing: `));
   assert.deepEqual(remarks, []);
 };
 

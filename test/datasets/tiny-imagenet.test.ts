@@ -123,13 +123,13 @@ describe('tiny-imagenet', () => {
       const { ok, problems } = await checkDataset('folder', root);
       assert.ok(!ok);
       assert.deepEqual(problems, [
-        '2 classes, published are 200',
-        'train: 3 images, published are 100,000',
-        'train: 2 images in goldfish, Carassius auratus, published are 500',
-        'train: 1 images in Egyptian cat, published are 500',
-        'val: 2 images, published are 10,000',
-        'val: 1 images in each of the 2 classes, published are 50',
-        'test: 1 images, published are 10,000',
+        'found 2 classes, expected 200',
+        'train: found 3 images, expected 100,000',
+        'train: found 2 images in goldfish, Carassius auratus, expected 500',
+        'train: found 1 images in Egyptian cat, expected 500',
+        'val: found 2 images, expected 10,000',
+        'val: found 1 images in each of the 2 classes, expected 50',
+        'test: found 1 images, expected 10,000',
       ]);
     }));
 });

@@ -5,7 +5,7 @@ import { configs } from './architecture.js';
 export const netOptions = {
   config: {
     kind: kinds.choice(configs),
-    help: "column of the paper's table 1",
+    help: "configuration: a column of the paper's table 1",
     otherwise: 'A',
   },
   width: {
@@ -28,7 +28,7 @@ export const netOptions = {
   },
   fullyConnected: {
     kind: kinds.whole(),
-    help: 'units of fc6 and fc7',
+    help: 'number of units of fc6 and fc7',
     otherwise: '4096',
     paper: '4096',
   },

@@ -1,4 +1,4 @@
-// The options of training, each once: the paper's recipe (section 3.1) is the default of what does not depend on the data.
+// Options of training. Defaults are the paper's (section 3.1) unless they depend on the data.
 import { usableCores } from '../../cores.js';
 import { option, text } from '../../errors.js';
 import { engineOptions } from '../../engine/options.js';
@@ -12,7 +12,7 @@ import { transfers } from './transfer.js';
 /** `mean` subtracts the training set's mean RGB (the paper); `mean-std` also divides by its standard deviation. */
 const normalisations = ['mean', 'mean-std'] as const;
 
-/** S as a part of the input size: 256 for 224. */
+/** S relative to the input size: 256 for 224. */
 const SIDE = 256 / 224;
 
 /** S = 256 for an input of 224 pixels, in proportion for others. */
@@ -29,7 +29,7 @@ const sides: Kind<readonly [number, number]> = {
   holds: (given) => Array.isArray(given) && given.length === 2 && given.every(Number.isInteger),
 };
 
-/** How the weights start. */
+/** Options of the initial weights. */
 export const startOptions = {
   init: {
     kind: kinds.choice(initialisations, 'method'),
@@ -43,51 +43,51 @@ export const startOptions = {
     default: PAPER_STD,
     paper: 'variance 0.01',
   },
-  initFrom: { kind: kinds.file(), help: 'start from the weights of another net (.safetensors)' },
+  initFrom: { kind: kinds.file(), help: 'initialise from another net (.safetensors)' },
   initLayers: {
     kind: kinds.choice(transfers, 'which'),
-    help: text`with ${option('initFrom')}: all layers, or the paper's first four convolutional and fully-connected ones; auto: all from the same config`,
+    help: text`with ${option('initFrom')}: layers to take: all, or the paper's first four convolutional and the fully-connected ones; auto: all if the config is the same`,
     default: 'auto',
     paper: 'paper',
   },
   classes: {
     kind: kinds.choice(['same', 'new'], 'which'),
-    help: text`with ${option('initFrom')}: new replaces the last layer for other classes`,
+    help: text`with ${option('initFrom')}: new replaces the last layer, for other classes`,
     default: 'same',
   },
   freeze: {
     kind: kinds.text('layers'),
-    help: 'layers that stay as they are, e.g. conv1-conv4 or conv1_1,fc6',
+    help: 'layers that are not trained, e.g. conv1-conv4 or conv1_1,fc6',
   },
   rateFactors: {
     kind: kinds.text('list'),
-    help: 'factors on the learning rate, e.g. fc8=10 or fc8=10:20 for weights and biases (as in Caffe)',
+    help: 'learning-rate factors of layers, e.g. fc8=10, or fc8=10:20 for weights and biases (as in Caffe)',
   },
 } as const satisfies OptionTable;
 
-/** How the weights are found. */
+/** Options of the optimisation. */
 export const courseOptions = {
   epochs: {
     kind: kinds.whole({ from: 0 }),
-    help: 'passes over the images at most; 0 writes the untrained net',
+    help: 'maximum number of epochs; 0 writes the untrained net',
     default: 74,
     paper: '74',
   },
-  batch: { kind: kinds.whole(), help: 'images a step', default: 256, paper: '256' },
+  batch: { kind: kinds.whole(), help: 'images per step', default: 256, paper: '256' },
   microBatch: {
     kind: kinds.whole(),
-    help: text`images through the net at once; their gradients add up to those of ${option('batch')}`,
+    help: text`images in the net at once; gradients are accumulated over ${option('batch')}`,
     otherwise: text`${option('batch')}`,
   },
   learningRate: {
     kind: kinds.number({ above: 0 }),
-    help: 'the first learning rate',
+    help: 'initial learning rate',
     default: 1e-2,
     paper: '0.01',
   },
   schedule: {
     kind: kinds.choice(schedules),
-    help: 'how the rate falls: by 10 when validation accuracy stops improving, or smoothly to 0',
+    help: 'learning-rate schedule: divide by 10 when validation accuracy stops improving, or decay smoothly to 0',
     default: 'plateau',
     paper: 'plateau',
   },
@@ -98,7 +98,7 @@ export const courseOptions = {
   },
   decreases: {
     kind: kinds.whole({ from: 0 }),
-    help: 'plateau: how often the rate falls before training ends',
+    help: 'plateau: number of decreases before training ends',
     default: 3,
     paper: '3',
   },
@@ -128,11 +128,11 @@ export const courseOptions = {
   },
   trainSide: {
     kind: sides,
-    help: 'smallest side S of scaled images, or a range S1-S2 to draw from',
+    help: 'smallest side S of training images, or a range S1-S2 (scale jittering)',
     otherwise: '256 for input 224, in proportion for others',
     paper: '256, 384 or 256-512',
   },
-  flip: { kind: kinds.flag(), help: 'no mirrored images', default: true, paper: 'mirrored' },
+  flip: { kind: kinds.flag(), help: 'do not mirror images at random', default: true, paper: 'mirrored' },
   colourShift: {
     kind: kinds.number({ from: 0 }),
     help: 'standard deviation of the RGB shift along the colour axes; 0 for none',
@@ -141,34 +141,34 @@ export const courseOptions = {
   },
   statistics: {
     kind: kinds.file(),
-    help: 'mean and colour axes from `verydeep datasets stats` instead of measuring them',
+    help: 'read mean and colour axes from a file of `verydeep datasets stats` instead of measuring them',
   },
   normalise: {
     kind: kinds.choice(normalisations, 'how'),
-    help: 'subtract the mean RGB, or also divide by its deviation',
+    help: 'subtract the mean RGB, or also divide by the standard deviation',
     otherwise: text`that of ${option('initFrom')}, mean with ${option('init')} paper, else mean-std`,
     paper: 'mean',
   },
   interpolation: {
     kind: kinds.choice(interpolations),
-    help: 'how images are resampled',
-    otherwise: text`that of ${option('initFrom')} where its file names it, else lanczos3`,
+    help: 'interpolation for resizing',
+    otherwise: text`that of ${option('initFrom')} if its file names one, else lanczos3`,
     formerly: ['kernel'],
   },
   orient: { kind: kinds.flag(), help: 'turn images as their EXIF orientation says' },
   seed: commonOptions.seed,
 } as const satisfies OptionTable;
 
-/** How a run uses the machine; none of it changes the weights beyond the last bits. */
+/** Options of the machine; they change the weights in the last bits at most. */
 const loopOptions = {
   checkpointEvery: {
     kind: kinds.whole({ from: 0, value: 'steps' }),
-    help: "checkpoints within an epoch; 0 for one at each epoch's end only",
+    help: 'steps between checkpoints; 0 saves one at the end of each epoch only',
     default: 1000,
   },
   cache: {
     kind: kinds.whole({ from: 0, value: 'MB' }),
-    help: 'memory for decoded images of small sets',
+    help: 'memory for caching decoded images of small data sets',
     default: 1024,
   },
   prefetch: { kind: kinds.whole(), help: 'batches prepared ahead', default: 3 },
@@ -176,12 +176,12 @@ const loopOptions = {
     kind: kinds.whole(),
     help: 'worker threads that prepare images',
     default: Math.max(1, Math.min(8, usableCores() - 1)),
-    otherwise: 'one core less than there are, 8 at most',
+    otherwise: 'number of cores minus 1, at most 8',
   },
   ...engineOptions,
 } as const satisfies OptionTable;
 
-/** Every option that decides a training run. */
+/** All options of a training run. */
 export const trainingOptions = {
   ...netOptions,
   ...startOptions,

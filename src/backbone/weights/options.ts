@@ -7,12 +7,12 @@ export type ExportFormat = (typeof exportFormats)[number];
 export const importOptions = {
   input: {
     kind: kinds.text('how'),
-    help: "preprocessing, where it is not the format's own: oxford, torchvision or JSON",
+    help: "preprocessing, if it differs from the format's default: oxford, torchvision or JSON",
   },
-  classes: { kind: kinds.file(), help: 'names of the outputs, a line each' },
+  classes: { kind: kinds.file(), help: 'file with the class names, one per line' },
   key: {
     kind: kinds.text('name'),
-    help: 'which net of a file with several: a key of a checkpoint, or what the names of its tensors begin with',
+    help: 'net to import from a file with several: a key of the checkpoint, or the prefix of its tensor names',
   },
 } as const satisfies OptionTable;
 
@@ -26,10 +26,10 @@ const bits: Kind<7 | 8> = {
 };
 
 export const exportOptions = {
-  format: { kind: kinds.choice(exportFormats), help: 'what to write' },
+  format: { kind: kinds.choice(exportFormats), help: 'format to write' },
   bits: {
     kind: bits,
     help: 'int8: bits of a weight; 7 for processors without VNNI',
-    otherwise: 'what suits this one',
+    otherwise: 'depends on this processor',
   },
 } as const satisfies OptionTable;

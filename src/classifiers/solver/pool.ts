@@ -47,7 +47,7 @@ export const runInThreads = async (
       if (error instanceof ThreadError && error.how === 'unavailable') return undefined;
       if (!(error instanceof ThreadError) || error.how !== 'died') throw error;
       throw new VerydeepError(
-        text`A thread of the SVM solver died twice over class ${task.index}: ${error.reason}. Give fewer ${option('threads')} if memory is short; what was solved before is kept where a checkpoint folder was given.`,
+        text`A thread of the SVM solver died twice over class ${task.index}: ${error.reason}. Give fewer ${option('threads')} if memory is short; classes solved so far are kept in the checkpoint folder, if one was given.`,
       );
     }
   };

@@ -9,7 +9,11 @@ export const netsOptions = {
 } as const satisfies OptionTable;
 
 export const workerOptions = {
-  workers: { kind: kinds.whole(), help: 'worker threads', otherwise: 'depends on the net and the provider' },
+  workers: {
+    kind: kinds.whole(),
+    help: 'number of worker threads',
+    otherwise: 'depends on the net and the provider',
+  },
 } as const satisfies OptionTable;
 
 /** Options of int8 calibration. */

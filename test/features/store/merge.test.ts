@@ -73,7 +73,7 @@ describe('features/merge and verify', () => {
     withShards(async (folder, [a, b, whole]) => {
       const info = await verydeep(['features', 'info', whole!]);
       assert.equal(info.code, 0);
-      assert.match(info.stdout, /150 images of 2 classes in 3 parts; 0 skipped\nfc7: 5 numbers an image/);
+      assert.match(info.stdout, /150 images of 2 classes in 3 parts; 0 skipped\nfc7: 5 values per image/);
       const document = JSON.parse((await verydeep(['features', 'info', whole!, '--json'])).stdout) as object;
       assert.deepEqual((document as { columns: object }).columns, lengths);
       const verified = await verydeep(['features', 'verify', a!]);
