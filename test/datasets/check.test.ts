@@ -293,7 +293,7 @@ describe('verydeep datasets', () => {
       await copyFile(from, join(root, 'ant', '1.jpg'));
       const { code, stdout } = await verydeep(['datasets', 'check', 'folder', '--data', root, '--quiet']);
       assert.equal(code, 0);
-      assert.match(stdout, /: readable; nothing is published to compare it with\.$/m);
+      assert.match(stdout, /: readable; there are no published figures to compare it with\.$/m);
       await rm(join(root, 'ant', '1.jpg'));
       const empty = await verydeep(['datasets', 'check', 'folder', '--data', root]);
       assert.equal(empty.code, 2);
