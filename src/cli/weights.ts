@@ -6,7 +6,7 @@ import type { BackboneMetadata, InputNormalisation } from '../backbone/nets/back
 import type { PublishedWeights } from '../backbone/weights/published.js';
 import { cacheFolder } from '../io/cache.js';
 import { UsageError, expected, messageOf, option, text } from '../errors.js';
-import { addFlags, required } from './options.js';
+import { addFlags, given, required } from './options.js';
 import { type FlagsOf, commandOptions } from './tables.js';
 import { interruptible } from './interruptible.js';
 import { type OutputOptions, note, progressBar, say, sayJson } from './output.js';
@@ -184,35 +184,24 @@ const listCommand = (): Command =>
 
 const downloadAction = (name: string, flags: FlagsOf<'weights download'>): Promise<void> =>
   interruptible(async (signal) => {
-    const { publishedWeightsNamed } = await import('../backbone/weights/published.js');
-    const { download } = await import('../io/download.js');
-    const row = publishedWeightsNamed(name);
-    const path = join(cacheFolder(), 'weights', row.file);
-    const bar = progressBar(flags);
+    const { downloadWeights } = await import('../backbone/weights/download.js');
+    const { onProgress, stop } = progressBar(flags);
     try {
-      const { bytes, cached, resumedFrom } = await download(row, path, {
+      const { published, path, bytes, cached, resumedFrom, metadata } = await downloadWeights(name, {
+        ...given({ out: flags.out }),
+        onProgress,
         signal,
-        onProgress: bar.onProgress,
       });
-      bar.stop();
-      if (!row.checksum && !cached) {
-        note(flags, `${row.from} publishes no checksum: only the length was checked.`);
+      stop();
+      if (!published.checksum && !cached) {
+        note(flags, `${published.from} publishes no checksum: only the length was checked.`);
       }
-      if (flags.out === undefined) {
-        if (flags.json) sayJson({ name, path, bytes, cached, resumedFrom });
-        else say(flags, `${path} (${bytes} bytes${cached ? ', already downloaded' : ''})`);
-        return;
-      }
-      const { importWeights } = await import('../backbone/weights/importers/import.js');
-      const metadata = await importWeights(path, flags.out, {
-        source: { published: name, licence: row.licence, ...row.checksum },
-        onProgress: bar.onProgress,
-      });
-      bar.stop();
-      if (flags.json) sayJson({ name, path, bytes, cached, resumedFrom, out: flags.out, ...metadata });
-      else say(flags, `${flags.out} from ${path} (${bytes} bytes${cached ? ', already downloaded' : ''})`);
+      const written = metadata === undefined ? {} : { out: flags.out, ...metadata };
+      const was = `(${bytes} bytes${cached ? ', already downloaded' : ''})`;
+      if (flags.json) sayJson({ name, path, bytes, cached, resumedFrom, ...written });
+      else say(flags, flags.out === undefined ? `${path} ${was}` : `${flags.out} from ${path} ${was}`);
     } finally {
-      bar.stop();
+      stop();
     }
   });
 
