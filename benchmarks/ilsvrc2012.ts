@@ -11,6 +11,8 @@ import type { Recipe } from '../src/features/recipe/recipe.js';
 import { writeAtomically, writeFileAtomically } from '../src/io/files.js';
 import { makeOutputFolder } from '../src/io/output-folder.js';
 import type { OnProgress, Skipped } from '../src/progress.js';
+import { type OptionsOf, checkOptions, valuesOf, withDefaults } from '../src/options.js';
+import { ilsvrcOptions } from './ilsvrc/options.js';
 import { publishedErrors } from './ilsvrc/published.js';
 import {
   type Combination,
@@ -24,22 +26,17 @@ import { refuseSeen, refuseSeenEarly, seenByNets, seenResult, seenTest } from '.
 import { ilsvrcReport } from './ilsvrc/report.js';
 import type { ErrorRow, IlsvrcResults } from './ilsvrc/results.js';
 
-export interface IlsvrcOptions {
+/** What nets are tested on, and how; the table of options has the defaults. */
+export interface IlsvrcOptions extends Partial<OptionsOf<typeof ilsvrcOptions>> {
   readonly data: string;
   /** Weight files; or else `features`, folders of posteriors that an earlier run wrote. */
-  readonly backbones: readonly string[];
-  readonly features: readonly string[];
+  readonly backbones?: readonly string[];
+  readonly features?: readonly string[];
   readonly out: string;
-  /** "val", or "test", whose labels are not public: then only predictions are written. */
-  readonly split: string;
   /** Smallest sides Q; 256, 384, 512 relative to the net's input where missing. */
   readonly scales?: readonly number[];
-  readonly testing: readonly Testing[];
-  /** Side of the grid of crops: 5 is the paper's. */
-  readonly crops: number;
-  readonly flip: boolean;
-  /** Longest side of a scaled image in pixels; of longer images the middle part is used. */
-  readonly maxSide: number;
+  /** Whether posteriors of the mirror image are averaged in. Default true. */
+  readonly flip?: boolean;
   /** int8 is taken where it comes close enough to fp32, measured on images of the data set. Default fp32. */
   readonly precision?: 'fp32' | 'int8';
   /** Images are turned as their EXIF orientation says. */
@@ -68,11 +65,12 @@ const extractPosteriors = async (
   items: readonly Item[],
   dataset: Dataset,
 ): Promise<PosteriorStore[]> => {
-  const { backbones, out, scales, testing, crops, flip, maxSide, precision, orient, extract, onProgress } =
-    options;
+  const { backbones = [], out, scales, flip = true, precision, orient, extract, onProgress } = options;
+  const { testing, crops, maxSide } = withDefaults(ilsvrcOptions, valuesOf(ilsvrcOptions, options));
+  const ways: readonly Testing[] = testing === 'both' ? ['dense', 'multi-crop'] : [testing];
   const stores: PosteriorStore[] = [];
   for (const [net, backbone] of backbones.entries()) {
-    for (const way of testing) {
+    for (const way of ways) {
       const folder = join(out, 'posteriors', `${net}-${way}`);
       const recipe: Partial<Recipe> = {
         ...(scales && { scales }),
@@ -206,7 +204,9 @@ const score = async (
  * @throws UsageError naming the option or file at fault
  */
 export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResults> => {
-  const { data, backbones, features, out, split, onProgress } = options;
+  const { data, backbones = [], features = [], out, onProgress } = options;
+  checkOptions(ilsvrcOptions, { ...options });
+  const { split } = withDefaults(ilsvrcOptions, valuesOf(ilsvrcOptions, options));
   if ((backbones.length === 0) === (features.length === 0)) {
     throw expected(
       'either weights or posteriors',

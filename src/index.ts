@@ -1,5 +1,7 @@
 // The public library, `verydeep`. Subpaths: verydeep/classifiers, /images, /metrics and /tfjs.
 export { type BenchmarkOptions, benchmarkNames, runBenchmark } from '../benchmarks/run-benchmark.js';
+export type { IlsvrcResults } from '../benchmarks/ilsvrc/results.js';
+export type { IlsvrcOptions } from '../benchmarks/ilsvrc2012.js';
 export type { Results } from '../benchmarks/protocol/results.js';
 export type { Architecture } from './backbone/nets/architecture.js';
 export type { Backbone, BackboneMetadata, InputNormalisation } from './backbone/nets/backbone.js';

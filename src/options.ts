@@ -150,10 +150,13 @@ export const withDefaults = <T extends OptionTable>(table: T, given: Partial<Opt
 };
 
 /** The values of a table's options out of more; those that are undefined are left out. */
-export const valuesOf = <T extends OptionTable>(table: T, values: OptionsOf<T>): OptionsOf<T> =>
+export const valuesOf = <T extends OptionTable, V extends Partial<OptionsOf<T>>>(
+  table: T,
+  values: V,
+): Pick<V, keyof OptionsOf<T> & keyof V> =>
   Object.fromEntries(
     Object.entries(values).filter(([name, value]) => name in table && value !== undefined),
-  ) as OptionsOf<T>;
+  ) as Pick<V, keyof OptionsOf<T> & keyof V>;
 
 /**
  * Checks the values of a table's options; undefined values are skipped.

@@ -44,6 +44,12 @@ export const program = async (): Promise<void> => {
   const answer = await svm.predict(net, new Uint8Array(8));
   answer.scores satisfies Readonly<Record<string, number>>;
   await runBenchmark('folder', { data: 'photos', backbones: ['D.safetensors'], out: 'runs/photos' });
+  const { rows } = await runBenchmark('ilsvrc2012', {
+    data: 'ILSVRC2012',
+    backbones: ['D.safetensors'],
+    out: 'runs/val',
+  });
+  rows satisfies readonly { readonly top5Error: number }[];
   // @ts-expect-error A recipe of this name does not exist.
   await describe(net, photos, { recipe: 'vox' });
   // @ts-expect-error Only a store on disk can be resumed.

@@ -1,8 +1,10 @@
 // `verydeep evaluate ilsvrc2012`: classification errors of nets as the paper tests them.
 import { resolve } from 'node:path';
+import { ilsvrcOptions } from '../../benchmarks/ilsvrc/options.js';
 import { photosIn } from '../datasets/photos.js';
 import { type Message, option } from '../errors.js';
 import { messageForCli } from './flag.js';
+import { valuesOf } from '../options.js';
 import { interruptible } from './interruptible.js';
 import { given, required } from './options.js';
 import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
@@ -27,12 +29,9 @@ export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
         out,
         backbones: flags.backbone ?? [],
         features: flags.features ?? [],
-        split: flags.split,
-        ...(flags.scales && { scales: flags.scales }),
-        testing: flags.testing === 'both' ? ['dense', 'multi-crop'] : [flags.testing],
-        crops: flags.crops,
+        ...valuesOf(ilsvrcOptions, flags),
+        ...given({ scales: flags.scales }),
         flip: flags.flip,
-        maxSide: flags.maxSide,
         precision: flags.precision,
         allowSeen: flags.allowSeen ?? false,
         ...given({ orient: flags.orient }),

@@ -1,10 +1,8 @@
 // `verydeep weights`: imports, exports, lists, downloads and shows weight files.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import type { BackboneMetadata, InputNormalisation } from '../backbone/nets/backbone.js';
 import type { PublishedWeights } from '../backbone/weights/published.js';
-import { cacheFolder } from '../io/cache.js';
 import { UsageError, expected, messageOf, option, text } from '../errors.js';
 import { addFlags, given, required } from './options.js';
 import { type FlagsOf, commandOptions } from './tables.js';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { runBenchmark } from '../../benchmarks/run-benchmark.js';
 import { type IlsvrcOptions, evaluateIlsvrc } from '../../benchmarks/ilsvrc2012.js';
 import { best, predictionLines } from '../../benchmarks/ilsvrc/predictions.js';
 import { publishedErrors } from '../../benchmarks/ilsvrc/published.js';
@@ -50,7 +51,7 @@ describe('ilsvrc2012', () => {
     out: join(root, 'out'),
     split: 'val',
     scales: [9, 12],
-    testing: ['dense', 'multi-crop'],
+    testing: 'both',
     crops: 2,
     flip: true,
     maxSide: 100,
@@ -75,9 +76,11 @@ describe('ilsvrc2012', () => {
         assert.ok(top1Error >= 0 && top1Error <= 100);
         assert.equal(top5Error, 0, 'of three classes the true one is among the best five');
       }
-      const again = await evaluateIlsvrc(
-        options(root, { features: results.files.posteriors, out: join(root, 'again') }),
-      );
+      const again = await runBenchmark('ilsvrc2012', {
+        data: join(root, 'data'),
+        features: results.files.posteriors,
+        out: join(root, 'again'),
+      });
       assert.deepEqual(again.rows, results.rows);
       const lines = (await readFile(join(root, 'out/predictions.csv'), 'utf8')).trim().split('\n');
       assert.equal(lines[0], 'ImageId,PredictionString');
@@ -91,7 +94,7 @@ describe('ilsvrc2012', () => {
       await colourImages(join(root, 'data/val'), 2, colours);
       const path = await writeNet(join(root, 'a.safetensors'), 5);
       const out = join(root, 'out');
-      await evaluateIlsvrc(options(root, { backbones: [path], testing: ['dense'], out }));
+      await evaluateIlsvrc(options(root, { backbones: [path], testing: 'dense', out }));
       const { openPosteriors } = await import('../../benchmarks/ilsvrc/posteriors.js');
       const reader = await openPosteriors([
         { folder: join(out, 'posteriors', '0-dense'), testing: 'dense', net: 0 },
@@ -138,7 +141,7 @@ describe('ilsvrc2012', () => {
       const { limited, images } = await evaluateIlsvrc(
         options(root, {
           backbones: [path],
-          testing: ['dense'],
+          testing: 'dense',
           maxSide: 40,
           onNotice: (notice) => notices.push(render(notice)),
         }),
@@ -157,6 +160,10 @@ describe('ilsvrc2012', () => {
         /Expected a net for the 3 classes/,
       );
       await assert.rejects(evaluateIlsvrc(options(root, {})), /either weights or posteriors/);
+      await assert.rejects(
+        runBenchmark('ilsvrc2012', options(root, { backbones: [path], crops: 0 })),
+        /a whole number of at least 1 for crops but received 0/,
+      );
     }));
 
   it("knows the paper's tables", () => {
