@@ -254,8 +254,10 @@ const officialSplits = async (
   options: EvaluateOptions,
 ): Promise<Pick<Evaluation, 'protocol' | 'images' | 'skipped' | 'outcomes'>> => {
   const { protocol } = benchmark;
-  const { seed, svm, bootstrap, onProgress } = options;
+  const { seed, svm, bootstrap, keepTogether, onProgress } = options;
   const items = itemsFor(benchmark, dataset);
+  const foldered = benchmark.dataset === 'folder' || benchmark.dataset === 'csv';
+  const grouped = foldered && keepTogether !== undefined;
   const { skipped } = describedOf(items, descriptors);
   const runs = runsOf(protocol, dataset);
   const outcomes: SplitOutcome[] = [];
@@ -264,6 +266,7 @@ const officialSplits = async (
       await evaluateOfficial(dataset, descriptors, protocol, run, {
         svm: inPart({ ...svm, ...(onProgress ? { onProgress } : {}) }, run.test),
         seed,
+        ...(grouped ? { groupOf: groupAt(dataset, keepTogether) } : {}),
         ...(bootstrap ? { bootstrap } : {}),
       }),
     );
@@ -274,6 +277,7 @@ const officialSplits = async (
       averagePrecision: protocol.form,
       runs,
       ...(protocol.folds === undefined ? {} : { folds: protocol.folds }),
+      ...(grouped ? { keepTogether } : {}),
       missing: missingSplits(dataset, protocol.runs),
     },
     images: items.length,

@@ -19,14 +19,18 @@ export const atClassLevel = (items: readonly Item[], level: number): Item[] =>
     return { ...item, labels: [folders.slice(0, level).join('/')] };
   });
 
-/** The group of an item: the first `level` folders of the class it had in its data set. */
+/** The folders of an item: those of the class it had in its data set; of a table, those of its path. */
+const foldersOf = ({ name }: Pick<Dataset, 'name'>, { path, labels }: Item): string[] =>
+  name === 'csv' ? path.split('/').slice(0, -1) : (labels[0] ?? '').split('/');
+
+/** The group of an item: its first `level` folders. */
 export const groupAt = (
-  dataset: Pick<Dataset, 'splits'>,
+  dataset: Pick<Dataset, 'name' | 'splits'>,
   level: number,
 ): ((item: Pick<Item, 'id'>) => string) => {
   const groups = new Map<string, string>();
   for (const item of Object.values(dataset.splits).flat()) {
-    groups.set(item.id, (item.labels[0] ?? '').split('/').slice(0, level).join('/'));
+    groups.set(item.id, foldersOf(dataset, item).slice(0, level).join('/'));
   }
   return ({ id }) => groups.get(id) ?? id;
 };

@@ -78,11 +78,14 @@ export const refuseEmptyClasses = (
     refuseWithoutPositives(dataset, dataset.splits[choose.validate]!, choose.validate);
 };
 
-const heldOut = (dataset: Dataset, run: OfficialRun, train: readonly Item[], seed: number): Set<string> => {
-  const { choose } = run;
+const heldOut = (
+  dataset: Dataset,
+  { choose }: OfficialRun,
+  train: readonly Item[],
+  { seed, groupOf = imageOf }: OfficialOptions,
+): Set<string> => {
   if ('validate' in choose) return new Set(dataset.splits[choose.validate]!.map(({ id }) => id));
-  // Persons of one image stay together, whatever they do.
-  const { aside } = setGroupsAside(train, choose.share, imageOf, seed);
+  const { aside } = setGroupsAside(train, choose.share, groupOf, seed);
   return new Set(aside.map(({ id }) => id));
 };
 
@@ -90,6 +93,8 @@ const heldOut = (dataset: Dataset, run: OfficialRun, train: readonly Item[], see
 interface OfficialOptions {
   readonly svm: FitOptions;
   readonly seed: number;
+  /** Images of one group stand together where C is chosen and in Platt's folds; persons of one image where missing. */
+  readonly groupOf?: (item: Item) => string;
   readonly bootstrap?: BootstrapOptions;
 }
 
@@ -101,11 +106,12 @@ const fitOf = (
   descriptors: Descriptors,
   classes: readonly string[],
   train: readonly Item[],
-  { seed, svm }: OfficialOptions,
+  options: OfficialOptions,
 ): Promise<Fitted> => {
   const { folds } = protocol;
+  const { svm, groupOf = imageOf } = options;
   if (folds !== undefined) return crossValidated(descriptors, classes, train, folds, svm);
-  const held = svm.c === undefined ? heldOut(dataset, run, train, seed) : new Set<string>();
+  const held = svm.c === undefined ? heldOut(dataset, run, train, options) : new Set<string>();
   const { choose } = run;
   const on =
     svm.cFolds === undefined
@@ -113,7 +119,7 @@ const fitOf = (
         ? choose.validate
         : `${PERCENT * choose.share} % of ${run.train} held out`
       : `${svm.cFolds} folds`;
-  return fit(descriptors, classes, train, held, apMetric(protocol.form), { ...svm, groupOf: imageOf }).then(
+  return fit(descriptors, classes, train, held, apMetric(protocol.form), { ...svm, groupOf }).then(
     (fitted): Fitted => (fitted.selection ? { ...fitted, choice: { metric: 'mAP', on } } : fitted),
   );
 };

@@ -20,7 +20,7 @@ describe('levels', () => {
   });
 
   it('groups by folders of the class that the data set gave', () => {
-    const groupOf = groupAt({ splits: { all: items } }, 2);
+    const groupOf = groupAt({ name: 'folder', splits: { all: items } }, 2);
     assert.deepEqual(atClassLevel(items, 1).map(groupOf), ['animals/cat', 'animals/dog', 'food/pie']);
   });
 });
