@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { runBenchmark } from '../../benchmarks/run-benchmark.js';
@@ -13,6 +13,7 @@ import { initialWeights } from '../../src/backbone/nets/initialisation.js';
 import { tensorsOf, tfShape, toTfLayout } from '../../src/backbone/nets/layout.js';
 import { decode } from '../../src/images/decode.js';
 import { resizeSmallestSide } from '../../src/images/resize.js';
+import { sizeFromShape } from '../../src/shape.js';
 import { withFolder } from '../support.js';
 import { colourImages, cpu } from '../backbone/tf.js';
 import { render } from '../../src/errors.js';
@@ -34,6 +35,26 @@ const writeNet = async (path: string, seed: number, names: readonly string[] = c
   await saveBackbone(path, { format: 1, architecture: net, input, classes: names }, (name) => {
     const { layer, bias } = layers.get(name)!;
     return bias ? new Float32Array(layer.outputs) : initialWeights(layer, 'he', seed);
+  });
+  return path;
+};
+
+/** A net for the three classes that says the first of every image: all is 0 but the bias of its score. */
+const writeFirst = async (path: string, inputSize = 8): Promise<string> => {
+  const first = architecture({
+    config: 'A',
+    width: 1 / 16,
+    blocks: 2,
+    inputSize,
+    fullyConnected: 16,
+    outputs: 3,
+  });
+  const layers = new Map(tensorsOf(first).map((entry) => [entry.name, entry]));
+  await saveBackbone(path, { format: 1, architecture: first, input, classes }, (name, shape) => {
+    const { layer, bias } = layers.get(name)!;
+    const values = new Float32Array(sizeFromShape(shape));
+    if (bias && layer.name === 'fc8') values[0] = 1;
+    return values;
   });
   return path;
 };
@@ -149,6 +170,60 @@ describe('ilsvrc2012', () => {
       assert.equal(images, 4);
       assert.deepEqual(limited, ['val/n01440764/long.png']);
       assert.match(notices.join(), /Warning: 1 long images were centre-cropped/);
+    })).timeout(60_000);
+
+  it('counts an image that cannot be read as an error, as it ranks last in VOC', () =>
+    withFolder(async (root) => {
+      await colourImages(join(root, 'data/val'), 3, colours);
+      await writeFile(join(root, 'data/val/n01440764/bad.png'), 'no image');
+      const { rows, images, skipped, mean } = await evaluateIlsvrc(
+        options(root, {
+          backbones: [await writeFirst(join(root, 'first.safetensors'))],
+          testing: ['multi-crop'],
+          flip: false,
+        }),
+      );
+      assert.equal(images, 10);
+      assert.deepEqual(
+        skipped.map(({ id }) => id),
+        ['val/n01440764/bad.png'],
+      );
+      // Ten images. Three of the first class are right; the best three hold the class of every image that can be read.
+      const [{ top1Error, top5Error }] = rows as [(typeof rows)[0]];
+      assert.ok(Math.abs(top1Error - 70) < 1e-9, `${top1Error}`);
+      assert.ok(Math.abs(top5Error - 10) < 1e-9, `${top5Error}`);
+      assert.equal(mean, top5Error);
+      assert.match(
+        await readFile(join(root, 'out/report.html'), 'utf8'),
+        /Could not be read, and count as errors<\/dt>\s*<dd>1</,
+      );
+    })).timeout(60_000);
+
+  it("keeps each fused net's own scales: 256, 384 and 512 relative to its input", () =>
+    withFolder(async (root) => {
+      await colourImages(join(root, 'data/val'), 1, colours);
+      const nets = await Promise.all(
+        [8, 12].map((inputSize) => writeFirst(join(root, `${inputSize}.safetensors`), inputSize)),
+      );
+      const { scales: _, ...given } = options(root, { backbones: nets, testing: ['dense'], flip: false });
+      const fused = await evaluateIlsvrc(given);
+      // 8 / 224 and 12 / 224 of 256, 384 and 512: 9.1, 13.7, 18.3 and 13.7, 20.6, 27.4.
+      const wanted = [[[9, 14, 18]], [[14, 21, 27]]];
+      const scalesOf = ({ nets: own }: typeof fused) =>
+        own.map(({ tests }) => tests.map(({ scales }) => scales));
+      assert.deepEqual(scalesOf(fused), wanted);
+      const written = JSON.parse(await readFile(join(root, 'out/results.json'), 'utf8')) as typeof fused;
+      assert.deepEqual(scalesOf(written), wanted);
+      const report = await readFile(join(root, 'out/report.html'), 'utf8');
+      for (const scales of ['9, 14, 18', '14, 21, 27']) assert.ok(report.includes(`dense at Q ${scales}`));
+      // Posteriors of an earlier run, in another order.
+      const again = await evaluateIlsvrc({
+        ...given,
+        backbones: [],
+        features: [...fused.files.posteriors].reverse(),
+        out: join(root, 'again'),
+      });
+      assert.deepEqual(scalesOf(again), [...wanted].reverse());
     })).timeout(60_000);
 
   it('refuses nets for other classes', () =>

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { type CaltechProtocol, evaluateSplit, recallMetric } from '../../../benchmarks/protocol/caltech.js';
+import {
+  type CaltechProtocol,
+  evaluateDrawn,
+  evaluateSplit,
+  predictionsOf,
+  recallMetric,
+} from '../../../benchmarks/protocol/caltech.js';
 import { openDescriptors } from '../../../benchmarks/protocol/descriptors.js';
+import { decisionValues } from '../../../src/classifiers/model.js';
+import { trainOneVsRest } from '../../../src/classifiers/train.js';
 import { standardDeviation } from '../../../src/evaluation/statistics.js';
 import { withFolder } from '../../support.js';
 import { type MadeRow, clusters, makeStore } from '../stores.js';
@@ -18,6 +26,14 @@ const evaluateRows = (rows: readonly MadeRow[], settings: CaltechProtocol = prot
       bootstrap: { resamples: 200 },
     });
   });
+
+/** All-points average precision where the ten rows from `first` on are the positive ones. */
+const averagePrecisionOf = (scores: readonly number[], first: number): number => {
+  const ranked = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!);
+  const ranks = ranked.flatMap((row, i) => (row >= first && row < first + 10 ? [i + 1] : []));
+  const precisions = ranks.map((rank, found) => (found + 1) / rank);
+  return precisions.reduce((sum, _, i) => sum + Math.max(...precisions.slice(i)), 0) / 10;
+};
 
 describe('Caltech protocol', () => {
   it('finds classes that are apart, and chance where labels say nothing', async () => {
@@ -89,6 +105,67 @@ describe('Caltech protocol', () => {
       /give C itself with c/,
     );
   });
+
+  it("gives each class the C that its own SVM's average precision is best at, whatever the others' recalls are", () =>
+    withFolder(async (folder) => {
+      const names = ['a', 'b', 'c'];
+      const rows = clusters(names, 30, 0.6);
+      const part = (from: number, to: number) =>
+        itemsOf(names.flatMap((_, c) => rows.slice(30 * c + from, 30 * c + to)));
+      const [fitted, held, test] = [part(0, 10), part(10, 20), part(20, 30)];
+      const descriptors = await openDescriptors([await makeStore(join(folder, 'a'), rows)]);
+      const cGrid = [0.01, 0.1, 1, 10, 100];
+      const svm = { threads: 1, tolerance: 1e-6 };
+      const { selection, choice } = await evaluateDrawn(
+        {
+          name: 'split 1',
+          train: [...fitted, ...held],
+          test,
+          validation: { name: 'val', items: held },
+        },
+        descriptors,
+        { validationShare: 0.2, seed: 1 },
+        0,
+        { ...svm, cGrid, cPerClass: true, bootstrap: { resamples: 10 } },
+      );
+      // Each class's figures at each C, from scores of SVMs trained on the first ten images of each class.
+      const labels = names.map((name) => ({
+        name,
+        labels: Int8Array.from(fitted, (item) => (item.labels[0] === name ? 1 : -1)),
+      }));
+      const matrix = await descriptors.read(fitted);
+      const figures: Record<'ap' | 'recall', number[]>[] = [];
+      for (const C of cGrid) {
+        const scores = decisionValues(
+          await trainOneVsRest(matrix, labels, C, svm),
+          await descriptors.read(held),
+        );
+        const predicted = predictionsOf(scores);
+        figures.push({
+          ap: names.map((_, c) =>
+            averagePrecisionOf(
+              held.map((__, i) => scores.data[3 * i + c]!),
+              10 * c,
+            ),
+          ),
+          recall: names.map(
+            (_, c) => predicted.slice(10 * c, 10 * c + 10).filter((own) => own === c).length / 10,
+          ),
+        });
+      }
+      selection!.curve.forEach(({ perClass }, at) =>
+        perClass.forEach((ap, c) => assert.ok(Math.abs(ap - figures[at]!.ap[c]!) < 1e-9)),
+      );
+      const bestBy = (figure: 'ap' | 'recall') =>
+        names.map((_, c) => {
+          const values = figures.map((own) => own[figure][c]!);
+          const best = cGrid.filter((__, at) => values[at]! > Math.max(...values) - 1e-9);
+          return best[(best.length - 1) >> 1]!;
+        });
+      assert.deepEqual(selection!.C, bestBy('ap'));
+      assert.notDeepEqual(selection!.C, bestBy('recall'), 'recall would choose others');
+      assert.deepEqual(choice, { metric: 'mAP', on: 'val' });
+    }));
 
   it('measures recall a class from labels of one against the rest', () => {
     const scores = { rows: 3, columns: 2, data: Float32Array.of(2, 1, 0, 1, 5, 3) };
