@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import {
   type CaltechProtocol,
-  evaluateDrawn,
   evaluateSplit,
+  evaluateSplits,
   predictionsOf,
   recallMetric,
 } from '../../../benchmarks/protocol/caltech.js';
@@ -116,16 +116,10 @@ describe('Caltech protocol', () => {
       const descriptors = await openDescriptors([await makeStore(join(folder, 'a'), rows)]);
       const cGrid = [0.01, 0.1, 1, 10, 100];
       const svm = { threads: 1, tolerance: 1e-6 };
-      const { selection, choice } = await evaluateDrawn(
-        {
-          name: 'split 1',
-          train: [...fitted, ...held],
-          test,
-          validation: { name: 'val', items: held },
-        },
+      const [{ selection, choice } = {}] = await evaluateSplits(
+        [{ name: 'split 1', train: [...fitted, ...held], test, validation: { name: 'val', items: held } }],
         descriptors,
         { validationShare: 0.2, seed: 1 },
-        0,
         { ...svm, cGrid, cPerClass: true, bootstrap: { resamples: 10 } },
       );
       // Each class's figures at each C, from scores of SVMs trained on the first ten images of each class.

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { OfficialRun, OfficialSplits } from '../../../benchmarks/protocol/benchmark.js';
-import { evaluateDrawn } from '../../../benchmarks/protocol/caltech.js';
+import { evaluateSplits } from '../../../benchmarks/protocol/caltech.js';
 import { csv } from '../../../benchmarks/csv.js';
 import { openDescriptors } from '../../../benchmarks/protocol/descriptors.js';
 import { evaluate } from '../../../benchmarks/protocol/evaluate.js';
@@ -115,19 +115,20 @@ describe('images of one folder that are kept together', () => {
   };
   const train = images.map((item) => ({ ...item, labels: [item.labels[0]!.split('/')[0]!] }));
   const groupOf = groupAt(dataset, 2);
-  const evaluated = (more: FitOptions): Promise<SplitOutcome> =>
-    described(
+  const evaluated = async (more: FitOptions): Promise<SplitOutcome> => {
+    const [outcome] = await described(
       train,
       ({ id }) => Number(id.split('/')[1]),
       (descriptors) =>
-        evaluateDrawn(
-          { name: 'split 1', train, test: train },
+        evaluateSplits(
+          [{ name: 'split 1', train, test: train }],
           descriptors,
           { validationShare: 0.2, seed: 1, groupOf },
-          0,
           { ...svm, bootstrap, ...more },
         ),
     );
+    return outcome!;
+  };
 
   it('are so in the part held out and in the folds that choose C: one class is right, the other wrong', async () => {
     assertFlat(await evaluated({}), 1 / 2);

@@ -14,29 +14,7 @@ import { packCaltech, packVoc } from '../../fixtures/datasets/archives.js';
 import { makeCaltech } from '../../fixtures/datasets/caltech.js';
 import { makeVoc } from '../../fixtures/datasets/voc.js';
 import { randomBackbone, small } from '../../features/nets.js';
-
-/** All-points average precision of a class, in percent, from the result file and the list of labels alone. */
-const apOfFile = async (data: string, out: string, name: string): Promise<number> => {
-  const list = await readFile(join(data, `VOCdevkit/VOC2007/ImageSets/Main/${name}_test.txt`), 'utf8');
-  const file = await readFile(join(out, `results/VOC2007/Main/comp2_cls_test_${name}.txt`), 'utf8');
-  const labels = new Map(
-    list
-      .trim()
-      .split('\n')
-      .map((line) => line.trim().split(/\s+/) as [string, string]),
-  );
-  const ranked = file
-    .trim()
-    .split('\n')
-    .map((line) => line.split(' ') as [string, string])
-    .sort(([, a], [, b]) => Number(b) - Number(a))
-    .map(([id]) => labels.get(id))
-    .filter((label) => label !== '0');
-  const right = ranked.flatMap((label, i) => (label === '1' ? [i] : []));
-  const precisions = right.map((at, i) => (i + 1) / (at + 1));
-  const best = precisions.map((_, i) => Math.max(...precisions.slice(i)));
-  return (100 * best.reduce((a, b) => a + b)) / best.length;
-};
+import { apOfFile } from '../ap-of-file.js';
 
 describe('benchmarks, start to end', function () {
   this.timeout(120_000);
