@@ -1,4 +1,5 @@
-// Calibration: the net runs in float32 over a few images, and the ranges of its activations are found for 8-bit codes.
+// Calibration: runs the net in float32 on a few images and finds the ranges of its activations for 8-bit
+// codes.
 import { GraphBuilder } from '../../engine/onnx.js';
 import { Session } from '../../engine/session.js';
 import type { RgbImage } from '../../images/image.js';
@@ -13,11 +14,11 @@ import { Histogram } from './histogram.js';
 interface QuantisedActivation {
   /** Layer whose output is stored: "conv1_2", "lrn1", "fc6". */
   readonly layer: string;
-  /** Layer after which it is observed: the max-pool behind it, or itself. */
+  /** Layer after which it is observed: the max-pool that follows, or the layer itself. */
   readonly observed: string;
 }
 
-/** The layers that are computed on 8-bit activations and give such; fc7 and fc8 give float32. */
+/** The layers whose inputs and outputs are both 8-bit activations; fc7 and fc8 give float32. */
 const quantisedLayers = (layers: readonly Layer[]): readonly Layer[] =>
   layers.filter(({ name }) => name !== 'fc7' && name !== 'fc8');
 
@@ -37,10 +38,10 @@ export const quantisedActivations = ({ metadata }: Backbone): QuantisedActivatio
   return [...found.values()];
 };
 
-/** The largest activation that 8 bits can store, by the name of the layer. */
+/** The largest activation that 8 bits can store, by layer name. */
 export type Ranges = Readonly<Record<string, number>>;
 
-/** The net in float32 whose outputs are the activations that are observed. */
+/** The float32 net; its outputs are the observed activations. */
 const observer = (backbone: Backbone, activations: readonly QuantisedActivation[]): Uint8Array => {
   const graph = new GraphBuilder();
   const { input, architecture } = backbone.metadata;
@@ -57,13 +58,16 @@ const observer = (backbone: Backbone, activations: readonly QuantisedActivation[
   return graph.model();
 };
 
-/** How ranges are chosen from histograms: least squared error, or the 99.9th percentile (worse; to be compared with). */
+/**
+ * How ranges are chosen from histograms: least squared error, or the 99.9th percentile (worse; for
+ * comparison).
+ */
 type RangeMethod = 'mse' | 'percentile';
 
 /**
- * Finds the ranges of all activations that are stored in 8 bits, over calibration images.
+ * Finds the ranges of all activations stored in 8 bits over the calibration images.
  *
- * @param images views as the net will see them, a few dozen, such as of two scales
+ * @param images a few dozen images, scaled as the net will get them, for example at two scales
  */
 export const calibrate = (
   backbone: Backbone,

@@ -1,4 +1,5 @@
-// A quantised backbone as an ONNX model for other programs: 8-bit weights, pixels in, fc7 and scores out.
+// Exports a quantised backbone as an ONNX model for other programs: 8-bit weights, pixels in, fc7 and scores
+// out.
 import { basename } from 'node:path';
 import { fileChunks } from '../../io/file-chunks.js';
 import { writeAtomically, writeFileAtomically } from '../../io/files.js';
@@ -7,10 +8,13 @@ import type { Backbone } from '../nets/backbone.js';
 import { buildInt8Graph } from './graph.js';
 import { NOTE, noteOf } from '../nets/note.js';
 
-/** Lowest versions that have all operators used, so that old runtimes can read the model. */
+/** The lowest versions that have all the operators used, so that old runtimes can read the model. */
 const VERSIONS = { irVersion: 8, opset: 18 } as const;
 
-/** Outputs of the model and the layers they are: fc7 after ReLU and the scores, or the last pool of a net without. */
+/**
+ * The model's outputs and their layers: fc7 after ReLU and the scores, or the last pool of a net without
+ * them.
+ */
 export const int8Outputs = ({ metadata: { architecture } }: Backbone): ReadonlyMap<string, string> => {
   const last = layersOf(architecture).at(-1)!.name;
   return last === 'fc8'
@@ -22,13 +26,14 @@ export const int8Outputs = ({ metadata: { architecture } }: Backbone): ReadonlyM
 };
 
 /**
- * Writes a quantised net as an ONNX model (opset 18) of ONNX's own operators. Its input `pixels` is an image as it is,
- * uint8 [1, height, width, 3] in red, green, blue, no smaller than the net's input: the normalisation is in the weights.
- * The outputs `fc7` and `scores` are averages over the positions of the dense net, as descriptors are.
+ * Writes a quantised net as an ONNX model (opset 18) of ONNX's own operators. Its input `pixels` is an
+ * unnormalised image, uint8 [1, height, width, 3] in RGB order, no smaller than the net's input: the
+ * normalisation is in the weights. The outputs `fc7` and `scores` are averages over the positions of the
+ * dense net, like descriptors.
  *
  * @param quantised the file that `writeQuantised` made from the backbone
  * @param out path of the model
- * @param externalData a file beside the model that takes the weights; without it the model stands alone
+ * @param externalData a file beside the model that receives the weights; without it the model contains them
  * @throws UsageError for a quantised file of another backbone
  * @throws VerydeepError when it cannot be written
  */

@@ -42,7 +42,10 @@ const embedding = async (graph: GraphBuilder, path: string, { tensors }: Quantis
   };
 };
 
-/** Channels of the first convolution's input, the last without weight: the quick kernels take fours. */
+/**
+ * Channels of the first convolution's input; the last has zero weights. The fast kernels need a multiple of
+ * four.
+ */
 const FIRST_CHANNELS = 4;
 
 /** The first convolution's kernels [outputs, 3, k, k] with a fourth channel of zeros. */
@@ -89,17 +92,17 @@ const paddedInput = (
   return graph.node('Concat', [...padded, padded[0]!], { axis: 1 });
 };
 
-/** Where the weights of a graph in 8 bits lie, and which operators it may use. */
+/** Where the weights of an 8-bit graph are stored, and which operators it may use. */
 interface Int8GraphOptions extends GraphOptions {
-  /** Puts the weights into the model, so that it stands alone (not for a net of more than 2 GB). */
+  /** Stores the weights in the model itself (not for a net of more than 2 GB). */
   readonly embed?: boolean;
   /** Name of a copy of the quantised file that the model points to; default: the file itself. */
   readonly location?: string;
-  /** Operators of ONNX's own set only, for other runtimes. */
+  /** Use standard ONNX operators only, for other runtimes. */
   readonly standard?: boolean;
 }
 
-/** A graph before its outputs are declared: the value of each layer asked for, a vector [channels]. */
+/** A graph before its outputs are declared: the value of each requested layer, a vector [channels]. */
 interface Int8Graph {
   readonly graph: GraphBuilder;
   readonly values: readonly (readonly [layer: NamedLayer, value: string])[];
@@ -108,7 +111,7 @@ interface Int8Graph {
 /**
  * The dense net in 8-bit arithmetic, before outputs are declared: see {@link compileInt8Graph}.
  *
- * @throws UsageError for a layer that 8-bit arithmetic does not give, or a file of another backbone
+ * @throws UsageError for a layer that int8 cannot output, or for a file of another backbone
  */
 export const buildInt8Graph = async (
   path: string,
@@ -150,10 +153,11 @@ export const buildInt8Graph = async (
 };
 
 /**
- * The dense net in 8-bit arithmetic. Layers are available after ReLU; fc7 before it as well, fc8 in all forms.
+ * Compiles the dense net in 8-bit arithmetic. Layers are available after ReLU; fc7 also before it, fc8 in all
+ * forms.
  *
  * @param path the quantised file that `writeQuantised` made from this backbone
- * @throws UsageError for a layer that 8-bit arithmetic does not give, or a file of another backbone
+ * @throws UsageError for a layer that int8 cannot output, or for a file of another backbone
  */
 export const compileInt8Graph = async (
   path: string,

@@ -1,14 +1,14 @@
-// Histograms of activations, and the range of an 8-bit code that loses least on them.
+// Histograms of activations, and the range of the 8-bit code with the least error on them.
 
 const BINS = 2048;
 
 /**
- * Counts non-negative numbers in 2048 bins of one width. The width doubles when a number lies beyond the last bin, so
- * that one pass is enough. Zeros are not counted: an 8-bit code with zero point 0 keeps them exactly.
+ * Counts non-negative numbers in 2048 bins of equal width. The width doubles when a number exceeds the last
+ * bin, so that one pass is enough. Zeros are not counted: an 8-bit code with zero point 0 keeps them exactly.
  */
 export class Histogram {
   readonly #counts = new Float64Array(BINS);
-  /** End of the last bin. */
+  /** Upper end of the last bin. */
   #end = 0;
 
   add(values: Float32Array): void {
@@ -29,7 +29,7 @@ export class Histogram {
     this.#end *= 2;
   }
 
-  /** Centres of the bins and how many numbers lie in each. */
+  /** The centre and the count of each bin. */
   get bins(): { readonly centres: Float64Array; readonly counts: Float64Array } {
     const width = this.#end / BINS;
     return {
@@ -38,7 +38,10 @@ export class Histogram {
     };
   }
 
-  /** The range below which a share of the numbers lies: the usual choice, kept to be compared with (it is a bad one). */
+  /**
+   * The range that contains the given share of the numbers: the usual choice, kept for comparison (it is
+   * worse).
+   */
   percentile(share: number): number {
     const { centres, counts } = this.bins;
     const total = counts.reduce((a, b) => a + b, 0);
@@ -51,8 +54,8 @@ export class Histogram {
   }
 
   /**
-   * The range [0, r] whose code of 256 levels has the least squared error: what lies beyond is cut, what lies within is
-   * rounded to a multiple of r / 255.
+   * The range [0, r] whose code of 256 levels has the least squared error: larger numbers are clipped to r,
+   * the others are rounded to a multiple of r / 255.
    *
    * @returns r; 1 where all numbers were 0
    */
@@ -69,7 +72,10 @@ export class Histogram {
   }
 }
 
-/** Squared error of the code: numbers below half a level become 0, those above the range its end, others are rounded. */
+/**
+ * Squared error of the code: numbers below half a level become 0, those above the range become its end, the
+ * others are rounded.
+ */
 const codeError = (centres: Float64Array, counts: Float64Array, range: number): number => {
   const level = range / 255;
   const rounding = (level * level) / 12;

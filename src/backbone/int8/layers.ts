@@ -1,4 +1,4 @@
-// The layers of a net in 8-bit arithmetic, as they are added to an ONNX graph: 8-bit activations, 32-bit sums, float32 from fc7 on.
+// Adds the layers of an 8-bit net to an ONNX graph: 8-bit activations, 32-bit sums, float32 from fc7 on.
 import type { GraphBuilder } from '../../engine/onnx.js';
 import type { Tensor } from '../../engine/tensor.js';
 import type { DenseLayer, LrnLayer, WeightedLayer } from '../nets/architecture.js';
@@ -10,7 +10,9 @@ import { activationScale } from './quantise.js';
 /** A constant of the quantised file, by name and shape, as a value of the graph. */
 export type Constant = (name: string, dims: readonly number[]) => string;
 
-/** A value between layers: bytes that code the activations of a layer (of none: pixels), or float32 numbers. */
+/**
+ * A value between layers: the 8-bit activations of a layer (pixels if no layer is given), or float32 numbers.
+ */
 export interface Value {
   readonly name: string;
   readonly type: 'bytes' | 'floats';
@@ -44,7 +46,7 @@ export class Int8Layers implements LayerHandler<Value> {
     this.#int8Zero = graph.constant('zero_int8', { type: 'int8', dims: [], data: Int8Array.of(0) });
   }
 
-  /** The scale of a layer's stored activations as a constant; pixels have scale 1. */
+  /** The scale of a layer's stored activations, as a constant; pixels have scale 1. */
   #scale(layer: string | undefined): string {
     let scale = this.#scales.get(layer);
     if (scale === undefined) {
@@ -60,7 +62,10 @@ export class Int8Layers implements LayerHandler<Value> {
     return this.#graph.node('DequantizeLinear', [name, this.#scale(layer), this.#byteZero]);
   }
 
-  /** QLinearConv: its unsigned output is cut at 0, which is the ReLU. The first layer's input has its padding already. */
+  /**
+   * QLinearConv: its unsigned output is clipped at 0, which is the ReLU. The first layer's input has its
+   * padding already.
+   */
   conv(x: Value, layer: WeightedLayer): Value {
     const { name, inputs, outputs, kernel } = layer;
     const isFirst = x.layer === undefined;

@@ -1,4 +1,5 @@
-// Quantisation: 8-bit weights for each output channel, 32-bit biases, and the scales of activations, in one file.
+// Quantisation: 8-bit weights with a scale for each output channel, 32-bit biases and the scales of
+// activations, in one file.
 import { writeSafetensors, type SafetensorsEntry, openSafetensors } from '../../formats/safetensors.js';
 import { UsageError } from '../../errors.js';
 import { type Architecture, type WeightedLayer, layersOf } from '../nets/architecture.js';
@@ -6,10 +7,10 @@ import type { Backbone, InputNormalisation } from '../nets/backbone.js';
 import { interpret, unchanged } from '../nets/interpret.js';
 import type { Ranges } from './calibration.js';
 
-/** Bits of a weight: 8, or 7 where the processor adds pairs of products in 16 bits and would overflow. */
+/** Bits of a weight: 8, or 7 on processors that add pairs of products in 16 bits and would overflow. */
 export type WeightBits = 7 | 8;
 
-/** What a quantised file says of itself. */
+/** The metadata of a quantised file. */
 interface QuantisedMetadata {
   readonly format: 1;
   /** SHA-256 of the backbone file it was made from. */
@@ -21,14 +22,14 @@ interface QuantisedMetadata {
   readonly calibration: string;
 }
 
-/** Weights of a layer as whole numbers, `weight ≈ integer * scale[output]`. */
+/** A layer's weights as integers, `weight ≈ integer * scale[output]`. */
 interface IntegerWeights {
   readonly integers: Int8Array;
   readonly scale: Float32Array;
 }
 
 /**
- * Rounds weights [outputs, rest] to whole numbers for each output, symmetrically about 0.
+ * Rounds weights [outputs, rest] to integers with one scale for each output, symmetric about 0.
  *
  * @param bits 8 gives -127…127, 7 gives -63…63
  */
@@ -48,12 +49,13 @@ export const quantiseRows = (weights: Float32Array, outputs: number, bits: Weigh
   return { integers, scale };
 };
 
-/** Scale of a stored activation: range / 255. */
+/** The scale of a stored activation: range / 255. */
 export const activationScale = (ranges: Ranges, layer: string): number => ranges[layer]! / 255;
 
 /**
- * The first layer's weights and biases for pixels as they are (0-255, RGB): scale, mean, deviation and the order of
- * channels go into them. With x = pixel * factor + shift, w x + b = (w factor) pixel + (b + sum of w shift).
+ * The first layer's weights and biases for raw pixels (0-255, RGB): they include scale, mean, standard
+ * deviation and channel order. With x = pixel * factor + shift, w x + b = (w factor) pixel + (b + sum of w
+ * shift).
  */
 export const foldInput = (
   weights: Float32Array,
@@ -77,7 +79,7 @@ export const foldInput = (
   return { weights: folded, bias: shifted };
 };
 
-/** The mean colour as a pixel, red first: what a border must hold where the net expects zeros. */
+/** The mean colour as an RGB pixel: the border value that stands for the net's zero padding. */
 export const meanPixel = ({ order, scale, mean }: InputNormalisation): [number, number, number] => {
   const [a, b, c] = mean.map((m) => Math.min(255, Math.max(0, Math.round(m / scale))));
   return order === 'rgb' ? [a!, b!, c!] : [c!, b!, a!];
@@ -97,7 +99,10 @@ const transposed = (matrix: Int8Array, rows: number, columns: number): Int8Array
   return result;
 };
 
-/** The layers with weights, each with the layer whose stored activations are its input; none before the first: pixels. */
+/**
+ * The layers with weights, each with the layer whose stored activations are its input; the first has none,
+ * its input is pixels.
+ */
 const layersWithInputs = (net: Architecture): { layer: WeightedLayer; before: string | undefined }[] => {
   const found: { layer: WeightedLayer; before: string | undefined }[] = [];
   const weighted = (before: string | undefined, layer: WeightedLayer): string => {
@@ -171,14 +176,14 @@ export const writeQuantised = async (
     small.push(...entries.small);
     large.push(entries.large);
   }
-  // Four-byte numbers first, so that they lie on multiples of four.
+  // Four-byte numbers come first, so that their offsets are multiples of four.
   await writeSafetensors(path, { verydeepInt8: JSON.stringify(metadata) }, [...small, ...large]);
 };
 
 /**
- * What a quantised file says of itself.
+ * The metadata of a quantised file.
  *
- * @throws UsageError when it is none, or cut short
+ * @throws UsageError when it is not a quantised file, or is truncated
  */
 export const readQuantised = async (path: string) => {
   const file = await openSafetensors(path);

@@ -1,13 +1,14 @@
-// How wide weights may be: some processors add byte products in pairs in 16 bits, where two large ones are cut. Found out by trying.
+// How many bits weights may have: some processors add pairs of byte products in 16 bits, which saturates.
+// Found by a trial computation.
 import { readFileSync } from 'node:fs';
 import { GraphBuilder } from '../../engine/onnx.js';
 import { Session } from '../../engine/session.js';
 import type { WeightBits } from './quantise.js';
 
 export interface Int8Support {
-  /** 8, or 7 where sums of two products of 8-bit weights are cut. */
+  /** 8, or 7 if sums of two products of 8-bit weights saturate. */
   readonly bits: WeightBits;
-  /** In words, for `verydeep doctor`. */
+  /** Description for `verydeep doctor`. */
   readonly reason: string;
 }
 
@@ -59,7 +60,7 @@ const cpuFlags = (): ReadonlySet<string> => {
   }
 };
 
-/** What follows from a trial; the flags of the processor only serve the wording. */
+/** The conclusion from a trial; the processor's flags only affect the wording. */
 export const supportOf = (exact: boolean, flags: ReadonlySet<string>): Int8Support => {
   if (!exact) {
     return {
@@ -77,7 +78,7 @@ export const supportOf = (exact: boolean, flags: ReadonlySet<string>): Int8Suppo
 let found: Int8Support | undefined;
 
 /**
- * What int8 arithmetic this machine has.
+ * Reports which int8 arithmetic this machine has.
  *
  * @throws VerydeepError when ONNX Runtime cannot be loaded
  */

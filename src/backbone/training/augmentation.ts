@@ -1,4 +1,4 @@
-// How a training image becomes one square of numbers: scale, crop, mirror, colour shift (paper, section 3.1).
+// Augmentation of a training image: scale, crop, mirror, colour shift (paper, section 3.1).
 import { expected, option } from '../../errors.js';
 import type { RgbImage } from '../../images/image.js';
 import type { Random } from '../../random.js';
@@ -7,30 +7,34 @@ import type { InputNormalisation } from '../nets/backbone.js';
 /** Principal axes of the colours of the training set. */
 export interface ColourAxes {
   /**
-   * Scale of the shift along each axis, in pixel units (0-255): 255 times the eigenvalues of the covariance of pixels
-   * in [0, 1]. Krizhevsky's formula multiplies by eigenvalues, so it depends on the unit; in [0, 1] it gives the
-   * few levels that are meant (ImageNet: 55.5, 4.8, 1.1 here), in 0-255 it would give thousands.
+   * Scale of the shift along each axis, in pixel units (0-255): 255 times the eigenvalues of the covariance
+   * of pixels in [0, 1]. Krizhevsky's formula multiplies by eigenvalues, so it depends on the unit: in [0, 1]
+   * the shift is a few levels, as intended (ImageNet: 55.5, 4.8, 1.1 here); in 0-255 it would be thousands.
    */
   readonly spread: readonly number[];
   /** A unit vector (red, green, blue) for each axis. */
   readonly axes: readonly (readonly number[])[];
 }
 
-/** What is done to an image before it enters the net. */
+/** How an image is preprocessed for the net. */
 export interface Augmentation {
   /** Side of the square crop: the net's input size. */
   readonly crop: number;
-  /** The smallest side S after scaling: fixed where both are equal, else uniform in between (both included). */
+  /**
+   * The smallest side S after scaling: fixed if both are equal, else uniform between them (both included).
+   */
   readonly trainSide: readonly [number, number];
   /** Mirrors half of the images. */
   readonly flip: boolean;
   /** Standard deviation of the shift of all pixels along each colour axis, as a factor on its spread; 0 for none. */
   readonly colourShift: number;
-  /** Needed where colours are shifted. */
+  /** Required if colours are shifted. */
   readonly colourAxes?: ColourAxes | undefined;
 }
 
-/** What was drawn for one sample. `x` and `y` are places in [0, 1) along the free way of the crop. */
+/**
+ * The random draw of one sample. `x` and `y` are the crop's position in [0, 1), as a share of its free range.
+ */
 export interface Draw {
   readonly side: number;
   readonly x: number;
@@ -61,9 +65,11 @@ export const centred = ({ trainSide: [low, high] }: Augmentation): Draw => ({
 });
 
 /**
- * Draws scale, place, mirror and colour for one sample, always the same count of numbers in the same order.
+ * Draws scale, position, mirror and colour for one sample: always the same count of random numbers in the
+ * same order.
  *
- * @param random a stream of this image in this epoch alone, so that the threads' order does not matter
+ * @param random a random stream for this image in this epoch only, so that the order of the threads does not
+ * matter
  */
 export const draw = (
   { trainSide: [low, high], flip, colourShift, colourAxes }: Augmentation,
@@ -81,10 +87,12 @@ export const draw = (
 };
 
 /**
- * Crops, mirrors, shifts and normalises an image into a batch: row by row, channels together, in the net's order.
+ * Crops, mirrors, shifts and normalises an image into a batch: row by row, channels last, in the net's
+ * channel order.
  *
- * @param target receives crop * crop * 3 numbers from `offset` on: ((pixel + shift) * scale - mean) / std
- * @param image scaled already; each side at least `crop`
+ * @param target receives crop * crop * 3 numbers, starting at `offset`: ((pixel + shift) * scale - mean) /
+ * std
+ * @param image already scaled; each side is at least `crop`
  */
 export const cropInto = (
   target: Float32Array,

@@ -1,4 +1,4 @@
-// Checkpoints: weights, velocities and the state of training in one safetensors file, so that they always belong together.
+// Checkpoints: weights, velocities and training state in one safetensors file, so that they always match.
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
@@ -10,7 +10,7 @@ import type { EpochRecord } from './outcome.js';
 import { openSafetensors, writeSafetensors } from '../../formats/safetensors.js';
 import { type ScheduleState, initialScheduleState } from './schedule.js';
 
-/** Sums over the images of the running epoch. */
+/** Sums over the images of the current epoch. */
 export interface EpochSums {
   readonly loss: number;
   readonly images: number;
@@ -18,11 +18,11 @@ export interface EpochSums {
   readonly top5: number;
 }
 
-/** Where training stands: plain data. The random streams follow from seed, epoch and step. */
+/** The training state, as plain data. The random streams follow from seed, epoch and step. */
 export interface TrainingState {
-  /** Updates done since the start. */
+  /** Updates since the start. */
   readonly step: number;
-  /** The running epoch, counted from 0, and the steps done in it. */
+  /** The current epoch, counted from 0, and the steps done in it. */
   readonly epoch: number;
   readonly stepInEpoch: number;
   readonly schedule: ScheduleState;
@@ -33,7 +33,7 @@ export interface TrainingState {
 
 export const noSums: EpochSums = { loss: 0, images: 0, top1: 0, top5: 0 };
 
-/** Before the first step. */
+/** The state before the first step. */
 export const startState: TrainingState = {
   step: 0,
   epoch: 0,
@@ -44,12 +44,12 @@ export const startState: TrainingState = {
   skipped: [],
 };
 
-/** A checkpoint's text part. */
+/** A checkpoint's metadata. */
 export interface CheckpointHeader {
   readonly format: 1;
   readonly state: TrainingState;
   readonly input: InputNormalisation;
-  /** The options that a resumed run must share. */
+  /** The options that must be the same in a resumed run. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
@@ -57,7 +57,7 @@ const checkpointPath = (out: string): string => join(out, 'checkpoint.safetensor
 
 const velocityPrefix = 'velocity.';
 
-/** Writes the checkpoint of `out`, replacing the last one in one instant. */
+/** Writes the checkpoint in `out`; replaces the previous one atomically. */
 export const writeCheckpoint = (out: string, model: Model, header: CheckpointHeader): Promise<void> => {
   const entry = (prefix: string, name: string, read: () => Promise<Float32Array>) => ({
     name: `${prefix}${name}`,
@@ -78,7 +78,10 @@ export interface Checkpoint {
   readonly close: () => Promise<void>;
 }
 
-/** Opens the checkpoint of `out`; undefined if there is none. @throws UsageError when the file is no checkpoint */
+/**
+ * Opens the checkpoint in `out`; undefined if there is none. @throws UsageError when the file is not a
+ * checkpoint
+ */
 export const openCheckpoint = async (out: string): Promise<Checkpoint | undefined> => {
   const path = checkpointPath(out);
   try {

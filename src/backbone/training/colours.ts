@@ -1,4 +1,5 @@
-// What training knows of colours: the input's normalisation and the axes of the shift, carried over or measured.
+// Colour statistics for training: the input's normalisation and the axes of the colour shift, inherited or
+// measured.
 import type { Backbone, InputNormalisation } from '../nets/backbone.js';
 import type { ColourAxes } from './augmentation.js';
 import {
@@ -10,22 +11,25 @@ import {
 import type { TrainingOptions } from './options.js';
 import type { PixelStatistics } from './pixel-statistics.js';
 
-/** What decides about colours. */
+/** The settings that concern colours. */
 interface ColourOptions extends Pick<
   TrainingOptions,
   'init' | 'classes' | 'colourShift' | 'statistics' | 'normalise'
 > {
-  /** Folder of the results: measured statistics are kept there. */
+  /** Output folder; measured statistics are saved there. */
   readonly out: string;
 }
 
 export interface Colours {
   readonly input: InputNormalisation;
-  /** Missing where colours are not shifted. */
+  /** Undefined if colours are not shifted. */
   readonly colourAxes: ColourAxes | undefined;
 }
 
-/** What the net to start from says of colours: its input's normalisation, and the axes of the shift if the classes stay. */
+/**
+ * The initial net's colour statistics: its input's normalisation, and the axes of the shift if the classes
+ * are the same.
+ */
 const carriedColours = (
   { normalise, colourShift, classes, statistics }: ColourOptions,
   source: Backbone | undefined,
@@ -52,7 +56,7 @@ const inputOf = ({ normalise, init }: ColourOptions, statistics: PixelStatistics
 
 const onlyAxes = ({ spread, axes }: ColourAxes): ColourAxes => ({ spread, axes });
 
-/** Normalisation and colour shift: from the net to start from where it has them, else from the training images. */
+/** Normalisation and colour shift: from the initial net if it has them, else from the training images. */
 export const coloursOf = async (
   options: ColourOptions,
   source: Backbone | undefined,

@@ -1,4 +1,4 @@
-// From a data set's items to examples with class and superclass numbers.
+// Turns a data set's items into examples with class and superclass indices.
 import type { Item } from '../../datasets/dataset.js';
 import { expected, option, UsageError, text } from '../../errors.js';
 import type { Example } from './loader.js';
@@ -28,10 +28,10 @@ export const superclassesOf = (classes: readonly string[]): string[] => {
 };
 
 /**
- * Numbers the labels of items.
+ * Turns the labels of items into indices.
  *
  * @param superclasses from {@link superclassesOf}; empty for training on classes alone
- * @throws UsageError for an item with no or several labels, or a label that is no class
+ * @throws UsageError for an item with no or several labels, or with a label that is not a class
  */
 export const examplesOf = (
   items: readonly Item[],

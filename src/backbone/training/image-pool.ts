@@ -4,7 +4,7 @@ import type { ImageHandlers } from './image-worker.js';
 
 export type ImageThreads = Threads<ImageHandlers>;
 
-/** Starts `size` threads. Whoever starts them closes them. */
+/** Starts `size` threads. The caller closes them. */
 export const imageThreads = (size: number): ImageThreads => {
   const threads: ImageThreads = new Threads(new URL('./image-worker.js', import.meta.url), {
     name: 'A worker thread that reads images',

@@ -19,9 +19,9 @@ export interface ImageTask {
   readonly source: ByteSource;
   readonly path: string;
   readonly draw: Draw;
-  /** Send the scaled pixels back too. */
+  /** Also return the scaled pixels. */
   readonly keep: boolean;
-  /** Send the digest of its bytes back. */
+  /** Also return the digest of the file's bytes. */
   readonly digest: boolean;
 }
 
@@ -29,15 +29,15 @@ export interface ImageTask {
 export interface BatchTask {
   readonly images: readonly ImageTask[];
   readonly interpolation: Interpolation;
-  /** Images are turned as their EXIF orientation says. */
+  /** Rotate images by their EXIF orientation. */
   readonly orient?: boolean | undefined;
   readonly crop: number;
-  /** Where the crops go. */
+  /** Receives the crops. */
   readonly memory: SharedArrayBuffer;
   readonly input: InputNormalisation;
 }
 
-/** What became of an image: the pixels if they were to be kept, the reason if it cannot be used. */
+/** The result for one image: the pixels if requested, the reason if it cannot be used. */
 export interface PreparedImage {
   readonly row: number;
   readonly pixels?: RgbImage;
@@ -45,16 +45,16 @@ export interface PreparedImage {
   readonly reason?: string;
 }
 
-/** Images scaled to the smallest side `side`. */
+/** Images, scaled to the smallest side `side`. */
 export interface ScaledTask {
   readonly images: readonly { readonly source: ByteSource; readonly path: string }[];
   readonly interpolation: Interpolation;
-  /** Images are turned as their EXIF orientation says. */
+  /** Rotate images by their EXIF orientation. */
   readonly orient?: boolean | undefined;
   readonly side: number;
 }
 
-/** The sums over the images that can be read, and why each of the others cannot. */
+/** The sums over the readable images, and the reason for each unreadable one. */
 export interface MeasuredColours {
   readonly sums: ColourSums;
   readonly unreadable: readonly { readonly index: number; readonly reason: string }[];
@@ -62,7 +62,7 @@ export interface MeasuredColours {
 
 export type ImageDigest = { readonly digest: number } | { readonly reason: string };
 
-/** What `read` gives, or the reason why the image cannot be used. */
+/** The result of `read`, or the reason why the image cannot be used. */
 const orReason = async <T>(read: () => Promise<T>): Promise<T | { readonly reason: string }> => {
   try {
     return await read();
@@ -111,7 +111,7 @@ const colours = async ({ images, side, ...how }: ScaledTask): Promise<MeasuredCo
   return { sums, unreadable };
 };
 
-/** Digests of images that can be decoded and scaled; of the others the reasons. */
+/** The digest of each image that can be decoded and scaled; for the others, the reason. */
 const digests = async ({ images, side, ...how }: ScaledTask): Promise<readonly ImageDigest[]> => {
   const all: ImageDigest[] = [];
   for (const { source, path } of images) {
