@@ -13,7 +13,9 @@ import { extractFeatures } from '../src/features/pipeline/extract.js';
 import { pictures, randomBackbone, small } from './features/nets.js';
 import { withFolder } from './support.js';
 
-describe('predict', () => {
+describe('predict', function () {
+  this.timeout(120_000);
+
   it('gives images the scores that evaluation would, from the model file alone; bad images are skipped', () =>
     withFolder(async (folder) => {
       const items = await pictures(join(folder, 'photos'), 12);

@@ -146,7 +146,7 @@ describe('ILSVRC from the command line', () => {
       const lines = predictions.trim().split('\n');
       assert.equal(lines[0], 'ImageId,PredictionString');
       assert.match(lines[1]!, /^ILSVRC2012_val_00000001,(n\d{8} 0 0 80 80 ?){5}$/);
-    })).timeout(120_000);
+    })).timeout(300_000);
 
   it('measures the colours of the training images: the same table whatever holds them', () =>
     withFolder(async (root) => {
@@ -252,5 +252,5 @@ describe('ILSVRC from the command line', () => {
           );
         }
       }
-    })).timeout(120_000);
+    })).timeout(300_000);
 });

@@ -31,7 +31,7 @@ interface Document {
 }
 
 describe('verydeep predict', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const args = ['--threads', '1', '--quiet'];
 
   it('gives probabilities where the SVMs were calibrated and says so; C chosen per class by folds; bad use is refused', () =>
