@@ -1,4 +1,4 @@
-// Solved classes on disk, a file each, so that an interrupted grid goes on where it was.
+// Solved classes on disk, one file each, so that an interrupted grid can be resumed.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,10 +8,13 @@ import type { Gram } from './gram.js';
 import { storedSettings } from './problem.js';
 import type { Common, Solution, Task } from './solver/task.js';
 
-/** Bytes of the Gram matrix that are hashed at a time: what threads share has to be copied first. */
+/** Bytes of the Gram matrix that are hashed at a time: shared memory must be copied before hashing. */
 const HASHED_BYTES = 2 ** 24;
 
-/** What names a class's problem: settings, grid, labels, and the descriptors by way of their inner products. */
+/**
+ * What identifies a class's problem: settings, grid, labels, and the descriptors through their inner
+ * products.
+ */
 const fingerprint = (descriptors: string, common: Common, task: Task): string =>
   createHash('sha256')
     .update(JSON.stringify([descriptors, storedSettings(common.settings), common.keep, task.grid]))
@@ -19,7 +22,7 @@ const fingerprint = (descriptors: string, common: Common, task: Task): string =>
     .update(task.labels)
     .digest('hex');
 
-/** Of the whole Gram matrix: it is all that a solution depends on. */
+/** Hash of the whole Gram matrix: a solution depends on nothing else of the descriptors. */
 const descriptorsHash = (gram: Gram): string => {
   const hash = createHash('sha256').update(String(gram.rows));
   for (let start = 0; start < gram.data.length; start += HASHED_BYTES / 4) {
@@ -32,12 +35,12 @@ type Kept = Pick<Solution, 'C' | 'certificate' | 'bias'>;
 
 /** A folder of solved classes. */
 interface Checkpoint {
-  /** The solutions of a class that were kept, if they are of this very problem. */
+  /** The saved solutions of a class, if they belong to this problem. */
   read(index: number): Promise<Solution[] | undefined>;
   write(index: number, solutions: readonly Solution[]): Promise<void>;
 }
 
-/** Opens or makes the folder. Files of another problem are passed over and overwritten. */
+/** Opens or creates the folder. Files of another problem are ignored and overwritten. */
 export const openCheckpoint = async (
   folder: string,
   part: string,

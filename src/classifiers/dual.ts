@@ -1,4 +1,4 @@
-// Trains by the dual: one Gram matrix for all classes, then weights, then the proof of the weights themselves.
+// Trains by the dual: one Gram matrix for all classes, then the weights, then their certificates.
 import type { Matrix } from '../matrix.js';
 import { type Gram, gramOf } from './gram.js';
 import type { Fit } from './model.js';
@@ -7,22 +7,22 @@ import type { Certificate, ClassLabels, FullSettings } from './problem.js';
 import type { Solution } from './solver/task.js';
 import { certify, exactValues, exactWeights, products, weightsOf } from './weights.js';
 
-/** Times that a class is taken up again where the rounding of float32 left its weights short of the tolerance. */
+/** Maximum number of refinements of a class whose weights miss the tolerance because of float32 rounding. */
 const REFINEMENTS = 8;
 
-/** Below this tolerance, decision values from float32 products do not prove a gap. */
+/** Below this tolerance, decision values from float32 products do not certify a gap. */
 const FLOAT32_TOLERANCE = 1e-5;
 
-/** How the dual is solved. */
+/** Options of the dual solver. */
 export interface DualOptions extends PathOptions {
-  /** The Gram matrix of the same rows, where it is at hand. */
+  /** The Gram matrix of the same rows, if it has been computed already. */
   readonly gram?: Gram;
 }
 
 /**
- * Trains each class with its C. The gap that counts is that of the weights themselves, not of their float32 Gram matrix.
- * Where it is above the tolerance, weights and decision values are computed again in float64, and the solver goes on
- * from there: iterative refinement, which float32 products do not limit.
+ * Trains each class with its C. The gap is computed from the weights, not from the float32 Gram matrix. If it
+ * is above the tolerance, weights and decision values are recomputed in float64 and the solver continues from
+ * them: iterative refinement, which float32 products do not limit.
  */
 export const fitDual = async (
   descriptors: Matrix,
@@ -56,7 +56,7 @@ export const fitDual = async (
     return prove(c, rowOfClass(c), values);
   });
 
-  /** Computes a class's weights in float64, certifies them, and gives the decision values that go with them. */
+  /** Computes a class's weights in float64, certifies them, and returns their decision values. */
   const refresh = (c: number): Float64Array => {
     const exact = exactWeights(descriptors, classes[c]!.labels, alphas[c]!);
     rowOfClass(c).set(exact);

@@ -1,16 +1,17 @@
-// How a model's descriptors were made, kept in its file, so that new images can be described alike.
+// How a model's descriptors were computed, stored in its file, so that new images are described in the same
+// way.
 import { existsSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import { expected, option, UsageError, text } from '../errors.js';
 import { sha256OfFile } from '../io/files.js';
 import type { NetIdentity, Recipe } from '../features/store/recipe.js';
 
-/** A net of an extraction, and where its weights lay, relative to the folder of the model's file. */
+/** A net of an extraction, and the path of its weights, relative to the folder of the model's file. */
 export interface ModelNet extends NetIdentity {
   readonly path?: string;
 }
 
-/** Descriptors as a model wants them: of each stack in turn, one after the other. */
+/** The descriptors that a model expects: those of each stack, concatenated. */
 export interface Extraction {
   readonly stacks: readonly {
     readonly recipe: Recipe;
@@ -21,7 +22,7 @@ export interface Extraction {
   readonly norm?: number;
 }
 
-/** The same with other paths of the nets' weights, where they are known. */
+/** The same with other paths of the nets' weights, if known. */
 const withPaths = (extraction: Extraction, change: (path: string) => string): Extraction => ({
   ...extraction,
   stacks: extraction.stacks.map((stack) => ({
@@ -30,20 +31,21 @@ const withPaths = (extraction: Extraction, change: (path: string) => string): Ex
   })),
 });
 
-/** With paths relative to `folder`, as a model's file has them. */
+/** With paths relative to `folder`, as stored in a model's file. */
 export const relativeTo = (folder: string, extraction: Extraction): Extraction =>
   withPaths(extraction, (path) => relative(resolve(folder), resolve(path)));
 
-/** With absolute paths, where they were relative to `folder`. */
+/** With absolute paths instead of those relative to `folder`. */
 export const resolvedFrom = (folder: string, extraction: Extraction): Extraction =>
   withPaths(extraction, (path) => resolve(folder, path));
 
 /**
- * The weight files of every stack's nets, found by checksum among `given`, else where they lay when the model was made.
+ * The weight files of every stack's nets, found by checksum among `given`, else at the paths stored in the
+ * model.
  *
  * @param modelFile path of the model
  * @param given weight files from the user
- * @throws UsageError naming the net that is missing, or a file that the model has no use for
+ * @throws UsageError naming the net that is missing, or a file that the model does not use
  */
 export const weightFiles = async (
   { stacks }: Extraction,

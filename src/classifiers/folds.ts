@@ -1,4 +1,4 @@
-// Parts of the rows that are held out in turn: one given part, or k stratified folds that keep groups of rows together.
+// Held-out parts of the rows: one given part, or k stratified folds that keep groups of rows together.
 import { expected, option } from '../errors.js';
 import { Random } from '../random.js';
 import type { ClassLabels } from './problem.js';
@@ -6,10 +6,10 @@ import type { ClassLabels } from './problem.js';
 /** Marks the rows of each part with 1. */
 export type Held = Uint8Array;
 
-/** The rows that a mask marks, ascending. */
+/** The rows marked in a mask, ascending. */
 export const rowsOf = (held: Held): number[] => [...held.keys()].filter((row) => held[row]);
 
-/** One part: the given rows. @throws UsageError for a row that does not exist, or none at all */
+/** One part: the given rows. @throws UsageError if a row does not exist, or no row is given */
 export const heldOut = (validation: Iterable<number>, rows: number): Held => {
   const held = new Uint8Array(rows);
   for (const row of validation) {
@@ -22,7 +22,7 @@ export const heldOut = (validation: Iterable<number>, rows: number): Held => {
   return held;
 };
 
-/** Rows that stand together: those of each group, groups in the order of their names; every row its own without groups. */
+/** The rows of each group, groups in the order of their names; without groups, each row is a group. */
 const unitsOf = (rows: number, groups: readonly string[] | undefined): number[][] => {
   if (!groups) return Array.from({ length: rows }, (_, row) => [row]);
   if (groups.length !== rows) throw expected(`${rows} names, one a row`, option('groups'), groups.length);
@@ -36,12 +36,12 @@ const unitsOf = (rows: number, groups: readonly string[] | undefined): number[][
 };
 
 /**
- * k folds, each row in exactly one, rows of one group in the same: groups with the same classes are dealt out in turn
- * after a seeded shuffle, so that every fold has its share of each class. With groups the folds do not depend on the
- * order of the rows.
+ * k folds, each row in exactly one, rows of one group in the same: groups with the same classes are
+ * distributed round-robin after a seeded shuffle, so that every fold has its share of each class. With groups
+ * the folds do not depend on the order of the rows.
  *
- * @param groups the name of each row's group; every row is its own where missing
- * @throws UsageError where a class has positive rows in fewer groups than there are folds
+ * @param groups the name of each row's group; if missing, each row is a group @throws UsageError if a class
+ * has positive rows in fewer groups than there are folds
  */
 export const stratifiedFolds = (
   classes: readonly ClassLabels[],
@@ -82,6 +82,6 @@ export const stratifiedFolds = (
   return folds;
 };
 
-/** The classes with held-out rows ignored. */
+/** The classes with held-out rows labelled 0. */
 export const withoutHeld = (classes: readonly ClassLabels[], held: Held): ClassLabels[] =>
   classes.map(({ name, labels }) => ({ name, labels: labels.map((y, row) => (held[row] ? 0 : y)) }));

@@ -1,4 +1,4 @@
-// The Gram matrix of all rows, made once in memory that threads share, for every class and every C.
+// The Gram matrix of all rows, computed once in shared memory, for every class and every C.
 import { usableCores } from '../cores.js';
 import { gramBlock } from '../engine/gemm.js';
 import { adviseHugePages } from '../engine/pages.js';
@@ -14,27 +14,30 @@ export interface Gram {
   readonly rows: number;
   /** [rows, rows] */
   readonly data: Float32Array;
-  /** The WebAssembly memory that `data` lies in; missing where the plain solver is used. */
+  /** The WebAssembly memory that holds `data`; missing if the plain solver is used. */
   readonly memory?: SharedMemory;
-  /** Threads that there is room for. */
+  /** Number of threads that there is room for. */
   readonly slots: number;
 }
 
-/** How the Gram matrix is made. */
+/** Options of the Gram matrix. */
 interface GramOptions {
-  /** Threads that compute and that can solve on it; default all cores. */
+  /** Number of threads that compute it and can solve on it; default all cores. */
   readonly threads?: number;
-  /** Do without WebAssembly. */
+  /** Do not use WebAssembly. */
   readonly plain?: boolean;
-  /** Bytes of memory that may be taken; default what the system has free. */
+  /** Bytes of memory that may be used; default the system's free memory. */
   readonly memory?: number;
-  /** A Gram matrix that is not needed any more: its memory is taken where it is large enough, since fresh memory is dear. */
+  /**
+   * A Gram matrix that is no longer needed: its memory is reused if it is large enough, since new memory is
+   * expensive.
+   */
   readonly reuse?: Gram | undefined;
 }
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
-/** Byte at which the vectors of the thread `slot` begin. */
+/** Byte offset of the vectors of thread `slot`. */
 export const workspaceStart = (rows: number, slot: number): number =>
   RESERVED + align(rows * rows * 4) + slot * workspaceBytes(rows, activeSize(rows));
 
@@ -42,9 +45,9 @@ export const workspaceStart = (rows: number, slot: number): number =>
 export const dualBytes = (rows: number, threads: number): number => workspaceStart(rows, threads);
 
 /**
- * Why the dual solver cannot take `rows` rows, or undefined where it can.
+ * Why the dual solver cannot solve `rows` rows, or undefined if it can.
  *
- * @param besides bytes that will be taken for other things, such as descriptors that are still on disk
+ * @param besides bytes needed for other things, such as descriptors that are still on disk
  */
 export const whyNotDual = (rows: number, options: GramOptions = {}, besides = 0): string | undefined => {
   const bytes = dualBytes(rows, options.threads ?? usableCores());
@@ -61,7 +64,7 @@ export const whyNotDual = (rows: number, options: GramOptions = {}, besides = 0)
 /**
  * [rows, rows] inner products of the rows of `matrix`, by ONNX Runtime.
  *
- * @throws UsageError where memory is too small (checked before anything is allocated) or the rows too many
+ * @throws UsageError if memory is too small (checked before anything is allocated) or there are too many rows
  */
 export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
   const { rows } = matrix;
@@ -82,7 +85,7 @@ export const gramOf = (matrix: Matrix, options: GramOptions = {}): Gram => {
     RESERVED,
     rows * rows,
   );
-  // Blocks are computed where the first thread's vectors will be: their active rows alone take more room.
+  // Blocks are computed in the memory of the first thread's vectors, which is larger.
   const writer =
     memory && wasmBlockWriter(memory, data, rows, workspaceStart(rows, 0), gramBlock(rows, slots));
   gramInto(matrix, data, slots, writer);

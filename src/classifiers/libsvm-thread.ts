@@ -1,4 +1,4 @@
-// The thread that libsvm-js runs in, one class at a time; one that dies is replaced once, and never leaves anyone waiting.
+// The thread in which libsvm-js runs, one class at a time. A thread that dies is replaced once.
 import { VerydeepError, option, text } from '../errors.js';
 import { ThreadError, Threads } from '../threads/threads.js';
 import type { LibsvmHandlers, LibsvmTask } from './solver/libsvm-worker.js';
@@ -11,12 +11,12 @@ const SCRIPT = new URL('./solver/libsvm-worker.js', import.meta.url);
  * @param script the thread's module (tests replace it)
  */
 export const libsvmThread = (script: URL = SCRIPT) => {
-  // What the library prints as it loads ends in streams that nobody reads.
+  // The thread's streams are not read: the library prints as it loads.
   const threads = new Threads<LibsvmHandlers>(script, { name: 'libsvm-js', retries: 1, silent: true });
   return {
     /**
-     * @param makeTask the task, made anew for a second thread: its memory goes to the thread
-     * @throws VerydeepError naming the class where a second thread dies over it as well
+     * @param makeTask creates the task, again for a second thread: its memory is transferred @throws
+     * VerydeepError naming the class if a second thread dies on it as well
      */
     async solve(name: string, makeTask: () => LibsvmTask): Promise<Float64Array> {
       if (threads.size === 0) void threads.start(undefined);

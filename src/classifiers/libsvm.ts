@@ -1,4 +1,4 @@
-// The solver "libsvm": libsvm-js with a precomputed kernel, in a thread of its own, whose noise nobody hears.
+// The solver "libsvm": libsvm-js with a precomputed kernel, in its own thread, whose output is discarded.
 import { UsageError, expected, option, text } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import { openCheckpoint } from './checkpoint.js';
@@ -13,7 +13,7 @@ import { certify, exactValues, exactWeights } from './weights.js';
 /** Rows beyond which libsvm-js overflows its 2 GB: 16 bytes for every pair of rows. */
 export const MOST_LIBSVM_ROWS = 10_500;
 
-/** Refuses what libsvm-js cannot do, before it could end the process. */
+/** Refuses what libsvm-js cannot solve, before it could abort the process. */
 export const checkLibsvm = (rows: number, settings: FullSettings): void => {
   if (settings.loss !== 'hinge') {
     throw expected(
@@ -38,7 +38,7 @@ export const checkLibsvm = (rows: number, settings: FullSettings): void => {
   }
 };
 
-/** The kernel of some of the rows. */
+/** The kernel of a subset of the rows. */
 const kernelOf = (gram: Gram, rows: readonly number[]): Float32Array => {
   const kernel = new Float32Array(rows.length ** 2);
   rows.forEach((row, i) => {
@@ -48,7 +48,10 @@ const kernelOf = (gram: Gram, rows: readonly number[]): Float32Array => {
   return kernel;
 };
 
-/** The bias from the free support vectors, at full precision: the mean of y - f; else the middle of its bounds. */
+/**
+ * The bias from the free support vectors, at full precision: the mean of y - f; else the midpoint of its
+ * bounds.
+ */
 const biasOf = (
   labels: Int8Array,
   values: Float64Array,
@@ -70,12 +73,13 @@ const biasOf = (
 };
 
 /**
- * Trains each class by libsvm-js. Decision values are rebuilt from its coefficients, not asked of it: it gives none. It
- * keeps its kernel in float32 whatever it is given, so that at a large C its optimum is that of a slightly other problem.
+ * Trains each class by libsvm-js. Decision values are computed from its coefficients, since it returns none.
+ * It always stores its kernel in float32, so that at a large C its optimum is that of a slightly different
+ * problem.
  *
- * @param options.checkpoint a folder in which each class's coefficients are kept once it is solved
+ * @param options.checkpoint a folder in which each solved class's coefficients are saved
  * @param options.script the thread's module (tests replace it)
- * @throws VerydeepError naming the class over which its thread died twice
+ * @throws VerydeepError naming the class on which its thread died twice
  */
 export const fitLibsvm = async (
   descriptors: Matrix,
@@ -111,7 +115,7 @@ export const fitLibsvm = async (
       labels: Int8Array.from(rows, (row) => labels[row]!),
       C: Cs[c]!,
       ...sideWeights(labels, settings.classWeight),
-      // Its own: the violation of the optimality conditions, in units of decision values.
+      // libsvm's own tolerance: the violation of the optimality conditions, in units of decision values.
       tolerance: settings.resolved ? settings.tolerance / 10 : settings.tolerance,
     }));
     const alpha = new Float64Array(descriptors.rows);

@@ -1,10 +1,10 @@
-// What each solver takes of memory, reckoned before anything is allocated.
+// The memory each solver needs, estimated before anything is allocated.
 import { usableCores } from '../cores.js';
 import { UsageError, option, text } from '../errors.js';
 import { dualBytes, whyNotDual } from './gram.js';
 import { blockRowsOf } from './primal.js';
 
-/** Bytes and what they are for. */
+/** A number of bytes and their use. */
 type Need = readonly [what: string, bytes: number];
 
 /** The size of a problem. */
@@ -16,20 +16,20 @@ interface Size {
   readonly inMemory: boolean;
 }
 
-/** What there is, and what is used of it. */
+/** Available memory, and how much of it may be used. */
 interface MemoryOptions {
   readonly threads?: number;
   readonly blockRows?: number;
-  /** Bytes of memory that may be taken; default what the system has free. */
+  /** Bytes of memory that may be used; default the system's free memory. */
   readonly memory?: number;
-  /** Whether the Gram matrix is there already. */
+  /** Whether the Gram matrix has been computed already. */
   readonly gram?: object;
 }
 
-/** Blocks of a Gram matrix on their way to their place, and what ONNX Runtime takes for itself. */
+/** Temporary blocks of a Gram matrix, and what ONNX Runtime uses itself. */
 const PRODUCTS: Need = ['matrix products', 64 * 2 ** 20];
 
-/** Bytes of a row and class: alpha and decision values in float64, y alpha and scores in float32. */
+/** Bytes per row and class: alpha and decision values in float64, y alpha and scores in float32. */
 const A_ROW_AND_CLASS = 24;
 
 const threadsOf = ({ threads }: MemoryOptions): number => threads ?? usableCores();
@@ -42,7 +42,7 @@ const dualNeeds = ({ rows, columns, classes, inMemory }: Size, options: MemoryOp
   PRODUCTS,
 ];
 
-/** libsvm-js besides: the kernel as it is sent, as rows of float64, and as it has them in its own memory. */
+/** libsvm-js in addition: the kernel as sent, as rows of float64, and as stored in its own memory. */
 const libsvmNeeds = (size: Size, options: MemoryOptions): Need[] => [
   ...dualNeeds(size, options),
   ['the kernels of libsvm-js', (4 + 8 + 16) * size.rows ** 2],
@@ -50,7 +50,7 @@ const libsvmNeeds = (size: Size, options: MemoryOptions): Need[] => [
 
 const primalNeeds = ({ rows, columns, classes }: Size, options: MemoryOptions): Need[] => {
   const block = blockRowsOf({ rows, columns }, options);
-  // Each block goes with as many companions; a copy of both is made, beside the next companions and the rows being read.
+  // Each block has as many companions; both are copied, beside the next companions and the rows being read.
   return [
     [`blocks of ${block} rows`, 5 * 4 * block * columns],
     ['their Gram matrix', dualBytes(Math.min(rows, 2 * block), threadsOf(options))],
@@ -63,7 +63,7 @@ const primalNeeds = ({ rows, columns, classes }: Size, options: MemoryOptions): 
 
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
-/** "A and B"; the largest needs first, small ones left out. */
+/** "A and B"; the largest first, small ones left out. */
 const listed = (needs: readonly Need[]): string => {
   const total = needs.reduce((sum, [, bytes]) => sum + bytes, 0);
   const parts = [...needs]
@@ -81,7 +81,7 @@ const lacking = (who: string, needs: readonly Need[], options: MemoryOptions): s
   return `${who} needs ${gigabytes(total)} of memory (${listed(needs)}), but ${gigabytes(free)} are free`;
 };
 
-/** Why the dual solver cannot take a problem, or undefined where it can. */
+/** Why the dual solver cannot solve a problem, or undefined if it can. */
 export const whyNotBy = (
   solver: 'dual' | 'primal' | 'libsvm',
   size: Size,
@@ -103,7 +103,10 @@ const remedies = {
   libsvm: text`Choose ${option('solver')} dual or primal, or train on fewer images.`,
 } as const;
 
-/** Refuses a problem that a solver has not the memory for. @throws UsageError saying how much is needed, and what to do */
+/**
+ * Refuses a problem for which the solver has too little memory. @throws UsageError saying how much is needed,
+ * and what to do
+ */
 export const checkMemory = (
   solver: 'dual' | 'primal' | 'libsvm',
   size: Size,

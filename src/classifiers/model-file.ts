@@ -1,4 +1,4 @@
-// Models on disk: safetensors with the weights, and all else as JSON in its metadata.
+// Models on disk: safetensors with the weights; everything else is JSON in its metadata.
 import { UsageError, expected, messageOf } from '../errors.js';
 import { openSafetensors, writeSafetensors } from '../formats/safetensors.js';
 import { type Stored, fromStored, toStored } from '../interpolation.js';
@@ -8,12 +8,12 @@ import type { LinearModel } from './model.js';
 const FORMAT = 1;
 const KEY = 'verydeep-svm';
 
-/** Everything of a model but its numbers. */
+/** A model without its weights. */
 type Description = Omit<LinearModel, 'weights' | 'biases'>;
 
 type ModelRecipe = Extraction['stacks'][number]['recipe'];
 
-/** The description with the recipe of each stack of descriptors as `convert` gives it. */
+/** The description with the recipe of each stack of descriptors mapped by `convert`. */
 const withRecipes = (
   description: Description,
   convert: (recipe: ModelRecipe) => ModelRecipe | Stored<ModelRecipe>,

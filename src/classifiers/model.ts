@@ -1,4 +1,4 @@
-// A trained set of one-vs-rest linear SVMs, and the decision values it gives.
+// A trained set of one-vs-rest linear SVMs, and its decision values.
 import { expected } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import type { Extraction } from './extraction.js';
@@ -12,37 +12,37 @@ export interface Sigmoid {
   readonly b: number;
 }
 
-/** What a solver gives. */
+/** The result of a solver. */
 export interface Fit {
-  /** What solved it: "dual", "primal" or "libsvm". */
+  /** The solver: "dual", "primal" or "libsvm". */
   readonly solver: string;
   /** [classes, columns] */
   readonly weights: Matrix;
   readonly biases: Float32Array;
   readonly certificates: readonly Certificate[];
-  /** Remarks for the user: why this solver was taken, what did not converge. */
+  /** Notes for the user: why this solver was chosen, what did not converge. */
   readonly notes: readonly string[];
 }
 
-/** One linear SVM a class over descriptors of one recipe. */
+/** One linear SVM per class on descriptors of one recipe. */
 export interface LinearModel extends Fit {
   readonly classes: readonly string[];
   /** The C that each class was trained with. */
   readonly C: readonly number[];
   readonly loss: Loss;
   readonly bias: Bias;
-  /** Hash of the recipe that the descriptors were made by; a store of another recipe is refused. */
+  /** Hash of the descriptors' recipe; a store of another recipe is refused. */
   readonly recipe?: string;
-  /** How the descriptors were made, where new images shall be described alike. */
+  /** How the descriptors were computed, for describing new images in the same way. */
   readonly extraction?: Extraction;
-  /** One sigmoid a class, where the model was calibrated. */
+  /** One sigmoid per class, if the model was calibrated. */
   readonly sigmoids?: readonly Sigmoid[];
 }
 
 /**
  * Decision values [rows, classes] = descriptors · weightsᵀ + bias.
  *
- * @param recipe the hash of the descriptors' recipe, where it is known
+ * @param recipe the hash of the descriptors' recipe, if known
  * @throws UsageError on another number of columns, or descriptors of another recipe than the model's
  */
 export const decisionValues = (

@@ -1,4 +1,4 @@
-// Options of the linear SVMs: C and how it is chosen, loss, bias, weights of classes, probabilities, solver.
+// Options of the linear SVMs: C and its choice, loss, bias, class weights, probabilities, solver.
 import { expected, option, text } from '../errors.js';
 import { type Kind, type OptionTable, type OptionsOf, kinds } from '../options.js';
 
@@ -12,10 +12,12 @@ export type Loss = (typeof losses)[number];
 /** `augmented`: the bias is the weight of one more constant input, as in LIBLINEAR; `unregularised`: as in LIBSVM. */
 export type Bias = (typeof biases)[number];
 
-/** The solvers; `auto` takes `dual` where the Gram matrix fits in memory, else `primal`. */
+/** The solvers; `auto` is `dual` if the Gram matrix fits in memory, else `primal`. */
 export type SolverName = (typeof solvers)[number];
 
-/** Factors of C for each side: numbers, or `balanced` (rows / (2 · rows of that side), as scikit-learn has it). */
+/**
+ * Factors of C for each side: numbers, or `balanced` (rows / (2 · rows of that side), as in scikit-learn).
+ */
 export type ClassWeight = 'balanced' | { readonly positive: number; readonly negative: number };
 
 const factor = kinds.number({ above: 0 });
@@ -83,5 +85,5 @@ export const svmOptions = {
   solver: { kind: kinds.choice(solvers), help: 'SVM solver', default: 'auto' },
 } as const satisfies OptionTable;
 
-/** The SVMs' options; all may be missing. */
+/** The SVMs' options; all are optional. */
 export type SvmOptions = Partial<OptionsOf<typeof svmOptions>>;

@@ -1,4 +1,5 @@
-// Every class's solutions along its grid of C, by one thread or many, kept on disk as they come where that is asked for.
+// Every class's solutions along its grid of C, by one thread or many, saved on disk as they are found if
+// requested.
 import type { OnProgress } from '../progress.js';
 import { openCheckpoint } from './checkpoint.js';
 import { type Gram, workspaceStart } from './gram.js';
@@ -7,26 +8,25 @@ import type { ThreadMemory } from './solver/thread-memory.js';
 import { runHere, runInThreads } from './solver/pool.js';
 import type { Common, Solution, Task } from './solver/task.js';
 
-/** Rows² · classes up to which one thread is done before others have started. */
+/** Rows² · classes up to which one thread finishes before others have started. */
 const LITTLE = 50_000_000;
 
-/** How the work is done. */
+/** Threads and checkpoints. */
 export interface PathOptions {
-  /** Threads that solve; default as many as the Gram matrix has room for, one where there is little to do. */
+  /** Number of solver threads; default as many as the Gram matrix has room for, one for a small problem. */
   readonly threads?: number;
-  /** A folder in which each class is kept once it is solved; a later call with the same problem goes on from there. */
+  /** A folder in which each solved class is saved; a later call with the same problem continues from it. */
   readonly checkpoint?: string;
-  /** Tells the parts of one run apart in the checkpoint folder; default `fit`. */
+  /** Name of this part of the run in the checkpoint folder; default `fit`. */
   readonly part?: string;
   readonly onProgress?: OnProgress;
 }
 
 /**
- * Solves every class for its values of C (ascending, each from the solution before).
+ * Solves every class for its values of C (ascending, each from the previous solution).
  *
  * @param grids the values of C of each class
- * @param take called once a class, in any order
- * @param starts where each class starts; default at zero
+ * @param take called once per class, in any order @param starts initial solution of each class; default zero
  */
 export const solvePaths = async (
   gram: Gram,
@@ -69,7 +69,7 @@ export const solvePaths = async (
     receive(index, solutions);
   };
   if (threads > 1) await runInThreads(places, common, left, save);
-  // What is left here where there is one thread, or where no other could be started.
+  // The remaining tasks: with one thread, or if no other could be started.
   const open = left.filter(({ index }) => !taken.has(index));
   if (open.length > 0) await runHere(places[0]!, common, open, save);
 };

@@ -1,4 +1,5 @@
-// Platt scaling: decision values become probabilities by a sigmoid that is fitted on rows the SVMs were not trained on.
+// Platt scaling: decision values become probabilities by a sigmoid fitted on rows that the SVMs were not
+// trained on.
 import type { Matrix } from '../matrix.js';
 import { stratifiedFolds, withoutHeld } from './folds.js';
 import { type LinearModel, type Sigmoid, decisionValues } from './model.js';
@@ -7,7 +8,7 @@ import { type Descriptors, blocksOf } from './rows.js';
 import { type TrainOptions, trainOneVsRest } from './train.js';
 
 const MOST_STEPS = 100;
-/** Rows that are scored at a time. */
+/** Number of rows scored at a time. */
 const BLOCK = 4096;
 
 /** ln(1 + eˣ) without overflow. */
@@ -20,8 +21,9 @@ export const probability = ({ a, b }: Sigmoid, value: number): number => {
 };
 
 /**
- * The sigmoid of greatest likelihood, by Newton's method with backtracking and the targets that Platt smooths:
- * (positives + 1) / (positives + 2) and 1 / (negatives + 2) (Lin, Lin and Weng, 2007). Rows labelled 0 do not count.
+ * The maximum-likelihood sigmoid, by Newton's method with backtracking and Platt's smoothed targets:
+ * (positives + 1) / (positives + 2) and 1 / (negatives + 2) (Lin, Lin and Weng, 2007). Rows labelled 0 do not
+ * count.
  */
 export const fitSigmoid = (values: ArrayLike<number>, labels: Int8Array): Sigmoid => {
   const rows = [...labels.keys()].filter((i) => labels[i] !== 0);
@@ -69,11 +71,11 @@ export const fitSigmoid = (values: ArrayLike<number>, labels: Int8Array): Sigmoi
 };
 
 /**
- * The model with one sigmoid a class, fitted on decision values of rows that were held out: k SVMs a class are trained
- * with the model's own C, loss and bias, each on all folds but one.
+ * The model with one sigmoid per class, fitted on decision values of held-out rows: k SVMs per class are
+ * trained with the model's own C, loss and bias, each on all folds but one.
  *
- * @param options the same that the model was trained with
- * @throws UsageError where a class has fewer positive rows than folds
+ * @param options those that the model was trained with @throws UsageError if a class has fewer positive rows
+ * than folds
  */
 export const calibrate = async (
   model: LinearModel,
@@ -82,7 +84,7 @@ export const calibrate = async (
   options: TrainOptions & {
     readonly folds?: number;
     readonly seed?: number;
-    /** The name of each row's group: rows of one group stand in the same fold. */
+    /** The name of each row's group: rows of one group are in the same fold. */
     readonly groups?: readonly string[];
   } = {},
 ): Promise<LinearModel> => {
@@ -107,8 +109,8 @@ export const calibrate = async (
 };
 
 /**
- * Probabilities [rows, classes] of decision values, each class for itself (they need not sum to one); undefined where
- * the model was not calibrated.
+ * Probabilities [rows, classes] of decision values, each class independently (they need not sum to 1);
+ * undefined if the model was not calibrated.
  */
 export const probabilities = (model: LinearModel, scores: Matrix): Matrix | undefined => {
   const { sigmoids } = model;

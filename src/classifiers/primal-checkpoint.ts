@@ -1,4 +1,4 @@
-// Where the primal solver stood after its last round, on disk, so that an interrupted run goes on from there.
+// The primal solver's state after its last round, on disk, so that an interrupted run can be resumed.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,21 +10,21 @@ import { type Descriptors, hashOfRows } from './rows.js';
 
 type Kept = Pick<State, 'alpha' | 'weights' | 'bias' | 'updates' | 'certificate'>;
 
-/** After a round: every class, and the rows that go with each block of the next. */
+/** State after a round: every class, and the companions of the next round's blocks. */
 interface Snapshot {
   readonly round: number;
   readonly standings: readonly Kept[];
   readonly companions: readonly number[];
 }
 
-/** All that the course of the solver depends on. */
+/** Everything that the solver's progress depends on. */
 interface PrimalProblem {
   readonly descriptors: Descriptors;
   readonly classes: readonly ClassLabels[];
   readonly Cs: readonly number[];
   readonly settings: FullSettings;
   readonly blockRows: number;
-  /** Coefficients that each class starts from. */
+  /** Initial coefficients of each class. */
   readonly starts?: readonly Float64Array[];
 }
 
@@ -46,12 +46,12 @@ const fingerprint = async (problem: PrimalProblem): Promise<string> => {
 
 /** The state file of one problem. */
 interface PrimalCheckpoint {
-  /** What was kept, if it is of this very problem. */
+  /** The saved state, if it belongs to this problem. */
   read(): Promise<Snapshot | undefined>;
   write(snapshot: Snapshot): Promise<void>;
 }
 
-/** Opens or makes the folder. A file of another problem is passed over and overwritten. */
+/** Opens or creates the folder. A file of another problem is ignored and overwritten. */
 export const openPrimalCheckpoint = async (
   folder: string,
   part: string,

@@ -1,4 +1,5 @@
-// The passes of the primal solver over its rows: one that solves block by block, one that measures, one that fetches rows.
+// The passes of the primal solver over its rows: one solves block by block, one computes certificates, one
+// fetches rows.
 import { type Matrix, rowOf } from '../matrix.js';
 import { type Gram, gramOf, workspaceStart } from './gram.js';
 import { times, timesTransposed } from './product.js';
@@ -9,7 +10,7 @@ import { workspaceOf } from './solver/thread-memory.js';
 import { relaxFrom, setCosts, setLabels, sideWeights } from './solver/solve.js';
 import { REPORT, type Workspace } from './solver/workspace.js';
 
-/** One class on its way. */
+/** One class during training. */
 export interface State {
   readonly labels: Int8Array;
   readonly C: number;
@@ -34,7 +35,7 @@ export interface Block {
   readonly matrix: Matrix;
 }
 
-/** The block that begins at `start`, and the companions that are not in it. */
+/** The block that begins at `start`, and the companions outside it. */
 const withCompanions = (start: number, block: Matrix, companions: Block): Block => {
   const { columns } = block;
   const others = [...companions.indices.keys()].filter((at) => {
@@ -52,7 +53,7 @@ const withCompanions = (start: number, block: Matrix, companions: Block): Block 
   };
 };
 
-/** Rows whose coefficient is between its bounds for the most classes that are still open, ascending; `most` at most. */
+/** Rows whose coefficient is between its bounds for the most unsolved classes, ascending; at most `most`. */
 const companionRows = (states: readonly State[], settings: FullSettings, most: number): number[] => {
   const counts = new Map<number, number>();
   for (const { labels, alpha, C } of states) {
@@ -68,7 +69,7 @@ const companionRows = (states: readonly State[], settings: FullSettings, most: n
   return ranked.map(([row]) => row).sort((a, b) => a - b);
 };
 
-/** Solves one class on some rows, all others staying; returns the change of y alpha. */
+/** Solves one class on some rows, with all others fixed; returns the change of y alpha. */
 const solveRows = (
   w: Workspace,
   kernels: Kernels,
@@ -94,10 +95,9 @@ const solveRows = (
 };
 
 /**
- * One pass that solves: every block with the companions, every class that is still open.
+ * A solving pass: every block with the companions, every unsolved class.
  *
- * @param reuse a Gram matrix of a pass before, whose memory is taken
- * @returns the last block's Gram matrix
+ * @param reuse a Gram matrix of an earlier pass, whose memory is reused @returns the last block's Gram matrix
  */
 export const improve = async (
   descriptors: Descriptors,
@@ -134,7 +134,7 @@ export const improve = async (
   return gram;
 };
 
-/** One pass that measures: the certificates of the float32 weights as they are. On the way it picks companions up. */
+/** A measuring pass: the certificates of the current float32 weights. It also selects the companions. */
 export const measure = async (
   descriptors: Descriptors,
   states: readonly State[],
@@ -189,7 +189,7 @@ export const measure = async (
   return { indices, matrix: { rows: indices.length, columns, data } };
 };
 
-/** One pass that fetches some rows, ascending. */
+/** A pass that fetches some rows, ascending. */
 export const fetchRows = async (
   descriptors: Descriptors,
   indices: readonly number[],

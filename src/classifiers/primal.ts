@@ -1,10 +1,6 @@
-// The solver "primal": weights in memory, descriptors streamed from disk block by block, for more rows than a Gram matrix can have.
+// The solver "primal": weights in memory, descriptors streamed from disk block by block, for more rows than a Gram matrix can hold.
 //
-// Block minimisation (Yu, Hsieh, Chang and Lin, 2010): of each block that passes by, the small Gram matrix is made, its
-// coefficients are solved for while all others stay, and the weights of every class take the change. With each block go
-// companions: rows from everywhere whose coefficients are between their bounds, without which distant rows would only
-// hear of each other once a round (selective block minimisation, Chang and Roth, 2011). Every round ends with a pass that
-// only measures: both objectives at the weights as they are, so that the gap is exact.
+// Block minimisation (Yu, Hsieh, Chang and Lin, 2010): for each block, its small Gram matrix is computed, its coefficients are solved with all others fixed, and the weights of every class are updated. Each block is solved together with companions: rows of other blocks whose coefficients are between their bounds, without which rows of different blocks would interact only once a round (selective block minimisation, Chang and Roth, 2011). Every round ends with a measuring pass: both objectives at the current weights, so that the gap is exact.
 import { usableCores } from '../cores.js';
 import type { OnProgress } from '../progress.js';
 import type { Gram } from './gram.js';
@@ -15,24 +11,27 @@ import type { ClassLabels, FullSettings } from './problem.js';
 import type { Descriptors } from './rows.js';
 import { sideWeights } from './solver/solve.js';
 
-/** Rows of a block, and of the companions that go with it, at most. */
+/** Maximum number of rows of a block, and of its companions. */
 const BLOCK = 2048;
-/** Bytes of descriptors that a block may have. */
+/** Maximum bytes of descriptors in a block. */
 const BLOCK_BYTES = 256 * 2 ** 20;
-/** Rounds over all rows after which a class is given up as not converging. */
+/** Maximum number of rounds over all rows; a class unsolved by then has not converged. */
 const MOST_ROUNDS = 200;
 
-/** Where a class stands: coefficients, and the weights and bias that they make. */
+/** State of a class: coefficients, and their weights and bias. */
 export type Standing = Pick<State, 'alpha' | 'weights' | 'bias'>;
 
-/** How the streaming is done. */
+/** Blocks and checkpoints. */
 export interface PrimalOptions {
   readonly threads?: number;
-  /** Rows of a block; default 2,048, fewer where descriptors are long. */
+  /** Rows of a block; default 2,048, fewer for long descriptors. */
   readonly blockRows?: number;
-  /** A folder in which the state is kept after every round; a later call with the same problem goes on from there. */
+  /**
+   * A folder in which the state is saved after every round; a later call with the same problem continues from
+   * it.
+   */
   readonly checkpoint?: string;
-  /** Tells the parts of one run apart in the checkpoint folder; default `fit`. */
+  /** Name of this part of the run in the checkpoint folder; default `fit`. */
   readonly part?: string;
   readonly onProgress?: OnProgress;
 }
@@ -44,7 +43,10 @@ export const blockRowsOf = (
 ): number =>
   Math.min(rows, blockRows ?? Math.max(64, Math.min(BLOCK, Math.floor(BLOCK_BYTES / 4 / columns))));
 
-/** A class at the solution for another C, stretched by the factor that is best for its own among those that keep it in the box. */
+/**
+ * A class initialised with the solution for another C, scaled by the best factor that keeps it within the
+ * bounds.
+ */
 const stretched = (
   { alpha, weights, bias }: Standing,
   labels: Int8Array,
@@ -71,11 +73,11 @@ const stretched = (
 };
 
 /**
- * Solves every class for its C on rows that are streamed, several times, until each gap is proved. Memory: the weights,
- * one coefficient a row and class, a few blocks.
+ * Solves every class for its C on rows that are streamed repeatedly, until each gap is reached. Memory: the
+ * weights, one coefficient per row and class, a few blocks.
  *
- * @param starts where each class starts: its solution for another C; default at zero
- * @returns the fit, and where each class stands, for another C to start from
+ * @param starts initial state of each class: its solution for another C; default zero @returns the fit, and
+ * the state of each class, from which another C can start
  */
 export const solvePrimal = async (
   descriptors: Descriptors,
@@ -131,7 +133,7 @@ export const solvePrimal = async (
   return { fit, standings: states };
 };
 
-/** Trains every class with its C on rows that are streamed; see {@link solvePrimal}. */
+/** Trains every class with its C on streamed rows; see {@link solvePrimal}. */
 export const fitPrimal = async (
   descriptors: Descriptors,
   classes: readonly ClassLabels[],

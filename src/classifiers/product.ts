@@ -1,8 +1,9 @@
-// Matrix products and Gram matrices: by ONNX Runtime, or by plain loops where setting it up would take longer than the sums.
+// Matrix products and Gram matrices: by ONNX Runtime, or by plain loops if the product is too small to be
+// worth a session.
 import { type BlockWriter, gram, matmul } from '../engine/gemm.js';
 import type { Matrix } from '../matrix.js';
 
-/** Multiplications that plain loops do in about the time that a session takes to be made. */
+/** Number of multiplications that plain loops do in about the time needed to create a session. */
 const FEW = 2_000_000;
 
 /** A·Bᵀ [A's rows, B's rows]; small products are summed in float64. */
@@ -46,7 +47,7 @@ export const times = (a: Matrix, b: Matrix, threads?: number): Matrix => {
   return { ...shape, data };
 };
 
-/** X·Xᵀ, written to `into`, by `writer` where it is given. */
+/** X·Xᵀ, written to `into`, by `writer` if given. */
 export const gramInto = (x: Matrix, into: Float32Array, threads: number, writer?: BlockWriter): void => {
   if (x.rows * x.rows * x.columns > FEW) gram(x.data, x.rows, x.columns, { threads, into, writer });
   else into.set(timesTransposed(x, x).data);

@@ -1,17 +1,17 @@
-// Descriptors that need not be in memory: rows that come in batches, again and again.
+// Descriptors that need not be in memory: rows that are read in batches, repeatedly.
 import { createHash } from 'node:crypto';
 import type { Matrix } from '../matrix.js';
 import { checkFinite } from './problem.js';
 
-/** Rows on disk, as a feature store gives them. */
+/** Rows on disk, as in a feature store. */
 export interface RowSource {
   readonly rows: number;
   readonly columns: number;
-  /** All rows in order, a batch at a time; may be called many times. */
+  /** All rows in order, a batch at a time; may be called repeatedly. */
   batches(): AsyncIterable<{ readonly matrix: Matrix }>;
 }
 
-/** A matrix, or rows that come in batches. */
+/** A matrix, or rows read in batches. */
 export type Descriptors = Matrix | RowSource;
 
 /** Whether the rows are in memory already. */
@@ -75,7 +75,7 @@ const computeHash = async (descriptors: Descriptors): Promise<string> => {
   return hash.digest('hex');
 };
 
-/** A hash of all rows, by one pass over them; of rows on disk only once in a process. */
+/** A hash of all rows, by one pass over them; rows on disk are hashed only once per process. */
 export const hashOfRows = (descriptors: Descriptors): Promise<string> => {
   if (isMatrix(descriptors)) return computeHash(descriptors);
   const known = hashes.get(descriptors) ?? computeHash(descriptors);

@@ -16,10 +16,10 @@ interface Scored {
   readonly worstGap: number;
 }
 
-/** Scores the held rows for each C of the grid (ascending); `part` names what is kept in the checkpoint folder. */
+/** Scores the held rows for each C of the grid (ascending); `part` is the name in the checkpoint folder. */
 type Scorer = (grid: readonly number[], held: Held, part: string) => Promise<Scored[]>;
 
-/** All C on one Gram matrix: held-out rows have decision values without ever being trained on. */
+/** All C on one Gram matrix: it contains the held-out rows, which do not train. */
 const dualScorer =
   (gram: Gram, classes: readonly ClassLabels[], settings: FullSettings, options: SolverOptions): Scorer =>
   async (grid, held, part) => {
@@ -43,7 +43,7 @@ const dualScorer =
     return scores.map((data, at) => ({ scores: { rows, columns, data }, worstGap: worst[at]! }));
   };
 
-/** The held-out rows scored by what was trained without them, in one pass. */
+/** Scores the held-out rows with the weights trained without them, in one pass. */
 const scoreHeld = async (fit: Fit, descriptors: Descriptors, held: Held): Promise<Scored> => {
   const rows = rowsOf(held).length;
   const columns = fit.weights.rows;
@@ -59,7 +59,7 @@ const scoreHeld = async (fit: Fit, descriptors: Descriptors, held: Held): Promis
   return { scores: { rows, columns, data }, worstGap };
 };
 
-/** Each C trained from the solution of the one before, over streamed rows. */
+/** Trains each C from the solution of the previous one, on streamed rows. */
 const primalScorer =
   (
     descriptors: Descriptors,
@@ -100,7 +100,7 @@ const libsvmScorer =
     return result;
   };
 
-/** What scores held-out rows with the solver that was chosen. */
+/** The scorer of the chosen solver. */
 export const scorerOf = async (
   { name }: Choice,
   descriptors: Descriptors,

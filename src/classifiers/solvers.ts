@@ -1,4 +1,4 @@
-// The solvers by name, and which one `auto` takes.
+// The solvers by name, and the choice of `auto`.
 import { expected, option, UsageError, text } from '../errors.js';
 import { fitDual, type DualOptions } from './dual.js';
 import { checkLibsvm, fitLibsvm } from './libsvm.js';
@@ -9,7 +9,7 @@ import type { SvmOptions } from './options.js';
 import type { ClassLabels, FullSettings } from './problem.js';
 import { type Descriptors, isMatrix, readAll } from './rows.js';
 
-/** A solver that was chosen, and why where that needs saying. */
+/** The chosen solver, with a reason for the user if needed. */
 export interface Choice {
   readonly name: 'dual' | 'primal' | 'libsvm';
   readonly note?: string;
@@ -17,17 +17,17 @@ export interface Choice {
 
 /** Options of all solvers. */
 export interface SolverOptions extends DualOptions, PrimalOptions, Pick<SvmOptions, 'solver'> {
-  /** Bytes of memory that may be taken; default what the system has free. */
+  /** Bytes of memory that may be used; default the system's free memory. */
   readonly memory?: number;
 }
 
 /**
- * Chooses the solver: the one that is named; for `auto` the dual one where all that it needs fits in memory, else the
- * primal one. What the solver needs is checked here, before anything is allocated or read.
+ * Chooses the solver: the one named; for `auto`, the dual solver if everything it needs fits in memory, else
+ * the primal solver. The solver's requirements are checked here, before anything is allocated or read.
  *
  * @param descriptors their size, and whether they are in memory
- * @param classes how many there are
- * @throws UsageError where the solver cannot do what the settings ask, or has too little memory
+ * @param classes number of classes @throws UsageError if the solver does not support the settings, or has too
+ * little memory
  */
 export const chooseSolver = (
   descriptors: Descriptors,
@@ -62,7 +62,7 @@ export const chooseSolver = (
   return reason ? { name, note: `primal solver, because ${reason}` } : { name };
 };
 
-/** Trains with the solver that was chosen. */
+/** Trains with the chosen solver. */
 export const fitBy = async (
   choice: Choice,
   descriptors: Descriptors,

@@ -1,4 +1,4 @@
-// Trains one linear SVM a class, against all other rows.
+// Trains one linear SVM per class, against all other rows.
 import { expected } from '../errors.js';
 import type { LinearModel } from './model.js';
 import {
@@ -13,19 +13,19 @@ import {
 import { type Descriptors, isMatrix } from './rows.js';
 import { type SolverOptions, chooseSolver, fitBy } from './solvers.js';
 
-/** How to train: the problem's settings and the solver's. */
+/** Training options: the problem's settings and the solver's. */
 export interface TrainOptions extends SvmSettings, SolverOptions {
-  /** Hash of the descriptors' recipe, kept in the model. */
+  /** Hash of the descriptors' recipe, stored in the model. */
   readonly recipe?: string;
 }
 
 /**
  * Trains every class to the settings' duality gap.
  *
- * @param descriptors one row an image: a matrix, or rows that are streamed from disk
- * @param classes each class's labels of those rows
- * @param C one for all classes, or one a class
- * @throws UsageError on descriptors that are not finite, a class without both sides, a C that is not above 0
+ * @param descriptors one row per image: a matrix, or rows streamed from disk @param classes each class's
+ * labels of those rows
+ * @param C one for all classes, or one per class @throws UsageError on descriptors that are not finite, a
+ * class without both sides, a C that is not above 0
  */
 export const trainOneVsRest = async (
   descriptors: Descriptors,

@@ -1,4 +1,4 @@
-// Weights of linear SVMs from their dual coefficients, and the proof of what they are worth.
+// Weights of linear SVMs from their dual coefficients, and their certificates.
 import { type Matrix, rowOf } from '../matrix.js';
 import { times, timesTransposed } from './product.js';
 import type { Certificate, ClassLabels, FullSettings } from './problem.js';
@@ -19,7 +19,10 @@ export const weightsOf = (
   return times({ rows: classes.length, columns: rows, data: coefficients }, descriptors, threads);
 };
 
-/** One class's weights, summed in float64: for coefficients so large that float32 sums are too coarse. */
+/**
+ * One class's weights, summed in float64: for coefficients so large that float32 sums are not accurate
+ * enough.
+ */
 export const exactWeights = (descriptors: Matrix, labels: Int8Array, alpha: Float64Array): Float64Array => {
   const sum = new Float64Array(descriptors.columns);
   for (let i = 0; i < descriptors.rows; i++) {
@@ -51,10 +54,10 @@ export const products = (descriptors: Matrix, weights: Matrix, threads?: number)
   timesTransposed(descriptors, weights, threads);
 
 /**
- * The certificate of the weights themselves, whatever solver they come from: the primal objective at (w, b), and the
- * dual objective at alpha, for which w = Σ y alpha x.
+ * The certificate of the weights, from any solver: the primal objective at (w, b), and the dual objective at
+ * alpha, for which w = Σ y alpha x.
  *
- * @param values the decision values without the bias of this class, one a row
+ * @param values the decision values without the bias of this class, one per row
  */
 export const certify = (
   labels: Int8Array,

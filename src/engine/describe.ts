@@ -1,4 +1,4 @@
-// What this machine can compute with, and why: the facts behind `verydeep doctor`.
+// The engines that this machine can use, and why: the facts behind `verydeep doctor`.
 import { readdirSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname } from 'node:path';
@@ -9,14 +9,14 @@ import { describeAttempt, tryTensorFlow } from './engine.js';
 import { describeLibrary } from './ort.js';
 import { installedVersion, mayHaveGpu, tensorflowPackages } from './tensorflow.js';
 
-/** One engine: whether it can be used, the facts about it, and what would help where it cannot. */
+/** One engine: whether it can be used, the facts about it, and how to make it usable if it is not. */
 export interface EngineDescription {
   readonly name: 'onnxruntime' | 'tensorflow';
   readonly available: boolean;
-  /** Whether `auto` takes it on this machine. */
+  /** Whether `auto` chooses it on this machine. */
   readonly chosen: boolean;
   readonly version?: string;
-  /** Facts or reasons, a sentence each. */
+  /** Facts or reasons, one sentence each. */
   readonly notes: readonly string[];
   /** What to do so that it can be used, or is chosen. */
   readonly fix?: string;
@@ -33,7 +33,7 @@ export interface EnginesReport {
   readonly engines: readonly EngineDescription[];
 }
 
-/** Whether a provider that the library knows is there: NVIDIA's lie in libraries of their own. */
+/** Whether a provider that the library supports is installed: NVIDIA's are separate libraries. */
 const hasProviderLibrary = (folder: string, provider: string): boolean =>
   !['CUDA', 'Tensorrt'].includes(provider) ||
   readdirSync(folder).some((file) => file.includes(`onnxruntime_providers_${provider.toLowerCase()}`));
@@ -90,7 +90,7 @@ const fixFor = (attempts: Awaited<ReturnType<typeof tryTensorFlow>>): string => 
 
 const packages = ['@tensorflow/tfjs-core', 'onnxruntime-node', 'koffi', 'sharp', ...tensorflowPackages];
 
-/** Tries every engine and reports. Nothing stays open; TensorFlow, once loaded, stays in the process. */
+/** Tries every engine and reports. No engine stays open; TensorFlow, once loaded, stays in the process. */
 export const describeEngines = async (): Promise<EnginesReport> => {
   const tensorflow = await describeTensorFlow();
   const onnxruntime = describeOnnxRuntime();

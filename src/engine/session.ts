@@ -6,7 +6,7 @@ import type { Tensor } from './tensor.js';
 
 export type { Provider, ValueInfo } from './ort.js';
 
-/** How a session is made: threads, provider, where external constants lie. */
+/** Options of a session: threads, provider, folder of external constants. */
 export type SessionOptions = NativeSessionOptions;
 
 const shapeFits = (dims: readonly number[], { dims: declared }: ValueInfo): boolean =>
@@ -26,10 +26,10 @@ const checked = (inputs: Readonly<Record<string, Tensor>>, info: ValueInfo): Ten
 };
 
 /**
- * A model ready to run. Whoever creates it closes it.
+ * A compiled model. The caller closes it.
  *
- * A session belongs to the thread that made it; sessions of several threads do not disturb each other. `share` lets other
- * threads have sessions on the same weights.
+ * A session belongs to the thread that made it; sessions of several threads are independent. `share` lets
+ * other threads create sessions on the same weights.
  */
 export class Session {
   readonly #native: NativeSession;
@@ -41,8 +41,8 @@ export class Session {
   /**
    * Compiles a model.
    *
-   * @param model an encoded ONNX model, as `GraphBuilder.model` gives it
-   * @throws VerydeepError when ONNX Runtime cannot be loaded, or refuses the model or the provider, with its reason
+   * @param model an encoded ONNX model, as returned by `GraphBuilder.model` @throws VerydeepError when ONNX
+   * Runtime cannot be loaded, or refuses the model or the provider, with its reason
    */
   static create(model: Uint8Array, options: SessionOptions = {}): Session {
     const { threads, gpu } = options;
@@ -53,12 +53,18 @@ export class Session {
     return new Session(new NativeSession(model, options));
   }
 
-  /** A session on the weights of one that another thread shares. @throws VerydeepError when that has been closed */
+  /**
+   * A session on the weights of a session shared by another thread. @throws VerydeepError when that has been
+   * closed
+   */
   static attach(shared: SharedSession): Session {
     return new Session(new NativeSession(shared));
   }
 
-  /** What a worker thread needs to attach to this session; it can be posted. The last thread to close it frees it. */
+  /**
+   * A handle with which a worker thread attaches to this session; it can be posted. The last thread to close
+   * it frees it.
+   */
   share(): SharedSession {
     return this.#native.share();
   }
@@ -74,7 +80,7 @@ export class Session {
   }
 
   /**
-   * Computes all outputs. The inputs are read where they lie; the outputs are fresh copies.
+   * Computes all outputs. The inputs are read in place; the outputs are new copies.
    *
    * @throws UsageError when an input is missing, unknown, or of another type or shape than the model declares
    * @throws VerydeepError when the computation fails

@@ -1,4 +1,4 @@
-// Loads tfjs-node-gpu or tfjs-node, which are optional, and says in words why it could not.
+// Loads tfjs-node-gpu or tfjs-node, which are optional, and reports why it could not.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { codeOf, messageOf } from '../errors.js';
 export const tensorflowPackages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 export type TensorFlowPackage = (typeof tensorflowPackages)[number];
 
-/** A package that was loaded, or why it was not, and what would help. */
+/** A loaded package, or the reason why it was not loaded and the fix. */
 export type TensorFlowAttempt =
   | {
       readonly package: TensorFlowPackage;
@@ -24,14 +24,14 @@ export type TensorFlowAttempt =
       readonly fix: string;
     };
 
-/** How TensorFlow is to compute. */
+/** Options of TensorFlow. */
 export interface TensorFlowOptions {
   /** Which GPU, counted from 0; the others are hidden from TensorFlow. */
   readonly gpu?: number | undefined;
   readonly threads?: number | undefined;
 }
 
-/** The part of a loaded package that is looked at. */
+/** The part of a loaded package that is used. */
 interface Loaded {
   readonly Tensor: unknown;
   readonly version?: Readonly<Record<string, string>>;
@@ -45,7 +45,7 @@ interface Cause {
   readonly fix: (name: TensorFlowPackage) => string;
 }
 
-/** What goes wrong when the packages are loaded, by the message. */
+/** Known failures when the packages are loaded, by their message. */
 const causes: readonly Cause[] = [
   {
     pattern: /Cannot find (package|module) '@tensorflow\/tfjs-node(-gpu)?'/,
@@ -87,7 +87,10 @@ const explain = (name: TensorFlowPackage, error: unknown): TensorFlowAttempt => 
   };
 };
 
-/** TensorFlow reads its settings from the environment when its library is loaded. A user's own settings stay. */
+/**
+ * TensorFlow reads its settings from the environment when its library is loaded. The user's own settings are
+ * kept.
+ */
 const prepare = ({ gpu, threads }: TensorFlowOptions): void => {
   const { env } = process;
   env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
@@ -99,7 +102,7 @@ const prepare = ({ gpu, threads }: TensorFlowOptions): void => {
   }
 };
 
-/** Whether this machine may have an NVIDIA GPU; where that is unknown, yes. */
+/** Whether this machine may have an NVIDIA GPU; true if unknown. */
 export const mayHaveGpu = (): boolean => {
   if (process.env['CUDA_VISIBLE_DEVICES'] === '-1') return false;
   if (process.platform === 'darwin') return false;
@@ -112,7 +115,7 @@ export const mayHaveGpu = (): boolean => {
 /** Loads a module by name, as `import` does. */
 export type Importer = (name: string) => Promise<unknown>;
 
-/** The package beside this one, else in a folder of NODE_PATH, which only `require` looks at. */
+/** The package beside this one, else in a folder of NODE_PATH, which only `require` searches. */
 const importModule: Importer = async (name) => {
   try {
     const loaded = (await import(name)) as { default?: unknown };
@@ -123,7 +126,7 @@ const importModule: Importer = async (name) => {
   }
 };
 
-/** Version of a package that is installed, if it is. */
+/** Version of a package, if it is installed. */
 export const installedVersion = (name: string): string | undefined => {
   const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
   const file = folders.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
@@ -131,10 +134,10 @@ export const installedVersion = (name: string): string | undefined => {
 };
 
 /**
- * Loads one of the packages; its backend `tensorflow` is registered with tfjs then. Never throws: a failure is returned
- * with its reason and the fix.
+ * Loads one of the packages; this registers its backend `tensorflow` with tfjs. Never throws: a failure is
+ * returned with its reason and the fix.
  *
- * @param load how the module is imported; tests give their own
+ * @param load imports the module; replaced in tests
  */
 export const loadTensorFlow = async (
   name: TensorFlowPackage,

@@ -1,4 +1,4 @@
-// Bootstrap interval of a mean average precision: items are drawn again, rankings are made once.
+// Bootstrap interval of a mean average precision: items are resampled, rankings are computed once.
 import type { Matrix } from '../matrix.js';
 import { rank } from './ranking.js';
 import type { BootstrapOptions, Interval } from './statistics.js';
@@ -28,7 +28,7 @@ const weightedAp = ({ items, positive }: Ranking, times: Uint32Array, elevenPoin
   if (found === 0) return NaN;
   let [best, area, point, points] = [0, 0, 10, 0];
   for (let i = items.length - 1; i >= 0; i--) {
-    // Recall levels above what is reached before item i, up to what is reached at it, see the best precision from i on.
+    // Recall levels between the recall before item i and at item i get the best precision from i on.
     best = Math.max(best, precision[i]!);
     const before = i > 0 ? recalled[i - 1]! : 0;
     area += ((recalled[i]! - before) / found) * best;

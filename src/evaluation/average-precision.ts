@@ -3,28 +3,29 @@ import { expected } from '../errors.js';
 import { rank } from './ranking.js';
 
 /**
- * `11-point`: the measure of VOC 2007. `all-points`: that of VOC 2010 and later, the area under the monotone curve.
- * `step`: scikit-learn's, the area under the curve as it is, equal scores taken at once.
+ * `11-point`: the measure of VOC 2007. `all-points`: the measure of VOC 2010 and later, the area under the
+ * monotone curve. `step`: scikit-learn's, the area under the raw curve, with equal scores grouped.
  */
 export type ApForm = '11-point' | 'all-points' | 'step';
 
-/** The precision and recall after each item that counts, from the best ranked on; both in [0, 1]. */
+/** Precision and recall after each item that counts, from rank 1 down; both in [0, 1]. */
 export interface PrecisionRecall {
   readonly precision: Float64Array;
   readonly recall: Float64Array;
   /** The score of the item at each point. */
   readonly scores: Float64Array;
-  /** How many items are positive. */
+  /** Number of positive items. */
   readonly positives: number;
 }
 
 /**
- * Precision and recall down the ranking. Items labelled 0 (only difficult objects) are neither right nor wrong: they are
- * taken out first.
+ * Precision and recall down the ranking. Items labelled 0 (only difficult objects) are neither right nor
+ * wrong: they are removed first.
  *
- * @param scores one number an item, higher for "more likely present"; -Infinity where an item has no score (ranked last)
+ * @param scores one number an item, higher for "more likely present"; -Infinity where an item has no score
+ * (ranked last)
  * @param labels one label an item: above 0 present, below 0 absent, 0 not counted
- * @returns curves of one point an item that counts; recall is NaN throughout where there is no positive
+ * @returns curves of one point an item that counts; recall is NaN throughout if there is no positive
  * @throws UsageError when the lengths differ or a score is NaN
  */
 export const precisionRecall = (scores: ArrayLike<number>, labels: ArrayLike<number>): PrecisionRecall => {
@@ -44,14 +45,17 @@ export const precisionRecall = (scores: ArrayLike<number>, labels: ArrayLike<num
   return { precision, recall, scores: Float64Array.from(counted, (item) => scores[item]!), positives };
 };
 
-/** The best precision from each point of the curve on: the curve made monotone from the right. */
+/** The best precision from each point of the curve on: the monotone curve. */
 const envelope = (precision: Float64Array): Float64Array => {
   const result = precision.slice();
   for (let i = result.length - 2; i >= 0; i--) result[i] = Math.max(result[i]!, result[i + 1]!);
   return result;
 };
 
-/** Mean over the recalls 0, 0.1, …, 1 of the best precision at that recall or a higher one; 0 where none is reached. */
+/**
+ * Mean over the recalls 0, 0.1, …, 1 of the best precision at that recall or a higher one; 0 for a recall
+ * that is never reached.
+ */
 const elevenPoint = ({ precision, recall }: PrecisionRecall): number => {
   const best = envelope(precision);
   let sum = 0;
@@ -67,7 +71,7 @@ const allPoints = ({ precision, recall }: PrecisionRecall): number => {
   return area;
 };
 
-/** Area under the curve itself: items of one score count together, so that their order does not matter. */
+/** Area under the raw curve: items of equal score are grouped, so that their order does not matter. */
 const step = ({ precision, recall, scores }: PrecisionRecall): number => {
   let [area, before] = [0, 0];
   for (let i = 0; i < recall.length; i++) {
@@ -89,7 +93,7 @@ const forms: Readonly<Record<ApForm, (curve: PrecisionRecall) => number>> = {
  *
  * @param scores as for {@link precisionRecall}
  * @param labels as for {@link precisionRecall}
- * @param form which of the definitions; the paper's VOC 2007 figures are 11-point
+ * @param form the definition; the paper's VOC 2007 figures are 11-point
  * @throws UsageError when the lengths differ or a score is NaN
  */
 export const averagePrecision = (

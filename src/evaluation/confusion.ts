@@ -1,4 +1,4 @@
-// What single-label predictions are worth: confusion matrix, recall a class, their mean, accuracy.
+// Measures of single-label predictions: confusion matrix, recall of each class, mean class recall, accuracy.
 import { expected } from '../errors.js';
 
 /** Counts of test items by true class (rows) and predicted class (columns); the last column counts items without a prediction. */
@@ -12,9 +12,9 @@ export interface Confusion {
  * Counts predictions by true and predicted class.
  *
  * @param truth the class index of each item
- * @param predicted the predicted class index of each item; -1 for an item without a prediction, which is never right
- * @param classes how many classes there are
- * @throws UsageError when the lengths differ or an index is out of range
+ * @param predicted the predicted class index of each item; -1 for an item without a prediction, which is
+ * never right
+ * @param classes number of classes @throws UsageError when the lengths differ or an index is out of range
  */
 export const confusionMatrix = (
   truth: ArrayLike<number>,
@@ -38,30 +38,32 @@ export const confusionMatrix = (
   return { classes, counts };
 };
 
-/** How many items of the true class `truth` were predicted as `predicted` (`classes` itself: without a prediction). */
+/** Number of items of class `truth` predicted as `predicted` (`classes`: without a prediction). */
 export const countOf = ({ classes, counts }: Confusion, truth: number, predicted: number): number =>
   counts[truth * (classes + 1) + predicted] ?? 0;
 
-/** Items of each true class. */
+/** Number of items of each true class. */
 export const classSizes = ({ classes, counts }: Confusion): Uint32Array =>
   Uint32Array.from({ length: classes }, (_, c) =>
     counts.subarray(c * (classes + 1), (c + 1) * (classes + 1)).reduce((sum, n) => sum + n, 0),
   );
 
-/** The share of each class's items that were predicted right, in [0, 1]; NaN for a class without items. */
+/**
+ * The share of each class's items that were predicted correctly, in [0, 1]; NaN for a class without items.
+ */
 export const classRecalls = (confusion: Confusion): Float64Array =>
   Float64Array.from(classSizes(confusion), (size, c) => countOf(confusion, c, c) / size);
 
 /**
- * Mean over the classes of their recall, in [0, 1]: every class weighs the same, however many items it has (the measure
- * of the Caltech sets, appendix B). Classes without items are left out; NaN where there are no items at all.
+ * Mean class recall, in [0, 1]: all classes have the same weight (the measure of the Caltech sets, appendix
+ * B). Classes without items are left out; NaN if there are no items.
  */
 export const meanClassRecall = (confusion: Confusion): number => {
   const recalls = classRecalls(confusion).filter((recall) => !Number.isNaN(recall));
   return recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length;
 };
 
-/** The share of all items that were predicted right, in [0, 1]; NaN where there are none. */
+/** The share of all items that were predicted correctly, in [0, 1]; NaN if there are none. */
 export const accuracy = (confusion: Confusion): number => {
   let right = 0;
   for (let c = 0; c < confusion.classes; c++) right += countOf(confusion, c, c);

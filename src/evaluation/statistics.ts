@@ -2,14 +2,17 @@
 import { expected } from '../errors.js';
 import { Random } from '../random.js';
 
-/** Arithmetic mean; NaN of nothing. */
+/** Arithmetic mean; NaN for an empty list. */
 export const mean = (values: ArrayLike<number>): number => {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]!;
   return sum / values.length;
 };
 
-/** Standard deviation of a sample (divided by n - 1); 0 of a single value. The ± of the paper's Caltech figures. */
+/**
+ * Standard deviation of a sample (divided by n - 1); 0 for a single value. The ± of the paper's Caltech
+ * figures.
+ */
 export const standardDeviation = (values: ArrayLike<number>): number => {
   if (values.length < 2) return values.length === 1 ? 0 : NaN;
   const centre = mean(values);
@@ -18,7 +21,7 @@ export const standardDeviation = (values: ArrayLike<number>): number => {
   return Math.sqrt(sum / (values.length - 1));
 };
 
-/** The value below which the share `q` of sorted values lies, linearly between neighbours. */
+/** The quantile `q` of sorted values, linearly interpolated. */
 const quantile = (sorted: Float64Array, q: number): number => {
   const place = q * (sorted.length - 1);
   const below = Math.floor(place);
@@ -34,7 +37,7 @@ export interface Interval {
   readonly resamples: number;
 }
 
-/** How many resamples, which share of them lies inside, and the seed of the draws. */
+/** Number of resamples, confidence level and seed. */
 export interface BootstrapOptions {
   readonly resamples?: number;
   readonly confidence?: number;
@@ -42,11 +45,11 @@ export interface BootstrapOptions {
 }
 
 /**
- * Percentile bootstrap: `statistic` is computed on `resamples` draws of `items` item indices with replacement. Draws on
- * which it is NaN (a class without a positive) are left out.
+ * Percentile bootstrap: `statistic` is computed on `resamples` draws of `items` item indices with
+ * replacement. Draws on which it is NaN (a class without a positive) are left out.
  *
- * @param items how many items there are to draw from
- * @param statistic the figure of the drawn items, given their indices (the array is reused: copy what is kept)
+ * @param items number of items to draw from @param statistic the figure of the drawn items, given their
+ * indices (the array is reused: copy what is kept)
  * @throws UsageError when there are no items, `resamples` is below 2 or `confidence` outside (0, 1)
  */
 export const bootstrap = (

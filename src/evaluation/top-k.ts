@@ -1,12 +1,14 @@
-// Top-k accuracy: the true class is among the k best scored (1 minus it is the top-k error of the paper's tables).
+// Top-k accuracy: the true class has one of the k highest scores (1 minus it is the top-k error of the
+// paper's tables).
 import { expected } from '../errors.js';
 import type { Matrix } from '../matrix.js';
 import { rowOf } from '../matrix.js';
 import { MISSING } from './ranking.js';
 
 /**
- * How many classes rank before the true one: those of a higher score, and those of the same score with a lower index, as
- * a stable sort would place them. A true class without a score, or with a score that is not a number, ranks last.
+ * Number of classes ranked before the true one: those of a higher score, and those of the same score with a
+ * lower index, as in a stable sort. A true class without a score, or with a score that is not a number, ranks
+ * last.
  */
 const rankOfTruth = (row: Float32Array, truth: number): number => {
   const score = row[truth]!;
@@ -19,12 +21,15 @@ const rankOfTruth = (row: Float32Array, truth: number): number => {
 };
 
 /**
- * The share of items whose true class is among the `k` best scored, in [0, 1]; NaN where there are no items.
+ * The share of items whose true class has one of the `k` highest scores, in [0, 1]; NaN if there are no
+ * items.
  *
- * @param scores one row an item, one column a class; a row of -Infinity for an item without scores (never right)
+ * @param scores one row an item, one column a class; a row of -Infinity for an item without scores (never
+ * right)
  * @param truth the class index of each item
  * @param k at least 1; k = 1 is accuracy
- * @throws UsageError when the lengths differ, k is no whole number from 1 to the number of classes, or a class index is out of range
+ * @throws UsageError when the lengths differ, k is not a whole number from 1 to the number of classes, or a
+ * class index is out of range
  */
 export const topK = (scores: Matrix, truth: ArrayLike<number>, k: number): number => {
   if (!Number.isInteger(k) || k < 1 || k > scores.columns) {

@@ -1,4 +1,4 @@
-// Result files as the VOC server wants them: a line an image or person, six decimals, no two scores alike.
+// Result files in the VOC server's format: one line per image or person, six decimals, no equal scores.
 import { UsageError, expected } from '../errors.js';
 import { rank } from './ranking.js';
 
@@ -11,11 +11,11 @@ export interface Scored {
 
 const DECIMALS = 6;
 const UNIT = 10 ** DECIMALS;
-/** Scores are written as whole numbers of millionths; these stay exact up to here. */
+/** Scores are written as whole numbers of millionths; they are exact up to this value. */
 const LARGEST = 2 ** 52;
 const MAX_FACTOR = 1e6;
 
-/** The power of ten that keeps scores apart when they are rounded to six decimals, as far as scaling can. */
+/** The power of ten that keeps as many scores as possible distinct when they are rounded to six decimals. */
 const factorFor = (sorted: readonly number[]): number => {
   const largest = Math.max(...sorted.map(Math.abs), 1);
   const alike = (factor: number): number =>
@@ -34,12 +34,12 @@ const decimal = (units: number): string => {
 };
 
 /**
- * Scores as text with six decimals, in the same ranking and without ties: the server's sort would order equal scores as
- * it pleases. All are multiplied by one power of ten where six decimals would round different scores alike; scores that
- * are equal follow each other a millionth apart, in the order given.
+ * Scores as text with six decimals, in the same ranking and without ties: the server's sort may put equal
+ * scores in any order. All are multiplied by one power of ten if different scores would be equal after
+ * rounding to six decimals; equal scores are written a millionth apart, in the order given.
  *
- * @param scores finite, or -Infinity for an image without a score: it comes below all others
- * @throws UsageError when a score is not a number
+ * @param scores finite, or -Infinity for an image without a score: it is written below all others @throws
+ * UsageError when a score is not a number
  */
 export const untied = (scores: ArrayLike<number>): string[] => {
   const order = rank(scores);
@@ -69,8 +69,8 @@ export const resultFile = (items: readonly Scored[]): string => {
  *
  * @param name its path, for messages
  * @param known ids that may occur, with the object's number after `#` for persons
- * @returns the score of each id; an id that the file does not mention is missing
- * @throws UsageError naming the line: not an id and a number, an id that is not known or occurs twice
+ * @returns the score of each id; ids that the file does not contain are missing @throws UsageError naming the
+ * line: not an id and a number, an unknown id, or an id that occurs twice
  */
 export const parseResultFile = (
   text: string,

@@ -1,7 +1,10 @@
-// The hot loops of the dual solver, in plain TypeScript: what runs where WebAssembly SIMD is missing.
+// The inner loops of the dual solver in plain TypeScript, for systems without WebAssembly SIMD.
 import { BUCKETS, REPORT, type Workspace } from './workspace.js';
 
-/** The loops, each over one workspace. The WebAssembly module has the same, with the same results up to rounding. */
+/**
+ * The loops, each over one workspace. The WebAssembly module has the same loops, with the same results up to
+ * rounding.
+ */
 export interface Kernels {
   /** Writes violations, their histogram and spread, both objectives, Σ y alpha and the support vectors' count, given the bias. */
   scan(w: Workspace, bias: number, squared: boolean): void;
@@ -10,23 +13,24 @@ export interface Kernels {
    * smallest of one that may fall; at the optimum they meet.
    */
   middle(w: Workspace): number;
-  /** Adds the strongest violators that are not active yet to the active set: at most `most`, about half of each sign. */
+  /** Adds the strongest inactive violators to the active set: at most `most`, about half of each sign. */
   pick(w: Workspace, most: number): void;
   /** Copies the new active rows' part of the Gram matrix to `local`. */
   gather(w: Workspace, biasSquared: number): void;
-  /** Keeps only the active rows that `list` names by place, ascending, `count` of them. */
+  /** Keeps only the `count` active rows whose positions are in `list`, ascending. */
   keep(w: Workspace, count: number): void;
   /**
-   * Solves for the active rows: moves the pair of coefficients that gains most, so that the sum of y alpha stays, at most `steps`
-   * times or until no pair's errors differ by more than `enough`. The augmented bias (`biasSquared` above 0) takes part
-   * as one more coefficient that has no bounds: it holds minus the sum of the others. The report's balance follows.
+   * Solves for the active rows: moves the pair of coefficients that gains most, so that the sum of y alpha
+   * stays, at most `steps` times or until no pair's errors differ by more than `enough`. The augmented bias
+   * (`biasSquared` above 0) takes part as one more coefficient that has no bounds: it holds minus the sum of
+   * the others. Updates the report's balance.
    */
   relax(w: Workspace, bias: number, biasSquared: number, steps: number, enough: number): void;
   /** Adds the active rows' changes to the decision values of all rows. */
   update(w: Workspace): void;
 }
 
-/** The least curvature of a pair, for rows that are equal. */
+/** The minimum curvature of a pair, for equal rows. */
 const LEAST_BEND = 1e-12;
 
 const float = new Float32Array(1);
@@ -85,21 +89,21 @@ const middle = (w: Workspace): number => {
     if (yi === 0) continue;
     const a = alpha[i]!;
     const error = yi - f[i]! - yi * diagonal[i]! * a;
-    // Most rows change neither: their coefficients are looked at only where they would.
+    // Most rows change neither: their coefficients are read only if they would.
     if (error > highest && (yi > 0 ? a < upper[i]! : a > 0)) highest = error;
     if (error < lowest && (yi > 0 ? a > 0 : a < upper[i]!)) lowest = error;
   }
   return (highest + lowest) / 2;
 };
 
-/** How many of the `side`'s violators there are, up to `most`. */
+/** Number of violators on `side`, up to `most`. */
 const countSide = (histogram: Int32Array, side: number, most: number): number => {
   let count = 0;
   for (let b = 1; b < BUCKETS && count < most; b++) count += histogram[side * BUCKETS + b]!;
   return Math.min(count, most);
 };
 
-/** The lowest bucket of which all higher ones are taken whole, and how many to take of it. */
+/** The lowest bucket taken, after all higher ones, and how many rows to take from it. */
 const threshold = (histogram: Int32Array, side: number, wanted: number): [bucket: number, rest: number] => {
   let left = wanted;
   for (let b = BUCKETS - 1; b > 0; b--) {

@@ -20,10 +20,10 @@ interface Svm {
 }
 type SvmClass = new (options: object) => Svm;
 
-// Its types speak of a kernel less than it has; PRECOMPUTED is "4".
+// Its types lack a kernel: PRECOMPUTED is "4".
 const loaded = createRequire(import.meta.url)('libsvm-js') as Promise<SvmClass>;
 
-/** Reads "coefficient 0:serial" lines; coefficients are those of the label that the model names first. */
+/** Reads "coefficient 0:serial" lines; coefficients belong to the label that the model lists first. */
 const coefficientsOf = (model: string, rows: number): Float64Array => {
   const [head = '', vectors = ''] = model.split(/^SV$/m);
   const sign = Number(/^label (\S+)/m.exec(head)?.[1]) > 0 ? 1 : -1;
@@ -63,5 +63,5 @@ const solve = async (task: LibsvmTask): Promise<Moved<Float64Array>> => {
 const handlers = { solve };
 export type LibsvmHandlers = typeof handlers;
 
-// After a failure nobody knows in what state the library's memory is.
+// After a failure the state of the library's memory is unknown.
 serve(() => ({ handlers, fatal: true }));

@@ -1,4 +1,4 @@
-// Solves tasks here, or shares them among worker threads.
+// Solves tasks in this thread, or distributes them among worker threads.
 import { VerydeepError, option, text } from '../../errors.js';
 import { ThreadError, Threads } from '../../threads/threads.js';
 import { type ThreadMemory, workspaceOf } from './thread-memory.js';
@@ -7,7 +7,7 @@ import type { SolverData, SolverHandlers } from './worker.js';
 
 const SCRIPT = new URL('./worker.js', import.meta.url);
 
-/** Solves the tasks one after the other in this thread, giving way to events between them. */
+/** Solves the tasks one after the other in this thread, yielding to the event loop between them. */
 export const runHere = async (
   place: ThreadMemory,
   common: Common,
@@ -22,12 +22,13 @@ export const runHere = async (
 };
 
 /**
- * Solves the tasks in as many threads as there are places. Each task's result is the same whichever thread solves it.
- * Where no thread can be started, tasks are left.
+ * Solves the tasks in one thread per memory slot. Each task's result is the same in any thread. If no thread
+ * can be started, tasks are left over.
  *
  * @param take called for each task as it is done, in any order; the next waits for it
  * @param script the worker's module (tests replace it)
- * @throws VerydeepError where a thread dies over the same task twice, and whatever `take` throws; no thread is left
+ * @throws VerydeepError if a thread dies on the same task twice, and whatever `take` throws; all threads are
+ * ended
  */
 export const runInThreads = async (
   places: readonly ThreadMemory[],

@@ -4,22 +4,22 @@ import type { Kernels } from './kernels.js';
 import { setLabels, solve } from './solve.js';
 import type { Workspace } from './workspace.js';
 
-/** A class to solve. Plain data, so that it can be sent to a thread. */
+/** A class to solve. Plain data, so that it can be posted to a thread. */
 export interface Task {
   readonly index: number;
   readonly labels: Int8Array;
-  /** Values of C, ascending: each starts from the solution before. */
+  /** Values of C, ascending: each starts from the previous solution. */
   readonly grid: readonly number[];
-  /** Where the first C starts, instead of at zero: coefficients and decision values without the bias. */
+  /** Initial solution of the first C, instead of zero: coefficients and decision values without the bias. */
   readonly start?: { readonly alpha: Float64Array; readonly values: Float64Array };
 }
 
-/** What all tasks have in common. */
+/** Settings shared by all tasks. */
 export interface Common {
   readonly settings: FullSettings;
-  /** Rows that do not train, marked 1. */
+  /** Mask of rows that do not train (1). */
   readonly held?: Uint8Array;
-  /** What to keep of a solution: decision values of the rows held out, or coefficients. */
+  /** What to keep of a solution: decision values of the held-out rows, or coefficients. */
   readonly keep: 'values' | 'coefficients';
 }
 
@@ -28,7 +28,7 @@ export interface Solution {
   readonly C: number;
   readonly certificate: Certificate;
   readonly bias: number;
-  /** Decision values of the rows held out, in order (`keep: 'values'`). */
+  /** Decision values of the held-out rows, in order (`keep: 'values'`). */
   readonly values?: Float32Array;
   /** alpha of every row (`keep: 'coefficients'`). */
   readonly alpha?: Float64Array;

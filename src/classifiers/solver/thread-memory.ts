@@ -1,16 +1,16 @@
-// What memory a thread works in: its loops and its vectors beside the Gram matrix.
+// A thread's memory: its loops and its vectors beside the Gram matrix.
 import type { SharedMemory } from '../../webassembly.js';
 import { type Kernels, plainKernels } from './kernels.js';
 import { wasmKernels } from './wasm.js';
 import { type Workspace, activeSize, workspaceAt, workspaceBytes } from './workspace.js';
 
-/** Memory for one thread beside what all see, as it is sent to the thread. */
+/** Memory of one thread and the shared Gram matrix, as posted to the thread. */
 export interface ThreadMemory {
   readonly rows: number;
   readonly gram: Float32Array;
-  /** The WebAssembly memory that `gram` lies in; plain loops where missing. */
+  /** The WebAssembly memory that holds `gram`; plain loops if missing. */
   readonly memory?: SharedMemory;
-  /** Byte of `memory` at which the thread's vectors begin. */
+  /** Byte offset in `memory` of the thread's vectors. */
   readonly start: number;
 }
 

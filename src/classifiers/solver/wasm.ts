@@ -1,12 +1,12 @@
-// The WebAssembly module of the solver: loaded where the machine has SIMD, over memory that threads share.
+// The WebAssembly module of the solver: loaded if the machine has SIMD, on memory that threads share.
 import { type Module, PAGE, type SharedMemory, compileModule, instantiate } from '../../webassembly.js';
 import type { BlockWriter } from '../../engine/gemm.js';
 import type { Kernels } from './kernels.js';
 import type { Workspace } from './workspace.js';
 
-/** Bytes at the start of the memory that the module may use itself. */
+/** Bytes at the start of the memory reserved for the module. */
 export const RESERVED = 4096;
-/** The most bytes that a WebAssembly memory holds. */
+/** Maximum bytes of a WebAssembly memory. */
 export const MOST_BYTES = PAGE * PAGE;
 
 type Loop<Result = void> = (...pointers: number[]) => Result;
@@ -17,16 +17,16 @@ type Exports = Readonly<Record<Exclude<keyof Kernels, 'middle'>, Loop>> & {
 
 let compiled: Module | undefined | null = null;
 
-/** The compiled module, or undefined where WebAssembly, its threads or its SIMD are missing. */
+/** The compiled module, or undefined if WebAssembly, its threads or its SIMD are missing. */
 const solverModule = (): Module | undefined => {
   if (compiled === null) compiled = compileModule(new URL('../solver.wasm', import.meta.url));
   return compiled;
 };
 
-/** Whether the WebAssembly path can be taken here. */
+/** Whether this machine can run the WebAssembly module. */
 export const hasWasm = (): boolean => solverModule() !== undefined;
 
-/** The loops over workspaces that lie, with their Gram matrix, in `memory`. */
+/** The loops on workspaces that are, with their Gram matrix, in `memory`. */
 export const wasmKernels = (memory: SharedMemory): Kernels => {
   const loops = instantiate(solverModule()!, memory) as Exports;
   const at = (view: { readonly byteOffset: number }): number => view.byteOffset;
@@ -60,10 +60,10 @@ export const wasmKernels = (memory: SharedMemory): Kernels => {
 };
 
 /**
- * Writes a Gram matrix's blocks by the module.
+ * Writes a Gram matrix's blocks with the module.
  *
  * @param gram the matrix of `rows` x `rows`, in `memory`
- * @param start byte of `memory` from which on there is room for a block of `size` x `size`
+ * @param start byte offset in `memory` of a temporary block of `size` x `size`
  */
 export const wasmBlockWriter = (
   memory: SharedMemory,

@@ -1,4 +1,4 @@
-// A worker thread of the solver: takes tasks, sends solutions back.
+// A worker thread of the solver: receives tasks, returns solutions.
 import { serve } from '../../threads/serve.js';
 import { type ThreadMemory, workspaceOf } from './thread-memory.js';
 import { type Common, type Task, solveTask } from './task.js';

@@ -1,12 +1,14 @@
-// The memory of one binary problem over a Gram matrix, laid out so that plain TypeScript and WebAssembly share it.
+// The memory of one binary problem on a Gram matrix, in a layout shared by plain TypeScript and WebAssembly.
 
 /**
- * Places for active rows at most: their part of the Gram matrix (17 MB) stays near the processor. No power of two: the same
- * column of neighbouring rows would fall on the same few lines of the cache.
+ * Maximum number of active rows: their part of the Gram matrix (17 MB) stays in the cache. Not a power of
+ * two: the same column of neighbouring rows would map to the same few cache lines.
  */
 const ACTIVE = 2064;
 
-/** Buckets of violations, from which the strongest are picked without sorting: the top bits of a float32. */
+/**
+ * Histogram buckets of violations, for selecting the strongest without sorting: the top bits of a float32.
+ */
 export const BUCKETS = 4096;
 
 /** Indices in {@link Workspace.report}. */
@@ -18,14 +20,14 @@ export const REPORT = {
   supportVectors: 2,
   /** Steps of single coefficients, summed up over the problem. */
   updates: 3,
-  /** Rows in the active set, and how many of them had their part of the Gram matrix copied. */
+  /** Rows in the active set, and how many of them have their part of the Gram matrix copied. */
   active: 4,
   gathered: 6,
   /** Σ y alpha. */
   balance: 5,
-  /** How far apart the strongest violations of both signs are. */
+  /** Distance between the strongest violations of both signs. */
   spread: 7,
-  /** The spread at which the last C's solution was good enough; Infinity for the first C. */
+  /** The spread at which the previous C's solution was accepted; Infinity for the first C. */
   settled: 8,
   /** Support vectors that are not at their upper bound. */
   free: 9,
@@ -50,13 +52,15 @@ export interface Workspace {
   /** Added to the Gram matrix's diagonal: 0 (hinge), 1 / (2 cost) (squared hinge). */
   readonly diagonal: Float64Array;
   readonly alpha: Float64Array;
-  /** Decision values without the bias, Σ alphaⱼ yⱼ gram[i, j], of all rows, also those that do not train. */
+  /**
+   * Decision values without the bias, Σ alphaⱼ yⱼ gram[i, j], of all rows, including those that do not train.
+   */
   readonly f: Float64Array;
-  /** Violation of the optimality conditions, signed as the change of y alpha that mends it. */
+  /** Violation of the optimality conditions, with the sign of the change of y alpha that reduces it. */
   readonly violation: Float32Array;
   /** [2, BUCKETS] counts of violations by size, for each sign. */
   readonly histogram: Int32Array;
-  /** The active rows, in the order in which they came. */
+  /** The active rows, in the order in which they were added. */
   readonly active: Int32Array;
   /** 1 for each row that is active. */
   readonly member: Uint8Array;
@@ -65,16 +69,17 @@ export interface Workspace {
   /** Change of y alpha of each active row. */
   readonly change: Float32Array;
   /**
-   * Errors y - f - b of the active rows; what they are at most to count as one that may rise in y alpha (Infinity where it may, else
-   * -Infinity), and at least to count as one that may fall (-Infinity where it may, else Infinity).
+   * Errors y - f - b of the active rows; their upper limit for rows whose y alpha may rise (Infinity if it
+   * may, else -Infinity), and their lower limit for rows whose y alpha may fall (-Infinity if it may, else
+   * Infinity).
    */
   readonly errors: Float32Array;
   readonly up: Float32Array;
   readonly down: Float32Array;
-  /** How far they may. */
+  /** How far y alpha may rise and fall. */
   readonly rise: Float64Array;
   readonly fall: Float64Array;
-  /** The diagonal of `local`, with what the loss adds to it; in WebAssembly half of it. */
+  /** The diagonal of `local`, with the loss's term; in WebAssembly half of it. */
   readonly bends: Float32Array;
   /** Scratch: which active rows to keep; rows that changed and by how much. */
   readonly list: Int32Array;
@@ -115,10 +120,10 @@ export const workspaceBytes = (n: number, m: number): number =>
     0,
   );
 
-/** Places for active rows among `n`, the bias among them: a whole number of vectors of four. */
+/** Room for active rows among `n`, including the bias: a multiple of four. */
 export const activeSize = (n: number): number => Math.min(ACTIVE, (n + 8) & ~7);
 
-/** Lays a workspace out at byte `start` of `buffer`. */
+/** Creates the views of a workspace at byte `start` of `buffer`. */
 export const workspaceAt = (
   gram: Float32Array,
   n: number,

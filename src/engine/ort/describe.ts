@@ -1,4 +1,4 @@
-// What the library is.
+// Facts about the ONNX Runtime library.
 import koffi from 'koffi';
 import { P } from './functions.js';
 import { type Pointer, check, loadLibrary } from './library.js';

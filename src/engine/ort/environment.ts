@@ -15,10 +15,13 @@ export interface Environment {
 const environmentKey = Symbol.for('verydeep.onnxruntime.environment');
 const poolKey = 'verydeep.onnxruntime.pool';
 
-/** Gives the environment one arena for all sessions of the process; a second registration is refused, which is fine. */
+/**
+ * Gives the environment one arena for all sessions of the process; a second registration is refused, which is
+ * harmless.
+ */
 const shareArena = (library: Library, env: Pointer, memory: Pointer): void => {
   const { api } = library;
-  const config = receive(library, (out) => api.createArenaCfg(0, 1, -1, -1, out)); // Extends by what is asked for.
+  const config = receive(library, (out) => api.createArenaCfg(0, 1, -1, -1, out)); // Extends by the requested size.
   const status = api.createAndRegisterAllocator(env, memory, config);
   if (status !== null) api.release.status(status);
   api.release.arenaConfig(config);
@@ -29,7 +32,7 @@ export const environment = (threads = 1): Environment => {
   if (store[environmentKey]) return store[environmentKey] as Environment;
   const library = loadLibrary();
   const { api } = library;
-  // The first thread that comes decides the size of the process's pool; the workers it starts are told.
+  // The first thread sets the size of the process's pool; its workers receive it.
   const shared = getEnvironmentData(poolKey) as number | undefined;
   const poolThreads = shared ?? (threads > 1 ? threads : usableCores());
   const options = receive(library, (out) => api.createThreadingOptions(out));

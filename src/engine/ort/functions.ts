@@ -1,6 +1,6 @@
-// The functions of ONNX Runtime's C API that are used, by their places in its table.
+// The functions of ONNX Runtime's C API that are used, by their positions in its table.
 
-/** The version of the C API that is asked for: every function below exists since then. */
+/** The requested version of the C API: every function below exists since then. */
 export const API_VERSION = 20;
 
 export const P = 'void *';

@@ -6,8 +6,8 @@ import koffi from 'koffi';
 import { OutOfMemoryError, VerydeepError, messageOf } from '../../errors.js';
 import { API_VERSION, P, functions, releases } from './functions.js';
 
-// ONNX Runtime's official builds report their use to Microsoft. A toolkit has no business to: switched off when this module is
-// loaded, since the library reads the variable when it starts. Whoever sets it keeps his own value.
+// ONNX Runtime's official builds report their use to Microsoft. This is switched off when this module is
+// loaded, since the library reads the variable when it starts. A value set by the user is kept.
 process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
 
 export type Pointer = bigint;
@@ -15,14 +15,14 @@ type Native = (...args: unknown[]) => Pointer | null;
 export type Api = Record<keyof typeof functions, Native> & { release: Record<keyof typeof releases, Native> };
 
 export interface Library {
-  readonly handle: unknown; // Kept reachable: collected, it would unload the library under running threads.
+  readonly handle: unknown; // Kept reachable: garbage collection would unload the library while threads run.
   readonly api: Api;
   readonly errorMessage: (status: Pointer) => string;
   readonly version: string;
   readonly path: string;
 }
 
-/** What this thread has loaded; on globalThis so that it lives exactly as long as the thread. */
+/** This thread's loaded library; on globalThis, so that it lives as long as the thread. */
 export const store = globalThis as { [key: symbol]: unknown };
 const libraryKey = Symbol.for('verydeep.onnxruntime.library');
 
@@ -37,7 +37,7 @@ const noLibrary = (reason: string): VerydeepError =>
     `Cannot load ONNX Runtime: ${reason} Run "npm ci" again on this machine, or point VERYDEEP_ONNXRUNTIME at a library of version 1.20 or later.`,
   );
 
-/** Path of ONNX Runtime's shared library: `VERYDEEP_ONNXRUNTIME`, else the one that onnxruntime-node ships. */
+/** Path of ONNX Runtime's shared library: `VERYDEEP_ONNXRUNTIME`, else the one of onnxruntime-node. */
 const findLibrary = (): string => {
   const given = process.env['VERYDEEP_ONNXRUNTIME'];
   if (given) {
@@ -92,7 +92,7 @@ export const loadLibrary = (): Library => {
   return library;
 };
 
-/** Where in ONNX Runtime's source an error arose, before what it says. */
+/** The source location at the start of ONNX Runtime's error messages. */
 const SOURCE = /^\/\S+\.(?:cc|h):\d+ .*?(?:\[ONNXRuntimeError\] : \d+ : \w+ : |was false\. )/;
 
 /** Throws the error that a status carries; no status is success. */

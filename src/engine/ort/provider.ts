@@ -1,4 +1,4 @@
-// Execution providers: where a session computes, how it is told so, and what must be there for it.
+// Execution providers: where a session computes, their options and their requirements.
 import { VerydeepError, option, text } from '../../errors.js';
 import { type Library, type Pointer, check, receive } from './library.js';
 import type { Provider } from '../options.js';
@@ -7,8 +7,9 @@ import { stringTable } from './strings.js';
 export type { Provider };
 
 /**
- * Options of the CUDA provider. Its default TF32 keeps 10 bits of a factor's fraction: descriptors would not be those of the processor. An exhaustive
- * search for the fastest convolution, its default too, takes 0.17 s for each new size of image.
+ * Options of the CUDA provider. Its default TF32 keeps 10 bits of a factor's fraction: descriptors would
+ * differ from those of the CPU. Its default exhaustive search for the fastest convolution takes 0.17 s for
+ * each new size of image.
  */
 const cudaOptions = (gpu: number): Readonly<Record<string, string>> => ({
   device_id: String(gpu),
@@ -16,7 +17,7 @@ const cudaOptions = (gpu: number): Readonly<Record<string, string>> => ({
   cudnn_conv_algo_search: 'HEURISTIC',
 });
 
-/** Adds a provider to the options of a session that is about to be made. The processor needs none. */
+/** Adds a provider to the options of a new session. The CPU needs none. */
 export const appendProvider = (library: Library, options: Pointer, provider: Provider, gpu: number): void => {
   const { api } = library;
   if (provider === 'webgpu') {
@@ -37,7 +38,7 @@ export const appendProvider = (library: Library, options: Pointer, provider: Pro
   }
 };
 
-/** What must be there for a provider. */
+/** Requirements of a provider. */
 const needs: Readonly<Record<Exclude<Provider, 'cpu'>, string>> = {
   cuda:
     "an NVIDIA GPU with its driver, CUDA, cuDNN 9, and ONNX Runtime's own CUDA libraries of the same version, which " +
@@ -45,7 +46,7 @@ const needs: Readonly<Record<Exclude<Provider, 'cpu'>, string>> = {
   webgpu: 'a GPU with a driver for Vulkan (Linux), Direct3D 12 (Windows) or Metal (macOS)',
 };
 
-/** Runs `create`; where a provider besides the processor fails, the error says what it needs. */
+/** Runs `create`; if a provider other than the CPU fails, the error says what it needs. */
 export const withAdvice = <T>(provider: Provider, create: () => T): T => {
   try {
     return create();

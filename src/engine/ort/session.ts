@@ -1,4 +1,4 @@
-// Compiled models: how they are made, what they take and give, and their runs.
+// Compiled models: creation, inputs, outputs and runs.
 import { usableCores } from '../../cores.js';
 import koffi from 'koffi';
 import { UsageError, VerydeepError } from '../../errors.js';
@@ -18,21 +18,21 @@ export interface ValueInfo {
   readonly dims: readonly Dimension[];
 }
 
-/** How a session is made. */
+/** Options of a session. */
 export interface NativeSessionOptions {
-  /** Threads that compute; default all cores. 1 computes in the calling thread. */
+  /** Number of compute threads; default all cores. 1 computes in the calling thread. */
   readonly threads?: number;
   readonly provider?: Provider;
   /** Which GPU, counted from 0. */
   readonly gpu?: number;
-  /** Folder of the files that constants given by location lie in. */
+  /** Folder of the files of external constants. */
   readonly externalDataFolder?: string;
   /**
-   * Microseconds that an idle thread waits for work before it sleeps: to be woken takes longer than the pauses within a net. The session has
-   * threads of its own then. Default 0.
+   * Microseconds that an idle thread spins before it sleeps: waking up takes longer than the pauses within a
+   * net. The session then has its own threads. Default 0.
    */
   readonly spin?: number;
-  /** Graph optimisation; default `all`. `none` runs the graph as it is written. */
+  /** Graph optimisation; default `all`. `none` runs the graph unchanged. */
   readonly optimization?: 'none' | 'basic' | 'extended' | 'all';
   /** Further entries of ONNX Runtime's session configuration. */
   readonly config?: Readonly<Record<string, string>>;
@@ -40,7 +40,9 @@ export interface NativeSessionOptions {
 
 const levels = { none: 0, basic: 1, extended: 2, all: 99 } as const;
 
-/** Libraries before 1.26 know no duration, and would spin for many milliseconds where they may. */
+/**
+ * Libraries before 1.26 have no setting for the duration, and would spin for many milliseconds if allowed.
+ */
 const spinConfig = (microseconds: number): Readonly<Record<string, string>> => {
   const [major = 0, minor = 0] = loadLibrary().version.split('.').map(Number);
   const isBounded = major > 1 || minor >= 26;
@@ -50,7 +52,7 @@ const spinConfig = (microseconds: number): Readonly<Record<string, string>> => {
   };
 };
 
-/** A compiled model. `run` computes on values that lie in the caller's memory. */
+/** A compiled model. `run` computes on values in the caller's memory. */
 export class NativeSession {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
@@ -63,8 +65,9 @@ export class NativeSession {
   #shared: SharedSession | undefined;
 
   /**
-   * @param model an encoded ONNX model, which is copied; or a session that another thread shares (`options` are then its own)
-   * @throws VerydeepError with ONNX Runtime's reason when it refuses the model or the provider
+   * @param model an encoded ONNX model, which is copied; or a session shared by another thread (then with
+   * that session's options) @throws VerydeepError with ONNX Runtime's reason when it refuses the model or the
+   * provider
    */
   constructor(model: Uint8Array | SharedSession, options: NativeSessionOptions = {}) {
     const threads = options.threads ?? usableCores();
@@ -99,8 +102,8 @@ export class NativeSession {
   }
 
   /**
-   * Lets other threads of this process run this session at the same time, on the same weights. The last one to close it
-   * frees it.
+   * Lets other threads of this process run this session concurrently, on the same weights. The last one to
+   * close it frees it.
    */
   share(): SharedSession {
     if (this.#session === undefined) throw new VerydeepError('A session was used after it was closed.');
@@ -158,8 +161,8 @@ export class NativeSession {
   }
 
   /**
-   * Computes. The values are given in the order of `inputs` and `outputs`; an output `undefined` is returned as fresh
-   * memory, the others are filled in place.
+   * Computes. The values are given in the order of `inputs` and `outputs`; an output `undefined` is returned
+   * in new memory, the others are filled in place.
    *
    * @throws VerydeepError with ONNX Runtime's reason when the computation fails
    */
@@ -167,7 +170,7 @@ export class NativeSession {
     this.#invoke(inputs, outputs);
   }
 
-  /** Computes and returns fresh copies of all outputs, in the order of `outputs`. */
+  /** Computes and returns new copies of all outputs, in the order of `outputs`. */
   evaluate(inputs: readonly Value[]): { type: TensorType; dims: number[]; data: TensorData[TensorType] }[] {
     const { library } = this.#environment;
     this.#invoke(

@@ -1,7 +1,7 @@
-// Arrays of one thread that another thread of the process computes on: their addresses are in a table that both see.
+// Arrays of one thread that another thread of the process computes on: their addresses are in a shared table.
 import koffi from 'koffi';
 
-/** Views that a thread keeps: the same arrays come again at every training step. */
+/** Views cached by a thread: the same arrays recur at every training step. */
 const MOST_VIEWS = 256;
 const views = new Map<string, Float32Array>();
 
@@ -10,7 +10,10 @@ export const storeAddress = (array: Float32Array, table: BigUint64Array, slot: n
   table[slot] = koffi.address(new Uint8Array(array.buffer)) + BigInt(array.byteOffset);
 };
 
-/** The array of another thread of this process whose address is in the table. Not to be used once that thread goes on. */
+/**
+ * The array of another thread of this process whose address is in the table. Not valid once that thread
+ * continues.
+ */
 export const arrayAt = (table: BigUint64Array, slot: number, length: number): Float32Array => {
   const address = table[slot]!;
   const key = `${address}:${length}`;

@@ -1,4 +1,4 @@
-// Strings as the C API takes them.
+// Strings for the C API.
 import koffi from 'koffi';
 
 /** Pointers to NUL-terminated strings, and the strings, which must stay reachable. */

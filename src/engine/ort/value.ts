@@ -1,4 +1,4 @@
-// Tensors in the caller's memory, as ONNX Runtime sees them.
+// ONNX Runtime's tensors on the caller's memory.
 import koffi from 'koffi';
 import { OutOfMemoryError, UsageError, VerydeepError } from '../../errors.js';
 import type { Dimension } from '../onnx.js';
@@ -21,7 +21,7 @@ const typeOfElement = new Map(Object.entries(elementTypes).map(([type, n]) => [n
 const ALIGNMENT = 64; // A cache line, and a vector of AVX-512.
 
 /**
- * Fresh memory outside V8's heap that starts on a cache line, as a typed array.
+ * New memory outside V8's heap, aligned to a cache line, as a typed array.
  *
  * @throws OutOfMemoryError when the machine has too little memory
  */
@@ -40,11 +40,14 @@ export const allocate = <T extends TensorType>(type: T, length: number): TensorD
   return new make(buffer, Number(-address & BigInt(ALIGNMENT - 1)), length);
 };
 
-/** A tensor that ONNX Runtime reads or writes where it lies. The memory stays the caller's; `release` when done. */
+/**
+ * A tensor that ONNX Runtime reads or writes in place. The memory belongs to the caller; call `release` when
+ * done.
+ */
 export class Value {
   readonly type: TensorType;
   readonly dims: readonly number[];
-  /** Held so that the memory outlives the native value. */
+  /** Referenced so that the memory outlives the native value. */
   readonly data: TensorData[TensorType];
   #handle: Pointer | undefined;
   readonly #library: Library;
@@ -91,7 +94,7 @@ export class Value {
   }
 }
 
-/** Element type and shape, as `info` has them. */
+/** Element type and shape, as in `info`. */
 export const describeTensor = (library: Library, info: Pointer): { type: TensorType; dims: Dimension[] } => {
   const { api } = library;
   const element = new Int32Array(new ArrayBuffer(4));

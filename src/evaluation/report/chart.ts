@@ -1,14 +1,14 @@
-// Charts: a Vega-Lite specification drawn as SVG at once, so that the page needs no script to show it.
+// Charts: a Vega-Lite specification rendered to SVG, so that the page needs no script to show it.
 import type { LoggerInterface } from 'vega';
 import type { TopLevelSpec } from 'vega-lite';
 import type { Content, Html } from './html.js';
 import { capital, html, raw, slug } from './html.js';
 import { SERIES } from './style.js';
 
-/** What is drawn and how it is described. */
+/** A chart's specification and description. */
 interface Chart {
   readonly title: string;
-  /** What the chart shows, in words, for those who cannot see it: the main figures, not the colours. */
+  /** What the chart shows, in words, for screen readers: the main figures, not the colours. */
   readonly description: string;
   /** The Vega-Lite specification, with its data. */
   readonly spec: TopLevelSpec;
@@ -16,7 +16,10 @@ interface Chart {
   readonly data?: Content;
 }
 
-/** Pixels after which a label is cut: widths are estimated here, a third too wide, and 180 cut names of 25 letters. */
+/**
+ * Maximum width of a label in pixels. Vega's estimate of widths here is a third too large: 180 would cut
+ * names of 25 letters.
+ */
 const LONGEST_LABEL = 360;
 
 /** Colours as variables of the page's style sheet: the chart follows light, dark and print. */
@@ -48,7 +51,7 @@ const config = {
   range: { category: Array.from({ length: SERIES }, (_, i) => `var(--series${i + 1})`) },
 } as const;
 
-/** Makes the ids inside a drawing its own, so that several drawings on one page do not share clip paths. */
+/** Makes the ids inside a drawing unique, so that several drawings on one page do not share clip paths. */
 const ownIds = (svg: string, name: string): string => {
   const found = new Map<string, string>();
   const renamed = svg.replace(/\bid="([^"]+)"/g, (_, id: string) => {
@@ -65,12 +68,12 @@ const ownIds = (svg: string, name: string): string => {
  */
 export const chart = async ({ title, description, spec, data }: Chart): Promise<Html> => {
   const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')]);
-  const quiet: LoggerInterface = vega.logger(vega.Error); // It warns of colours that it does not know: the page's variables.
+  const quiet: LoggerInterface = vega.logger(vega.Error); // Vega warns of colours that it does not know: the page's variables.
   const compiled = compile(spec, { config: config, logger: quiet }).spec;
   const view = new vega.View(vega.parse(compiled), { renderer: 'none', logger: quiet });
   try {
     const svg = ownIds(await view.toSVG(), slug(title));
-    // Readers hear the description; the drawing's hundreds of marks are hidden from them.
+    // Screen readers read the description; the drawing's hundreds of marks are hidden from them.
     const drawing = svg.replace('<svg', '<svg aria-hidden="true" focusable="false"');
     return html`<figure class="chart">
       <figcaption><strong>${capital(title)}.</strong> <span>${description}</span></figcaption>

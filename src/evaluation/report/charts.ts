@@ -6,7 +6,7 @@ import { SERIES } from './style.js';
 export interface Point {
   readonly x: number;
   readonly y: number;
-  /** Which line it belongs to; one line where missing. */
+  /** Name of its line; one line if missing. */
   readonly series?: string;
 }
 
@@ -14,7 +14,7 @@ export interface Point {
 interface LinesOptions {
   readonly x: string;
   readonly y: string;
-  /** Lowest and highest value of an axis; the data's own where missing. */
+  /** Lowest and highest value of an axis; the data's if missing. */
   readonly xDomain?: readonly [number, number];
   readonly yDomain?: readonly [number, number];
   readonly logarithmic?: boolean;
@@ -24,7 +24,7 @@ interface LinesOptions {
   readonly height?: number;
 }
 
-/** Dashes tell lines apart beyond as many as there are colours. */
+/** Dash patterns, for more lines than there are colours. */
 const dashes = [
   [1, 0],
   [6, 3],
@@ -37,14 +37,14 @@ const scale = (domain: readonly [number, number] | undefined, type?: 'log') => (
   ...(type ? { type, nice: false, padding: 12 } : { zero: domain === undefined ? false : domain[0] === 0 }),
 });
 
-/** Ticks of a logarithmic axis: at the values themselves, which are few. */
+/** Ticks of a logarithmic axis: at the values. */
 const atValues = (points: readonly Point[]) => ({
   values: [...new Set(points.map(({ x }) => x))],
   format: '.3~g',
   labelOverlap: 'greedy' as const,
 });
 
-/** A line a series, in the order given. */
+/** One line per series, in the order given. */
 export const lines = (points: readonly Point[], options: LinesOptions): TopLevelSpec => {
   const { width = 640, height = 320, logarithmic = false, points: marked = false } = options;
   const series = [...new Set(points.map((point) => point.series ?? ''))];
@@ -84,7 +84,7 @@ export const lines = (points: readonly Point[], options: LinesOptions): TopLevel
   };
 };
 
-/** A small chart a series, in rows of five: curves of many classes side by side. */
+/** One small chart per series, in rows of five: curves of many classes side by side. */
 export const smallLines = (points: readonly Point[], options: LinesOptions): TopLevelSpec => {
   const { width = 110, height = 90 } = options;
   const axis = { tickCount: 3, labelFontSize: 10, titleFontSize: 11 };
@@ -102,7 +102,7 @@ export const smallLines = (points: readonly Point[], options: LinesOptions): Top
     spec: {
       width,
       height,
-      // Clipped: a curve along the upper edge would lift its panel's title above the others'.
+      // Clipped: a curve along the upper edge would raise its panel's title above the others.
       mark: { type: 'line', strokeWidth: 1.5, clip: true },
       encoding: {
         x: { field: 'x', type: 'quantitative', title: options.x, scale: scale(options.xDomain), axis },
@@ -121,7 +121,7 @@ interface Bar {
   readonly high?: number;
 }
 
-/** Horizontal bars, the longest first, with intervals where given. */
+/** Horizontal bars, the longest first, with intervals if given. */
 export const bars = (
   values: readonly Bar[],
   options: { readonly x: string; readonly xDomain?: readonly [number, number]; readonly width?: number },
@@ -159,7 +159,7 @@ export interface Cell {
   readonly value: number;
 }
 
-/** A heat map of shares: rows and columns in the order given; figures are written where there is room. */
+/** A heat map of shares: rows and columns in the order given; figures are shown if there is room. */
 export const heatMap = (
   cells: readonly Cell[],
   options: { readonly names: readonly string[]; readonly row: string; readonly column: string },

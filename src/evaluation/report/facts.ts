@@ -1,4 +1,4 @@
-// Small pieces of a report: a list of facts, a command as typed, a part that unfolds.
+// Small elements of a report: a list of facts, a command, a collapsible part.
 import type { Content, Html } from './html.js';
 import { html } from './html.js';
 
@@ -14,10 +14,10 @@ export const facts = (entries: Readonly<Record<string, Content>>): Html => {
   </dl>`;
 };
 
-/** Text exactly as it is to be typed or was written. */
+/** Preformatted text, unchanged. */
 export const code = (text: string): Html => html`<pre tabindex="0"><code>${text}</code></pre>`;
 
-/** Content behind a heading that unfolds it; open when printed. */
+/** Collapsible content under a heading; open when printed. */
 export const details = (summary: string, body: Content): Html =>
   html`<details>
     <summary>${summary}</summary>

@@ -1,6 +1,6 @@
-// The checksum by which a page's content policy admits its own script and no other.
+// The checksum with which a page's content security policy allows its own script and no other.
 import { createHash } from 'node:crypto';
 
-/** `sha256-…` of a text, as content policies write it. */
+/** `sha256-…` of a text, as written in content security policies. */
 export const sha256Base64 = (text: string): string =>
   `sha256-${createHash('sha256').update(text).digest('base64')}`;

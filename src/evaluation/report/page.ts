@@ -1,11 +1,11 @@
-// A report as one self-contained HTML file: title, summary, contents, sections. Nothing is loaded from anywhere.
+// A report as one self-contained HTML file: title, summary, contents, sections. It loads nothing.
 import { sha256Base64 } from './integrity.js';
 import type { Content } from './html.js';
 import { html, raw, slug } from './html.js';
 import { sortScript } from './sort-script.js';
 import { style } from './style.js';
 
-/** One section under a heading of its own. */
+/** One section with its heading. */
 export interface Section {
   readonly title: string;
   readonly body: Content;
@@ -14,14 +14,17 @@ export interface Section {
 /** A whole page. */
 interface Page {
   readonly title: string;
-  /** What the report says in a sentence or two, right under the title. */
+  /** Summary in one or two sentences, under the title. */
   readonly summary?: Content;
   readonly sections: readonly Section[];
   /** Language of the text for screen readers; `en` by default. */
   readonly language?: string;
 }
 
-/** What the page may do: its own style, script and embedded images. The browser refuses every connection. */
+/**
+ * The content security policy: the page's own style, script and embedded images. The browser blocks every
+ * connection.
+ */
 const policy = [
   "default-src 'none'",
   'img-src data:',
@@ -31,7 +34,7 @@ const policy = [
   "form-action 'none'",
 ].join('; ');
 
-/** The script as an element: without white space around it, so that its checksum holds. */
+/** The script as an element: without white space around it, which would change its checksum. */
 const script = raw(`<script>${sortScript}</script>`);
 
 const ids = (sections: readonly Section[]): string[] => {

@@ -1,6 +1,6 @@
-// The one script of a report: a click on a column's heading sorts the table; printing opens what is folded.
+// The one script of a report: a click on a column's heading sorts the table; printing opens collapsed parts.
 
-/** Runs in the browser; written for any of the last years' browsers, without modules or network. */
+/** Runs in the browser; works in current and recent browsers, without modules or network. */
 export const sortScript = `
 'use strict';
 (() => {

@@ -1,4 +1,4 @@
-// How reports look: one style sheet for screen and paper, light and dark.
+// The style sheet of reports, for screen and paper, light and dark.
 
 /** Colours by name: light, dark. The series colours keep a contrast of 3:1 on their background and differ in lightness. */
 const colours: Readonly<Record<string, readonly [light: string, dark: string]>> = {
@@ -22,7 +22,7 @@ const colours: Readonly<Record<string, readonly [light: string, dark: string]>> 
   series8: ['#57606a', '#a3adba'],
 };
 
-/** How many series colours there are. */
+/** Number of series colours. */
 export const SERIES = Object.keys(colours).filter((name) => name.startsWith('series')).length;
 
 const variables = (theme: 0 | 1): string =>

@@ -2,16 +2,16 @@
 import type { Content, Html } from './html.js';
 import { capital, html } from './html.js';
 
-/** One column: its heading and what stands in it for a row. */
+/** One column: its heading and its cells. */
 interface Column<Row> {
   readonly title: string;
   /** The cell's content; numbers are right-aligned and written with `digits`. */
   readonly value: (row: Row) => Content;
-  /** Decimal places of numbers; as they are where missing. */
+  /** Decimal places of numbers; unrounded if missing. */
   readonly digits?: number;
-  /** What sorting compares, where the content is not it ("91.8 ± 1.0" sorts as 91.8). */
+  /** Sort key, if it differs from the content ("91.8 ± 1.0" sorts as 91.8). */
   readonly sortBy?: (row: Row) => number | string | undefined;
-  /** Whether the column is numbers (right-aligned); decided by the first row where missing. */
+  /** Whether the column is numeric (right-aligned); decided by the first row if missing. */
   readonly numeric?: boolean;
 }
 
@@ -20,9 +20,9 @@ interface Table<Row> {
   readonly caption: string;
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
-  /** Whether headings sort; yes by default. */
+  /** Whether headings sort; default true. */
   readonly sortable?: boolean;
-  /** Rows to set off: our own results among published ones. */
+  /** Rows to highlight: our own results among published ones. */
   readonly ours?: (row: Row) => boolean;
 }
 
@@ -39,7 +39,7 @@ const sortKey = <Row>(column: Column<Row>, row: Row): string | undefined => {
   return column.sortBy && typeof key === 'string' ? key : undefined;
 };
 
-/** The table as HTML, in a region that scrolls by keyboard where it is wider than the page. */
+/** The table as HTML, in a region that scrolls by keyboard if it is wider than the page. */
 export const table = <Row>({ caption, columns, rows, sortable = true, ours }: Table<Row>): Html => {
   const numeric = columns.map(
     (column) => column.numeric ?? (rows.length > 0 && typeof column.value(rows[0] as Row) === 'number'),

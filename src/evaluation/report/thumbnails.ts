@@ -6,14 +6,14 @@ import { html } from './html.js';
 export interface Thumbnail {
   /** The encoded picture (JPEG, PNG or WebP), small. */
   readonly image: Uint8Array;
-  /** What it shows, for those who cannot see it ("test image animals/cat/12.jpg, true class cat"). */
+  /** Alternative text ("test image animals/cat/12.jpg, true class cat"). */
   readonly alt: string;
   readonly caption: Content;
-  /** Framed as right or wrong, also by line style; plain where missing. */
+  /** Framed as right or wrong, also by line style; no frame if missing. */
   readonly verdict?: 'good' | 'bad';
 }
 
-/** The kinds of picture that browsers show, by the first bytes of the file. */
+/** The image types that browsers show, by the first bytes of the file. */
 const signatures: readonly (readonly [type: string, bytes: readonly number[]])[] = [
   ['image/jpeg', [0xff, 0xd8, 0xff]],
   ['image/png', [0x89, 0x50, 0x4e, 0x47]],
@@ -24,7 +24,7 @@ const typeOf = (image: Uint8Array): string =>
   signatures.find(([, bytes]) => bytes.every((byte, i) => image[i] === byte))?.[0] ??
   'application/octet-stream';
 
-/** A picture's bytes as an address that needs no network. */
+/** A picture's bytes as a data URL. */
 const dataUrl = (image: Uint8Array): string =>
   `data:${typeOf(image)};base64,${Buffer.from(image.buffer, image.byteOffset, image.byteLength).toString('base64')}`;
 
