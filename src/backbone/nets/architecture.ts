@@ -150,10 +150,6 @@ export const architecture = (options: Partial<Architecture> & { readonly config:
 /** The side of the map that enters fc6: 7 for the paper's nets. */
 export const lastMapSide = ({ inputSize, blocks }: Architecture): number => inputSize / 2 ** blocks;
 
-/** Whether a net has local response normalisation. */
-export const normalisesResponses = (config: Config): boolean =>
-  table[config].some((block: readonly unknown[]) => block.includes('lrn'));
-
 /** The width at which the first convolution has so many output channels. */
 export const widthFor = (firstChannels: number): number => firstChannels / channels[0];
 

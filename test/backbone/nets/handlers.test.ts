@@ -8,7 +8,7 @@ import { exportInt8Onnx } from '../../../src/backbone/int8/export.js';
 import { compileInt8Graph } from '../../../src/backbone/int8/graph.js';
 import { writeQuantised } from '../../../src/backbone/int8/quantise.js';
 import { int8Support } from '../../../src/backbone/int8/vnni.js';
-import { configs, layersOf, normalisesResponses } from '../../../src/backbone/nets/architecture.js';
+import { type Config, architecture, configs, layersOf } from '../../../src/backbone/nets/architecture.js';
 import { type Backbone, openBackbone } from '../../../src/backbone/nets/backbone.js';
 import { denseActivations, loadWeights } from '../../../src/backbone/nets/dense-activations.js';
 import { type Tf, denseForward, forward } from '../../../src/backbone/nets/forward.js';
@@ -21,6 +21,10 @@ import { Random } from '../../../src/random.js';
 import { randomBackbone, small } from '../../features/nets.js';
 import { withFolder } from '../../support.js';
 import { cpu } from '../tf.js';
+
+/** Whether a net has local response normalisation. */
+const normalisesResponses = (config: Config): boolean =>
+  layersOf(architecture({ config })).some(({ kind }) => kind === 'lrn');
 
 /** Not square, and larger than the net's input: the map that enters fc6 has several positions. */
 const image = ((): RgbImage => {

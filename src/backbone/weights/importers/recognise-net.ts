@@ -1,14 +1,17 @@
-// Which VGG net a row of layers is: configuration, width, blocks and sizes, from its kernels and from where it pools.
+// Which VGG net a list of layers is: configuration, width, blocks and sizes, from its kernels and from where it pools.
 import { UsageError, expected, shown } from '../../../errors.js';
 import {
   type Architecture,
   type Config,
   configs,
   layersOf,
-  normalisesResponses,
+  type LrnLayer,
+  type PoolLayer,
+  type WeightedLayer,
   weightedLayersOf,
   widthFor,
 } from '../../nets/architecture.js';
+import { type LayerHandler, interpret, unchanged } from '../../nets/interpret.js';
 import type { Sizes } from './permute.js';
 import type { SourceLayer, SourceNet } from './source.js';
 
@@ -50,43 +53,73 @@ interface Candidate {
 
 const MAX_SIDE = 1 << 16;
 
-/** Where a file pools otherwise than the net, in words; undefined where it does not, or where the file does not say. */
-const poolingProblem = (net: Architecture, { pools, layers }: SourceNet): string | undefined => {
-  if (!pools) return undefined;
-  let after = 0;
-  const wanted: { name: string; after: number }[] = [];
-  for (const { kind, name } of layersOf(net)) {
-    if (kind === 'conv' || kind === 'dense') after++;
-    else if (kind === 'pool') wanted.push({ name, after });
-  }
-  // A file may end before its last pool.
-  const last = wanted.at(-1);
-  if (pools.length === wanted.length - 1 && last?.after === layers.length) wanted.pop();
-  for (const [i, { name, after: place }] of wanted.entries()) {
-    const pool = pools[i];
-    if (pool?.after === place) continue;
-    return (
-      `Expected ${name} of configuration ${net.config} after the layer ${layers[place - 1]!.name} ` +
-      `but received ${pool ? `${pool.name} after ${layers[pool.after - 1]?.name ?? 'no layer'}` : 'none'}`
-    );
-  }
-  const extra = pools[wanted.length];
-  return (
-    extra &&
-    `Expected ${wanted.length} poolings of configuration ${net.config} but received ${extra.name} too`
-  );
-};
-
 /** Convolutions keep the size of the map; fully-connected layers written as convolutions do not. */
 const paddingFits = ({ padding }: SourceLayer, kind: 'conv' | 'dense', kernel: number): boolean =>
   padding === undefined || kernel === 1 || padding === (kind === 'conv' ? 'same' : 'none');
 
+/** How far a file has been compared with a net. */
+interface Comparison {
+  /** Layers with weights so far, and how many of them fit. */
+  readonly weighted: number;
+  readonly matching: number;
+  /** Poolings and normalisations of the file that were found in their places. */
+  readonly unweighted: number;
+  /** The first layer with weights that does not fit. */
+  readonly problem?: string;
+  /** The first pooling or normalisation that does not fit. */
+  readonly misplaced?: string;
+}
+
+/** Compares a file's layers with those of a net: a handler of the walk over the net's layers. */
+const comparison = (
+  { config }: Architecture,
+  { layers, unweighted }: SourceNet,
+  sizes: readonly Sizes[],
+): LayerHandler<Comparison> => {
+  const problemOf = (
+    i: number,
+    { kind, name, inputs, outputs, kernel }: WeightedLayer,
+  ): string | undefined => {
+    const { o, i: c, h, w } = sizes[i]!;
+    const layer = layers[i]!;
+    const isMatrix = layer.kernel.shape.length === 2;
+    if (o !== outputs || c !== inputs || h !== kernel || w !== kernel || (isMatrix && kind === 'conv')) {
+      return (
+        `Expected the shape [${outputs}, ${inputs}, ${kernel}, ${kernel}] for ${name} of configuration ${config} ` +
+        `but received [${[o, c, h, w].join(', ')}] from the layer ${shapeText(layer)}`
+      );
+    }
+    if (paddingFits(layer, kind, kernel)) return undefined;
+    const padding = kind === 'conv' ? 'that keeps the size of the map' : 'of 0';
+    return `Expected padding ${padding} for ${name} in the layer ${layer.name}`;
+  };
+  const weighted = (so: Comparison, layer: WeightedLayer): Comparison => {
+    const met = { ...so, weighted: so.weighted + 1 };
+    if (so.problem !== undefined) return met;
+    const problem = problemOf(so.weighted, layer);
+    return problem === undefined ? { ...met, matching: so.matching + 1 } : { ...met, problem };
+  };
+  const inPlace = (so: Comparison, { kind, name }: PoolLayer | LrnLayer): Comparison => {
+    if (so.misplaced !== undefined) return so;
+    const step = unweighted?.[so.unweighted];
+    if (step?.kind === kind && step.after === so.weighted) return { ...so, unweighted: so.unweighted + 1 };
+    const fileEnds = !step && so.weighted === layers.length; // A file may end before its last pool.
+    if (kind === 'pool' && (!unweighted || fileEnds)) return so;
+    const received = step ? `${step.name} after ${layers[step.after - 1]?.name ?? 'no layer'}` : 'none';
+    const after = layers[so.weighted - 1]!.name;
+    return {
+      ...so,
+      misplaced: `Expected ${name} of configuration ${config} after the layer ${after} but received ${received}`,
+    };
+  };
+  return { conv: weighted, dense: weighted, relu: unchanged, pool: inPlace, lrn: inPlace };
+};
+
 /** fc6 and fc7, or fc8 too. */
 const heads = [3, 2] as const;
 
-/** How far a row of kernels agrees with a configuration of so many blocks. */
+/** How far a list of kernels agrees with a configuration of so many blocks. */
 const compare = (all: readonly Sizes[], source: SourceNet, config: Config, blocks: number): Candidate => {
-  const { layers } = source;
   const first = all[0]!;
   const trial = { config, blocks, width: widthFor(first.o), inputSize: 2 ** blocks };
   const convs = weightedLayersOf({ ...trial, fullyConnected: 0, outputs: 0 }).length;
@@ -101,32 +134,15 @@ const compare = (all: readonly Sizes[], source: SourceNet, config: Config, block
   if (all.length !== convs && !hasTop) {
     return { net, matching: -1, problem: `${all.length} layers with weights` };
   }
-  const wanted = weightedLayersOf(net);
-  for (const [i, { kind, name, inputs, outputs, kernel }] of wanted.entries()) {
-    const { o, i: c, h, w } = all[i]!;
-    const layer = layers[i]!;
-    const isMatrix = layer.kernel.shape.length === 2;
-    if (o !== outputs || c !== inputs || h !== kernel || w !== kernel || (isMatrix && kind === 'conv')) {
-      const received = `[${[o, c, h, w].join(', ')}]`;
-      return {
-        net,
-        matching: i,
-        problem:
-          `Expected the shape [${outputs}, ${inputs}, ${kernel}, ${kernel}] for ${name} of configuration ${config} ` +
-          `but received ${received} from the layer ${shapeText(layer)}`,
-      };
-    }
-    if (!paddingFits(layer, kind, kernel)) {
-      const padding = kind === 'conv' ? 'that keeps the size of the map' : 'of 0';
-      return {
-        net,
-        matching: i,
-        problem: `Expected padding ${padding} for ${name} in the layer ${layer.name}`,
-      };
-    }
-  }
-  const problem = poolingProblem(net, source);
-  return { net, matching: wanted.length, ...(problem === undefined ? {} : { problem }) };
+  const start: Comparison = { weighted: 0, matching: 0, unweighted: 0 };
+  const found = interpret(layersOf(net), comparison(net, source, all), start);
+  const extra = source.unweighted?.[found.unweighted];
+  const problem =
+    found.problem ??
+    found.misplaced ??
+    (extra &&
+      `Expected no further pooling or normalisation of configuration ${config} but received ${extra.name}`);
+  return { net, matching: found.matching, ...(problem === undefined ? {} : { problem }) };
 };
 
 /**
@@ -139,7 +155,7 @@ export const recogniseNet = (
   path: string,
   source: SourceNet,
 ): { net: Architecture; sizes: readonly Sizes[] } => {
-  const { layers, lrn = false } = source;
+  const { layers } = source;
   if (layers.length === 0) throw expected('layers with weights', path, 'none');
   const sizes: Sizes[] = [];
   let channels = 3;
@@ -155,9 +171,9 @@ export const recogniseNet = (
     channels = size.o;
     sizes.push(size);
   }
-  const candidates = configs
-    .filter((config) => normalisesResponses(config) === lrn)
-    .flatMap((config) => [5, 4, 3, 2, 1].map((blocks) => compare(sizes, source, config, blocks)));
+  const candidates = configs.flatMap((config) =>
+    [5, 4, 3, 2, 1].map((blocks) => compare(sizes, source, config, blocks)),
+  );
   const found = candidates.find(({ problem }) => problem === undefined);
   if (found) return { net: found.net, sizes };
   const nearest = candidates.reduce((best, next) => (next.matching > best.matching ? next : best));

@@ -1,10 +1,44 @@
 // safetensors of torchvision or timm, and verydeep's own backbone files.
 import { type SafetensorsTensor, openSafetensors } from '../../../formats/safetensors.js';
-import { normalisesResponses, weightedLayersOf } from '../../nets/architecture.js';
+import {
+  type Architecture,
+  type LrnLayer,
+  type PoolLayer,
+  layersOf,
+  weightedLayersOf,
+} from '../../nets/architecture.js';
 import { openBackbone } from '../../nets/backbone.js';
+import { interpret, unchanged } from '../../nets/interpret.js';
 import { NOTE, readNote } from '../../nets/note.js';
-import { type OpenOptions, type SourceLayer, type WeightSource, inputPresets } from './source.js';
+import {
+  type OpenOptions,
+  type SourceLayer,
+  type UnweightedLayer,
+  type WeightSource,
+  inputPresets,
+} from './source.js';
 import { stateDictNet } from './state-dict.js';
+
+/** Where a net pools and normalises. */
+const unweightedOf = (net: Architecture): readonly UnweightedLayer[] => {
+  interface Walked {
+    readonly weighted: number;
+    readonly found: readonly UnweightedLayer[];
+  }
+  const weighted = ({ weighted: count, found }: Walked): Walked => ({ weighted: count + 1, found });
+  const unweighted = ({ weighted: after, found }: Walked, { kind, name }: PoolLayer | LrnLayer): Walked => ({
+    weighted: after,
+    found: [...found, { kind, name, after }],
+  });
+  const handler = {
+    conv: weighted,
+    dense: weighted,
+    relu: unchanged<Walked>,
+    pool: unweighted,
+    lrn: unweighted,
+  };
+  return interpret<Walked>(layersOf(net), handler, { weighted: 0, found: [] }).found;
+};
 
 const openOwn = async (path: string): Promise<WeightSource> => {
   const backbone = await openBackbone(path);
@@ -20,7 +54,7 @@ const openOwn = async (path: string): Promise<WeightSource> => {
       axes: 'oihw',
       bias: tensor(`${name}.bias`),
     })),
-    lrn: normalisesResponses(net.config),
+    unweighted: unweightedOf(net),
     input,
     classes,
     details: { superclasses, training, source },

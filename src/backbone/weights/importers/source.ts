@@ -40,8 +40,9 @@ export interface SourceLayer {
   readonly padding?: 'same' | 'none' | undefined;
 }
 
-/** A max-pooling of 2x2 with stride 2, after so many of the layers with weights. */
-export interface SourcePool {
+/** A max-pooling of 2x2 with stride 2, or A-LRN's normalisation, after so many of the layers with weights. */
+export interface UnweightedLayer {
+  readonly kind: 'pool' | 'lrn';
   readonly name: string;
   readonly after: number;
 }
@@ -50,10 +51,8 @@ export interface SourcePool {
 export interface SourceNet {
   /** In the order in which the net applies them: convolutions, then fc6, fc7 and fc8, or fc6 and fc7, or none. */
   readonly layers: readonly SourceLayer[];
-  /** Whether local response normalisation follows the first layer: net A-LRN. */
-  readonly lrn?: boolean;
-  /** Where it pools; undefined where the file does not say. */
-  readonly pools?: readonly SourcePool[] | undefined;
+  /** Where it pools and normalises responses, in order; undefined where the file does not say: it then has no normalisation. */
+  readonly unweighted?: readonly UnweightedLayer[] | undefined;
   /** Names of what lies beside the net or after it, and was left out. */
   readonly leftOut?: readonly string[];
   /** How pixels become its input, where the graph itself begins with that. */

@@ -3,7 +3,7 @@ import { UsageError } from '../../../errors.js';
 import type { LazyTensor } from '../../../formats/tensor.js';
 import { lrn as paperLrn } from '../../nets/architecture.js';
 import { type FrontStep, normalisationOf } from './front.js';
-import type { ChannelStep, SourceLayer, SourceNet, SourcePool } from './source.js';
+import type { ChannelStep, SourceLayer, SourceNet, UnweightedLayer } from './source.js';
 
 /** Rows and columns added to a map: top, left, bottom, right; or the rule that the framework computes them by. */
 export type Pads = readonly [number, number, number, number] | 'same' | 'valid';
@@ -167,10 +167,9 @@ const itemsOf = (path: string, steps: readonly Step[]): { front: FrontStep[]; it
 const trunkOf = (
   path: string,
   items: readonly Item[],
-): Required<Pick<SourceNet, 'layers' | 'lrn' | 'pools'>> => {
+): Required<Pick<SourceNet, 'layers' | 'unweighted'>> => {
   const layers: SourceLayer[] = [];
-  const pools: SourcePool[] = [];
-  let lrn = false;
+  const unweighted: UnweightedLayer[] = [];
   for (const [i, item] of items.entries()) {
     const { step } = item;
     if (item.kind === 'weighted') {
@@ -185,10 +184,8 @@ const trunkOf = (
       layers.push(item.layer);
     } else if (step.kind === 'pool') {
       checkPool(path, step);
-      pools.push({ name: `${step.name} (${step.op})`, after: layers.length });
+      unweighted.push({ kind: 'pool', name: `${step.name} (${step.op})`, after: layers.length });
     } else if (step.kind === 'lrn') {
-      if (layers.length !== 1 || pools.length > 0)
-        throw noVgg(path, step, 'normalisation elsewhere than after the first layer');
       if (!isLrnOfPaper(step)) {
         throw noVgg(
           path,
@@ -196,10 +193,10 @@ const trunkOf = (
           `normalisation with other constants (size ${step.size}, alpha ${step.alpha}, beta ${step.beta}, k ${step.k})`,
         );
       }
-      lrn = true;
+      unweighted.push({ kind: 'lrn', name: `${step.name} (${step.op})`, after: layers.length });
     } else throw noVgg(path, step, what(step));
   }
-  return { layers, pools, lrn };
+  return { layers, unweighted };
 };
 
 const words: Partial<Record<Step['kind'], string>> = {
