@@ -1,4 +1,4 @@
-// Caffe's .caffemodel: a NetParameter message, its layers in any of the three forms that they have had.
+// Reads Caffe's .caffemodel: a NetParameter message with layers in any of Caffe's three forms.
 import { expected } from '../errors.js';
 import { sizeFromShape } from '../shape.js';
 import { FileBytes } from './file-bytes.js';
@@ -8,23 +8,23 @@ import type { LazyTensor } from './tensor.js';
 /** A layer as the file describes it. */
 export interface CaffeLayer {
   readonly name: string;
-  /** Today's name of the type ("Convolution"), or "type 39" for a number that has none here. */
+  /** The type's current name ("Convolution"), or "type 39" for an unknown number. */
   readonly type: string;
   readonly bottoms: readonly string[];
   readonly tops: readonly string[];
   readonly blobs: readonly LazyTensor[];
-  /** Fields of the layer's own parameters by caffe.proto's names; undefined where the file holds none. */
+  /** Fields of the layer's parameters by caffe.proto's names; undefined if missing from the file. */
   readonly parameters: Readonly<Record<string, number | readonly number[]>> | undefined;
 }
 
-/** An opened model. Whoever opens it closes it. */
+/** An open model. The caller closes it. */
 interface CaffeFile {
   readonly path: string;
   readonly layers: readonly CaffeLayer[];
   close(): void;
 }
 
-/** V1's numbers of types; V0's names are today's in lower case but for these. */
+/** V1's type numbers; V0's names are the current ones in lower case, except for these. */
 const v1Types: Readonly<Record<number, string>> = {
   ...{
     2: 'BNLL',
@@ -76,7 +76,10 @@ const v0Types: Readonly<Record<string, string>> = {
   },
 };
 
-/** Field numbers of caffe.proto; V1 and V0 layers are both in NetParameter's field 2: a V0 one lies in field 1 of V1's. */
+/**
+ * Field numbers of caffe.proto; V1 and V0 layers are both in NetParameter's field 2: a V0 layer is field 1 of
+ * a V1 layer.
+ */
 const forms = {
   v2: { name: 1, type: 2, bottom: 3, top: 4, blobs: 7 },
   v1: { name: 4, type: 5, bottom: 2, top: 3, blobs: 6 },
@@ -107,7 +110,7 @@ const lrn: Names = { 1: 'local_size', 2: 'alpha', 3: 'beta', 4: 'norm_region', 5
 const relu: Names = { 1: 'negative_slope' };
 const innerProduct: Names = { 1: 'num_output', 2: 'bias_term', 5: 'axis', 6: 'transpose' };
 
-/** In which field of a layer the parameters of a type lie. */
+/** The field of a layer that holds a type's parameters. */
 const parameterFields: Readonly<Record<'v2' | 'v1', Readonly<Record<string, readonly [number, Names]>>>> = {
   v2: {
     ...{ Convolution: [106, convolution], InnerProduct: [117, innerProduct], LRN: [118, lrn] },
@@ -118,13 +121,15 @@ const parameterFields: Readonly<Record<'v2' | 'v1', Readonly<Record<string, read
     ...{ Pooling: [19, pooling], ReLU: [30, relu] },
   },
 };
-/** V0 keeps all parameters in the layer itself. */
+/** V0 stores all parameters in the layer itself. */
 const v0Parameters: Names = {
   ...{ 3: 'num_output', 4: 'bias_term', 7: 'pad', 8: 'kernel_size', 9: 'group', 10: 'stride', 11: 'pool' },
   ...{ 13: 'local_size', 14: 'alpha', 15: 'beta', 22: 'k' },
 };
 
-/** A BlobProto: the old form has num, channels, height, width; the new one a shape. Numbers are packed. */
+/**
+ * A BlobProto: the old form has num, channels, height, width; the new form has a shape. Numbers are packed.
+ */
 const blobOf = (file: FileBytes, message: Message, name: string): LazyTensor => {
   const old = [1, 1, 1, 1];
   let shape: number[] | undefined;

@@ -1,6 +1,6 @@
-// Tables as CSV (RFC 4180), with line feeds.
+// Writes tables as CSV (RFC 4180), with line feeds.
 import { stringify } from 'csv-stringify/sync';
 
-/** Rows as lines of CSV; a field is quoted where it must be. */
+/** Formats rows as lines of CSV; fields are quoted only if necessary. */
 export const csvLines = (rows: readonly (readonly (string | number)[])[]): string =>
   stringify(rows as (string | number)[][], { quoted_match: /\r/ });

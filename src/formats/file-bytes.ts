@@ -1,4 +1,4 @@
-// Bytes of a file by place, through a small window: what the parsers of weight files read headers with.
+// Random access to a file's bytes through a small buffer, for the headers of weight files.
 import { closeSync, openSync, readSync, fstatSync } from 'node:fs';
 import { UsageError, messageOf } from '../errors.js';
 import { floatsOf } from './floats.js';
@@ -7,7 +7,7 @@ import { elementBytes } from './safetensors.js';
 const WINDOW = 1 << 16;
 const CHUNK = 1 << 24;
 
-/** An open file; every place is checked against its size before it is read. Whoever opens it closes it. */
+/** An open file; every offset is checked against the file's size before reading. The caller closes it. */
 export class FileBytes {
   readonly path: string;
   readonly size: number;
@@ -31,12 +31,12 @@ export class FileBytes {
     this.size = stat.size;
   }
 
-  /** The error for a file that breaks its own format. */
+  /** The error for a malformed file. */
   wrong(what: string): UsageError {
     return new UsageError(`The weight file ${this.path} is damaged or cut short: ${what}.`);
   }
 
-  /** Bytes as a fresh copy. @throws UsageError when they do not lie in the file */
+  /** Reads bytes as a fresh copy. @throws UsageError when they are not within the file */
   read(offset: number, length: number): Uint8Array {
     this.check(offset, length);
     const bytes = new Uint8Array(length);
@@ -48,7 +48,7 @@ export class FileBytes {
     return bytes;
   }
 
-  /** Refuses a place outside the file. */
+  /** Throws for an offset outside the file. */
   check(offset: number, length: number): void {
     const fits = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
     if (!fits || offset + length > this.size) {
@@ -56,7 +56,7 @@ export class FileBytes {
     }
   }
 
-  /** One byte, from the window. */
+  /** Reads one byte, from the buffer. */
   byte(offset: number): number {
     if (offset < this.#start || offset >= this.#start + this.#window.length) {
       this.check(offset, 1);
@@ -66,14 +66,14 @@ export class FileBytes {
     return this.#window[offset - this.#start] as number;
   }
 
-  /** Bytes as text (UTF-8); at most `most` of them, so that a lie about the length costs nothing. */
+  /** Reads bytes as UTF-8 text; at most `most` bytes, so that a false length costs nothing. */
   text(offset: number, length: number, most = 1 << 16): string {
     this.check(offset, length);
     if (length > most) throw this.wrong(`a name of ${length} bytes at byte ${offset}`);
     return Buffer.from(this.read(offset, length)).toString('utf8');
   }
 
-  /** A stretch of numbers as float32, in pieces. `dtype` as safetensors names them. */
+  /** Reads a range of numbers as float32, in pieces. `dtype` is a safetensors name. */
   *floats(offset: number, count: number, dtype: keyof typeof elementBytes): Generator<Float32Array> {
     const length = count * elementBytes[dtype];
     this.check(offset, length);

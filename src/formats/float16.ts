@@ -1,10 +1,10 @@
-// Half-precision numbers (IEEE binary16) as their 16 bits: from float32, rounded to nearest even, and back.
+// Converts float32 to the bits of half-precision numbers (IEEE binary16), rounded to nearest even, and back.
 import { Float16Array as LibraryArray } from '@petamoriken/float16';
 
-/** Node's own from version 24 on. */
+/** Built into Node.js from version 24 on. */
 const Float16Array = (globalThis as { Float16Array?: typeof LibraryArray }).Float16Array ?? LibraryArray;
 
-/** The bits of the halves nearest to `values`; beyond 65504 infinity. Of NaN the sign is kept, not the payload. */
+/** The bits of the halves nearest to `values`; infinity beyond 65504. NaN keeps its sign, not its payload. */
 export const encodeFloat16 = (values: Float32Array): Uint16Array => {
   const halves = new Uint16Array(new Float16Array(values).buffer);
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -22,7 +22,7 @@ const makeTable = (): Float32Array => {
   return Float32Array.from(new Float16Array(codes.buffer), (x) => (Number.isNaN(x) ? NaN : x));
 };
 
-/** The numbers whose bits are `halves`, written to `target`. Neither sign nor payload of NaN is kept. */
+/** Writes the numbers with the bits `halves` to `target`. NaN keeps neither sign nor payload. */
 export const decodeFloat16 = (
   halves: Uint16Array,
   target: Float32Array = new Float32Array(halves.length),

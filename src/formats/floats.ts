@@ -1,8 +1,8 @@
-// Bytes of the floating-point types that weight files use, as float32.
+// Converts the floating-point types of weight files to float32.
 import { expected } from '../errors.js';
 import { decodeFloat16 } from './float16.js';
 
-/** A copy that begins at byte 0 of a buffer of its own, where the view does not lie on a multiple of `bytes`. */
+/** The view itself if its offset is a multiple of `bytes`, else a copy at offset 0 of a new buffer. */
 const aligned = (bytes: Uint8Array, elementBytes: number): Uint8Array =>
   bytes.byteOffset % elementBytes === 0 ? bytes : bytes.slice();
 
@@ -30,11 +30,12 @@ const converters: Readonly<Record<string, (bytes: Uint8Array) => Float32Array>> 
 };
 
 /**
- * Little-endian bytes of a floating-point type as float32; float32 is a view where it can be, else a copy.
+ * Converts little-endian bytes of a floating-point type to float32; F32 is a view if alignment permits, else
+ * a copy.
  *
  * @param dtype F64, F32, F16 or BF16
- * @param where what the bytes belong to, for the error
- * @throws UsageError for a type that is not floating-point
+ * @param where the owner of the bytes, for error messages @throws UsageError for a type that is not
+ * floating-point
  */
 export const floatsOf = (bytes: Uint8Array, dtype: string, where: string): Float32Array => {
   const convert = converters[dtype];

@@ -1,4 +1,4 @@
-// The worker in which HDF5 files are read: the HDF5 library works on hostile bytes here and can be thrown away.
+// The worker that reads HDF5 files: it isolates the HDF5 library from untrusted input and can be terminated.
 import fs from 'node:fs';
 import { resolve } from 'node:path';
 import h5wasm from 'h5wasm/node';
@@ -12,12 +12,12 @@ export interface Hdf5Dataset {
   readonly shape: readonly number[];
 }
 
-/** What the file holds, as far as it matters for weights. */
+/** The contents of the file that matter for weights. */
 export interface Hdf5Index {
   readonly datasets: readonly Hdf5Dataset[];
-  /** Attributes that are lists of text, by "path@name": Keras's layer_names and weight_names. */
+  /** String-list attributes, by "path@name": Keras's layer_names and weight_names. */
   readonly lists: Readonly<Record<string, readonly string[]>>;
-  /** Attributes that are a text, by "path@name": Keras's model_config, and the name of each layer. */
+  /** String attributes, by "path@name": Keras's model_config, and the name of each layer. */
   readonly texts: Readonly<Record<string, string>>;
 }
 
@@ -27,7 +27,7 @@ export interface Hdf5File {
   readonly size: number;
 }
 
-/** Rows [from, to) of a dataset of the file that was opened last. */
+/** Rows [from, to) of a dataset of the last opened file. */
 export interface Hdf5Rows {
   readonly dataset: string;
   readonly from: number;
@@ -38,18 +38,17 @@ const MAX_OBJECTS = 10_000;
 const MAX_DEPTH = 12;
 /** HDF5's class of floating-point types. */
 const FLOAT = 1;
-/** How much smaller deflate can make a run of equal bytes. */
+/** Deflate's maximum compression ratio. */
 const MOST_COMPRESSED = 1040;
 
 let file: InstanceType<typeof h5wasm.File> | undefined;
 
-/** The one file that may be opened, and others that were asked for since the last request. */
+/** The only file that may be opened, and other files that were requested since the last request. */
 let allowed: string | undefined;
 const trespasses: string[] = [];
 
 /*
- * An HDF5 file can point to others (external links, external storage, virtual datasets), and the library would open
- * them. This thread's `fs`, which the library's file system calls, opens the one file only.
+ * An HDF5 file can refer to others (external links, external storage, virtual datasets), and the library would open them. The library's file system calls this thread's `fs`, which opens only the allowed file.
  */
 const open = fs.openSync;
 fs.openSync = (path, ...rest) => {
@@ -57,7 +56,7 @@ fs.openSync = (path, ...rest) => {
   trespasses.push(String(path));
   throw Object.assign(new Error(`ENOENT: not opened, ${String(path)}`), { code: 'ENOENT' });
 };
-// The library prints its stack of errors past the worker's streams; what matters is in the errors that it throws.
+// The library prints its error stack directly to standard error; its thrown errors hold the relevant part.
 const write = fs.writeSync as (fd: number, data: Uint8Array, ...place: number[]) => number;
 const writeElsewhere = (fd: number, data: Uint8Array, ...place: number[]): number =>
   fd > 2 ? write(fd, data, ...place) : (place[1] ?? data.length);
@@ -127,7 +126,7 @@ const rows = (request: Hdf5Rows): Moved<Float32Array> => {
   return new Moved(numbers, [numbers.buffer as ArrayBuffer]);
 };
 
-/** The same, but an error where the library asked for another file in the meantime. */
+/** The same, but throws if the library tried to open another file. */
 const guarded =
   <Task, Answer>(handle: (task: Task) => Answer) =>
   (task: Task): Answer => {
@@ -147,7 +146,7 @@ const handlers = { index: guarded(index), rows: guarded(rows) };
 export type Hdf5Handlers = typeof handlers;
 
 serve(async () => {
-  // The library's own messages go into the errors thrown, not to standard error.
+  // The library's messages are part of the thrown errors, and are not printed to standard error.
   (await h5wasm.ready).activate_throwing_error_handler();
   return { handlers, inTurn: true };
 });

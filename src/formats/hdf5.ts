@@ -1,4 +1,5 @@
-// HDF5 files from outside: a worker of their own, a time limit for each answer, and the worker is thrown away after.
+// Reads untrusted HDF5 files in a separate worker, with a time limit for each request; the worker is then
+// terminated.
 import { UsageError, messageOf } from '../errors.js';
 import { ThreadError, Threads } from '../threads/threads.js';
 import { FileBytes } from './file-bytes.js';
@@ -6,7 +7,7 @@ import type { Hdf5File, Hdf5Handlers, Hdf5Index, Hdf5Rows } from './hdf5-worker.
 
 const ANSWER_SECONDS = 60;
 
-/** An HDF5 file being read in a worker. Whoever opens it closes it. */
+/** An HDF5 file that is read in a worker. The caller closes it. */
 export interface Hdf5 {
   readonly index: Hdf5Index;
   /** Rows [from, to) along the first axis, as float32. */
@@ -14,7 +15,7 @@ export interface Hdf5 {
   close(): Promise<void>;
 }
 
-/** A worker that answers one question after another. Any silence or crash ends it. */
+/** A worker that answers one request at a time. A timeout or a crash ends it. */
 export class Hdf5Worker {
   readonly #threads = new Threads<Hdf5Handlers>(new URL('./hdf5-worker.js', import.meta.url), {
     name: 'The HDF5 reader',
@@ -23,13 +24,15 @@ export class Hdf5Worker {
   });
   readonly #seconds: number;
 
-  /** @param seconds how long an answer may take */
+  /** @param seconds time limit for a response */
   constructor(seconds = ANSWER_SECONDS) {
     this.#seconds = seconds;
     void this.#threads.start(undefined);
   }
 
-  /** @throws VerydeepError with the reason: what the HDF5 library said, a crash, or no answer in `seconds` */
+  /**
+   * @throws VerydeepError with the reason: the HDF5 library's message, a crash, or no response in `seconds`
+   */
   index(file: Hdf5File, seconds = this.#seconds): Promise<Hdf5Index> {
     return this.#threads.run('index', file, { seconds });
   }
@@ -45,10 +48,10 @@ export class Hdf5Worker {
 }
 
 /**
- * Opens an HDF5 file in a worker of its own.
+ * Opens an HDF5 file in a separate worker.
  *
- * @param name what messages call it
- * @throws UsageError naming the file when it cannot be read, when the reader crashes or does not answer
+ * @param name the file's name in messages @throws UsageError naming the file when it cannot be read, or when
+ * the worker crashes or does not respond
  */
 export const openHdf5 = async (path: string, worker = new Hdf5Worker(), name = path): Promise<Hdf5> => {
   const wrong = (error: unknown): UsageError => {

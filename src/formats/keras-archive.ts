@@ -7,7 +7,7 @@ import { FileBytes } from './file-bytes.js';
 import { type Hdf5, type Hdf5Worker, openHdf5 } from './hdf5.js';
 import { textOfEntry, unpackEntry, zipEntries } from './zip.js';
 
-/** An opened archive. Whoever opens it closes it. */
+/** An open archive. The caller closes it. */
 interface KerasArchive {
   /** config.json as text. */
   readonly config: string;
@@ -30,10 +30,10 @@ export const isKerasArchive = async (path: string): Promise<boolean> => {
 };
 
 /**
- * Opens a .keras file. The HDF5 library reads files only: the weights are copied beside, in the folder for temporary
- * files, until the archive is closed.
+ * Opens a .keras file. The HDF5 library reads files only: the weights are copied to the folder for temporary
+ * files until the archive is closed.
  *
- * @throws UsageError naming the file and what is wrong
+ * @throws UsageError naming the file and the fault
  */
 export const openKerasArchive = async (path: string, worker?: Hdf5Worker): Promise<KerasArchive> => {
   const file = new FileBytes(path);

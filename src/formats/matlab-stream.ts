@@ -1,10 +1,10 @@
-// A variable of a MATLAB 5 file as a run of bytes read forwards, inflated on the way where it is compressed.
+// A variable of a MATLAB 5 file as a forward stream of bytes, inflated if it is compressed.
 import { createReadStream } from 'node:fs';
 import { Readable, pipeline } from 'node:stream';
 import { createInflate } from 'node:zlib';
 import { UsageError, messageOf } from '../errors.js';
 
-/** Where a variable lies: in a file, or in bytes that were read already. */
+/** The location of a variable: in a file, or in bytes already in memory. */
 export interface MatlabVariable {
   readonly path: string;
   readonly bytes?: Uint8Array | undefined;
@@ -16,7 +16,7 @@ export interface MatlabVariable {
 const HIGH_WATER_MARK = 1 << 20;
 const MAX_PIECE = 1 << 26;
 
-/** Reads a variable's bytes in order; going back begins again. Whoever opens it closes it. */
+/** Reads a variable's bytes in order; seeking backwards restarts. The caller closes it. */
 export class MatlabStream {
   readonly #variable: MatlabVariable;
   #chunks: AsyncIterator<Buffer> | undefined;
@@ -48,7 +48,7 @@ export class MatlabStream {
     return (plain as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   }
 
-  /** The next piece, or nothing at the end. */
+  /** The next piece, or undefined at the end. */
   async #next(): Promise<boolean> {
     if (this.#variable.length === 0) return false;
     this.#chunks ??= this.#open();
@@ -62,7 +62,7 @@ export class MatlabStream {
     }
   }
 
-  /** Goes to a place, forwards or back. */
+  /** Seeks to an offset, forwards or backwards. */
   async seek(position: number): Promise<void> {
     if (position < this.#position) {
       await this.close();
@@ -71,7 +71,7 @@ export class MatlabStream {
     await this.skip(position - this.#position);
   }
 
-  /** Hands on the next `count` bytes in the pieces in which they come. */
+  /** Yields the next `count` bytes in pieces, as they are read. */
   async #pass(count: number, take?: (piece: Uint8Array) => void): Promise<void> {
     for (let left = count; left > 0;) {
       if (this.#chunk.length === 0 && !(await this.#next())) {
@@ -85,7 +85,7 @@ export class MatlabStream {
     }
   }
 
-  /** The next `count` bytes in memory of their own; at most 64 MB. */
+  /** The next `count` bytes as a copy; at most 64 MB. */
   async take(count: number): Promise<Uint8Array> {
     if (count > MAX_PIECE) throw this.wrong(`a piece of ${count} bytes`);
     if (count <= this.#chunk.length) {

@@ -1,11 +1,11 @@
-// MATLAB 5 files (.mat): numbers, texts, cells and structures. Large arrays stay in the file and are read when asked for.
+// Reads MATLAB 5 files (.mat): numbers, texts, cells and structures. Large arrays are read on demand.
 import { UsageError } from '../errors.js';
 import { FileBytes } from './file-bytes.js';
 import { MatlabStream, type MatlabVariable } from './matlab-stream.js';
 import type { LazyTensor } from './tensor.js';
 import { sizeFromShape } from '../shape.js';
 
-/** Arrays of numbers as they are stored; 64-bit integers become float64. */
+/** Arrays of numbers in their stored type; 64-bit integers become float64. */
 export type MatlabNumbers =
   Float64Array | Float32Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
 
@@ -13,7 +13,7 @@ export type MatlabNumbers =
 export interface MatlabArray extends LazyTensor {
   readonly kind: 'numbers';
   chunks(): AsyncGenerator<Float32Array>;
-  /** All numbers in the type in which they are stored. */
+  /** All numbers, in their stored type. */
   values(): Promise<MatlabNumbers>;
 }
 
@@ -33,7 +33,7 @@ export interface MatlabStruct extends Shaped {
   readonly kind: 'struct';
   readonly elements: readonly ReadonlyMap<string, MatlabValue>[];
 }
-/** What is passed over: sparse matrices, function handles and the like, by MATLAB's number of the class. */
+/** A skipped value (sparse matrix, function handle and the like), with MATLAB's class number. */
 export interface MatlabOther extends Shaped {
   readonly kind: 'other';
   readonly class: number;
@@ -41,13 +41,13 @@ export interface MatlabOther extends Shaped {
 /** A value of a MATLAB file. Elements are in MATLAB's order: the first axis runs fastest. */
 export type MatlabValue = MatlabArray | MatlabText | MatlabCell | MatlabStruct | MatlabOther;
 
-/** An opened MATLAB file. Whoever opens it closes it. */
+/** An open MATLAB file. The caller closes it. */
 export interface MatlabFile {
   readonly variables: ReadonlyMap<string, MatlabValue>;
   close(): Promise<void>;
 }
 
-/** miINT8 … miUINT64: name and bytes of an element, and how the aligned bytes become an array. */
+/** miINT8 … miUINT64: name, bytes per element, and the conversion of aligned bytes to an array. */
 const numeric: Readonly<
   Record<number, { dtype: string; bytes: number; view: (b: ArrayBuffer) => MatlabNumbers }>
 > = {
@@ -75,18 +75,18 @@ const MAX_LIST = 1 << 16;
 const MAX_TEXT = 1 << 20;
 const MAX_FIELDS = 4096;
 const PIECE = 1 << 22;
-/** Arrays of at most so many bytes are kept where they are met, as long as all of them are no more than KEPT. */
+/** Arrays of at most this many bytes are kept in memory, up to a total of KEPT bytes. */
 const SMALL = 1 << 14;
 const KEPT = 1 << 25;
 
 interface Tag {
   readonly type: number;
   readonly bytes: number;
-  /** Of a small element, whose data lies in the tag itself. */
+  /** The data of a small element, stored in the tag itself. */
   readonly data?: Uint8Array;
 }
 
-/** Walks one variable. */
+/** Parses one variable. */
 class MatlabWalker {
   readonly stream: MatlabStream;
   readonly #little: boolean;
@@ -109,7 +109,7 @@ class MatlabWalker {
     return { type: first & 0xffff, bytes: small, data: bytes.slice(4, 4 + small) };
   }
 
-  /** Data of an element in memory of its own, without the filling up to 8 bytes. */
+  /** A copy of an element's data, without the padding to 8 bytes. */
   async #data(tag: Tag): Promise<Uint8Array> {
     if (tag.data) return tag.data;
     const bytes = await this.stream.take(tag.bytes);
@@ -117,7 +117,7 @@ class MatlabWalker {
     return bytes;
   }
 
-  /** Bytes of a numeric type as an array; the bytes are the array's own. */
+  /** Converts bytes of a numeric type to an array, which may share their memory. */
   #view(kind: number, bytes: Uint8Array): MatlabNumbers {
     const form = numeric[kind];
     if (!form) throw this.stream.wrong(`numbers of the unknown type ${kind}`);
@@ -128,7 +128,7 @@ class MatlabWalker {
     return form.view(bytes.buffer as ArrayBuffer);
   }
 
-  /** A short list of whole numbers: flags, a shape, the length of names. */
+  /** Reads a short list of integers: flags, a shape, the length of names. */
   async #list(): Promise<number[]> {
     const tag = await this.#tag();
     if (tag.bytes > MAX_LIST) throw this.stream.wrong(`a list of ${tag.bytes} bytes`);
@@ -165,7 +165,7 @@ class MatlabWalker {
     return this.#lazy(name, shape, tag, kept, at);
   }
 
-  /** An array that is kept, or lies at `at` in the stream. */
+  /** An array that is kept in memory, or is at offset `at` of the stream. */
   #lazy(
     name: string,
     shape: readonly number[],
@@ -231,7 +231,7 @@ class MatlabWalker {
     if (holds && count > MAX_ELEMENTS) throw this.stream.wrong(`${count} elements`);
     if (kind === classes.cell) return { kind: 'cell', shape, elements: await this.#cells(count, depth) };
     if (holds) {
-      if (kind === classes.object) await this.#text(); // The name of its class.
+      if (kind === classes.object) await this.#text(); // Reads the name of an object's class.
       return { kind: 'struct', shape, elements: await this.#structs(count, depth) };
     }
     if (kind === classes.char) return { kind: 'text', shape, text: count === 0 ? '' : await this.#text() };
@@ -240,7 +240,7 @@ class MatlabWalker {
       : { kind: 'other', shape, class: kind };
   }
 
-  /** One miMATRIX element at the stream's place. */
+  /** Reads one miMATRIX element at the stream's position. */
   async matrix(depth = 0): Promise<{ name: string; value: MatlabValue }> {
     if (depth > MAX_DEPTH) throw this.stream.wrong(`values are nested more than ${MAX_DEPTH} deep`);
     const tag = await this.#tag();
@@ -256,7 +256,7 @@ class MatlabWalker {
       throw this.stream.wrong(`the array ${name} has the shape ${JSON.stringify(shape)}`);
     }
     const value = await this.#value(flags & 0xff, name, shape, depth);
-    // What is left: an imaginary part, a value that is passed over, padding.
+    // The rest: an imaginary part, a skipped value, padding.
     if (end < this.stream.position) throw this.stream.wrong(`the array "${name}" is longer than announced`);
     await this.stream.skip(end - this.stream.position);
     return { name, value };
@@ -265,7 +265,7 @@ class MatlabWalker {
 
 const HEADER = 128;
 
-/** The bytes of a file, or bytes that were read already. */
+/** The bytes of a file, or bytes already in memory. */
 const bytesOf = (path: string, bytes: Uint8Array | undefined) => {
   const file = bytes ? undefined : new FileBytes(path);
   const size = file?.size ?? bytes!.length;
@@ -278,10 +278,10 @@ const bytesOf = (path: string, bytes: Uint8Array | undefined) => {
 };
 
 /**
- * Opens a MATLAB 5 file (`save -v6` or `-v7`), of machines of either byte order. Imaginary parts are left out.
+ * Opens a MATLAB 5 file (`save -v6` or `-v7`), of either byte order. Imaginary parts are ignored.
  *
- * @param bytes the content, where it is no file of its own; `path` is then its name in messages
- * @throws UsageError naming the file: no MATLAB 5 file (those of version 7.3 are HDF5), cut short, damaged
+ * @param bytes the content, if it is not a separate file; `path` is then its name in messages @throws
+ * UsageError naming the file: not MATLAB 5 (files of version 7.3 are HDF5), truncated, damaged
  */
 export const openMatlab = async (path: string, bytes?: Uint8Array): Promise<MatlabFile> => {
   const file = bytesOf(path, bytes);

@@ -1,4 +1,5 @@
-// ONNX models as files: nodes, constants and their numbers, inside or in a file beside the model. What they mean is not known here.
+// Reads ONNX files: nodes, and constants with their numbers, inside the model or in external files. Does not
+// interpret the graph.
 import { dirname, join, normalize } from 'node:path';
 import { UsageError, expected } from '../errors.js';
 import { sizeFromShape } from '../shape.js';
@@ -9,11 +10,14 @@ import type { LazyTensor } from './tensor.js';
 
 /** A constant of a model. */
 export interface OnnxTensor extends LazyTensor {
-  /** Few whole numbers: shapes, axes, indices; undefined for other types, or more than 64 numbers. */
+  /**
+   * Reads a short list of integers (shapes, axes, indices); undefined for other types, or more than 64
+   * numbers.
+   */
   ints(): readonly number[] | undefined;
 }
 
-/** An attribute of a node; only what is there is given. Integers are signed. */
+/** An attribute of a node; only the fields in the file are set. Integers are signed. */
 export interface OnnxAttribute {
   readonly int?: number;
   readonly float?: number;
@@ -26,20 +30,20 @@ export interface OnnxAttribute {
 export interface OnnxNode {
   readonly op: string;
   readonly domain: string;
-  /** Its own name, or that of its first output where it has none. */
+  /** Its name, or that of its first output if it has none. */
   readonly name: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, OnnxAttribute>;
 }
 
-/** An input or output of a graph; a size is a number or undefined where it is left open. */
+/** An input or output of a graph; a size is undefined if it is dynamic. */
 export interface OnnxValue {
   readonly name: string;
   readonly shape: readonly (number | undefined)[] | undefined;
 }
 
-/** An opened model. Whoever opens it closes it. */
+/** An open model. The caller closes it. */
 export interface OnnxFile {
   readonly path: string;
   readonly producer: string;
@@ -52,7 +56,7 @@ export interface OnnxFile {
   close(): void;
 }
 
-/** TensorProto.DataType as safetensors names types. */
+/** TensorProto.DataType to the type names of safetensors. */
 const dtypes: Readonly<Record<number, string>> = {
   ...{ 1: 'F32', 2: 'U8', 3: 'I8', 4: 'U16', 5: 'I16', 6: 'I32', 7: 'I64', 9: 'BOOL' },
   ...{ 10: 'F16', 11: 'F64', 12: 'U32', 13: 'U64', 16: 'BF16' },
@@ -64,7 +68,9 @@ const isFloatType = (dtype: string): dtype is FloatType => Object.hasOwn(floatBy
 
 /** Fields of TensorProto that hold numbers: float_data, int32_data, int64_data, raw_data, double_data. */
 const data = { float: 4, int32: 5, int64: 7, raw: 9, double: 10 } as const;
-/** Which of them may hold a floating-point type, beside raw_data. Halves are in int32_data, a number each. */
+/**
+ * The fields that may hold a floating-point type, besides raw_data. Halves are in int32_data, one per number.
+ */
 const typedField: Readonly<Record<FloatType, number>> = {
   F32: data.float,
   F64: data.double,
@@ -76,7 +82,7 @@ const MAX_INTS = 64;
 const CHUNK = 1 << 20;
 const MAX_NOTE = 1 << 24;
 
-/** Keeps the files of external data open, by their names. */
+/** Keeps the external data files open, by name. */
 class Folder {
   readonly #main: FileBytes;
   readonly #files = new Map<string, FileBytes>();
@@ -85,7 +91,7 @@ class Folder {
     this.#main = main;
   }
 
-  /** @throws UsageError for a name that leaves the folder of the model, or a file that is not there */
+  /** @throws UsageError for a path outside the model's folder, or a missing file */
   file(location: string): FileBytes {
     const clean = normalize(location);
     if (clean.startsWith('..') || clean.startsWith('/') || /^[a-z]:|\\/i.test(clean)) {
@@ -113,7 +119,7 @@ const entryOf = (file: FileBytes, message: Message): readonly [string, string] =
   return [texts[0]!, texts[1]!];
 };
 
-/** Halves that lie in int32_data: a number of its own each, 16 bits of it used. */
+/** Halves in int32_data: each uses 16 bits of one number. */
 function* halves(
   file: FileBytes,
   fields: readonly Field[],
@@ -128,7 +134,7 @@ function* halves(
       field.kind === 'varint'
         ? [field.value]
         : (function* () {
-            // A packed field is a run of varints: a message's worth of them is read as a field of numbers would be.
+            // A packed field is a sequence of varints; they are read in chunks.
             for (let at = field.offset; at < field.offset + field.length;) {
               let [value, shift] = [0, 0];
               for (;;) {
@@ -151,7 +157,7 @@ function* halves(
   if (filled > 0) yield flush();
 }
 
-/** Numbers of a typed field of as many bytes each, in one packed run or one by one. */
+/** Numbers of a typed field with a fixed size in bytes, packed or one by one. */
 function* fixed(file: FileBytes, fields: readonly Field[], dtype: 'F32' | 'F64'): Generator<Float32Array> {
   const bytes = floatBytes[dtype];
   let single: number[] = [];
@@ -166,7 +172,7 @@ function* fixed(file: FileBytes, fields: readonly Field[], dtype: 'F32' | 'F64')
   if (single.length > 0) yield Float32Array.from(single);
 }
 
-/** Hands on exactly `count` numbers. @throws UsageError where there are others */
+/** Yields exactly `count` numbers. @throws UsageError if there are more or fewer */
 function* counted(pieces: Iterable<Float32Array>, count: number, where: string): Generator<Float32Array> {
   let done = 0;
   for (const piece of pieces) {
@@ -238,7 +244,7 @@ const attributeOf = (file: FileBytes, folder: Folder, message: Message) => {
     else if (field.number === 2 && field.kind === 'fixed') value.float = float32sOf(file, field)[0] ?? 0;
     else if (field.number === 3 && field.kind === 'varint') value.int = field.signed;
     else if (field.number === 4 && isBytes(field)) {
-      // Text of any length may be in a model (notes of a converter): only short ones can matter.
+      // A model may contain text of any length (a converter's notes); only short text matters.
       if (field.length <= 256) value.text = textOf(file, field);
     } else if (field.number === 5 && isBytes(field)) value.tensor = tensorOf(file, folder, field);
     else if (field.number === 7) value.floats = [...(value.floats ?? []), ...float32sOf(file, field)];
@@ -264,7 +270,7 @@ const nodeOf = (file: FileBytes, folder: Folder, message: Message): OnnxNode => 
   };
 };
 
-/** A ValueInfoProto: name, and of its type (tensor_type, shape) the sizes. */
+/** Reads a ValueInfoProto: the name, and the sizes from its type (tensor_type, shape). */
 const valueOf = (file: FileBytes, message: Message): OnnxValue => {
   let name = '';
   let shape: (number | undefined)[] | undefined;
@@ -289,7 +295,7 @@ const valueOf = (file: FileBytes, message: Message): OnnxValue => {
   return { name, shape };
 };
 
-/** Opens an ONNX model; external data must lie in the model's folder. @throws UsageError naming the file */
+/** Opens an ONNX model; external data must be in the model's folder. @throws UsageError naming the file */
 export const openOnnx = (path: string): OnnxFile => {
   const file = new FileBytes(path);
   const folder = new Folder(file);

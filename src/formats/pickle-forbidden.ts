@@ -1,6 +1,6 @@
-// Names in a pickle that mean harm: no weight file needs what runs programs or opens files.
+// Names that mark a pickle as malicious: no weight file needs to run programs or open files.
 
-/** Modules through which a pickle could run a program or reach files, with all that lies below them. */
+/** Modules through which a pickle could run a program or access files, including their submodules. */
 const forbiddenModules = new Set([
   ...[
     'os',
@@ -29,7 +29,7 @@ const forbiddenModules = new Set([
     'zipimport',
   ],
 ]);
-/** The same; a user's own package may have such a name, so that only the module itself counts. */
+/** The same without submodules, because a user's own package may have such a name. */
 const forbiddenExactly = new Set([
   ...[
     'code',
@@ -70,7 +70,7 @@ const forbiddenBuiltins = new Set([
   ...['apply', 'reload', 'globals', 'locals', 'vars', 'setattr', 'delattr'],
 ]);
 
-/** Whether a name of Python's, by its module, could run a program or reach files. */
+/** Whether a Python name, by its module, could run a program or access files. */
 export const isForbidden = (module: string, name: string): boolean =>
   forbiddenModules.has(module.split('.')[0]!) ||
   forbiddenExactly.has(module) ||

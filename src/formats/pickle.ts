@@ -1,14 +1,15 @@
-// A pickle reader that builds plain values and tensor references; of every other object it keeps the name and never calls anything.
+// A pickle reader that builds plain values and tensor references; it keeps only the name of any other object
+// and never calls anything.
 import type { Dtype } from './safetensors.js';
 import { UsageError } from '../errors.js';
 import { isForbidden } from './pickle-forbidden.js';
 import type { FileBytes } from './file-bytes.js';
 
-/** Where a tensor's numbers lie in a checkpoint: a stretch of a storage, with a stride for each axis. */
+/** The location of a tensor's numbers in a checkpoint: a range of a storage, with a stride for each axis. */
 export interface PickledTensor {
   readonly kind: 'tensor';
   readonly storage: PickledStorage;
-  /** In elements, as are the strides. */
+  /** In elements, like the strides. */
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
@@ -17,9 +18,9 @@ export interface PickledTensor {
 /** A block of numbers that several tensors may share. */
 export interface PickledStorage {
   readonly kind: 'storage';
-  /** Undefined for types that are no plain numbers (quantised, complex). */
+  /** Undefined for types that are not plain numbers (quantised, complex). */
   readonly dtype: Dtype | undefined;
-  /** torch's name of the class. */
+  /** torch's class name. */
   readonly type: string;
   readonly key: string;
   readonly count: number;
@@ -31,7 +32,7 @@ export interface PickledName {
   readonly name: string;
 }
 
-/** An object of a class that is not known here: nothing of it is made. What was put into it as a dictionary is kept. */
+/** An object of an unknown class: it is not constructed. Its dictionary items are kept. */
 export interface ForeignObject {
   readonly kind: 'foreign';
   readonly name: string;
@@ -40,7 +41,7 @@ export interface ForeignObject {
 
 const mark = { kind: 'mark' } as const;
 
-/** What a pickle may hold. Dictionaries keep their order. */
+/** The values of a pickle. Dictionaries keep their order. */
 export type PickledValue =
   | null
   | boolean
@@ -64,11 +65,11 @@ const isKind = <K extends Kind>(value: PickledValue | undefined, kind: K): value
 export const isPickledTensor = (value: PickledValue | undefined): value is PickledTensor =>
   isKind(value, 'tensor');
 
-/** Whether a pickled value is an object of a class that is not known. */
+/** Whether a pickled value is an object of an unknown class. */
 export const isForeign = (value: PickledValue | undefined): value is ForeignObject =>
   isKind(value, 'foreign');
 
-/** The storage classes of torch, and our names of their types. */
+/** The storage classes of torch, and our names for their types. */
 const storages: Readonly<Record<string, Dtype>> = {
   FloatStorage: 'F32',
   DoubleStorage: 'F64',
@@ -97,7 +98,10 @@ const tensor: Builder = ([storage, offset, shape, strides]) =>
     ? { kind: 'tensor', storage, offset, shape, strides }
     : undefined;
 
-/** All that a checkpoint may "call", and what we build instead. Calls of any other name give an inert object. */
+/**
+ * The callables that a checkpoint may name, and the values built in their stead. Any other callable yields an
+ * inert object.
+ */
 const builders: Readonly<Record<string, Builder>> = {
   'collections.OrderedDict': (args) =>
     args.length === 0 ? new Map<PickledValue, PickledValue>() : dictionary(args),
@@ -114,7 +118,7 @@ const builders: Readonly<Record<string, Builder>> = {
   'torch.Size': ([sizes]) => (isIndices(sizes) ? sizes : undefined),
 };
 
-/** OrderedDict([(key, value), …]), as older Pythons write it. */
+/** OrderedDict([(key, value), …]), as written by old versions of Python. */
 const dictionary: Builder = ([pairs]) =>
   Array.isArray(pairs) && pairs.every((pair) => Array.isArray(pair) && pair.length === 2)
     ? new Map(pairs as [PickledValue, PickledValue][])
@@ -130,7 +134,7 @@ class Unpickler {
   readonly #stack: PickledValue[] = [];
   readonly #memo = new Map<number, PickledValue>();
   #count = 0;
-  /** Every storage that was referred to, by its key. */
+  /** Every storage that the pickle refers to, by key. */
   readonly storages = new Map<string, PickledStorage>();
 
   constructor(file: FileBytes, start: number, end: number) {
@@ -163,13 +167,13 @@ class Unpickler {
 
   #text(length: number): string {
     if (!(length <= this.#end - this.#at)) throw this.#wrong(`a text of ${length} bytes`);
-    // A text longer than any name or path is a foreign object's own business.
+    // Text longer than any name or path belongs to a foreign object.
     const text = length > MAX_TEXT ? '' : this.#file.text(this.#at, length);
     this.#at += length;
     return text;
   }
 
-  /** Bytes belong to objects that are not built (arrays of numpy): they are passed over. */
+  /** Bytes belong to objects that are not constructed (NumPy arrays) and are skipped. */
   #bytes(length: number): void {
     this.#skip(length);
     this.#push(foreign('builtins.bytes'));
@@ -253,7 +257,7 @@ class Unpickler {
     this.#push(value);
   }
 
-  /** A name is kept as a name. One that could run a program is refused: such a file was made to do harm. */
+  /** Names are not resolved. A name that could run a program is rejected: such a file is malicious. */
   #global(module: string, name: string): void {
     if (isForbidden(module, name)) {
       throw new UsageError(
@@ -270,7 +274,7 @@ class Unpickler {
     this.#global(module, name);
   }
 
-  /** What a call or a new object becomes: a tensor, a plain value, or an inert object. Nothing is called. */
+  /** The result of a call or a new object: a tensor, a plain value, or an inert object. Nothing is called. */
   #make(callable: PickledValue, args: PickledValue): void {
     if (isForeign(callable)) this.#push(foreign(callable.name));
     else if (!isKind(callable, 'name') || !(Array.isArray(args) || isForeign(args))) {
@@ -286,7 +290,7 @@ class Unpickler {
     this.#make(this.#pop(), args);
   }
 
-  /** NEWOBJ_EX has keywords too. */
+  /** NEWOBJ_EX also has keyword arguments. */
   #newWithKeywords(): void {
     this.#pop();
     this.#call();
@@ -299,14 +303,16 @@ class Unpickler {
     this.#make(callable, args);
   }
 
-  /** INST: a class by its name, the arguments after a mark. */
+  /** INST: a class name, and the arguments after a mark. */
   #instance(): void {
     const args = this.#toMark();
     this.#global(this.#line(), this.#line());
     this.#make(this.#pop(), args);
   }
 
-  /** `('storage', class, key, device, count)`, the only thing that torch keeps outside its pickle. */
+  /**
+   * `('storage', class, key, device, count)`, the only kind of object that torch stores outside its pickle.
+   */
   #persistent(): void {
     const id = this.#pop();
     const [tag, type, key, , count] = Array.isArray(id) ? id : [];
@@ -326,7 +332,10 @@ class Unpickler {
     this.#push(storage);
   }
 
-  /** The opcodes of all protocols but extensions and buffers outside; a number is how many bytes a length or value has. */
+  /**
+   * The opcodes of all protocols, except extensions and out-of-band buffers; a number is the size of a length
+   * or value in bytes.
+   */
   readonly #opcodes: Readonly<Record<number, () => void>> = {
     0x80: () => void this.#byte(), // PROTO
     0x95: () => void this.#uint(8), // FRAME
@@ -388,7 +397,7 @@ class Unpickler {
     0x6f: () => this.#object(), // OBJ
     0x69: () => this.#instance(), // INST
     0x51: () => this.#persistent(), // BINPERSID
-    // BUILD sets attributes of an object (an ordered dictionary's version notes): they are not needed.
+    // BUILD sets attributes of an object (an ordered dictionary's version notes): these are not needed.
     0x62: () => void this.#pop(),
   };
 
@@ -413,9 +422,9 @@ const MAX_TEXT = 1 << 16;
 const MAX_LINE = 1000;
 
 /**
- * Reads the pickle at `start`. Returns its value, where it ends, and the storages that it refers to.
+ * Reads the pickle at `start`. Returns its value, its end offset, and the storages that it refers to.
  *
- * @throws UsageError naming the file when the pickle is damaged, or names what runs programs
+ * @throws UsageError naming the file when the pickle is damaged, or contains a name that could run programs
  */
 export const unpickle = (
   file: FileBytes,

@@ -1,19 +1,19 @@
-// Protocol buffers read where they lie: a walk over the fields of a message, without loading what is not asked for.
+// Reads protocol buffers in place: iterates over the fields of a message and loads only what is requested.
 import type { FileBytes } from './file-bytes.js';
 
-/** A field of a message: a number, or the place of its bytes (message, text, packed numbers). */
+/** A field of a message: a number, or the location of its bytes (message, text, packed numbers). */
 export type Field =
   | { readonly number: number; readonly kind: 'varint'; readonly value: number; readonly signed: number }
   | { readonly number: number; readonly kind: 'fixed'; readonly offset: number; readonly length: 4 | 8 }
   | { readonly number: number; readonly kind: 'bytes'; readonly offset: number; readonly length: number };
 
-/** A place in a file that holds a message. */
+/** The location of a message in a file. */
 export interface Message {
   readonly offset: number;
   readonly length: number;
 }
 
-/** A varint at `at` as a number (exact up to 2^53), the same as a signed 64-bit integer, and where it ends. */
+/** Reads a varint at `at`: as a number (exact up to 2^53), as a signed 64-bit integer, and its end offset. */
 const varint = (
   file: FileBytes,
   at: number,
@@ -25,7 +25,7 @@ const varint = (
     const byte = file.byte(at + i);
     value += (byte & 0x7f) * 2 ** (7 * i);
     if (byte >= 0x80) continue;
-    // Only negative numbers take ten bytes; the difference to 2^64 is exact where `value` is not.
+    // Only negative numbers take ten bytes; the difference to 2^64 is exact although `value` is not.
     const signed = i < 9 ? value : Number(BigInt.asIntN(64, exact(file, at)));
     return { value, signed, next: at + i + 1 };
   }
@@ -42,7 +42,7 @@ const exact = (file: FileBytes, at: number): bigint => {
 /**
  * The fields of a message in file order.
  *
- * @throws UsageError naming the file at the first byte that is no field
+ * @throws UsageError naming the file at the first byte that is not a field
  */
 export function* fieldsOf(file: FileBytes, { offset, length }: Message): Generator<Field> {
   const end = offset + length;
@@ -75,7 +75,7 @@ export function* fieldsOf(file: FileBytes, { offset, length }: Message): Generat
 const MAX_INTS = 64;
 
 /**
- * Signed whole numbers of a repeated field, packed into bytes or one by one; not more than `most`.
+ * Signed integers of a repeated field, packed or one by one; at most `most`.
  *
  * @throws UsageError naming the file
  */
@@ -91,7 +91,7 @@ export const intsOf = (file: FileBytes, field: Field, most = MAX_INTS): number[]
   return values;
 };
 
-/** Floats of a repeated field, packed or one by one; not more than MAX_INTS. */
+/** Floats of a repeated field, packed or one by one; at most MAX_INTS. */
 export const float32sOf = (file: FileBytes, field: Field): number[] => {
   if (
     field.kind === 'varint' ||
@@ -104,7 +104,7 @@ export const float32sOf = (file: FileBytes, field: Field): number[] => {
   return Array.from(new Float32Array(bytes.buffer));
 };
 
-/** Text of a field; at most `most` bytes. */
+/** Reads a field's text; at most `most` bytes. */
 export const textOf = (file: FileBytes, field: Field, most?: number): string => {
   if (field.kind !== 'bytes') throw file.wrong(`the field ${field.number} is no text`);
   return file.text(field.offset, field.length, most);

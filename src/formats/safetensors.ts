@@ -1,4 +1,5 @@
-// The safetensors format: a JSON header that says where each tensor lies, then the tensors. Read in place, written as a stream.
+// The safetensors format: a JSON header with each tensor's location, then the tensors. Read in place, written
+// as a stream.
 import { type FileHandle, open } from 'node:fs/promises';
 import { isRecord } from '../checks.js';
 import { UsageError, expected, messageOf } from '../errors.js';
@@ -7,7 +8,7 @@ import { floatsOf } from './floats.js';
 import type { LazyTensor, TensorFile } from './tensor.js';
 import { sizeFromShape } from '../shape.js';
 
-/** Bytes an element of each type that a header may name. */
+/** Bytes per element of each type that a header may name. */
 export const elementBytes = {
   F64: 8,
   F32: 4,
@@ -26,7 +27,7 @@ export const elementBytes = {
 
 export type Dtype = keyof typeof elementBytes;
 
-/** Where a tensor lies: `offset` counts from the file's first byte, `length` is in bytes. */
+/** The location of a tensor: `offset` counts from the file's first byte, `length` is in bytes. */
 export interface TensorInfo {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
@@ -40,20 +41,22 @@ export interface SafetensorsTensor extends TensorInfo, LazyTensor {
   chunks(): AsyncGenerator<Float32Array>;
 }
 
-/** An open safetensors file. Whoever opens it closes it. */
+/** An open safetensors file. The caller closes it. */
 interface Safetensors extends TensorFile {
   readonly path: string;
-  /** The free text of `__metadata__`. */
+  /** The texts of `__metadata__`. */
   readonly metadata: Readonly<Record<string, string>>;
   /** In the order of the file's bytes. */
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
-  /** A tensor of a floating-point type as float32. @throws UsageError for a name that the file does not hold */
+  /** Reads a floating-point tensor as float32. @throws UsageError for an unknown name */
   read(name: string): Promise<Float32Array>;
-  /** A tensor of type F64, nothing of it rounded. @throws UsageError for another type, or a name that the file does not hold */
+  /** Reads a tensor of type F64 without rounding. @throws UsageError for another type or an unknown name */
   readDoubles(name: string): Promise<Float64Array>;
-  /** A tensor's bytes as they are. @throws UsageError for a name that the file does not hold */
+  /** Reads a tensor's raw bytes. @throws UsageError for an unknown name */
   readBytes(name: string): Promise<Uint8Array>;
-  /** The same in pieces of at most `elements` numbers, so that a large tensor need not be in memory. */
+  /**
+   * Reads a tensor in pieces of at most `elements` numbers, so that a large tensor need not fit in memory.
+   */
   chunks(name: string, elements?: number): AsyncGenerator<Float32Array>;
   close(): Promise<void>;
 }
@@ -98,7 +101,7 @@ const tensorInfo = (
   return { dtype: dtype as Dtype, shape, offset: dataStart + begin, length: needed };
 };
 
-/** Tensors may neither share bytes nor leave bytes over. */
+/** Tensors must not overlap or leave gaps. */
 const checkLayout = (
   path: string,
   tensors: readonly (readonly [string, TensorInfo])[],
@@ -175,8 +178,8 @@ const readHeader = async (path: string, file: FileHandle) => {
 /**
  * Opens a safetensors file and checks its whole header against the file's size; tensors are read on demand.
  *
- * @throws UsageError that names the file and the first wrong thing: not safetensors, cut short, offsets that overlap,
- *   leave holes or end outside the file, a length that disagrees with type and shape
+ * @throws UsageError naming the file and the first fault: not safetensors, truncated, offsets that overlap,
+ * leave gaps or exceed the file, a length that disagrees with type and shape
  */
 export const openSafetensors = async (path: string): Promise<Safetensors> => {
   let file: FileHandle;
@@ -245,13 +248,13 @@ const arrayTypes = [
   [Uint8Array, 'U8'],
 ] as const;
 
-/** Arrays that can be written as they are. */
+/** Arrays that can be written directly. */
 export type WritableArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Int8Array | Uint8Array;
 
-/** A float32 tensor's numbers in pieces, made when they are written. */
+/** A float32 tensor's numbers in pieces, computed when they are written. */
 export type Pieces = () => AsyncIterable<Float32Array> | Iterable<Float32Array> | Promise<Float32Array>;
 
-/** A tensor to write: an array, or a function that gives float32 numbers when their turn comes. */
+/** A tensor to write: an array, or a function that returns float32 numbers when they are written. */
 export interface SafetensorsEntry {
   readonly name: string;
   readonly shape: readonly number[];
@@ -283,18 +286,18 @@ const headerBytes = (
     position = end;
   }
   const text = Buffer.from(JSON.stringify(Object.fromEntries(header)));
-  const padded = Buffer.alloc(Math.ceil((8 + text.length) / 64) * 64, ' '); // Tensors then begin on a cache line.
+  const padded = Buffer.alloc(Math.ceil((8 + text.length) / 64) * 64, ' '); // Aligns the tensors to cache lines.
   padded.writeBigUInt64LE(BigInt(padded.length - 8), 0);
   text.copy(padded, 8);
   return padded;
 };
 
 /**
- * Writes a safetensors file: streamed (one piece in memory at a time), atomic, and with the same bytes for the same
- * entries in the same order.
+ * Writes a safetensors file: streamed (one piece in memory at a time), atomic, and with the same bytes for
+ * the same entries in the same order.
  *
- * @param metadata texts for `__metadata__`
- * @param entries the tensors in file order; names must differ, and numbers must match shapes
+ * @param metadata texts for `__metadata__` @param entries the tensors in file order; names must be unique,
+ * and numbers must match shapes
  * @throws VerydeepError naming `path` when it cannot be written; UsageError when numbers and shape disagree
  */
 export const writeSafetensors = async (

@@ -1,4 +1,5 @@
-// TensorFlow.js models: model.json with the topology and the list of weights, and the shards that hold them one after another.
+// TensorFlow.js models: model.json with the topology and the list of weights, and the shards that hold the
+// weights in sequence.
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { isRecord } from '../checks.js';
@@ -8,9 +9,9 @@ import { FileBytes } from './file-bytes.js';
 import { floatsOf } from './floats.js';
 import type { LazyTensor, TensorFile } from './tensor.js';
 
-/** An opened layers model. Whoever opens it closes it. */
+/** An open layers model. The caller closes it. */
 interface TfjsFile extends TensorFile {
-  /** `modelTopology` as it stands. */
+  /** `modelTopology`, unchanged. */
   readonly topology: unknown;
   /** Texts of `userDefinedMetadata`. */
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -19,7 +20,7 @@ interface TfjsFile extends TensorFile {
 const isShape = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
 
-/** Types in the shards: bytes an element, and how safetensors names them. */
+/** Types in the shards: bytes per element, and the safetensors name. */
 const types = {
   float32: { bytes: 4, dtype: 'F32' },
   float16: { bytes: 2, dtype: 'F16' },
@@ -34,10 +35,10 @@ interface Entry {
   readonly name: string;
   readonly shape: readonly number[];
   readonly stored: ShardType;
-  /** Of quantised weights: number = stored * scale + min. */
+  /** For quantised weights: number = stored * scale + min. */
   readonly scale: number;
   readonly min: number;
-  /** In the shards of its group, joined. */
+  /** Offset in the concatenated shards of its group. */
   readonly offset: number;
   readonly length: number;
 }
@@ -61,7 +62,7 @@ const entryOf = (path: string, spec: unknown, offset: number): Entry => {
   return { name, shape, stored: stored as ShardType, scale, min, offset, length };
 };
 
-/** The shards of a group as one run of bytes. */
+/** The shards of a group as one sequence of bytes. */
 class Shards {
   readonly #files: readonly FileBytes[];
   readonly size: number;
@@ -155,7 +156,7 @@ const readModel = (path: string): Record<string, unknown> => {
   return model;
 };
 
-/** Opens a layers model by its model.json. @throws UsageError naming the file and what is wrong */
+/** Opens a layers model by its model.json. @throws UsageError naming the file and the fault */
 export const openTfjsModel = (path: string): TfjsFile => {
   const model = readModel(path);
   const opened: FileBytes[] = [];

@@ -1,4 +1,5 @@
-// torch's checkpoints (.pth): the zip form of today and the older single stream of pickles. Nothing in them is run.
+// Reads torch's checkpoints (.pth): the current zip form and the older single stream of pickles. Runs no code
+// from them.
 import { UsageError, expected } from '../errors.js';
 import { sizeFromShape } from '../shape.js';
 import { FileBytes } from './file-bytes.js';
@@ -7,20 +8,20 @@ import { elementBytes } from './safetensors.js';
 import type { LazyTensor } from './tensor.js';
 import { type ZipEntry, zipEntries } from './zip.js';
 
-/** Where a stretch of bytes lies in the file. */
+/** A range of bytes in the file. */
 interface Place {
   readonly offset: number;
   readonly length: number;
 }
 
-/** An opened checkpoint: a tree of plain values with tensors in it. Whoever opens it closes it. */
+/** An open checkpoint: a tree of plain values and tensors. The caller closes it. */
 export interface TorchFile {
   readonly path: string;
   readonly format: 'torch-zip' | 'torch-legacy';
   readonly value: PickledValue;
-  /** Whether the archive holds a program (TorchScript, torch.export), not only values. */
+  /** Whether the archive contains a program (TorchScript, torch.export), not only values. */
   readonly program: boolean;
-  /** A tensor of the tree, under the name that messages give it. @throws UsageError when it does not lie in the file */
+  /** A tensor of the tree; `name` is used in messages. @throws UsageError when it is not within the file */
   tensor(name: string, pickled: PickledTensor): LazyTensor;
   close(): Promise<void>;
 }
@@ -31,7 +32,7 @@ const magicAsText = Buffer.from('L119547037146038801333356L\n');
 /** Bytes before it: PROTO, and from protocol 4 on FRAME with its length. */
 const beforeMagic = [2, 11] as const;
 
-/** Whether a file that begins so is a checkpoint of the older form. */
+/** Whether a file with these first bytes is a checkpoint of the older form. */
 export const isTorchLegacy = (start: Uint8Array): boolean => {
   const bytes = Buffer.from(start);
   if (bytes.subarray(0, magicAsText.length).equals(magicAsText)) return true;
@@ -47,7 +48,7 @@ const isContiguous = ({ shape, strides }: PickledTensor): boolean => {
   return true;
 };
 
-/** Gathers a tensor whose axes are not in order (channels last): its storage is read whole. */
+/** Gathers a tensor with permuted axes (channels last); reads its whole storage. */
 const gather = (numbers: Float32Array, { shape, strides, offset }: PickledTensor): Float32Array => {
   const result = new Float32Array(sizeFromShape(shape));
   const index = shape.map(() => 0);
@@ -138,7 +139,7 @@ const checkpoint = (
   },
 });
 
-/** Refuses what torch never writes: a packed part. */
+/** Rejects a compressed entry, which torch never writes. */
 const stored = (file: FileBytes, name: string, entry: ZipEntry): ZipEntry => {
   if (entry.kind !== 'stored') {
     throw file.wrong(`its entry ${name} is compressed or encrypted, which torch never does`);
@@ -190,7 +191,7 @@ export const openTorchLegacy = (path: string): Promise<TorchFile> => {
       position = read.end;
       return read;
     };
-    next(); // The magic number, by which the file was recognised.
+    next(); // Skip the magic number, which identified the file.
     const version = next().value;
     if (version !== 1001) throw expected('version 1001 of the format', path, version);
     const system = next().value;

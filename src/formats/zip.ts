@@ -1,4 +1,5 @@
-// The entries of a zip archive, each as a place in the file; deflated ones can be unpacked to a file of their own.
+// The entries of a zip archive, each as a byte range of the file; deflated entries can be extracted to a
+// separate file.
 import { createReadStream } from 'node:fs';
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
@@ -7,16 +8,16 @@ import yauzl from 'yauzl';
 import { UsageError, messageOf } from '../errors.js';
 import type { FileBytes } from './file-bytes.js';
 
-/** Where an entry's bytes lie; they are the content itself where it is stored. */
+/** The byte range of an entry; these bytes are the content itself if the entry is stored. */
 export interface ZipEntry {
   readonly offset: number;
   readonly length: number;
-  /** Bytes of the content. */
+  /** Size of the content in bytes. */
   readonly size: number;
   readonly kind: 'stored' | 'deflated' | 'unreadable';
 }
 
-/** Lets yauzl read only what lies in the file: given an impossible place, its own reader would end the process. */
+/** Lets yauzl read only within the file: for an invalid offset its own reader would end the process. */
 class CheckedReader extends yauzl.RandomAccessReader {
   readonly #file: FileBytes;
 
@@ -46,7 +47,8 @@ const LOCAL_HEADER = 30;
 const DEFLATED = 8;
 
 /**
- * Every entry of a zip archive by its name. yauzl checks the directory; places are checked against the file.
+ * Lists the entries of a zip archive by name. yauzl checks the directory; offsets are checked against the
+ * file.
  *
  * @throws UsageError naming the file when it is damaged
  */
@@ -93,13 +95,13 @@ export const zipEntries = async (file: FileBytes): Promise<ReadonlyMap<string, Z
   }
 };
 
-/** How much smaller deflate can make a run of equal bytes. */
+/** Deflate's maximum compression ratio. */
 const MOST_COMPRESSED = 1040;
 
 /**
- * Copies an entry's content to a file of its own.
+ * Extracts an entry's content to a separate file.
  *
- * @throws UsageError naming the archive when the entry is encrypted, damaged, or longer than announced
+ * @throws UsageError naming the archive when the entry is encrypted, damaged, or longer than declared
  */
 export const unpackEntry = async (
   file: FileBytes,
@@ -136,7 +138,7 @@ export const unpackEntry = async (
 
 const MAX_TEXT = 64 << 20;
 
-/** The text of a stored or deflated entry, at most 64 MB. */
+/** Reads the text of a stored or deflated entry, at most 64 MB. */
 export const textOfEntry = async (file: FileBytes, name: string, entry: ZipEntry): Promise<string> => {
   if (entry.size > MAX_TEXT || entry.length > MAX_TEXT || entry.kind === 'unreadable') {
     throw file.wrong(`its entry ${name} of ${entry.size} bytes is no text`);

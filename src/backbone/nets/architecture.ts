@@ -2,10 +2,16 @@
 import { expected, option } from '../../errors.js';
 import { sizeFromShape } from '../../shape.js';
 
-/** A block before its max-pool: the sides of its convolutions' kernels, which are odd, then "lrn" where responses are normalised. */
+/**
+ * A block without its max-pool: the (odd) kernel sizes of its convolutions, then "lrn" for local response
+ * normalisation.
+ */
 type Block = readonly number[] | readonly [...number[], 'lrn'];
 
-/** The nets: the columns of the paper's table 1, and its comparison net of section 4.1. A new net is a row here, and nothing else. */
+/**
+ * The nets: the columns of the paper's table 1, and its comparison net of section 4.1. To add a net, add a
+ * row.
+ */
 const table = {
   A: [[3], [3], [3, 3], [3, 3], [3, 3]],
   'A-LRN': [[3, 'lrn'], [3], [3, 3], [3, 3], [3, 3]],
@@ -47,18 +53,23 @@ export const configs = Object.keys(table) as readonly Config[];
 /** Output channels of the convolutions of each block, at width 1. */
 const channels = [64, 128, 256, 512, 512] as const;
 
-/** What decides the shape of a net. The paper's nets have the values in brackets. */
+/** The parameters of a net's shape. The paper's nets have the values in brackets. */
 export interface Architecture {
   readonly config: Config;
-  /** Factor on every number of convolution channels [1]. */
+  /** Factor on the channels of every convolution [1]. */
   readonly width: number;
-  /** How many blocks of convolutions, each ended by a 2x2 max-pool [5]. */
+  /** Number of convolution blocks; each ends with a 2x2 max-pool [5]. */
   readonly blocks: number;
   /** Side of the square training crop in pixels [224], a multiple of 2^blocks. */
   readonly inputSize: number;
-  /** Units of fc6 and fc7 [4096]; 0, with 0 outputs, for the convolutions alone (Keras's "notop" files). */
+  /**
+   * Units of fc6 and fc7 [4096]; 0, with 0 outputs, for the convolutional part only (Keras's "notop" files).
+   */
   readonly fullyConnected: number;
-  /** Units of fc8: classes, and superclasses after them where the net was trained with both [1000]; 0 for a net that ends with fc7. */
+  /**
+   * Units of fc8: the classes, then the superclasses if the net was trained with both [1000]; 0 for a net
+   * that ends with fc7.
+   */
   readonly outputs: number;
 }
 
@@ -68,9 +79,9 @@ export interface ConvLayer {
   readonly name: string;
   readonly inputs: number;
   readonly outputs: number;
-  /** Side of the kernel, in positions. */
+  /** Kernel size. */
   readonly kernel: number;
-  /** Positions of zeros on each side of the map. */
+  /** Zero padding on each side of the map. */
   readonly padding: number;
   readonly relu: true;
 }
@@ -114,9 +125,9 @@ export type Layer = WeightedLayer | LrnLayer | PoolLayer;
 export const lrn = { size: 5, alpha: 1e-4, beta: 0.75, k: 2 } as const;
 
 /**
- * A checked architecture; what is left out has the paper's value.
+ * Checks an architecture; omitted values default to the paper's.
  *
- * @throws UsageError naming the option that is wrong
+ * @throws UsageError naming the invalid option
  */
 export const architecture = (options: Partial<Architecture> & { readonly config: Config }): Architecture => {
   const { config, width = 1, blocks = 5, inputSize = 224, fullyConnected = 4096, outputs = 1000 } = options;
@@ -150,7 +161,7 @@ export const architecture = (options: Partial<Architecture> & { readonly config:
 /** The side of the map that enters fc6: 7 for the paper's nets. */
 export const lastMapSide = ({ inputSize, blocks }: Architecture): number => inputSize / 2 ** blocks;
 
-/** The width at which the first convolution has so many output channels. */
+/** The width at which the first convolution has the given number of output channels. */
 export const widthFor = (firstChannels: number): number => firstChannels / channels[0];
 
 /** Every layer in order: conv1_1, (lrn1,) …, pool1, …, fc6, fc7, fc8. */
@@ -205,6 +216,6 @@ export const weightShapes = (net: Architecture): ReadonlyMap<string, readonly nu
   return shapes;
 };
 
-/** Weights and biases of the whole net. */
+/** Number of weights and biases in the net. */
 export const parameterCount = (net: Architecture): number =>
   [...weightShapes(net).values()].reduce((sum, shape) => sum + sizeFromShape(shape), 0);

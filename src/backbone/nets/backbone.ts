@@ -1,4 +1,5 @@
-// The backbone file: the weights of a VGG net as safetensors, with all that is needed to use them in the metadata.
+// The backbone file: the weights of a VGG net as safetensors; the metadata holds everything needed to use
+// them.
 import { isRecord } from '../../checks.js';
 import { UsageError, expected, messageOf } from '../../errors.js';
 import {
@@ -22,39 +23,45 @@ export interface InputNormalisation {
   /** Three numbers each, in `order`. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  /** The interpolation nearest to the one of the net's training, where that is known (docs/weights.md). Files call it `kernel`. */
+  /**
+   * The interpolation closest to that of the net's training, if known (docs/weights.md). Files call it
+   * `kernel`.
+   */
   readonly interpolation?: Interpolation;
 }
 
-/** What a backbone file says of itself. */
+/** The metadata of a backbone file. */
 export interface BackboneMetadata {
   readonly format: 1;
   readonly architecture: Architecture;
   readonly input: InputNormalisation;
-  /** Names of fc8's first outputs in order; empty where they are not known. */
+  /** Names of fc8's first outputs, in order; empty if unknown. */
   readonly classes: readonly string[];
-  /** Names of the outputs after the classes, where the net was trained with both. */
+  /** Names of the outputs after the classes, if the net was trained with both. */
   readonly superclasses?: readonly string[];
-  /** The recipe it was trained with. */
+  /** The training recipe. */
   readonly training?: Readonly<Record<string, unknown>>;
-  /** Where it came from: file, format, checksum. */
+  /** The source of imported weights: file, format, checksum. */
   readonly source?: Readonly<Record<string, unknown>>;
-  /** How many images it has seen, where its file keeps their digests: see {@link Backbone.seen}. */
+  /** Number of images it has seen, if the file keeps their digests: see {@link Backbone.seen}. */
   readonly seen?: SeenSummary;
 }
 
-/** A backbone file whose header was checked. Holds no file open: tensors are read when asked for. */
+/** A backbone file with a checked header. Keeps no file open: tensors are read on demand. */
 export interface Backbone {
   readonly path: string;
   readonly metadata: BackboneMetadata;
   /** Checksum of the file's bytes, computed once. @throws UsageError naming the first tensor that is not finite */
   sha256(): Promise<string>;
-  /** Digests of the images that it was trained on; undefined of nets that were imported, or made by version 0.1. */
+  /** Digests of the training images; undefined for imported nets and files of version 0.1. */
   seen(): Promise<Seen | undefined>;
-  /** By the names of `weightShapes`; `offset` and `length` are bytes of the file, float32 little-endian. */
+  /**
+   * Tensors by the names of `weightShapes`; `offset` and `length` are in bytes, the data is little-endian
+   * float32.
+   */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   read(name: string): Promise<Float32Array>;
-  /** The same in pieces, for tensors that need not be in memory whole. */
+  /** Reads a tensor in pieces, so that it need not fit in memory. */
   chunks(name: string): AsyncGenerator<Float32Array>;
 }
 
@@ -93,8 +100,7 @@ const checkArchitecture = (path: string, value: unknown): Architecture => {
 /**
  * Checks a backbone's metadata field by field.
  *
- * @param path the file, for the error
- * @throws UsageError that names the file and the first wrong field
+ * @param path the file, for error messages @throws UsageError naming the file and the first invalid field
  */
 const checkMetadata = (path: string, value: unknown): BackboneMetadata => {
   if (!isRecord(value) || value['format'] !== 1) {
@@ -142,16 +148,17 @@ const checkShapes = (path: string, net: Architecture, tensors: ReadonlyMap<strin
     throw expected(`only the tensors of ${describe(net)}`, path, `the tensor ${extra} too`);
 };
 
-/** Reads to the end: reading checks the numbers. */
+/** Read to the end: reading checks the numbers. */
 const drained = async (pieces: AsyncGenerator<Float32Array>): Promise<void> => {
   while (!(await pieces.next()).done);
 };
 
 /**
- * Opens a backbone file and checks metadata and every shape against the architecture; weights are read on demand.
+ * Opens a backbone file and checks metadata and every shape against the architecture; weights are read on
+ * demand.
  *
- * @throws UsageError that names the file and the first wrong thing: cut short, no metadata, a tensor that is missing or
- *   whose shape differs (with the expected and the received shape)
+ * @throws UsageError naming the file and the first fault: truncated, no metadata, a missing tensor, a wrong
+ * shape (with the expected and the received shape)
  */
 export const openBackbone = async (path: string): Promise<Backbone> => {
   const file = await openSafetensors(path);
@@ -211,18 +218,19 @@ export const openBackbone = async (path: string): Promise<Backbone> => {
   }
 };
 
-/** Gives a tensor's numbers when its turn to be written comes; a large one may come in pieces. */
+/** Returns a tensor's numbers when it is written; a large tensor may come in pieces. */
 export type ReadTensor = (
   name: string,
   shape: readonly number[],
 ) => Float32Array | Promise<Float32Array> | AsyncIterable<Float32Array> | Iterable<Float32Array>;
 
 /**
- * Saves a backbone: one tensor in memory at a time, atomically, byte-identical for the same weights and metadata.
+ * Saves a backbone: one tensor in memory at a time, atomically, byte-identical for the same weights and
+ * metadata.
  *
- * @param read gives the tensors of `weightShapes(metadata.architecture)`, called in that order
- * @param seen the images that it was trained on, where that is known; it takes the place of `metadata.seen`
- * @throws UsageError for wrong metadata or numbers that do not fill a shape; VerydeepError when it cannot be written
+ * @param read returns the tensors of `weightShapes(metadata.architecture)`; called in that order @param seen
+ * the training images, if known; replaces `metadata.seen` @throws UsageError for invalid metadata or numbers
+ * that do not match a shape; VerydeepError when the file cannot be written
  */
 export const saveBackbone = async (
   path: string,

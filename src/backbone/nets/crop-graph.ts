@@ -5,12 +5,13 @@ import type { Backbone } from './backbone.js';
 import { convAttributes, lrnAttributes, poolAttributes } from './graph.js';
 import { interpret } from './interpret.js';
 
-/** Where the numbers of a weight or bias of the file come from. */
+/** The source of a weight's or bias's numbers. */
 type WeightOf = (name: string, dims: readonly number[]) => ExternalTensor | StreamedTensor;
 
 /**
- * The graph from `input` [batch, 3, side, side], normalised as the backbone's metadata says, to `fc7` (after ReLU) and
- * `scores`; of a net without fully-connected layers to the last pool. Values are named by the layers.
+ * The graph from `input` [batch, 3, side, side], normalised as the backbone's metadata says, to `fc7` (after
+ * ReLU) and `scores`, or to the last pool for a net without fully-connected layers. Values have the names of
+ * their layers.
  */
 export const cropGraph = ({ metadata }: Backbone, weightOf: WeightOf): GraphBuilder => {
   const { architecture: net } = metadata;
@@ -20,7 +21,7 @@ export const cropGraph = ({ metadata }: Backbone, weightOf: WeightOf): GraphBuil
     [`${name}.weight`, `${name}.bias`].map((tensor) =>
       graph.constant(tensor, weightOf(tensor, shapes.get(tensor)!)),
     );
-  /** A value that ReLU follows is that layer's `linear`. */
+  /** The value before a ReLU is the layer's `linear`. */
   const nameOf = ({ name, relu }: WeightedLayer) => ({ name: relu ? `${name}.linear` : 'scores' });
   const input = graph.input('input', 'float32', ['batch', 3, net.inputSize, net.inputSize]);
   const last = interpret<string>(

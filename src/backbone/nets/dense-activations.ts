@@ -1,4 +1,4 @@
-// The dense net in tfjs, with the same outputs as the compiled graph: for engines that are no ONNX Runtime.
+// The dense net in tfjs, with the same outputs as the compiled graph: for engines other than ONNX Runtime.
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { weightedLayersOf } from './architecture.js';
 import type { Backbone } from './backbone.js';
@@ -19,7 +19,7 @@ export const loadWeights = async (tf: Tf, backbone: Backbone): Promise<Map<strin
   return weights;
 };
 
-/** Pixels (uint8, RGB) as the net's input [1, height, width, 3]. */
+/** Converts pixels (uint8, RGB) to the net's input [1, height, width, 3]. */
 const normalised = (tf: Tf, backbone: Backbone, pixels: Uint8Array, height: number, width: number) => {
   const { order, scale, mean, std } = backbone.metadata.input;
   const x = new Float32Array(pixels.length);
@@ -32,7 +32,7 @@ const normalised = (tf: Tf, backbone: Backbone, pixels: Uint8Array, height: numb
   return tf.tensor4d(x, [1, height, width, 3]);
 };
 
-/** Average over positions, then over the batch of the image and its mirror image. */
+/** Average over positions, then over the image and its mirror image. */
 const average = (tf: Tf, { form }: NamedLayer, map: tfjs.Tensor4D, classes: number): tfjs.Tensor => {
   if (form !== 'posterior' && form !== 'softmax') return tf.mean(map, [0, 1, 2]);
   const scores = tf.slice(map, [0, 0, 0, 0], [-1, -1, -1, classes]);
@@ -42,10 +42,10 @@ const average = (tf: Tf, { form }: NamedLayer, map: tfjs.Tensor4D, classes: numb
 };
 
 /**
- * Activations of the chosen layers, averaged over positions and with the mirror image: what `compileGraph` computes.
+ * Activations of the chosen layers, averaged over positions and over the mirror image, as in `compileGraph`.
  *
  * @param pixels uint8 [height, width, 3] in RGB
- * @returns a vector a layer, in the order of `layers`
+ * @returns a vector for each layer, in the order of `layers`
  */
 export const denseActivations = (
   tf: Tf,
@@ -67,7 +67,7 @@ export const denseActivations = (
     });
     return named.map((wanted) => found.get(wanted)!);
   });
-  // A copy: what dataSync gives may be the backend's own memory.
+  // A copy, because dataSync may return the backend's own memory.
   const results = vectors.map((vector) => Float32Array.from(vector.dataSync()));
   tf.dispose(vectors);
   return results;

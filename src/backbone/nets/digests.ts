@@ -1,17 +1,18 @@
-// Sets of images by content: the first 36 bits of each file's SHA-256, sorted and Golomb-Rice coded, about two bytes an image.
+// Sets of images by content: the first 36 bits of each file's SHA-256, sorted and Golomb-Rice coded, about
+// two bytes per image.
 import { UsageError } from '../../errors.js';
 
-/** Bits of a digest: of a million images, one other image in 65,000 is taken for one of them. */
+/** Bits of a digest: with a million images in the set, one other image in 65,000 is a false positive. */
 export const DIGEST_BITS = 36;
 const SPACE = 2 ** DIGEST_BITS;
 
-/** Digests of images, ascending, each once. */
+/** Digests of images, ascending, without duplicates. */
 export type DigestSet = Float64Array;
 
-/** The digest of a file by its SHA-256 in hexadecimal: the first nine digits. */
+/** The digest of a file from its SHA-256 in hexadecimal: the first nine digits. */
 export const digestOf = (sha256: string): number => Number.parseInt(sha256.slice(0, DIGEST_BITS / 4), 16);
 
-/** A set of digests given in any order, also repeatedly. */
+/** Makes a set of digests from a list in any order, with duplicates. */
 export const digestSet = (digests: Iterable<number>): DigestSet => {
   const sorted = Float64Array.from(digests).sort();
   let kept = 0;
@@ -43,10 +44,13 @@ export const hasDigest = (set: DigestSet, digest: number): boolean => {
   return set[low] === digest;
 };
 
-/** The probability that an image outside a set has the digest of one inside. */
+/** The probability of a false positive: that an image outside the set has the digest of one inside. */
 export const falsePositives = (set: DigestSet): number => set.length / SPACE;
 
-/** Low bits of a gap that are written as they are, for so many digests: the rest of a gap is then 0 to 2 on average. */
+/**
+ * The number of low bits of a gap that are written verbatim, for `count` digests: the quotient is then 0 to 2
+ * on average.
+ */
 const lowBits = (count: number): number => DIGEST_BITS - (32 - Math.clz32(count));
 
 /** The gaps between digests, each as a unary quotient and `lowBits` low bits, highest bit first. */
@@ -80,9 +84,8 @@ export const encodeDigests = (set: DigestSet): Uint8Array => {
 /**
  * Reads what {@link encodeDigests} wrote.
  *
- * @param count how many digests there are
- * @param where the file, for the error
- * @throws UsageError when the bytes end before, or hold no such set
+ * @param count number of digests @param where the file, for error messages @throws UsageError when the bytes
+ * are truncated or invalid
  */
 export const decodeDigests = (bytes: Uint8Array, count: number, where: string): DigestSet => {
   const damaged = (): UsageError =>

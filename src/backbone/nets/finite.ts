@@ -1,7 +1,7 @@
-// Weights must be finite: a single infinite or undefined one makes every descriptor worthless.
+// Checks that weights are finite: a single infinity or NaN makes every descriptor useless.
 import { UsageError } from '../../errors.js';
 
-/** The place of the first number that is infinite or none; -1 where all are finite. */
+/** The index of the first number that is infinite or NaN; -1 if all are finite. */
 const firstNotFinite = (numbers: Float32Array): number => {
   for (let i = 0; i < numbers.length; i++) {
     const value = numbers[i]!;
@@ -10,13 +10,16 @@ const firstNotFinite = (numbers: Float32Array): number => {
   return -1;
 };
 
-/** The error for a tensor with such a number. */
+/** The error for a tensor with a number that is not finite. */
 const notFinite = (where: string, value: number): UsageError =>
   new UsageError(
     `Expected finite numbers in ${where} but received ${value}: the net was not trained to its end, or the file is damaged.`,
   );
 
-/** Hands on a tensor's numbers. @throws UsageError naming `where` at the first piece that is not finite */
+/**
+ * Passes a tensor's pieces through. @throws UsageError naming `where` at the first piece with a number that
+ * is not finite
+ */
 export async function* finite(
   pieces: AsyncIterable<Float32Array> | Iterable<Float32Array>,
   where: string,

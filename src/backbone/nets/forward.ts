@@ -13,13 +13,15 @@ import {
 } from './architecture.js';
 import { type LayerHandler, interpret } from './interpret.js';
 
-/** tfjs-core with a backend set, as an engine gives it. */
+/** tfjs-core with a backend set, as provided by an engine. */
 export type Tf = typeof tfjs;
 
 /** Weights by their names in backbone files (`conv1_1.weight`), in tfjs's layout (see layout.ts). */
 export type Weights = ReadonlyMap<string, tfjs.Tensor>;
 
-/** How dropout is drawn: a rate in [0, 1), and a stream for each of fc6 and fc7 that goes on from batch to batch. */
+/**
+ * Dropout: a rate in [0, 1), and a random stream for each of fc6 and fc7 that continues from batch to batch.
+ */
 export interface Dropout {
   readonly rate: number;
   readonly streams: Readonly<Record<'fc6' | 'fc7', Random>>;
@@ -31,7 +33,10 @@ const weightsOf = (weights: Weights, { name }: WeightedLayer) => {
   return { weight, bias };
 };
 
-/** 0 with probability `rate`, else 1 / (1 - rate), so that the expected activation stays what it is without dropout. */
+/**
+ * 0 with probability `rate`, else 1 / (1 - rate), so that the expected activation is the same as without
+ * dropout.
+ */
 const dropoutMask = (tf: Tf, shape: [number, number], rate: number, random: Random): tfjs.Tensor2D => {
   const mask = new Float32Array(shape[0] * shape[1]);
   const threshold = rate * 2 ** 32;
@@ -45,8 +50,8 @@ const onMaps = (tf: Tf, weights: Weights) => ({
   conv: (x: tfjs.Tensor4D, layer: ConvLayer): tfjs.Tensor4D => {
     const { weight, bias } = weightsOf(weights, layer);
     const filter = weight as tfjs.Tensor4D;
-    // At stride 1, 'same' is `layer.padding`; some engines have gradients for no other way to say it.
-    // The bias goes with the convolution; a fused ReLU would have no gradient.
+    // At stride 1, 'same' equals `layer.padding`; some engines have gradients only for 'same'. The bias is
+    // fused; a fused ReLU would have no gradient.
     return tf.fused.conv2d({ x, filter, bias, strides: 1, pad: 'same' });
   },
   relu: <T extends tfjs.Tensor>(x: T): T => tf.relu(x),
@@ -84,7 +89,7 @@ export const denseHandler = (tf: Tf, weights: Weights): LayerHandler<tfjs.Tensor
   },
 });
 
-/** Sees each layer's output as it is made: for looking at activations. It must not dispose or keep them. */
+/** Called with each layer's output, to inspect activations. It must not dispose or keep them. */
 type Visit = (layer: Layer, output: tfjs.Tensor) => void;
 
 /**
@@ -93,7 +98,7 @@ type Visit = (layer: Layer, output: tfjs.Tensor) => void;
  * @param x normalised pixels [batch, inputSize, inputSize, 3]
  * @param dropout drops units after fc6 and fc7 (training); without it the pass is the test-time one
  * @returns [batch, outputs]; call inside `tf.tidy`
- * @throws UsageError when `x` has another size
+ * @throws UsageError when `x` has a different size
  */
 export const forward = (
   tf: Tf,

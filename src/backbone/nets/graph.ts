@@ -8,17 +8,20 @@ import type { Backbone, InputNormalisation } from './backbone.js';
 import { type LayerHandler, interpret } from './interpret.js';
 import { type NamedLayer, namedLayers } from './layer-names.js';
 
-/** A graph that takes `pixels`, uint8 [1, height, width, 3] in RGB, and gives a vector [channels] for each layer asked for. */
+/**
+ * A graph that takes `pixels`, uint8 [1, height, width, 3] in RGB, and returns a vector [channels] for each
+ * requested layer.
+ */
 export interface CompiledGraph {
   readonly model: Uint8Array;
-  /** Folder of the file that holds the weights. */
+  /** Folder of the weights file. */
   readonly externalDataFolder: string;
   readonly layers: readonly NamedLayer[];
   /** Names of the outputs, in the order of `layers`. */
   readonly outputs: readonly string[];
 }
 
-/** How a graph is made. */
+/** Options of the graph. */
 export interface GraphOptions {
   /** See layer-names.ts. */
   readonly layers: readonly string[];
@@ -67,8 +70,8 @@ export const withFlipped = (graph: GraphBuilder, x: string): string => {
 };
 
 /**
- * Folder and name under which ONNX Runtime opens a file of weights. Links are followed: it refuses a file that lies outside
- * the folder.
+ * Folder and name under which ONNX Runtime opens a file of weights. Links are resolved, because ONNX Runtime
+ * refuses a file outside the folder.
  */
 export const externalFile = (path: string): { folder: string; name: string } => {
   const real = realpathSync(path);
@@ -76,11 +79,11 @@ export const externalFile = (path: string): { folder: string; name: string } => 
 };
 
 /**
- * A layer's weights as constants that lie in the backbone file itself; a matrix becomes a kernel of a convolution.
+ * A layer's weights as constants stored in the backbone file itself; a matrix becomes a convolution kernel.
  *
- * ONNX Runtime copies the kernels of convolutions twice to bring them into the order that is fastest. For those of the
- * fully-connected layers, nine tenths of the weights and a tenth of the arithmetic, this takes ten times as long as it ever
- * gains: they stay in the file.
+ * ONNX Runtime copies convolution kernels twice to reorder them for speed. The fully-connected layers hold
+ * nine tenths of the weights and a tenth of the arithmetic: reordering them takes ten times as long as it
+ * saves, so they stay in the file.
  */
 const weightConstants = (
   graph: GraphBuilder,
@@ -102,7 +105,7 @@ const weightConstants = (
   return [external(`${name}.weight`, [outputs, inputs, kernel, kernel]), external(`${name}.bias`, [outputs])];
 };
 
-/** Average over positions, then over the image and its flip: [batch, channels, h, w] to [channels]. */
+/** Averages over positions, then over the image and its flip: [batch, channels, h, w] to [channels]. */
 export const globalAverage = (graph: GraphBuilder, x: string, { form }: NamedLayer): string => {
   const soft = (value: string): string => graph.node('Softmax', [value], { axis: 1 });
   let vector = graph.node('GlobalAveragePool', [form === 'softmax' ? soft(x) : x]);
@@ -126,11 +129,11 @@ export const convAttributes = ({ kernel, padding }: Pick<WeightedLayer, 'kernel'
 
 export const poolAttributes = { kernel_shape: [2, 2], strides: [2, 2] } as const;
 
-/** How many outputs of fc8 are classes. */
+/** Number of fc8's outputs that are classes. */
 export const classCount = ({ metadata: { classes, architecture } }: Backbone): number =>
   classes.length || architecture.outputs;
 
-/** Scores of classes only: nets trained with superclasses have further outputs, which do not share the soft-max. */
+/** Class scores only: nets trained with superclasses have further outputs outside this soft-max. */
 export const classScores = (graph: GraphBuilder, x: string, backbone: Backbone): string => {
   const classes = classCount(backbone);
   if (classes === backbone.metadata.architecture.outputs) return x;
@@ -151,8 +154,9 @@ export const float32Handler = (graph: GraphBuilder, backbone: Backbone): LayerHa
 };
 
 /**
- * The dense net as an ONNX graph in float32. The fully-connected layers are convolutions, so that any image at least as
- * large as the net's input can be given whole. Weights are not copied: the graph points into the backbone file.
+ * The dense net as an ONNX graph in float32. The fully-connected layers are convolutions, so that the input
+ * may be any whole image at least as large as the net's input. Weights are not copied: the graph refers to
+ * the backbone file.
  *
  * @throws UsageError for a layer that the net does not have
  */

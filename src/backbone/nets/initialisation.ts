@@ -7,14 +7,15 @@ export const initialisations = ['paper', 'glorot', 'he'] as const;
 export type Initialisation = (typeof initialisations)[number];
 
 /**
- * Standard deviation of `paper`. The paper's words are "10^-2 variance", which is a standard deviation of 0.1; at that
- * the activations of a deep net explode, and 0.01 (AlexNet's) is what its implementers use.
+ * Standard deviation of `paper`. The paper says "10^-2 variance", a standard deviation of 0.1; with it the
+ * activations of a deep net explode, and implementations use 0.01 (AlexNet's).
  */
 export const PAPER_STD = 0.01;
 
 /**
- * Standard deviation of a layer's initial weights (for Glorot's uniform distribution too). He's is made for layers before
- * a ReLU; fc8 has none after it, and large first scores would start training far above the loss of guessing: it takes 0.01.
+ * Standard deviation of a layer's initial weights (for Glorot's uniform distribution too). He's assumes a
+ * ReLU after the layer. fc8 has none, and large initial scores would start training far above the
+ * chance-level loss, so fc8 takes 0.01.
  */
 export const initialStd = (
   { kind, name, inputs, outputs, kernel }: WeightedLayer,
@@ -35,8 +36,8 @@ export const initialStd = (
 };
 
 /**
- * A layer's random weights, in the order of a backbone file. The same seed gives the same weights; each layer has a
- * stream of its own, so that nets share the layers they have in common.
+ * A layer's random weights, in the order of a backbone file. The same seed gives the same weights; each layer
+ * has its own random stream, so that layers common to two nets get the same weights.
  *
  * @param paperStd standard deviation of `paper`
  * @throws UsageError for a standard deviation that is not positive

@@ -1,7 +1,10 @@
-// The one walk over the layers of a net. Whatever computes, writes or compares nets is a handler of it.
+// Traverses the layers of a net. Code that computes, writes or compares nets implements its handlers.
 import type { ConvLayer, DenseLayer, Layer, LrnLayer, PoolLayer, WeightedLayer } from './architecture.js';
 
-/** What becomes of a value at each kind of layer. `T` may be a tensor, the name of a value in a graph, a list being made. */
+/**
+ * The handler of each kind of layer. `T` may be a tensor, the name of a value in a graph, or a list under
+ * construction.
+ */
 export interface LayerHandler<T> {
   /** A convolution and its bias, without ReLU. */
   conv(x: T, layer: ConvLayer): T;
@@ -10,19 +13,19 @@ export interface LayerHandler<T> {
   relu(x: T, layer: WeightedLayer): T;
   lrn(x: T, layer: LrnLayer): T;
   pool(x: T, layer: PoolLayer): T;
-  /** Before the first fully-connected layer, where these are matrix products: the map as a vector. */
+  /** Before the first fully-connected layer, if those are matrix products: flattens the map to a vector. */
   flatten?(x: T): T;
-  /** After the ReLU of a fully-connected layer, in training. */
+  /** After the ReLU of a fully-connected layer, in training only. */
   dropout?(x: T, layer: DenseLayer): T;
 }
 
-/** Sees every layer's value before ReLU and at its end; they are the same where no ReLU follows. */
+/** Called with every layer's value before ReLU and its output; both are the same if no ReLU follows. */
 type OnLayer<T> = (layer: Layer, values: { readonly linear: T; readonly output: T }) => void;
 
-/** For handlers that pass over a kind of layer. */
+/** For handlers that ignore a kind of layer. */
 export const unchanged = <T>(x: T): T => x;
 
-/** Takes a value through layers in order. Gives the last one's output. */
+/** Passes a value through the layers in order. Returns the last layer's output. */
 export const interpret = <T>(
   layers: readonly Layer[],
   handler: LayerHandler<T>,

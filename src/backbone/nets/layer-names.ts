@@ -1,21 +1,21 @@
-// How layers are named by users: "fc7", "fc7:linear", "conv5", "conv3_2", "pool4", "fc8:posterior".
+// Parses layer names: "fc7", "fc7:linear", "conv5", "conv3_2", "pool4", "fc8:posterior".
 import { expected, option } from '../../errors.js';
 import { type Architecture, type Layer, layersOf } from './architecture.js';
 
 /**
- * What is taken of a layer: its output after ReLU where one follows ("output"), before ReLU ("linear"), or of fc8 class
- * posteriors: soft-max of the scores averaged over positions ("posterior", the literal text of sec. 3.2), or soft-max at
- * every position ("softmax"), averaged afterwards.
+ * The form of a layer's activations: the output, after ReLU if one follows ("output"), or before ReLU
+ * ("linear"). For fc8 also class posteriors: soft-max of the scores averaged over positions ("posterior", the
+ * literal text of sec. 3.2), or soft-max at every position, then averaged ("softmax").
  */
 export type Form = 'output' | 'linear' | 'posterior' | 'softmax';
 
 /** A layer that a user named. */
 export interface NamedLayer {
-  /** As given: the name of the column of descriptors. */
+  /** The name as given; it names the column of descriptors. */
   readonly name: string;
   readonly layer: Layer;
   readonly form: Form;
-  /** Numbers at each position. */
+  /** Number of channels. */
   readonly channels: number;
 }
 
@@ -26,16 +26,16 @@ const forms = (layer: Layer): readonly Form[] =>
       ? ['output', 'linear']
       : ['output'];
 
-/** Finds a layer; "conv5" is the last convolution of block 5. */
+/** Finds a layer by name; "conv5" is the last convolution of block 5. */
 const find = (layers: readonly Layer[], name: string): Layer | undefined =>
   layers.find((layer) => layer.name === name) ??
   layers.findLast((layer) => layer.kind === 'conv' && layer.name.startsWith(`${name}_`));
 
 /**
- * The layer of a net that `name` means.
+ * Resolves a layer name.
  *
- * @param classes outputs of fc8 that are classes; the rest are superclasses, which posteriors leave out
- * @throws UsageError that lists the layers the net has
+ * @param classes number of fc8's outputs that are classes; posteriors omit the rest, the superclasses @throws
+ * UsageError that lists the net's layers
  */
 const namedLayer = (net: Architecture, name: string, classes = net.outputs): NamedLayer => {
   const layers = layersOf(net);
@@ -57,7 +57,7 @@ const namedLayer = (net: Architecture, name: string, classes = net.outputs): Nam
   return { name, layer, form: form as Form, channels };
 };
 
-/** Named layers of a net, and how far it must be computed for them. */
+/** Resolves several layer names, and finds the last layer that must be computed. */
 export const namedLayers = (
   net: Architecture,
   names: readonly string[],

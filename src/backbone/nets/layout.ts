@@ -1,11 +1,12 @@
 // Two layouts of the same weights: [out, in, height, width] in backbone files, [height, width, in, out] in tfjs.
 import { type Architecture, type WeightedLayer, weightedLayersOf } from './architecture.js';
 
-const TILE = 32; // Elements a side of the squares in which a matrix is transposed, so that both sides stay in cache.
+const TILE = 32; // Side of the blocks in which a matrix is transposed, so that reads and writes stay in cache.
 
 /**
  * Transposes, for each of `kernel * kernel` window positions, an [out, in] matrix to [in, out] or back.
- * Strides: the file's element (o, i, p) lies at (o * inputs + i) * area + p, tfjs's at (p * inputs + i) * outputs + o.
+ * Element (o, i, p) has index (o * inputs + i) * area + p in the file and (p * inputs + i) * outputs + o in
+ * tfjs.
  */
 const permute = (
   { inputs, outputs, kernel }: WeightedLayer,
@@ -29,13 +30,13 @@ const permute = (
   return target;
 };
 
-/** A layer's weights as read from a backbone file, in the order that tfjs multiplies them. */
+/** Converts a layer's weights from the order of a backbone file to that of tfjs. */
 export const toTfLayout = (layer: WeightedLayer, file: Float32Array): Float32Array =>
   permute(layer, file, (target, inFile, inTf) => {
     target[inTf] = file[inFile] as number;
   });
 
-/** A layer's weights as tfjs holds them, in the order of a backbone file. */
+/** Converts a layer's weights from the order of tfjs to that of a backbone file. */
 export const toFileLayout = (layer: WeightedLayer, tf: Float32Array): Float32Array =>
   permute(layer, tf, (target, inFile, inTf) => {
     target[inFile] = tf[inTf] as number;
@@ -45,7 +46,7 @@ export const toFileLayout = (layer: WeightedLayer, tf: Float32Array): Float32Arr
 export const tfShape = ({ kind, inputs, outputs, kernel }: WeightedLayer): number[] =>
   kind === 'conv' ? [kernel, kernel, inputs, outputs] : [kernel * kernel * inputs, outputs];
 
-/** The layer that a tensor name of a backbone file belongs to, and whether it is the bias. */
+/** The layer of a tensor name in a backbone file, and whether the tensor is the bias. */
 export const tensorsOf = (
   net: Architecture,
 ): readonly { readonly name: string; readonly layer: WeightedLayer; readonly bias: boolean }[] =>

@@ -1,16 +1,19 @@
-// How exported files of foreign formats keep what those formats have no place for: preprocessing and class names.
+// A note in exported files for metadata that foreign formats have no field for: preprocessing and class
+// names.
 import { UsageError, messageOf } from '../../errors.js';
 import { toStored } from '../../interpolation.js';
 import { type BackboneMetadata, type InputNormalisation, checkInput } from './backbone.js';
 
-/** The key under which formats with free metadata carry the note. */
+/** The key of the note in formats with free metadata. */
 export const NOTE = 'verydeep.input';
 
-/** The note of a backbone, as JSON. */
+/** Writes a backbone's note, as JSON. */
 export const noteOf = ({ input, classes }: BackboneMetadata): string =>
   JSON.stringify({ input: toStored(input), classes });
 
-/** Reads a note; nothing where there is none. @throws UsageError naming the file when it is damaged */
+/**
+ * Reads a note; an empty object if there is none. @throws UsageError naming the file when the note is damaged
+ */
 export const readNote = (
   path: string,
   text: string | undefined,

@@ -1,4 +1,5 @@
-// Which images a net has seen, as its file keeps them: digests of those that trained it, and of those that steered its schedule.
+// The images that a net has seen, as stored in its file: digests of the training images and of the validation
+// images that steered the schedule.
 import { expected } from '../../errors.js';
 import {
   DIGEST_BITS,
@@ -9,42 +10,42 @@ import {
   uniteDigests,
 } from './digests.js';
 
-/** The images that a net was made with, by the bytes of their files. */
+/** The images that a net has seen, by the bytes of their files. */
 export interface Seen {
   readonly training: DigestSet;
-  /** Images that only steered the schedule; those of `training` may be among them. */
+  /** Images that steered the schedule; they may overlap with `training`. */
   readonly validation: DigestSet;
-  /** Whether it may have seen others: it was trained on from a net that does not say what it saw. */
+  /** Whether it may have seen others: its initial net does not record its images. */
   readonly incomplete: boolean;
 }
 
-/** What the metadata of a file says of its digests. */
+/** The metadata entry about the digests. */
 export interface SeenSummary {
   readonly bits: number;
-  /** Images by content: copies count once. */
+  /** Number of different images by content: copies count once. */
   readonly training: number;
   readonly validation: number;
   readonly incomplete?: true;
 }
 
-/** The parts, each a tensor of bytes in a file. */
+/** The parts; each is a tensor of bytes in the file. */
 const parts = ['training', 'validation'] as const;
 const tensorOf = (part: (typeof parts)[number]): string => `seen.${part}`;
 
-/** Whether a tensor of a backbone file holds digests and no weights. */
+/** Whether a tensor of a backbone file holds digests instead of weights. */
 export const isSeenTensor = (name: string): boolean => name.startsWith('seen.');
 
-/** What a net that was never trained has seen. */
+/** The record of a net that was never trained. */
 export const nothingSeen: Seen = { training: digestSet([]), validation: digestSet([]), incomplete: false };
 
-/** What several nets have seen together; of one that does not say, `undefined`, nothing but that there may be more. */
+/** The union of several nets' records; an `undefined` record only marks the union as possibly incomplete. */
 export const uniteSeen = (nets: readonly (Seen | undefined)[]): Seen => ({
   training: uniteDigests(...nets.map((seen) => seen?.training ?? digestSet([]))),
   validation: uniteDigests(...nets.map((seen) => seen?.validation ?? digestSet([]))),
   incomplete: nets.some((seen) => seen?.incomplete ?? true),
 });
 
-/** The entry of the metadata. */
+/** Makes the metadata entry. */
 export const seenSummary = ({ training, validation, incomplete }: Seen): SeenSummary => ({
   bits: DIGEST_BITS,
   training: training.length,
@@ -52,7 +53,7 @@ export const seenSummary = ({ training, validation, incomplete }: Seen): SeenSum
   ...(incomplete && { incomplete }),
 });
 
-/** The tensors to write, after all others; a part without images has none. */
+/** The tensors to write after all others; a part without images has none. */
 export const seenTensors = (seen: Seen) =>
   parts.flatMap((part) => {
     const data = encodeDigests(seen[part]);
@@ -65,10 +66,9 @@ const isCount = (value: unknown): value is number =>
 /**
  * Reads the digests of a file.
  *
- * @param path the file, for the error
- * @param summary the entry of its metadata
- * @param read the bytes of a tensor; undefined where there is none
- * @throws UsageError for a summary that makes no sense, or digests that are missing or damaged
+ * @param path the file, for error messages @param summary the metadata entry @param read returns the bytes of
+ * a tensor; undefined if there is none @throws UsageError for an invalid summary, or missing or damaged
+ * digests
  */
 export const readSeen = async (
   path: string,

@@ -9,14 +9,14 @@ import { type ImageThreads, imageThreads } from './image-pool.js';
 import type { ImageTask } from './image-worker.js';
 import type { Target } from './loss.js';
 
-/** An image to learn from. */
+/** A training image. */
 export interface Example extends Target {
   readonly id: string;
   readonly path: string;
   readonly source: ImageSource;
 }
 
-/** Images that go through the net together; unreadable ones are left out and listed. */
+/** Images that go through the net together; unreadable ones are omitted and listed. */
 export interface Batch {
   readonly examples: readonly Example[];
   /** [examples, crop, crop, 3], normalised. */
@@ -33,7 +33,7 @@ export interface Sample {
 interface LoaderOptions {
   readonly crop: number;
   readonly interpolation: Interpolation;
-  /** Images are turned as their EXIF orientation says. */
+  /** Rotate images by their EXIF orientation. */
   readonly orient?: boolean | undefined;
   /** Worker threads. */
   readonly workers: number;
@@ -51,7 +51,7 @@ const deal = <T>(values: readonly T[], parts: number): T[][] =>
 
 const keyOf = ({ file, slice }: ImageSource): string => (slice ? `${file}\u0000${slice.offset}` : file);
 
-/** Reads images in worker threads. Whoever makes one closes it. */
+/** Reads images in worker threads. The caller closes it. */
 export class Loader {
   readonly #options: LoaderOptions;
   readonly #cache = new Map<string, RgbImage>();
@@ -78,8 +78,8 @@ export class Loader {
   }
 
   /**
-   * Digests of images, for the record of what trained a net. Those that were read already are known from then; the
-   * others (in a run that goes on where another stopped) are read now. Images that cannot be used have none.
+   * Digests of images, for the record of a net's training images. Images that were already read have theirs;
+   * the others (in a resumed run) are read now. Unusable images have none.
    */
   async digestsOf(examples: readonly Example[]): Promise<number[]> {
     const { crop: side, interpolation, orient, workers } = this.#options;
@@ -110,7 +110,7 @@ export class Loader {
   }
 
   /**
-   * Yields one batch for each list of samples, in order; `prefetch` lists are in the works ahead of the reader.
+   * Yields one batch for each list of samples, in order; prepares `prefetch` lists ahead of the reader.
    *
    * @param fixed whether every draw has the same scale, so that scaled images may be kept for the next epoch
    */
@@ -133,19 +133,21 @@ export class Loader {
     }
   }
 
-  /** Notes an image that cannot be used. */
+  /** Records an unusable image. */
   #refuse({ id, path, source }: Example, reason: string): void {
     this.#bad.set(keyOf(source), reason);
     this.#skipped.push({ id, path, reason });
   }
 
-  /** Whether an image needs no worker: it is in memory at the one scale, or known to be unreadable. */
+  /** Whether an image needs no worker: it is in memory at the fixed scale, or known to be unreadable. */
   #known({ source }: Example, fixed: boolean): boolean {
     const key = keyOf(source);
     return (fixed && this.#cache.has(key)) || this.#bad.has(key);
   }
 
-  /** Whether there is room to keep one more image of smallest side `side`; its room is reserved, at 4:3. */
+  /**
+   * Whether memory suffices to keep one more image of smallest side `side`; if so, reserves it, assuming 4:3.
+   */
   #reserve(side: number, fixed: boolean): boolean {
     const bytes = side * side * 4;
     if (!fixed || this.#cached + this.#reserved + bytes > this.#options.cacheBytes) return false;

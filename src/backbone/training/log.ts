@@ -1,4 +1,5 @@
-// The log of a training run: a line of JSON for each step and each epoch. A resumed run cuts off what it will do again.
+// The log of a training run: a line of JSON for each step and each epoch. A resumed run removes the lines of
+// the steps that it repeats.
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../../errors.js';
@@ -16,7 +17,7 @@ const linesUpTo = (text: string, step: number): string[] =>
     }
   });
 
-/** An append-only log. Whoever opens it closes it. */
+/** An append-only log. The caller closes it. */
 export class TrainingLog {
   readonly #path: string;
   readonly #file: FileHandle;

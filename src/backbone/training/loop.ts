@@ -16,29 +16,29 @@ import { recipeRecord } from './recipe-record.js';
 import { writeHistory } from './results.js';
 import type { TrainingSettings } from './settings.js';
 
-/** What the trainer needs besides the recipe. */
+/** Inputs of the trainer besides the recipe. */
 export interface TrainingRun {
   readonly tf: Tf;
   readonly loader: Loader;
   readonly train: readonly Example[];
   /** May be empty: then the schedule follows the accuracy on the training images. */
   readonly validation: readonly Example[];
-  /** Folder of the results; it exists. */
+  /** Output folder; it exists. */
   readonly out: string;
   /** Continue from the checkpoint in `out`, if there is one. */
   readonly resume?: boolean;
-  /** Weights to start from, by name in a backbone file's layout; random ones where it gives none. */
+  /** Initial weights by tensor name, in a backbone file's layout; random where undefined. */
   readonly initial?: (name: string) => Promise<Float32Array | undefined>;
-  /** What the net has seen that training starts from; undefined of one that does not say. */
+  /** The images that the initial net has seen; undefined if its file does not record them. */
   readonly before?: Seen | undefined;
   /** Steps between checkpoints, besides those at each epoch's end; 0 for none. */
   readonly checkpointEvery?: number;
-  /** Asks to stop after the running step, with a checkpoint. */
+  /** Requests a stop after the current step, with a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
 
-/** Lets signals and messages of worker threads in between two steps. */
+/** Yields to the event loop between two steps, for signals and messages of worker threads. */
 const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const errorPercent = (correct: number, images: number): number =>
@@ -58,10 +58,10 @@ const addGradients = (
   return sum;
 };
 
-/** A loss above this many times the loss of guessing means that training explodes. */
+/** A loss above this multiple of the chance-level loss means that training diverges. */
 const EXPLODED = 100;
 
-/** Trains a model epoch by epoch; its state is what a checkpoint holds. */
+/** Trains a model epoch by epoch; a checkpoint holds its state. */
 export class Trainer {
   #state: TrainingState;
   #waited = 0;
@@ -83,7 +83,7 @@ export class Trainer {
     return this.#state;
   }
 
-  /** Images that weigh together as one in the update: the last, smaller batch of an epoch counts for less. */
+  /** The divisor of the gradients: the last, smaller batch of an epoch has less weight. */
   get #divisor(): number {
     return Math.min(this.settings.batch, this.run.train.length);
   }
@@ -164,7 +164,7 @@ export class Trainer {
     }
   }
 
-  /** Stops training at a loss that is not finite or explodes, and says where it began. */
+  /** Throws if the loss is not finite or diverges; the error names the layer. */
   #checkLoss(loss: number, pixels: Float32Array, examples: readonly Example[]): void {
     const { classes, superclasses, superclassLoss } = this.model.heads;
     const chance = Math.log(Math.max(2, classes)) + superclassLoss * Math.log(Math.max(2, superclasses));
@@ -176,7 +176,7 @@ export class Trainer {
     );
   }
 
-  /** Finishes the running epoch. Returns false when training was asked to stop in between. */
+  /** Finishes the current epoch. Returns false if a stop was requested before its end. */
   async epoch(): Promise<boolean> {
     const { run, settings } = this;
     const { epoch, stepInEpoch } = this.#state;
@@ -224,7 +224,10 @@ export class Trainer {
     });
   }
 
-  /** Validates, and writes what the epoch gave. Returns false when it was asked to stop: validation is then repeated. */
+  /**
+   * Validates, and writes the epoch's results. Returns false if a stop was requested: validation is then
+   * repeated.
+   */
   async #endEpoch(start: number, imagesBefore: number): Promise<boolean> {
     const { settings } = this;
     const { epoch, step, sums } = this.#state;
@@ -277,7 +280,10 @@ export class Trainer {
     return true;
   }
 
-  /** Errors on the validation images: one centred crop each. Asked to stop, it does so without a result. */
+  /**
+   * Errors on the validation images: one centred crop each. Ends early, with an incomplete result, if a stop
+   * was requested.
+   */
   async #validate(): Promise<{ top1Error: number; top5Error: number }> {
     const { run, settings, model } = this;
     const lists = chunks(validationOf(run.validation, settings), settings.microBatch);

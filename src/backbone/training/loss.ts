@@ -1,6 +1,6 @@
 // The training objective: cross-entropy on the class (multinomial logistic regression), and on the superclass if asked.
 
-/** How fc8's outputs divide into heads: the classes come first, then the superclasses. */
+/** The heads of fc8's outputs: first the classes, then the superclasses. */
 export interface Heads {
   readonly classes: number;
   readonly superclasses: number;
@@ -8,13 +8,16 @@ export interface Heads {
   readonly superclassLoss: number;
 }
 
-/** What an image should be recognised as: indices of its class and superclass. */
+/** The target of an image: indices of its class and superclass. */
 export interface Target {
   readonly label: number;
   readonly superlabel?: number | undefined;
 }
 
-/** Weighted cross-entropy of one head of one row; writes its gradient to the head's places, which begin at `begin`. */
+/**
+ * Weighted cross-entropy of one head of one row; writes its gradient to the head's elements, which begin at
+ * `begin`.
+ */
 const headLoss = (
   scores: Float32Array,
   gradient: Float32Array,
@@ -33,9 +36,9 @@ const headLoss = (
 };
 
 /**
- * The loss and its gradient: the sum over rows of -log soft-max of the class, plus `superclassLoss` times the same of the
- * superclass (each head has a soft-max of its own), divided by `divisor`. With the size of the whole batch as divisor,
- * losses and gradients of its parts add up to those of the batch.
+ * The loss and its gradient: the sum over rows of -log soft-max of the class, plus `superclassLoss` times the
+ * same for the superclass (each head has a soft-max of its own), divided by `divisor`. With the size of the
+ * whole batch as divisor, losses and gradients of its parts add up to those of the batch.
  *
  * @param scores fc8's outputs [rows, classes + superclasses]
  * @returns the loss, and its derivative by each score in the same order
@@ -60,8 +63,8 @@ export const trainingLoss = (
 };
 
 /**
- * How many rows have their class among the 1 and the 5 highest class scores. Of equal scores the earlier class ranks
- * first; a row with a score that is not a number is not counted.
+ * Counts the rows whose class is among the 1 and the 5 highest class scores. Among equal scores the earlier
+ * class ranks first; a row with a NaN score is not counted.
  *
  * @param scores [rows, columns], of which the first `classes` columns are class scores
  */

@@ -1,4 +1,4 @@
-// Reads a training set once to measure its colours, and keeps the result beside the run.
+// Reads a training set once to measure its colours, and saves the result with the run.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError, VerydeepError, codeOf, messageOf } from '../../errors.js';
@@ -17,19 +17,19 @@ export interface MeasuredImage {
 }
 
 export interface MeasureOptions {
-  /** Smallest sides to which training scales images: they are measured at the middle of the range. */
+  /** Smallest sides to which training scales images; colours are measured at the middle of the range. */
   readonly trainSide: readonly [number, number];
   readonly interpolation: Interpolation;
-  /** Images are turned as their EXIF orientation says. */
+  /** Rotate images by their EXIF orientation. */
   readonly orient?: boolean | undefined;
   /** Worker threads. */
   readonly workers: number;
   readonly onProgress?: OnProgress | undefined;
-  /** Stops it at once. */
+  /** Stops the measurement at once. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The statistics of the images that could be read, and the others. */
+/** The statistics of the readable images, and the unreadable ones. */
 interface Measured {
   readonly statistics: PixelStatistics;
   readonly skipped: readonly Skipped[];
@@ -39,9 +39,9 @@ interface Measured {
 const BLOCK = 16;
 
 /**
- * Measures the colours of images in worker threads. Unreadable images are passed over.
+ * Measures the colours of images in worker threads. Unreadable images are skipped.
  *
- * @throws VerydeepError when no image can be read; the signal's reason when it stops
+ * @throws VerydeepError when no image can be read; the signal's reason when aborted
  */
 export const measurePixels = async (
   images: readonly MeasuredImage[],
@@ -54,7 +54,7 @@ export const measurePixels = async (
   const tell = () => onProgress?.({ task: 'measure', done, total: images.length, unit: 'images' });
   signal?.throwIfAborted();
   const threads = imageThreads(workers);
-  const stop = (): void => void threads.close(); // Images that are on their way are given up.
+  const stop = (): void => void threads.close(); // Images in progress are abandoned.
   signal?.addEventListener('abort', stop, { once: true });
   const work = async (): Promise<void> => {
     for (let from = next; from < images.length; from = next) {
@@ -69,7 +69,7 @@ export const measurePixels = async (
   };
   try {
     tell();
-    // Two tasks for each thread, so that none waits for its next one.
+    // Two tasks for each thread, so that no thread waits.
     await Promise.all(Array.from({ length: 2 * workers }, work));
   } catch (error) {
     throw signal?.aborted ? signal.reason : error;
@@ -88,7 +88,7 @@ export const measurePixels = async (
   };
 };
 
-/** Reads statistics that were written by a run or by `verydeep datasets stats`. */
+/** Reads statistics written by a run or by `verydeep datasets stats`. */
 export const readStatistics = async (path: string): Promise<PixelStatistics> => {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as PixelStatistics;
@@ -97,7 +97,7 @@ export const readStatistics = async (path: string): Promise<PixelStatistics> => 
   }
 };
 
-/** The statistics of a run: those it measured before, or measured now and written to `out`/statistics.json. */
+/** The statistics of a run: read from `out`/statistics.json, or measured now and written there. */
 export const measuredStatistics = async (
   images: readonly MeasuredImage[],
   out: string,

@@ -7,7 +7,7 @@ import { type Dropout, type Tf, forward } from '../nets/forward.js';
 import { tensorsOf, tfShape, toFileLayout, toTfLayout } from '../nets/layout.js';
 import { type Heads, type Target, correctRows, trainingLoss } from './loss.js';
 
-/** Gives a tensor of a backbone file, in the file's layout. */
+/** Returns a tensor of a backbone file, in the file's layout. */
 export type Source = (name: string) => Float32Array | Promise<Float32Array>;
 
 /** Learning rates and decay of one update; factors by tensor name, 0 freezes. */
@@ -18,19 +18,19 @@ interface UpdateOptions {
   readonly weightDecay: number;
 }
 
-/** What a part of a batch gave. */
+/** The results of a part of a batch. */
 interface PartResult {
   /** The part's share of the loss (its sum of cross-entropies over the batch size). */
   readonly loss: number;
   readonly top1: number;
   readonly top5: number;
-  /** Of the trainable tensors, by name; the caller disposes them. */
+  /** Gradients of the trainable tensors, by name; the caller disposes them. */
   readonly gradients: Map<string, tfjs.Tensor>;
 }
 
 const isFrozen = (factor: number | undefined): boolean => factor === 0;
 
-/** Weights and velocities on an engine. Whoever makes one disposes it. */
+/** Weights and velocities on an engine. The caller disposes it. */
 export class Model {
   readonly tf: Tf;
   readonly net: Architecture;
@@ -47,8 +47,8 @@ export class Model {
   }
 
   /**
-   * @param factors learning-rate factors by tensor name (`fc8.weight`); 1 where missing, 0 freezes
-   * @param velocity where velocities come from; zero where missing
+   * @param factors learning-rate factors by tensor name (`fc8.weight`); 1 where missing, 0 freezes @param
+   * velocity reads the initial velocities; zero where missing
    */
   static async create(
     tf: Tf,
@@ -72,7 +72,7 @@ export class Model {
     return model;
   }
 
-  /** Names of the tensors that learn. */
+  /** Names of the trainable tensors. */
   get trainable(): string[] {
     return [...this.#velocities.keys()];
   }
@@ -118,7 +118,7 @@ export class Model {
     return result;
   }
 
-  /** Says in words which layer's activations stop being finite, or which are largest. */
+  /** Describes which layer's activations are the first not to be finite, or which are largest. */
   firstBadLayer(pixels: Float32Array, rows: number): string {
     const { tf, net } = this;
     let bad: string | undefined;
@@ -137,7 +137,7 @@ export class Model {
       : `layer ${bad} is the first whose activations are not finite`;
   }
 
-  /** Moves the weights along the gradients. The gradients stay the caller's. */
+  /** Updates the weights by the gradients. Does not dispose the gradients. */
   update(
     gradients: ReadonlyMap<string, tfjs.Tensor>,
     { learningRate, momentum, weightDecay }: UpdateOptions,

@@ -1,7 +1,7 @@
-// What a training run gives: figures of each epoch, and the backbone. Plain data, without tfjs.
+// The results of a training run: figures of each epoch, and the backbone. Plain data, without tfjs.
 import type { Skipped } from '../../progress.js';
 
-/** What one epoch gave. Errors in percent. */
+/** The results of one epoch. Errors in percent. */
 export interface EpochRecord {
   readonly epoch: number;
   /** Steps done at its end. */
@@ -13,14 +13,14 @@ export interface EpochRecord {
   readonly validationTop1Error?: number;
   readonly validationTop5Error?: number;
   readonly seconds: number;
-  /** Share of the time that the trainer waited for images, 0-1. */
+  /** Share of the time spent waiting for images, 0-1. */
   readonly waiting: number;
   readonly imagesPerSecond: number;
 }
 
-/** What became of a training run. */
+/** The outcome of a training run. */
 export interface TrainingResult {
-  /** Path of the backbone; missing where training was interrupted before its end. */
+  /** Path of the backbone; undefined if training was interrupted. */
   readonly backbone?: string;
   readonly history: readonly EpochRecord[];
   readonly step: number;

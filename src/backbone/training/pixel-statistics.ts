@@ -1,8 +1,9 @@
-// Mean, spread and principal axes of the colours of a set of images: for normalisation and the colour shift.
+// Mean, standard deviation and principal axes of the colours of a set of images, for normalisation and the
+// colour shift.
 import type { RgbImage } from '../../images/image.js';
 import type { ColourAxes } from './augmentation.js';
 
-/** Sums over pixels that add up exactly in any order (whole numbers below 2^53 for 10^11 pixels). */
+/** Sums over pixels that are exact in any order (integers below 2^53 for 10^11 pixels). */
 export interface ColourSums {
   pixels: number;
   /** Of red, green, blue. */
@@ -103,7 +104,7 @@ export const symmetricEigen = (
   };
 };
 
-/** Statistics from sums. A channel that never changes gets the standard deviation 1, so that one may divide by it. */
+/** Statistics from sums. A constant channel gets the standard deviation 1, to allow division by it. */
 export const statisticsOf = ({ pixels, sums, products }: ColourSums, images: number): PixelStatistics => {
   const mean = sums.map((x) => x / pixels);
   const [rr, rg, rb, gg, gb, bb] = products;

@@ -1,9 +1,9 @@
-// The recipe of a run as checkpoints and backbone files keep it. Its names are those of version 0.1, so that its files and
-// those of later versions are the same.
+// The recipe of a run as stored in checkpoints and backbone files. Names are those of version 0.1, so that
+// files of all versions agree.
 import { type Message, option, text } from '../../errors.js';
 import type { TrainingSettings } from './settings.js';
 
-/** Options whose name in the record is another. */
+/** Options that have a different name in the record. */
 const optionNames: Readonly<Record<string, string>> = {
   superclassWeight: 'superclassLoss',
   decay: 'weightDecay',
@@ -18,14 +18,14 @@ const optionNames: Readonly<Record<string, string>> = {
   superclasses: 'data',
 };
 
-/** Entries that are options under their own name. */
+/** Options that have the same name in the record. */
 const isOption = new Set(
   'batch microBatch momentum dropout schedule flip orient seed config width blocks inputSize fullyConnected'.split(
     ' ',
   ),
 );
 
-/** All that decides the weights, but the epochs' end: what a run that continues another must have in common with it. */
+/** All settings that determine the weights, except the number of epochs: a resumed run must have the same. */
 export const recipeRecord = (settings: TrainingSettings): Record<string, unknown> => {
   const { net, schedule, learningRate, epochs, patience, decreases, colourShift, colourAxes } = settings;
   const smooth = schedule === 'cosine' || schedule === 'linear';
@@ -55,7 +55,7 @@ export const recipeRecord = (settings: TrainingSettings): Record<string, unknown
   ) as Record<string, unknown>;
 };
 
-/** The first entry in which two records differ, in words; undefined if they agree. */
+/** Describes the first entry in which two records differ; undefined if they agree. */
 export const firstDifference = (
   before: Readonly<Record<string, unknown>>,
   now: Readonly<Record<string, unknown>>,

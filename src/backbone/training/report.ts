@@ -1,4 +1,5 @@
-// The report of a training run: curves of loss, errors and learning rate, and every epoch's figures, in one HTML file.
+// The report of a training run: curves of loss, errors and learning rate, and the figures of every epoch, in
+// one HTML file.
 import { chart } from '../../evaluation/report/chart.js';
 import { type Point, lines } from '../../evaluation/report/charts.js';
 import { facts } from '../../evaluation/report/facts.js';
@@ -37,7 +38,7 @@ const curve = (
   });
 };
 
-/** The report as HTML. */
+/** Renders the report as HTML. */
 export const trainingReport = async (
   settings: TrainingSettings,
   history: readonly EpochRecord[],

@@ -1,4 +1,5 @@
-// What a finished training leaves besides checkpoint and log: the history, the report, the metadata of the backbone.
+// The results of a finished training besides checkpoint and log: the history, the report, the backbone's
+// metadata.
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../io/files.js';
 import type { BackboneMetadata } from '../nets/backbone.js';
@@ -17,11 +18,11 @@ export const writeReport = async (
   settings: TrainingSettings,
   history: readonly EpochRecord[],
 ): Promise<void> => {
-  const { trainingReport } = await import('./report.js'); // Loads a library of charts.
+  const { trainingReport } = await import('./report.js'); // Imported on demand: it loads a chart library.
   await writeFileAtomically(join(out, 'report.html'), await trainingReport(settings, history));
 };
 
-/** What the backbone file says of its training. */
+/** The backbone file's metadata about its training. */
 export const metadataOf = (settings: TrainingSettings, state: TrainingState): BackboneMetadata => {
   const { net, classes, superclasses, input } = settings;
   const last = state.history.at(-1);

@@ -1,4 +1,5 @@
-// What an epoch shows, in order: each image once, shuffled by seed, with its own scale, crop, mirror and colour.
+// The samples of an epoch in order: each image once, shuffled by seed, with its own scale, crop, mirror and
+// colour.
 import { Random } from '../../random.js';
 import { type Augmentation, centred, draw } from './augmentation.js';
 import type { Dropout } from '../nets/forward.js';
@@ -24,8 +25,8 @@ const augmentationOf = ({
 });
 
 /**
- * The samples of an epoch in order. They follow from the seed, the epoch and each image's id alone, so that a
- * resumed run sees the same.
+ * The samples of an epoch in order. They depend only on the seed, the epoch and each image's id, so that a
+ * resumed run gets the same.
  *
  * @param epoch counted from 0
  */
@@ -41,13 +42,15 @@ export const epochOf = (
   }));
 };
 
-/** The samples that validate: one centred crop of each image, in the order given. */
+/** The validation samples: one centred crop of each image, in the given order. */
 export const validationOf = (examples: readonly Example[], settings: TrainingSettings): Sample[] => {
   const fixed = centred(augmentationOf(settings));
   return examples.map((example) => ({ example, draw: fixed }));
 };
 
-/** Streams of dropout for one step; the parts of its batch go on where the last ended. */
+/**
+ * Random streams of dropout for one step; each part of the batch continues the streams of the previous part.
+ */
 export const dropoutOf = ({ seed, dropout }: TrainingSettings, step: number): Dropout | undefined =>
   dropout === 0
     ? undefined

@@ -1,20 +1,21 @@
-// How the learning rate falls: the paper's "divide by 10 when validation accuracy stops improving", and smooth curves.
+// Learning-rate schedules: the paper's "divide by 10 when validation accuracy stops improving", and smooth
+// curves.
 export const schedules = ['plateau', 'cosine', 'linear', 'constant'] as const;
 export type ScheduleName = (typeof schedules)[number];
 
 export interface Schedule {
   readonly schedule: ScheduleName;
-  /** The first learning rate. */
+  /** The initial learning rate. */
   readonly learningRate: number;
-  /** Epochs at most; `cosine` and `linear` reach 0 at their end. */
+  /** Maximum number of epochs; `cosine` and `linear` reach 0 at the end. */
   readonly epochs: number;
   /** plateau: epochs without a new best accuracy after which the rate falls. */
   readonly patience: number;
-  /** plateau: how often the rate is divided by 10; when accuracy stops improving once more, training ends. */
+  /** plateau: how many times the rate is divided by 10; at the next plateau training ends. */
   readonly decreases: number;
 }
 
-/** What the schedule remembers between epochs; plain data, saved in checkpoints. */
+/** The schedule's state between epochs; plain data, saved in checkpoints. */
 export interface ScheduleState {
   readonly best: number;
   readonly epochsSinceBest: number;
@@ -32,7 +33,7 @@ export const initialScheduleState: ScheduleState = {
 /**
  * The learning rate of a step.
  *
- * @param position epochs done so far, with the fraction of the running one
+ * @param position epochs done so far, including the fraction of the current one
  */
 export const learningRateAt = (settings: Schedule, state: ScheduleState, position: number): number => {
   const { schedule, learningRate, epochs } = settings;

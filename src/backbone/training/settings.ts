@@ -1,4 +1,5 @@
-// The settings of one training run: its options, complete and checked, with what follows from the data and the net.
+// The settings of one training run: its complete, checked options and the values that follow from the data
+// and the net.
 import { checkOptions } from '../../options.js';
 import { expected, option } from '../../errors.js';
 import type { Interpolation } from '../../interpolation.js';
@@ -9,7 +10,7 @@ import { type ColourAxes, checkSides } from './augmentation.js';
 import { courseOptions, startOptions } from './options.js';
 import type { Schedule } from './schedule.js';
 
-/** Names are those of the options, where there is one. */
+/** Names are those of the options, if there is one. */
 export interface TrainingSettings extends Schedule {
   readonly net: Architecture;
   /** Names of fc8's first outputs, in order. */
@@ -18,7 +19,7 @@ export interface TrainingSettings extends Schedule {
   readonly superclasses: readonly string[];
   readonly superclassLoss: number;
   readonly batch: number;
-  /** Images that go through the net at once; gradients of the parts of a batch are added up. */
+  /** Images that go through the net at once; the gradients of a batch's parts are summed. */
   readonly microBatch: number;
   readonly momentum: number;
   /** L2 multiplier on weights; biases are not decayed. */
@@ -30,18 +31,18 @@ export interface TrainingSettings extends Schedule {
   /** Smallest side S of the scaled training image: fixed, or uniform in a range. */
   readonly trainSide: readonly [number, number];
   readonly flip: boolean;
-  /** Standard deviation of the shift along each colour axis, as a factor on the axis's spread; 0 for none. */
+  /** Standard deviation of the shift along each colour axis, relative to the axis's own; 0 for none. */
   readonly colourShift: number;
-  /** Needed where colours are shifted. */
+  /** Required if colours are shifted. */
   readonly colourAxes?: ColourAxes | undefined;
   readonly interpolation: Interpolation;
-  /** Images are turned as their EXIF orientation says. */
+  /** Rotate images by their EXIF orientation. */
   readonly orient?: boolean | undefined;
   readonly input: InputNormalisation;
   readonly seed: number;
   /** Learning-rate factors by tensor (`conv1_1.weight`); 0 freezes. From `rateFactors` and `freeze`. */
   readonly factors: Readonly<Record<string, number>>;
-  /** Name and checksum of the weights that training starts from. */
+  /** Name and checksum of the initial weights. */
   readonly initialisedFrom?: { readonly file: string; readonly sha256: string } | undefined;
 }
 

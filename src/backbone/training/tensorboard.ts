@@ -50,7 +50,10 @@ export const crc32c = (bytes: Uint8Array): number => {
   return ~crc >>> 0;
 };
 
-/** The checksum as TFRecord stores it: rotated and shifted, so that checksums of checksums do not vanish. */
+/**
+ * TFRecord's masked checksum: rotated, with a constant added, so that checksums of checksums are not
+ * degenerate.
+ */
 const masked = (bytes: Uint8Array): number => {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
@@ -68,7 +71,7 @@ const record = (data: Uint8Array): Buffer => {
 
 const SESSION_START = 1;
 
-/** A file of scalars that TensorBoard shows. Whoever opens it closes it. */
+/** A file of scalars for TensorBoard. The caller closes it. */
 export class EventFile {
   readonly path: string;
   readonly #file: FileHandle;
@@ -81,7 +84,7 @@ export class EventFile {
   /**
    * Begins a new file in `folder`.
    *
-   * @param step steps done before: TensorBoard then hides what an interrupted run wrote after them
+   * @param step steps already done: TensorBoard then hides later steps written by an interrupted run
    */
   static async create(folder: string, step: number): Promise<EventFile> {
     const seconds = Date.now() / 1000;

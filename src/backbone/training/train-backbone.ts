@@ -1,4 +1,5 @@
-// Training from items to a backbone file, with the paper's defaults: statistics, first weights, engine, training.
+// Training from items to a backbone file, with the paper's defaults: statistics, initial weights, engine,
+// training.
 import { architecture, type Architecture } from '../nets/architecture.js';
 import { type Backbone, openBackbone } from '../nets/backbone.js';
 import { examplesOf, superclassesOf } from './examples.js';
@@ -24,11 +25,11 @@ export interface TrainingData {
   readonly validation: readonly Item[];
 }
 
-/** Where results go, and who is told. */
+/** The output folder and the listeners. */
 export interface TrainRun {
-  /** Folder of the results. */
+  /** Output folder. */
   readonly out: string;
-  /** Continue what an earlier run left in `out`. */
+  /** Resume the earlier run in `out`. */
   readonly resume?: boolean;
   readonly onProgress?: OnProgress;
   readonly note?: (text: string) => void;
@@ -43,13 +44,13 @@ export interface TrainOutcome {
   readonly result: TrainingResult;
 }
 
-/** The range of S: as given, else the paper's 256 in proportion to the net's input. */
+/** The range of S: the given one, else the paper's 256 in proportion to the net's input size. */
 const trainSideOf = ({ trainSide }: TrainingOptions, net: Architecture): readonly [number, number] => {
   const side = defaultSide(net.inputSize);
   return trainSide ?? [side, side];
 };
 
-/** The net: what the options say, else what the net to start from has, else the paper's values. */
+/** The architecture: from the options, else from the initial net, else the paper's values. */
 const netOf = (options: TrainingOptions, source: Backbone | undefined, outputs: number): Architecture => {
   const known = source?.metadata.architecture;
   const pick = <K extends 'width' | 'blocks' | 'inputSize' | 'fullyConnected'>(key: K) => {
@@ -92,7 +93,7 @@ const settingsOf = async (
   };
 };
 
-/** Weights of the layers that are taken from another net; none for the others. */
+/** Weights of the layers taken from another net; undefined for the others. */
 const initialOf = (
   { initLayers, classes: which }: TrainingOptions,
   net: Architecture,
@@ -111,11 +112,12 @@ const initialOf = (
 };
 
 /**
- * Trains a net and writes `backbone.safetensors`, checkpoints, logs and a report into `out` (paper, sections 2 and 3.1).
+ * Trains a net and writes `backbone.safetensors`, checkpoints, logs and a report into `out` (paper, sections
+ * 2 and 3.1).
  *
  * @param data images with their classes, at least two
- * @param options what differs from the defaults of {@link trainingOptions}, and `out`, the folder of the results
- * @throws UsageError for options that do not fit; VerydeepError when training diverges or memory does not suffice
+ * @param options values that differ from the defaults of {@link trainingOptions}, and the output folder `out`
+ * @throws UsageError for incompatible options; VerydeepError when training diverges or memory is insufficient
  */
 export const trainBackbone = async (
   data: TrainingData,

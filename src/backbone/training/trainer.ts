@@ -1,4 +1,4 @@
-// Training from settings and examples to a backbone file: a loop that is resumed where a checkpoint left it.
+// Training from settings and examples to a backbone file; resumes from a checkpoint.
 import { join } from 'node:path';
 import { UsageError, option, text } from '../../errors.js';
 import { saveBackbone } from '../nets/backbone.js';
@@ -41,7 +41,7 @@ const initialSource = (run: TrainingRun, settings: TrainingSettings): Source => 
   };
 };
 
-/** The images that the net has seen: of an untrained net none but those of the net that it starts from. */
+/** The images that the net has seen: for an untrained net, only those of the initial net. */
 const seenBy = async (run: TrainingRun, settings: TrainingSettings, steps: number): Promise<Seen> => {
   const before = settings.initialisedFrom ? [run.before] : [];
   if (steps === 0) return uniteSeen([nothingSeen, ...before]);

@@ -7,10 +7,10 @@ import type { Backbone } from '../nets/backbone.js';
 export const transfers = ['auto', 'all', 'paper'] as const;
 type Transfer = (typeof transfers)[number];
 
-/** Convolutional layers that the paper takes from net A. */
+/** The convolutional layers that the paper initialises from net A. */
 const PAPER_CONVOLUTIONS = 4;
 
-/** The layers that a user named: "conv1" (a block), "conv1-conv4", "conv1_1-conv3_2", "fc6,fc7". */
+/** The layers in a user's list: "conv1" (a block), "conv1-conv4", "conv1_1-conv3_2", "fc6,fc7". */
 const layersNamed = (net: Architecture, named: string, where: OptionName): string[] => {
   const names = weightedLayersOf(net).map(({ name }) => name);
   const matches = (name: string) =>
@@ -32,8 +32,8 @@ const layersNamed = (net: Architecture, named: string, where: OptionName): strin
 };
 
 /**
- * Learning-rate factors by tensor name, from "fc8=10,conv1-conv2=0.1"; "fc8=10:20" gives weights and biases their own,
- * as Caffe's prototxt does.
+ * Learning-rate factors by tensor name, from "fc8=10,conv1-conv2=0.1"; "fc8=10:20" sets those of weights and
+ * biases separately, like Caffe's prototxt.
  *
  * @throws UsageError naming the option for an unknown layer or a factor below 0
  */
@@ -61,7 +61,7 @@ export const rateFactors = (net: Architecture, given: string): Record<string, nu
   return factors;
 };
 
-/** Factors of 0 for the layers that stay as they are. */
+/** Factors of 0 for the frozen layers. */
 export const frozen = (net: Architecture, layers: string): Record<string, number> =>
   Object.fromEntries(
     layersNamed(net, layers, option('freeze')).flatMap((name) => [
@@ -76,11 +76,12 @@ const sameShape = (a: WeightedLayer, b: WeightedLayer): boolean =>
 /**
  * The layers that are taken from another net.
  *
- * `all`: every layer. `paper`: the first four convolutional and the fully-connected layers, by their names (from A:
- * conv1_1, conv2_1, conv3_1, conv3_2). `auto`: `all` for a net of the same configuration, else `paper`.
+ * `all`: every layer. `paper`: the first four convolutional and the fully-connected layers, by their names
+ * (from A: conv1_1, conv2_1, conv3_1, conv3_2). `auto`: `all` for a net of the same configuration, else
+ * `paper`.
  *
- * @param newClasses leaves out fc8: it is for other classes
- * @throws UsageError when a layer that is to be taken has another shape, or the classes differ
+ * @param newClasses omits fc8, because the classes are new @throws UsageError when a selected layer has a
+ * different shape, or the classes differ
  */
 export const transferredLayers = (
   source: Backbone,
