@@ -1,9 +1,10 @@
 // Loads tfjs-node-gpu or tfjs-node, which are optional, and reports why it could not.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { codeOf, messageOf } from '../errors.js';
+import { keepLoaded } from './keep-loaded.js';
 
 /** The packages that carry TensorFlow's library, in the order of preference. */
 export const tensorflowPackages = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
@@ -133,6 +134,16 @@ export const installedVersion = (name: string): string | undefined => {
   return file && (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 };
 
+/** The addon of an installed package: `lib/napi-v8/tfjs_binding.node`. */
+const addonsOf = (name: string): string[] => {
+  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
+  const lib = folders.map((folder) => join(folder, name, 'lib')).find((path) => existsSync(path));
+  if (lib === undefined) return [];
+  return readdirSync(lib)
+    .map((folder) => join(lib, folder, 'tfjs_binding.node'))
+    .filter((path) => existsSync(path));
+};
+
 /**
  * Loads one of the packages; this registers its backend `tensorflow` with tfjs. Never throws: a failure is
  * returned with its reason and the fix.
@@ -157,6 +168,7 @@ export const loadTensorFlow = async (
         fix: 'npm dedupe, so that @tensorflow/tfjs-core 4.22.0 is installed once',
       };
     }
+    for (const addon of addonsOf(name)) keepLoaded(addon);
     const backend = tf.findBackend('tensorflow') as
       (tf.KernelBackend & { isUsingGpuDevice?: boolean }) | null;
     if (!backend) throw new Error('it registered no backend');
