@@ -117,7 +117,7 @@ class MatlabWalker {
     return bytes;
   }
 
-  /** Converts bytes of a numeric type to an array, which may share their memory. */
+  /** Converts bytes of a numeric type to an array in place; the array shares their memory. */
   #view(kind: number, bytes: Uint8Array): MatlabNumbers {
     const form = numeric[kind];
     if (!form) throw this.stream.wrong(`numbers of the unknown type ${kind}`);

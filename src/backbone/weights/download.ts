@@ -7,28 +7,28 @@ import type { BackboneMetadata } from '../nets/backbone.js';
 import { importWeights } from './importers/import.js';
 import { type PublishedWeights, publishedWeightsNamed } from './published.js';
 
-/** Where converted weights go, and who is told. */
+/** The output file and the listeners. */
 export interface DownloadWeightsOptions {
-  /** The backbone file to write (`.safetensors`); the weights are only fetched where missing. */
+  /** The backbone file to write (`.safetensors`); if undefined, the weights are only downloaded. */
   readonly out?: string;
   readonly onProgress?: OnProgress;
-  /** Stops the download; it goes on from there the next time. */
+  /** Stops the download; the next call resumes it. */
   readonly signal?: AbortSignal;
 }
 
-/** What lies in the cache, and what was written. */
+/** The cached file, and the written backbone. */
 export interface DownloadedWeights extends Downloaded {
   /** The row of `publishedWeights`. */
   readonly published: PublishedWeights;
   /** The file in the cache, as it was published. */
   readonly path: string;
-  /** Of the backbone file `out`, where one was written. */
+  /** Checksum of the backbone file `out`, if written. */
   readonly metadata?: BackboneMetadata;
 }
 
 /**
- * Fetches published weights into the cache (the environment's VERYDEEP_CACHE), checked against their published checksum
- * where there is one, and converts them to the backbone file `out`.
+ * Downloads published weights to the cache (environment variable VERYDEEP_CACHE), verifies the published
+ * checksum if there is one, and converts them to the backbone file `out`.
  *
  * @param name a name in `publishedWeights`: "vgg16-oxford"
  * @throws UsageError for an unknown name

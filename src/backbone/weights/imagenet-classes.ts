@@ -1,4 +1,4 @@
-// The 1000 classes of ILSVRC-2012 as published nets output them: WordNet ids, sorted.
+// The 1000 classes of ILSVRC-2012 in the order of published nets' outputs: sorted WordNet ids.
 
 const numbers = `
   01440764 01443537 01484850 01491361 01494475 01496331 01498041 01514668 01514859 01518878 01530575

@@ -1,22 +1,22 @@
-// Published VGG weights as a table: where they are, their checksums, how they were trained to see.
+// The table of published VGG weights: URLs, checksums, input normalisation.
 import type { Remote } from '../../io/download.js';
 import { expected } from '../../errors.js';
 import type { Config } from '../nets/architecture.js';
 import { inputPresets } from './importers/source.js';
 import type { InputNormalisation } from '../nets/backbone.js';
 
-/** Weights that somebody publishes. */
+/** Published weights. */
 export interface PublishedWeights extends Remote {
-  /** As `weights download` takes it. */
+  /** The name for `weights download`. */
   readonly name: string;
   /** File name in the cache. */
   readonly file: string;
   readonly config: Config;
   readonly input: InputNormalisation;
-  /** How images are resized for it, where its publisher says so. */
+  /** The publisher's interpolation for resizing images, if stated. */
   readonly resize: string;
   readonly from: string;
-  /** A licence only where the publisher's own package names one; else where to look. */
+  /** The licence if the publisher's own package names one; else where to look. */
   readonly licence: string;
   readonly note?: string;
 }
@@ -203,12 +203,12 @@ const families: readonly Family[] = [
   },
 ];
 
-/** Every published file that we know. A row without a checksum is one whose publisher gives none. */
+/** All known published files. A row without a checksum has a publisher that provides none. */
 export const publishedWeights: readonly PublishedWeights[] = families.flatMap(({ rows, ...family }) =>
   rows.map((row) => ({ ...family, ...row })),
 );
 
-/** A row of the table by its name. @throws UsageError that lists the names */
+/** Finds a row of the table by name. @throws UsageError that lists the names */
 export const publishedWeightsNamed = (name: string): PublishedWeights => {
   const found = publishedWeights.find((row) => row.name === name);
   if (!found) {

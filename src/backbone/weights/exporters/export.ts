@@ -1,4 +1,4 @@
-// The forms in which a backbone leaves the house.
+// Exports a backbone to the formats of other programs.
 import { openBackbone } from '../../nets/backbone.js';
 import type { ExportFormat } from '../options.js';
 import { exportOnnx } from './onnx.js';
@@ -11,9 +11,10 @@ export type { ExportFormat };
  * Writes a backbone file in a foreign format.
  *
  * @param path the backbone file
- * @param out the file to write; for "tfjs" a folder; for "onnx-external" the model, whose weights go to `out` + ".data"
+ * @param out the file to write; for "tfjs" a folder; for "onnx-external" the model, whose weights go to `out`
+ * + ".data"
  * @returns the paths written
- * @throws UsageError for a file that is no backbone, or a net that the format cannot express
+ * @throws UsageError for a file that is not a backbone, or a net that the format cannot express
  */
 export const exportWeights = async (
   path: string,

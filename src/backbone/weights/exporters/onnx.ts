@@ -1,4 +1,4 @@
-// A backbone as an ONNX model: one file, or a small model beside a file of weights. Streamed either way.
+// Exports a backbone as an ONNX model: one file, or a small model and a file of weights. Both are streamed.
 import { basename } from 'node:path';
 import type { FileHandle } from 'node:fs/promises';
 import { writeAtomically } from '../../../io/files.js';
@@ -7,14 +7,14 @@ import type { Backbone } from '../../nets/backbone.js';
 import { cropGraph } from '../../nets/crop-graph.js';
 import { NOTE, noteOf } from '../../nets/note.js';
 
-/** Lowest versions that have all operators used, so that old runtimes can read the model. */
+/** The lowest versions that have all the operators used, so that old runtimes can read the model. */
 const VERSIONS = { irVersion: 8, opset: 13 } as const;
 
-/** Weights in a file of their own begin at multiples of so many bytes. */
+/** Alignment in bytes of weights in a separate file. */
 const ALIGNMENT = 64;
 
 interface OnnxOptions {
-  /** Writes the weights to this file beside the model instead of into it. */
+  /** Writes the weights to this file beside the model, instead of into the model. */
   readonly externalData?: string;
 }
 
@@ -28,7 +28,7 @@ async function* bytesOf(backbone: Backbone, name: string): AsyncGenerator<Uint8A
     yield new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
 }
 
-/** The bytes of all tensors, each filled up with zeros to a multiple of the alignment. */
+/** The bytes of all tensors, each zero-padded to a multiple of the alignment. */
 async function* alignedBytes(backbone: Backbone): AsyncGenerator<Uint8Array> {
   for (const name of weightShapes(backbone.metadata.architecture).keys()) {
     yield* bytesOf(backbone, name);

@@ -1,4 +1,5 @@
-// A backbone as a TensorFlow.js layers model: model.json and shards of 4 MB, as `tf.loadLayersModel` opens them.
+// Exports a backbone as a TensorFlow.js layers model: model.json and shards of 4 MB, for
+// `tf.loadLayersModel`.
 import { join } from 'node:path';
 import { UsageError, option, text } from '../../../errors.js';
 import { writeFileAtomically } from '../../../io/files.js';
@@ -9,9 +10,9 @@ import { type LayerHandler, interpret } from '../../nets/interpret.js';
 import { tfShape, toTfLayout } from '../../nets/layout.js';
 import { noteOf } from '../../nets/note.js';
 
-const SHARD = 4 << 20; // What browsers cache well; the size that TensorFlow.js's own converter uses.
+const SHARD = 4 << 20; // The shard size of TensorFlow.js's own converter; browsers cache it well.
 
-/** Keras's names, which users of keras.applications know. */
+/** Layer names as in keras.applications. */
 const kerasName = (name: string): string =>
   ({ fc6: 'fc1', fc7: 'fc2', fc8: 'predictions' })[name] ??
   name.replace(/^(conv|pool)(\d)_?/, (_, kind: string, block: string) => `block${block}_${kind}`);
@@ -26,7 +27,7 @@ const kerasLayer = (className: string, config: KerasLayer['config']): KerasLayer
   config: { trainable: true, dtype: 'float32', ...config },
 });
 
-/** Adds to a list of Keras's layers. ReLU is an activation of the layer before. */
+/** Appends Keras layers to a list. ReLU is an activation of the preceding layer. */
 const kerasHandler = (net: Architecture): LayerHandler<readonly KerasLayer[]> => ({
   conv: (layers, { name, outputs, kernel }) => [
     ...layers,
@@ -67,7 +68,7 @@ const kerasHandler = (net: Architecture): LayerHandler<readonly KerasLayer[]> =>
   },
 });
 
-/** The net as a Keras Sequential model: pixels [side, side, 3], normalised, to scores (no soft-max). */
+/** The net as a Keras Sequential model: normalised pixels [side, side, 3] to scores (no soft-max). */
 const topology = (net: Architecture) => {
   const shape = { batch_input_shape: [null, net.inputSize, net.inputSize, 3] };
   const layers = interpret(layersOf(net), kerasHandler(net), []).map((layer, i) =>
@@ -80,7 +81,7 @@ const topology = (net: Architecture) => {
   };
 };
 
-/** Cuts a run of bytes into shards of equal size. */
+/** Splits a byte sequence into shards of equal size. */
 class ShardWriter {
   readonly #folder: string;
   readonly #count: number;
@@ -116,10 +117,10 @@ class ShardWriter {
 }
 
 /**
- * Writes a backbone as a TensorFlow.js layers model into a folder. Its input is normalised as the metadata says (the
- * model's userDefinedMetadata repeats it); its output is the scores.
+ * Writes a backbone as a TensorFlow.js layers model into a folder. Its input is normalised as the metadata
+ * says (the model's userDefinedMetadata repeats it); its output is the scores.
  *
- * @param folder made if it is missing
+ * @param folder created if missing
  * @throws UsageError for a net with local response normalisation, which Keras cannot express
  */
 export const exportTfjs = async (backbone: Backbone, folder: string): Promise<void> => {

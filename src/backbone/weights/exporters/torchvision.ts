@@ -1,4 +1,4 @@
-// A backbone as safetensors in torchvision's names: `features.0.weight`, …, `classifier.6.bias`.
+// Exports a backbone as safetensors with torchvision's names: `features.0.weight`, …, `classifier.6.bias`.
 import { UsageError, option, text } from '../../../errors.js';
 import { writeSafetensors } from '../../../formats/safetensors.js';
 import { type Architecture, type DenseLayer, layersOf, weightShapes } from '../../nets/architecture.js';
@@ -12,7 +12,7 @@ const heads: Readonly<Record<DenseLayer['name'], string>> = {
   fc8: 'classifier.6',
 };
 
-/** Our names of layers and torchvision's: every convolution, ReLU and pool counts in `features`. */
+/** Maps our layer names to torchvision's: every convolution, ReLU and pool counts in `features`. */
 export const torchvisionNames = (net: Architecture): ReadonlyMap<string, string> => {
   const names = new Map<string, string>();
   const next = (index: number): number => index + 1;
@@ -41,8 +41,8 @@ export const torchvisionNames = (net: Architecture): ReadonlyMap<string, string>
 };
 
 /**
- * Writes a backbone as safetensors that `torchvision.models.vggNN().load_state_dict` takes. The net keeps its own
- * preprocessing; the metadata's `verydeep.input` says which.
+ * Writes a backbone as safetensors for `torchvision.models.vggNN().load_state_dict`. The net keeps its own
+ * preprocessing, recorded in the metadata's `verydeep.input`.
  *
  * @throws UsageError for a net with local response normalisation, which torchvision does not have
  */

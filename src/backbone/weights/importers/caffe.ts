@@ -1,4 +1,4 @@
-// VGG nets in Caffe's .caffemodel: its layers in order, with their parameters where the file holds them.
+// Imports VGG nets from Caffe's .caffemodel: the layers in order, with their parameters if the file has them.
 import { expected } from '../../../errors.js';
 import { type CaffeLayer, openCaffemodel } from '../../../formats/caffemodel.js';
 import type { LazyTensor } from '../../../formats/tensor.js';
@@ -14,7 +14,10 @@ const squeezed = (tensor: LazyTensor, axes: number): LazyTensor => {
   return dropped.every((n) => n === 1) ? { ...tensor, shape: kept } : tensor;
 };
 
-/** A parameter for rows and columns: `stride`, or `stride_h` and `stride_w`; undefined where the file does not say. */
+/**
+ * A parameter for rows and columns: `stride`, or `stride_h` and `stride_w`; undefined if missing from the
+ * file.
+ */
 const pair = (
   { parameters }: CaffeLayer,
   name: string,
@@ -50,7 +53,7 @@ const convolution = (path: string, layer: CaffeLayer): StepKind => {
     window: [kernel.shape[2] ?? 1, kernel.shape[3] ?? 1],
     bias,
     strides: pair(layer, 'stride', 'stride', 1),
-    // A file without the layers' parameters does not say; those of VGG nets keep the size of the map.
+    // For a file without layer parameters, assume VGG's convolutions, which keep the size of the map.
     pads: layer.parameters ? [h, w, h, w] : 'same',
     dilations: [number(layer, 'dilation', 1)],
     groups: number(layer, 'group', 1),
@@ -72,7 +75,7 @@ const pooling = (layer: CaffeLayer): StepKind => {
   }
   if (number(layer, 'global_pooling', 0) === 1) return other('a maximum over all positions');
   const [h, w] = pair(layer, 'pad', 'pad', 0);
-  // A file without parameters has the pools of VGG nets; Caffe's own default is a stride of 1.
+  // For a file without parameters, assume VGG's pools; Caffe's own default is a stride of 1.
   const otherwise = layer.parameters ? 1 : 2;
   return {
     kind: 'pool',
@@ -85,7 +88,7 @@ const pooling = (layer: CaffeLayer): StepKind => {
 const lrn = (layer: CaffeLayer): StepKind => {
   if (number(layer, 'norm_region', 0) !== 0) return other('normalisation within channels');
   const size = number(layer, 'local_size', 5);
-  // Without parameters the file does not say more than that it normalises.
+  // Without parameters only the presence of normalisation is known.
   const alpha = layer.parameters ? number(layer, 'alpha', 1) / size : 1e-4;
   return {
     kind: 'lrn',
@@ -122,10 +125,10 @@ const kindOf = (path: string, layer: CaffeLayer): StepKind | undefined => {
   }
 };
 
-/** Layers that give the images, copy a value, or measure: none of them is part of the net. */
+/** Layers that load images, copy a value or compute a metric: not part of the net. */
 const aside = /^(Input|Split|Dropout|Accuracy|Silence|DummyData|.*Data)$/;
 
-/** The layers as steps; one that takes a value from elsewhere than the layer before ends the chain. */
+/** Converts the layers to steps; a layer whose input is not the preceding layer's output ends the chain. */
 const stepsOf = (path: string, layers: readonly CaffeLayer[]): Step[] => {
   const isLinked = layers.some(
     (layer, i) => i > 0 && layer.bottoms.some((name) => layers[i - 1]!.tops.includes(name)),
@@ -151,7 +154,7 @@ const stepsOf = (path: string, layers: readonly CaffeLayer[]): Step[] => {
   return steps;
 };
 
-/** Opens a .caffemodel. @throws UsageError naming the file and what is wrong */
+/** Opens a .caffemodel. @throws UsageError naming the file and the fault */
 export const openCaffe = async (path: string): Promise<WeightSource> => {
   const file = openCaffemodel(path);
   try {

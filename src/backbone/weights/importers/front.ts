@@ -1,10 +1,10 @@
-// What a graph does to pixels before its first layer, as the normalisation that it is.
+// Derives the input normalisation from a graph's arithmetic before its first layer.
 import { UsageError } from '../../../errors.js';
 import { type LazyTensor, readAll } from '../../../formats/tensor.js';
 import type { InputNormalisation } from '../../nets/backbone.js';
 import { type ChannelStep, type PerChannel, inputPresets } from './source.js';
 
-/** A step before the first layer, with the name and the operator by which the file calls it. */
+/** A step before the first layer, with its name and operator in the file. */
 export type FrontStep = (ChannelStep | { readonly kind: 'reverse' }) & {
   readonly name: string;
   readonly op: string;
@@ -23,7 +23,7 @@ const valuesOf = async (path: string, { name, op }: FrontStep, by: PerChannel): 
   return values;
 };
 
-/** Adds one step to x = factor * pixel + shift, a number for each colour. */
+/** Applies one step to x = factor * pixel + shift, with a factor and a shift for each colour. */
 const apply = async (
   path: string,
   step: FrontStep & ChannelStep,
@@ -52,14 +52,15 @@ const apply = async (
 const near = (a: readonly number[], b: readonly number[], distance: number): boolean =>
   a.every((value, i) => Math.abs(value - b[i]!) <= distance);
 
-/** Six digits: float32 has no more, and 1/255 stored in it is meant as 1/255. */
+/** Rounds to six digits, about float32's precision, so that a stored 1/255 is recognised. */
 const rounded = (value: number): number => Number(value.toPrecision(6)) + 0;
 
 /**
- * The normalisation of a graph that begins with arithmetic on pixels; undefined where it begins with a layer. Pixels from
- * 0 to 1 are told by means that lie there; the order of the colours by the graph, or by Oxford's means.
+ * The normalisation of a graph that begins with arithmetic on pixels; undefined if it begins with a layer.
+ * Means between 0 and 1 imply pixels from 0 to 1; the channel order follows from the graph, or from Oxford's
+ * means.
  *
- * @throws UsageError naming file and step for what is no arithmetic by colour
+ * @throws UsageError naming file and step for a step that is not per-channel arithmetic
  */
 export const normalisationOf = async (
   path: string,
@@ -89,7 +90,7 @@ export const normalisationOf = async (
   const isUnit = Math.max(...zero.map(Math.abs)) <= 1 && Math.max(...factor) >= 1;
   if (order === 'rgb' && near(zero, inputPresets.oxford.mean, 1)) order = 'bgr';
   const common = factor.every((value) => value === factor[0]) && !isUnit;
-  // x = (pixel * scale - mean) / std: with one factor for all colours the deviation is 1.
+  // x = (pixel * scale - mean) / std: with one factor for all colours, std is 1.
   const scale = isUnit ? 1 / 255 : common ? factor[0]! : 1;
   const std = factor.map((value) => (common ? 1 : 1 / value));
   return {

@@ -1,4 +1,4 @@
-// From any published weight file to a backbone file.
+// Converts any supported weight file to a backbone file.
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { expected, option, text, UsageError } from '../../../errors.js';
@@ -20,11 +20,11 @@ import type { ChannelStep, OpenOptions, PerChannel, SourceLayer, WeightSource } 
 import { sizeFromShape } from '../../../shape.js';
 
 export interface ImportOptions extends OpenOptions {
-  /** Instead of the preprocessing that nets of the file's format were trained with. */
+  /** Overrides the default preprocessing of the file's format. */
   readonly input?: InputNormalisation;
-  /** Names of the outputs in order; by default those in the file, or ImageNet's synsets for 1000 outputs. */
+  /** Names of the outputs, in order; default: those in the file, or ImageNet's synsets for 1000 outputs. */
   readonly classes?: readonly string[];
-  /** Further facts on the source for the metadata: the name in the table of published weights, its checksum. */
+  /** Further metadata on the source: the name in the table of published weights, its checksum. */
   readonly source?: Readonly<Record<string, unknown>>;
   readonly onProgress?: OnProgress;
 }
@@ -35,7 +35,7 @@ const checkCount = (path: string, tensor: LazyTensor, count: number): void => {
     throw expected(`${count} numbers`, `the tensor ${tensor.name} of ${path}`, tensor.shape);
 };
 
-/** A number for each output, from a tensor of so many or of one. */
+/** One number per output, from a tensor with that many numbers or a single one. */
 const perOutput = async (path: string, by: PerChannel, outputs: number): Promise<ArrayLike<number>> => {
   if (typeof by !== 'number' && sizeFromShape(by.shape) !== 1) {
     checkCount(path, by, outputs);
@@ -45,7 +45,7 @@ const perOutput = async (path: string, by: PerChannel, outputs: number): Promise
   return new Float64Array(outputs).fill(value);
 };
 
-/** What a step multiplies a layer's outputs by, and what it does to its bias. */
+/** A step's factor on a layer's outputs, and its effect on the bias. */
 const effectOf = async (
   path: string,
   step: ChannelStep,
@@ -72,7 +72,7 @@ const effectOf = async (
   return { factor, bias: (before, o) => (before - m[o]!) * factor(o) + b[o]! };
 };
 
-/** A kernel and bias with what follows them (batch normalisation, a factor, a sum) folded in. */
+/** Folds the following steps (batch normalisation, a factor, a sum) into a kernel and bias. */
 const folded = async (
   path: string,
   layer: SourceLayer,
@@ -105,7 +105,7 @@ async function* once(make: () => Promise<Float32Array>): AsyncGenerator<Float32A
   yield await make();
 }
 
-/** Gives the tensors of a backbone file from the layers of a foreign one. */
+/** Reads the tensors of a backbone file from the layers of a foreign file. */
 export const tensorsOf = (
   path: string,
   source: WeightSource,
@@ -131,7 +131,7 @@ export const tensorsOf = (
   };
 };
 
-/** Names of the outputs: given, in the file, or ImageNet's where there are 1000. */
+/** Names of the outputs: given, from the file, or ImageNet's for 1000 outputs. */
 const classesOf = (
   path: string,
   net: Architecture,
@@ -149,7 +149,7 @@ const classesOf = (
   return classes ?? (net.outputs === imagenetClasses.length ? imagenetClasses : []);
 };
 
-/** The metadata of the backbone file that an opened source becomes. */
+/** The metadata of the backbone file converted from an open source. */
 export const metadataOf = (
   path: string,
   source: WeightSource,
@@ -172,7 +172,7 @@ export const metadataOf = (
   };
 };
 
-/** Refuses to write over the file that is read. */
+/** Refuses to overwrite the input file. */
 const checkOut = (path: string, out: string): void => {
   const place = (file: string): string => (existsSync(file) ? realpathSync(file) : resolve(file));
   if (place(path) === place(out)) {
@@ -183,12 +183,12 @@ const checkOut = (path: string, out: string): void => {
 };
 
 /**
- * Converts a weight file of any known kind to a backbone file; the kind is recognised by content. Large tensors are
- * streamed; a fully-connected layer whose order differs is in memory once.
+ * Converts a weight file of any supported format to a backbone file; the format is recognised by content.
+ * Large tensors are streamed; a fully-connected layer with another axis order is held in memory once.
  *
  * @param path the file (of a TensorFlow.js model its model.json)
  * @param out the backbone file to write
- * @throws UsageError that names the file and the first wrong thing; VerydeepError when `out` cannot be written
+ * @throws UsageError naming the file and the first fault; VerydeepError when `out` cannot be written
  */
 export const importWeights = async (
   path: string,

@@ -1,26 +1,26 @@
-// A Keras model's configuration as its layers in the order in which they are applied: Keras 2 and 3, models within models.
+// Reads a Keras model's configuration (Keras 2 and 3, nested models) as layers in the order of application.
 import { isRecord } from '../../../checks.js';
 import { UsageError, expected } from '../../../errors.js';
 
 export type Config = Readonly<Record<string, unknown>>;
 
-/** A layer where it is used: its configuration, and the models that it lies in. */
+/** A use of a layer: its configuration, and the models that contain it. */
 export interface KerasLayer {
   readonly name: string;
   readonly className: string;
   readonly config: Config;
-  /** Names of the models that hold it, the outermost first. */
+  /** Names of the models that contain it, outermost first. */
   readonly models: readonly string[];
-  /** Its place in Keras 3's files of weights: "layers/functional/layers/conv2d_1". */
+  /** Its path in Keras 3's weight files: "layers/functional/layers/conv2d_1". */
   readonly place: string;
-  /** Values that are not layers, given to it besides its input: Keras's operations on tensors have them. */
+  /** Further arguments that are not layers, as in Keras's operations on tensors. */
   readonly constants: readonly unknown[];
 }
 
 /** A text, where a value is one. */
 export const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-/** "conv2d_transpose" of Conv2DTranspose, as Keras makes names of classes. */
+/** Keras's snake-case name of a class: "conv2d_transpose" for Conv2DTranspose. */
 const snakeCase = (name: string): string =>
   name
     .replace(/\W+/g, '')
@@ -28,7 +28,7 @@ const snakeCase = (name: string): string =>
     .replace(/([a-z])([A-Z])/g, '$1_$2')
     .toLowerCase();
 
-/** The layers of a model as its configuration lists them; undefined for a layer that is none. */
+/** The layers listed in a model's configuration; undefined for a layer that is not a model. */
 const layersIn = (className: string, config: unknown): readonly Config[] | undefined => {
   const list = Array.isArray(config) ? config : isRecord(config) ? config['layers'] : undefined;
   const isModel = /^(Functional|Model|Sequential)$/.test(className) || isRecord(config);
@@ -44,7 +44,7 @@ const nameOf = (layer: Config): string => {
   );
 };
 
-/** Names of the layers whose outputs go into a layer, and what else is given to it. */
+/** Names of a layer's input layers, and its other arguments. */
 const inputsOf = (layer: Config): { inputs: string[]; constants: unknown[]; uses: number } => {
   const inputs: string[] = [];
   const constants: unknown[] = [];
@@ -77,17 +77,20 @@ const startsOf = (config: unknown): string[] => {
   return entries.flatMap((entry) => (Array.isArray(entry) && typeof entry[0] === 'string' ? [entry[0]] : []));
 };
 
-/** A layer of a graph with the layers that it takes its values from. */
+/** A layer of a graph with its input layers. */
 type Fact = { readonly layer: Config; readonly name: string } & ReturnType<typeof inputsOf>;
 
-/** A layer in a chain; `branch` where the chain ends since its value is used twice. */
+/** A layer in a chain; `branch` if the chain ends because its value is used twice. */
 interface Link {
   readonly layer: Config;
   readonly constants: readonly unknown[];
   readonly branch?: boolean;
 }
 
-/** The stack that three picks of a colour go into, as preprocess_input of Keras 3 turns the colours round; undefined for other users. */
+/**
+ * The stack of three selected channels with which preprocess_input of Keras 3 reverses the channel order;
+ * undefined for other users.
+ */
 const stackOf = (
   users: readonly Fact[],
   facts: readonly Fact[],
@@ -99,7 +102,7 @@ const stackOf = (
   return picked.every((n) => typeof n === 'number') ? { stack, picked } : undefined;
 };
 
-/** The layers in the order in which they are applied, as far as they form a chain; the second of two that use one value ends it. */
+/** The layers in order of application, as far as they form a chain; the second user of a value ends it. */
 const ordered = (className: string, config: unknown, layers: readonly Config[]): Link[] => {
   const isGraph = className !== 'Sequential' && layers.some((layer) => Array.isArray(layer['inbound_nodes']));
   if (!isGraph) return layers.map((layer) => ({ layer, constants: [] }));
@@ -127,10 +130,10 @@ const ordered = (className: string, config: unknown, layers: readonly Config[]):
 };
 
 const MAX_DEPTH = 8;
-/** The class by which a layer is called that uses a value a second time. */
+/** The class name for a layer that uses a value a second time. */
 export const BRANCH = 'Branch';
 
-/** All layers of a model in order, those of models within it in their place. */
+/** All layers of a model in order, with nested models expanded in place. */
 export const layersOfModel = (path: string, model: unknown): KerasLayer[] => {
   const leaves: KerasLayer[] = [];
   const visit = (className: string, config: unknown, models: readonly string[], place: string): void => {
@@ -176,7 +179,7 @@ export const layersOfModel = (path: string, model: unknown): KerasLayer[] => {
   return leaves;
 };
 
-/** The error for a file that is damaged where its configuration should be. */
+/** The error for a file with a damaged configuration. */
 export const parseConfig = (path: string, text: string): unknown => {
   try {
     return JSON.parse(text);

@@ -1,4 +1,4 @@
-// The layers of a Keras model as the steps of a net, those that change nothing left out.
+// Converts the layers of a Keras model to the steps of a net; omits layers without effect.
 import { isRecord } from '../../../checks.js';
 import { expected } from '../../../errors.js';
 import type { LazyTensor } from '../../../formats/tensor.js';
@@ -6,7 +6,7 @@ import { BRANCH, type KerasLayer, textOf } from './keras-model.js';
 import type { PerChannel } from './source.js';
 import { type Pads, type Step, type StepKind, noVgg } from './steps.js';
 
-/** Gives a layer's weights in Keras's order (kernel, bias; gamma, beta, mean, variance). */
+/** Returns a layer's weights in Keras's order (kernel, bias; gamma, beta, mean, variance). */
 export type WeightsOf = (layer: KerasLayer) => readonly LazyTensor[];
 
 const numbers = (value: unknown): readonly number[] | undefined =>
@@ -22,7 +22,7 @@ const pair = (value: unknown, otherwise: readonly [number, number]): [number, nu
   return [a, b];
 };
 
-/** The name of an activation: a text, or a serialised function. */
+/** The name of an activation: a string, or a serialised function. */
 const activationOf = (value: unknown): string | undefined => {
   if (value === null || value === undefined) return 'linear';
   if (typeof value === 'string') return value;
@@ -45,7 +45,7 @@ const activation = (value: unknown): StepKind | undefined => {
   return { kind: 'other', what: `the activation ${name ?? 'of a function'}` };
 };
 
-/** Layers that change nothing when a net is used. */
+/** Layers without effect at inference. */
 const idle = new Set([
   ...[
     'InputLayer',
@@ -65,16 +65,16 @@ const idle = new Set([
     'RandomContrast',
   ],
   ...['RandomBrightness', 'RandomCrop', 'RandomHeight', 'RandomWidth', 'RandomColorJitter', 'RandAugment'],
-  // Images are resized before they reach a net here.
+  // verydeep resizes images before the net.
   ...['Resizing', 'CenterCrop'],
 ]);
 
 interface Walk {
   readonly path: string;
   readonly weightsOf: WeightsOf;
-  /** The order of a map's axes, without that of the images. */
+  /** The order of a map's axes, without the batch axis. */
   axes: 'hwc' | 'chw' | 'flat';
-  /** The order in which the flattened map runs. */
+  /** The axis order of the flattened map. */
   flat: string;
 }
 
@@ -190,7 +190,7 @@ const constant = (name: string, values: readonly number[]): LazyTensor => ({
   chunks: () => [Float32Array.from(values)],
 });
 
-/** Keras's Normalization layer: (x - mean) / sqrt(variance), the variance kept above 1e-14. */
+/** Keras's Normalization layer: (x - mean) / sqrt(variance), with a variance of at least 1e-14. */
 const normalization = (walk: Walk, layer: KerasLayer): StepKind[] => {
   const { config } = layer;
   if (config['invert'] === true) return [other('a normalisation the other way round')];
@@ -227,7 +227,7 @@ const permute = (walk: Walk, layer: KerasLayer): StepKind[] => {
   return [];
 };
 
-/** A slice that turns the last axis round: `x[..., ::-1]`, as preprocess_input has it in a graph. */
+/** A slice that reverses the last axis: `x[..., ::-1]`, as in preprocess_input. */
 const isReversal = (value: unknown): boolean => {
   const json = JSON.stringify(value);
   return (
@@ -262,7 +262,7 @@ const operation = (walk: Walk, layer: KerasLayer): StepKind[] => {
   return [other('an operation that no VGG net has')];
 };
 
-/** Colours that were picked and put together again: turned round, as they were, or something else. */
+/** Channels that were selected and stacked again: reversed, unchanged, or something else. */
 const stack = (_: Walk, { constants, config }: KerasLayer): StepKind[] => {
   const order = constants.join();
   if (config['axis'] !== -1 && config['axis'] !== 3) return [other('a stack of values')];
@@ -309,7 +309,7 @@ const handlers: Readonly<Record<string, Handler>> = {
 };
 
 /**
- * The steps of a model in order.
+ * Returns the steps of a model in order.
  *
  * @throws UsageError naming file and layer for weights that are not in the file
  */
@@ -326,11 +326,11 @@ export const stepsOfModel = (path: string, layers: readonly KerasLayer[], weight
   });
 };
 
-/** Default names of layers that no VGG net has, as files without a configuration list them. */
+/** Default names of layers that no VGG net has, in files without a configuration. */
 const strange =
   /^(global_(average|max)_pooling|average_pooling|leaky_re_lu|prelu|elu|add|concatenate|multiply|depthwise_conv|separable_conv|conv2d_transpose|lambda|lstm|gru|attention|layer_normalization|group_normalization|up_sampling)/;
 
-/** Refuses a list of layers by name, where names are all that a file has. */
+/** Rejects layers by name, for files that contain only names. */
 export const checkNames = (path: string, names: readonly string[]): void => {
   const found = names.find((name) => strange.test(name));
   if (found === undefined) return;

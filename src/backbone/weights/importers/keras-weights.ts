@@ -1,4 +1,4 @@
-// Which weights of a Keras or TensorFlow.js file belong to which layer.
+// Assigns the weights of a Keras or TensorFlow.js file to layers.
 import { expected } from '../../../errors.js';
 import type { LazyTensor } from '../../../formats/tensor.js';
 import type { KerasLayer } from './keras-model.js';
@@ -25,13 +25,13 @@ const inOrder = (weights: readonly Named[]): LazyTensor[] =>
     .sort((a, b) => (rank(a.name) < 0 || rank(b.name) < 0 ? 0 : rank(a.name) - rank(b.name)))
     .map(({ tensor }) => tensor);
 
-/** How many weights a layer has that is not found by its name. */
+/** The number of weights of a layer that is not found by name. */
 const countOf = ({ className, config }: KerasLayer): number =>
   /^(Conv2D|Convolution2D|Dense)$/.test(className) ? (config['use_bias'] === false ? 1 : 2) : 0;
 
 /**
- * Weights by the names of layers. Within a group of a whole model they are found by the part of their name before the last;
- * where another layer had that name first (Keras then adds a number), by their order.
+ * Weights by the names of layers. Within a group of a whole model they are found by the part of their name
+ * before the last; if another layer already has that name (Keras then appends a number), by their order.
  */
 export const byLayer = (weights: readonly Named[]): WeightsOf => {
   const groups = new Map<string, Named[]>();
@@ -50,7 +50,7 @@ export const byLayer = (weights: readonly Named[]): WeightsOf => {
   };
 };
 
-/** Kernel and bias of each layer, in the order of a list of weights; anything else is refused. */
+/** Kernel and bias of each layer, in the order of a list of weights; anything else is an error. */
 export const kernelsAndBiases = (path: string, tensors: readonly LazyTensor[]): readonly SourceLayer[] => {
   const layers = new Map<string, { kernel?: LazyTensor; bias?: LazyTensor }>();
   for (const tensor of tensors) {

@@ -1,4 +1,5 @@
-// VGG nets in Keras's files: .h5 with weights alone or a whole model, Keras 3's weights, and .keras archives.
+// Imports VGG nets from Keras's files: .h5 with weights only or a whole model, Keras 3's weights, and .keras
+// archives.
 import { expected } from '../../../errors.js';
 import { sizeFromShape } from '../../../shape.js';
 import { type Hdf5, type Hdf5Worker, openHdf5 } from '../../../formats/hdf5.js';
@@ -29,14 +30,14 @@ const tensorOf = (file: Hdf5, { path, shape }: Hdf5Dataset, name: string): LazyT
 
 const join = (...parts: string[]): string => `/${parts.join('/')}`.replace(/\/{2,}/g, '/');
 
-/** A weight in a file: the group of the outermost layer that it is listed under, its name, and its numbers. */
+/** A weight in a file: the group of its outermost layer, its name, and its numbers. */
 interface Listed {
   readonly group: string;
   readonly name: string;
   readonly tensor: LazyTensor;
 }
 
-/** Keras 2: an attribute lists the layers, that of each layer's group its weights. */
+/** Keras 2: an attribute lists the layers; an attribute of each layer's group lists its weights. */
 const listed = (path: string, file: Hdf5, root: string): Listed[] | undefined => {
   const { datasets, lists } = file.index;
   const places = new Map(datasets.map((dataset) => [join(dataset.path), dataset]));
@@ -44,7 +45,7 @@ const listed = (path: string, file: Hdf5, root: string): Listed[] | undefined =>
     (lists[`${join(root, group)}@weight_names`] ?? []).flatMap((name) => {
       const place = join(root, group, name);
       const dataset = places.get(place);
-      // Normalization counts the images that it saw, a whole number.
+      // Normalization stores an integer count of its images.
       if (!dataset && /(^|\/)count(:0)?$/.test(name)) return [];
       if (!dataset) throw expected(`a dataset ${place} of float32 or float64 numbers`, path, 'none');
       const last = name.split('/').at(-1) ?? name;
@@ -72,7 +73,7 @@ const placed = (file: Hdf5): Placed[] =>
     return [{ place, number: Number(match[2]), tensor: tensorOf(file, dataset, `${name}/${part}`) }];
   });
 
-/** Weights of Keras 3 by the place of their layer. */
+/** Weights of Keras 3 by the path of their layer. */
 const byPlace =
   (weights: readonly Placed[]): WeightsOf =>
   ({ place }) =>
@@ -83,7 +84,9 @@ const byPlace =
 
 const natural = new Intl.Collator('en', { numeric: true });
 
-/** Without a configuration: convolutions before matrices, those of inner models first, conv2d before conv2d_1. */
+/**
+ * Order without a configuration: convolutions before matrices, inner models first, conv2d before conv2d_1.
+ */
 const inOrder = (weights: readonly Placed[]): Placed[] => {
   const depth = ({ place }: Placed): number => place.split('/').length;
   const isDense = ({ place }: Placed): number => (/\/dense(_\d+)?$/.test(place) ? 1 : 0);
@@ -96,7 +99,7 @@ const inOrder = (weights: readonly Placed[]): Placed[] => {
   );
 };
 
-/** Names by which Keras 3 calls the groups of layers, those without weights too. */
+/** Names of Keras 3's layer groups, including those without weights. */
 const groupNames = ({ texts }: Hdf5Index): string[] =>
   Object.keys(texts).flatMap((key) => {
     const match = /([^/]+)\/vars@name$/.exec(key);
@@ -127,7 +130,10 @@ const netIn = async (path: string, file: Hdf5, config: string | undefined): Prom
   return netOfRow(kernelsAndBiases(path, row));
 };
 
-/** Preprocessing is that of keras.applications for VGG, blue, green, red less the means, unless the model begins with another. */
+/**
+ * Preprocessing is that of keras.applications for VGG (BGR minus the means), unless the model begins with
+ * another.
+ */
 const sourceOf = async (
   path: string,
   format: string,
@@ -139,7 +145,7 @@ const sourceOf = async (
   return { format, ...net, input: net.prepared ?? inputPresets.oxford, close };
 };
 
-/** Opens an HDF5 file of Keras. @throws UsageError naming the file and what is wrong */
+/** Opens an HDF5 file of Keras. @throws UsageError naming the file and the fault */
 export const openKeras = async (path: string, worker?: Hdf5Worker): Promise<WeightSource> => {
   const file = await openHdf5(path, worker);
   try {
@@ -150,7 +156,7 @@ export const openKeras = async (path: string, worker?: Hdf5Worker): Promise<Weig
   }
 };
 
-/** Opens a .keras archive. @throws UsageError naming the file and what is wrong */
+/** Opens a .keras archive. @throws UsageError naming the file and the fault */
 export const openKerasZip = async (path: string, worker?: Hdf5Worker): Promise<WeightSource> => {
   const archive = await openKerasArchive(path, worker);
   try {

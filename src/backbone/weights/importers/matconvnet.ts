@@ -1,4 +1,5 @@
-// MatConvNet's .mat models: a cell array of layers, weights [rows, columns, in, out] with the first axis fastest.
+// Imports MatConvNet's .mat models: a cell array of layers, weights [rows, columns, in, out] with the first
+// axis fastest.
 import { UsageError, expected } from '../../../errors.js';
 import { type MatlabArray, type MatlabFile, type MatlabValue, openMatlab } from '../../../formats/matlab.js';
 import type { Interpolation } from '../../../interpolation.js';
@@ -22,7 +23,9 @@ const texts = (value: Value): string[] | undefined => {
   return found.length > 0 && found.every((text) => text !== undefined) ? found : undefined;
 };
 
-/** In C order the axes are reversed: [out, in, columns, rows]. Trailing axes of 1 are not written by MATLAB. */
+/**
+ * In C order the axes are reversed: [out, in, columns, rows]. MATLAB does not write trailing axes of size 1.
+ */
 const tensorOf = (array: MatlabArray, name: string): LazyTensor => {
   const shape = [...array.shape];
   while (shape.length < 4) shape.push(1);
@@ -36,7 +39,7 @@ const vectorOf = (array: Value, name: string): LazyTensor | undefined => {
     : undefined;
 };
 
-/** Few numbers of a field, each repeated until there are `count`: MATLAB writes one for all. */
+/** Reads `count` numbers of a field; MATLAB may write one number for all. */
 const numbersOf = async (value: Value, count: number): Promise<number[] | undefined> => {
   if (!isArray(value) || sizeFromShape(value.shape) > 8) return undefined;
   const numbers = Array.from(await value.values());
@@ -147,7 +150,7 @@ const stepsOf = async (path: string, layers: readonly Value[]): Promise<Step[]> 
   return steps;
 };
 
-/** The mean of each colour, from an average image or an average colour. */
+/** The mean of each channel, from an average image or an average colour. */
 const meanOf = async (path: string, average: Value): Promise<number[] | undefined> => {
   if (!isArray(average)) return undefined;
   const count = sizeFromShape(average.shape);
@@ -159,7 +162,7 @@ const meanOf = async (path: string, average: Value): Promise<number[] | undefine
   );
 };
 
-/** MATLAB's names of `imresize`, which filters before it shrinks. */
+/** MATLAB's names of `imresize` methods, which are antialiased. */
 const interpolations: Readonly<Record<string, Interpolation>> = {
   bicubic: 'cubic',
   bilinear: 'linear',
@@ -189,7 +192,7 @@ const openModel = async (path: string, file: MatlabFile): Promise<WeightSource> 
   };
 };
 
-/** Opens a MatConvNet model: pixels are red, green, blue, 0 to 255, less the average that the file holds. */
+/** Opens a MatConvNet model: pixels are RGB, 0 to 255, minus the average in the file. */
 export const openMatConvNet = async (path: string): Promise<WeightSource> => {
   const file = await openMatlab(path);
   try {

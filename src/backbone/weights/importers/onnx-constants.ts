@@ -1,16 +1,17 @@
-// The constants of an ONNX graph: initializers, Constant nodes, and what identities, reshapes, casts and transposes make of them.
+// The constants of an ONNX graph: initializers, Constant nodes, and their identities, reshapes, casts and
+// transposes.
 import type { OnnxFile, OnnxNode, OnnxTensor } from '../../../formats/onnx.js';
 import { sizeFromShape } from '../../../shape.js';
 import { transposed } from './permute.js';
 
-/** The constants of a graph by the names of their values. */
+/** The constants of a graph by value name. */
 export interface Constants {
   get(name: string): OnnxTensor | undefined;
-  /** A constant of one number. */
+  /** A scalar constant. */
   number(name: string): number | undefined;
-  /** Of a matrix that a Transpose node made of another: that other one. */
+  /** For the output of a Transpose node: its input matrix. */
   untransposed(tensor: OnnxTensor): OnnxTensor | undefined;
-  /** How many numbers a shape has that the graph computes from the shape of a value; undefined where it is not known. */
+  /** The length of a shape that the graph computes from a value's shape; undefined if unknown. */
   rank(name: string): number | undefined;
 }
 
@@ -40,7 +41,7 @@ const constantNode = ({ attributes, outputs }: OnnxNode): OnnxTensor | undefined
   return floats && inline(name, floats, [floats.length], false);
 };
 
-/** A reshaped constant: 0 keeps a size, -1 is what is left. */
+/** A reshaped constant: 0 keeps a size, -1 infers it. */
 const reshaped = (tensor: OnnxTensor, target: readonly number[]): OnnxTensor | undefined => {
   const sizes = target.map((n, i) => (n === 0 ? (tensor.shape[i] ?? 0) : n));
   const known = sizeFromShape(sizes.filter((n) => n > 0));
@@ -62,7 +63,7 @@ const shapeOps = new Set([
   'Reshape',
 ]);
 
-/** Reads the constants of a graph. Numbers stay in the file. */
+/** Collects the constants of a graph. Their numbers stay in the file. */
 export const constantsOf = ({ nodes, tensors }: OnnxFile): Constants => {
   const known = new Map<string, OnnxTensor>(tensors);
   const turned = new Map<OnnxTensor, OnnxTensor>();
@@ -79,7 +80,7 @@ export const constantsOf = ({ nodes, tensors }: OnnxFile): Constants => {
     const node = makers.get(name);
     if (!node || depth > 64 || !shapeOps.has(node.op)) return undefined;
     if (node.op === 'Shape' || node.op === 'Slice') return undefined;
-    // Gather of one index and what follows it is one number; a concatenation joins them.
+    // Gather of one index yields one number; a concatenation joins several.
     if (node.op === 'Gather') return sizeFromShape(known.get(node.inputs[1] ?? '')?.shape ?? [1]);
     if (node.op !== 'Concat') return rank(node.inputs[0] ?? '', depth + 1);
     const parts = node.inputs.map((input) => rank(input, depth + 1));
@@ -103,7 +104,7 @@ export const constantsOf = ({ nodes, tensors }: OnnxFile): Constants => {
   };
 };
 
-/** A pick of few whole numbers from a list or along the first axis of a table: ONNX's Slice on constants. */
+/** ONNX's Slice on constants: selects integers from a list, or along the first axis of a table. */
 const sliced = (
   values: readonly number[],
   shape: readonly number[],
@@ -127,7 +128,7 @@ const sliced = (
 
 const MAX_WHOLE = 64;
 
-/** Whole numbers that a graph computes from whole numbers: torch's exporter works out the pads of F.pad so. */
+/** Integers that a graph computes from integers: torch's exporter computes the pads of F.pad this way. */
 const wholeNumbers = (node: OnnxNode, known: Known): OnnxTensor | undefined => {
   const name = node.outputs[0] ?? '';
   const inputs = node.inputs.map((input) => known.get(input));
@@ -173,7 +174,7 @@ const wholeNumbers = (node: OnnxNode, known: Known): OnnxTensor | undefined => {
 
 type Known = ReadonlyMap<string, OnnxTensor>;
 
-/** What a node makes of constants, where it only changes their names or shapes. */
+/** The result of a node that only changes a constant's name or shape. */
 const fold = (
   node: OnnxNode,
   known: ReadonlyMap<string, OnnxTensor>,

@@ -1,4 +1,5 @@
-// An ONNX graph as the steps of a net. Axes are followed by name through transposes and reshapes, so that layouts do not matter.
+// Converts an ONNX graph to the steps of a net. Tracks axes by name through transposes and reshapes, so that
+// layouts do not matter.
 import { expected } from '../../../errors.js';
 import type { OnnxFile, OnnxNode, OnnxTensor } from '../../../formats/onnx.js';
 import { sizeFromShape } from '../../../shape.js';
@@ -7,8 +8,8 @@ import type { PerChannel } from './source.js';
 import { type Pads, type Step, type StepKind, noVgg } from './steps.js';
 
 /**
- * The axes of the value that is being followed: n, c, h and w once they are known, before that the input's axes by
- * number. A flattened axis is written as the axes that it runs over: "chw".
+ * The axes of the current value: n, c, h and w once known, before that the input's axes by number. A
+ * flattened axis is written as its component axes: "chw".
  */
 type Axes = readonly string[];
 
@@ -16,7 +17,7 @@ interface State {
   readonly path: string;
   readonly constants: Constants;
   axes: Axes;
-  /** The input's axis in which the colours lie, when a step of the front used one; checked at the first convolution. */
+  /** The input's channel axis, if a preprocessing step used one; checked at the first convolution. */
   colours: { readonly axis: string; readonly node: OnnxNode } | undefined;
 }
 
@@ -28,13 +29,13 @@ const int = (node: OnnxNode, name: string, otherwise: number): number =>
 
 const ints = (node: OnnxNode, name: string): readonly number[] | undefined => node.attributes.get(name)?.ints;
 
-/** A list that newer operator sets give as an input, older ones as an attribute. */
+/** A list that is an input in newer operator sets, an attribute in older ones. */
 const listOf = (state: State, node: OnnxNode, name: string, input: number): readonly number[] | undefined =>
   ints(node, name) ?? state.constants.get(node.inputs[input] ?? '')?.ints();
 
 const positive = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
-/** Pads of a convolution or pooling: ONNX lists all beginnings, then all ends, as we do. */
+/** Pads of a convolution or pooling: ONNX lists all beginnings, then all ends, like ours. */
 const padsOf = (node: OnnxNode): Pads => {
   const auto = node.attributes.get('auto_pad')?.text ?? 'NOTSET';
   if (auto.startsWith('SAME')) return 'same';
@@ -104,7 +105,7 @@ const flatten = (state: State, axes: Axes): StepKind => {
   return { kind: 'flatten' };
 };
 
-/** How many numbers a shape has that a graph computes (Shape, Gather, Concat …); undefined where that is not known. */
+/** The length of a shape that a graph computes (Shape, Gather, Concat …); undefined if unknown. */
 const rankOf = (state: State, name: string): number | undefined => {
   const constant = state.constants.get(name);
   if (constant) return constant.ints()?.length;
@@ -129,14 +130,14 @@ const reshape = (state: State, node: OnnxNode): StepKind | undefined => {
   return other(`a reshape to ${target ? `[${target.join(', ')}]` : 'a shape that is computed'}`);
 };
 
-/** The order of a matrix's axes: those of the flattened value, and the outputs. */
+/** The order of a matrix's axes: the flattened value's axes, and the outputs. */
 const matrixAxes = (flat: string, outputsFirst: boolean): string => {
   const inputs = Array.from(flat, (axis) => (axis === 'c' ? 'i' : axis)).join('');
   const all = inputs.length === 3 ? inputs : 'ihw';
   return outputsFirst ? `o${all}` : `${all}o`;
 };
 
-/** A matrix product of the value with a constant of two axes; `turned` where the constant is used transposed. */
+/** A matrix product of the value with a two-axis constant; `turned` if the constant is transposed. */
 const product = (state: State, node: OnnxNode, kernel: OnnxTensor, turned: boolean): StepKind => {
   const [batch, flat = ''] = state.axes;
   if (state.axes.length !== 2 || batch !== 'n' || kernel.shape.length !== 2) {
@@ -180,7 +181,7 @@ const axisOf = ({ axes }: State, { shape }: OnnxTensor): string | undefined => {
   return long.length === 1 ? axes[axes.length - shape.length + long[0]!] : undefined;
 };
 
-/** Adds, multiplies … a number for each channel, or one for all. */
+/** Adds, multiplies … by one number per channel, or one for all. */
 const arithmetic = (state: State, node: OnnxNode, value: string): StepKind => {
   const isFirst = node.inputs[0] === value;
   const constant = state.constants.get(node.inputs[isFirst ? 1 : 0] ?? '');
@@ -254,7 +255,7 @@ const pad = (state: State, node: OnnxNode): StepKind | undefined => {
   return { kind: 'pad', pads: [top, left, bottom, right] };
 };
 
-/** A pick along an axis, which may turn the colours round: Gather with [2, 1, 0], Slice with step -1. */
+/** A selection along an axis, which may reverse the channels: Gather with [2, 1, 0], Slice with step -1. */
 const reverse = (state: State, node: OnnxNode): StepKind => {
   const rank = state.axes.length;
   let axis: number | undefined;
@@ -314,7 +315,7 @@ const unsqueeze = (state: State, node: OnnxNode): StepKind | undefined => {
   return undefined;
 };
 
-/** An average over both axes of the map. */
+/** An average over both spatial axes. */
 const average = (state: State, node: OnnxNode): StepKind => {
   if (node.op === 'GlobalAveragePool') {
     const wrong = asMap(state);
@@ -344,7 +345,7 @@ const maximum = (state: State, node: OnnxNode, value: string): StepKind => {
   return constants.length === 1 && constants[0] === 0 ? { kind: 'relu' } : other('a maximum of values');
 };
 
-/** Casts between floating-point types, and from pixels, change nothing that matters. */
+/** Casts between floating-point types, and from pixels, are ignored. */
 const cast = (node: OnnxNode): StepKind | undefined =>
   [1, 10, 11, 16].includes(int(node, 'to', 1)) ? undefined : other('a cast to whole numbers');
 
@@ -353,7 +354,7 @@ type Handler = (state: State, node: OnnxNode, value: string) => StepKind | StepK
 const nothing: Handler = () => undefined;
 const output: Handler = () => ({ kind: 'output' });
 
-/** What each operator is; undefined where it changes nothing. */
+/** The step of each operator; undefined if it has no effect. */
 const handlers: Readonly<Record<string, Handler>> = {
   Conv: conv,
   MaxPool: pool,
@@ -393,12 +394,12 @@ const handlers: Readonly<Record<string, Handler>> = {
   },
 };
 
-/** Operators that look at a value's shape, not at its numbers. */
+/** Operators that read a value's shape, not its numbers. */
 const shapeOnly = new Set(['Shape', 'Size']);
-/** Operators that may stand between a value and an output of the graph without meaning anything. */
+/** Operators without effect between a value and a graph output. */
 const passing = new Set(['Identity', 'Cast', 'Dropout', 'Flatten', 'Reshape', 'Squeeze', 'Transpose']);
 
-/** The nodes that go on with a value: not those that look at its shape, nor those that only hand it to an output. */
+/** The nodes that process a value, except those that only read its shape or pass it to an output. */
 const followers = (nodes: ReadonlyMap<string, readonly OnnxNode[]>, value: string): readonly OnnxNode[] => {
   const users = (nodes.get(value) ?? []).filter(({ op }) => !shapeOnly.has(op));
   if (users.length < 2) return users;
@@ -407,7 +408,7 @@ const followers = (nodes: ReadonlyMap<string, readonly OnnxNode[]>, value: strin
   return users.filter(leadsOn);
 };
 
-/** The value that the net starts from: the input of four axes, else the first. */
+/** The net's input: the graph input with four axes, else the first. */
 const inputOf = ({ path, inputs, tensors }: OnnxFile): { name: string; axes: Axes } => {
   const data = inputs.filter(({ name }) => !tensors.has(name));
   const chosen = data.find(({ shape }) => shape?.length === 4) ?? data[0];
@@ -416,9 +417,9 @@ const inputOf = ({ path, inputs, tensors }: OnnxFile): { name: string; axes: Axe
 };
 
 /**
- * The steps of a graph from its input on, as far as they form a chain.
+ * The steps of a graph, starting at its input, as far as they form a chain.
  *
- * @returns `channelsLast` where the input's last axis is that of the colours (as TensorFlow has it)
+ * @returns `channelsLast` if the input's last axis is the channels (as in TensorFlow)
  * @throws UsageError naming file and node for weights that are not in the file
  */
 export const stepsOf = (file: OnnxFile): { steps: Step[]; channelsLast: boolean } => {

@@ -1,4 +1,4 @@
-// VGG nets in ONNX models: the graph is followed node by node, from its input to its end.
+// Imports VGG nets from ONNX models, following the graph node by node.
 import { UsageError } from '../../../errors.js';
 import { type OnnxFile, openOnnx } from '../../../formats/onnx.js';
 import { NOTE, readNote } from '../../nets/note.js';
@@ -6,11 +6,11 @@ import { stepsOf } from './onnx-steps.js';
 import { type WeightSource, inputPresets } from './source.js';
 import { netOf } from './steps.js';
 
-/** Operators of nets in 8 bits. */
+/** Operators of 8-bit nets. */
 const isQuantised = (op: string): boolean =>
   /^(QLinear|QGemm|QAttention|(Dynamic)?Quantize|Dequantize|ConvInteger|MatMulInteger)/.test(op);
 
-/** Converters of nets that were trained with Oxford's preprocessing (Keras, Caffe). */
+/** Converters from frameworks whose VGG nets use Oxford's preprocessing (Keras, Caffe). */
 const oxfordProducers = /tf2onnx|keras|tensorflow|caffe/i;
 
 const sourceOf = async (path: string, file: OnnxFile): Promise<WeightSource> => {
@@ -37,7 +37,10 @@ const sourceOf = async (path: string, file: OnnxFile): Promise<WeightSource> => 
   };
 };
 
-/** Opens an ONNX model; external data must lie in the model's folder. @throws UsageError naming the file and what is wrong */
+/**
+ * Opens an ONNX model; external data must be in the model's folder. @throws UsageError naming the file and
+ * the fault
+ */
 export const openOnnxSource = async (path: string): Promise<WeightSource> => {
   const file = openOnnx(path);
   try {

@@ -1,4 +1,4 @@
-// Kernels of any axis order become [out, in, rows, columns], in pieces where the order allows it.
+// Permutes kernels of any axis order to [out, in, rows, columns], in pieces if the order allows it.
 import { sizeFromShape } from '../../../shape.js';
 import type { LazyTensor } from '../../../formats/tensor.js';
 import type { Axes } from './source.js';
@@ -6,12 +6,12 @@ import type { Axes } from './source.js';
 /** Sizes of a kernel by axis. */
 export type Sizes = Readonly<Record<'o' | 'i' | 'h' | 'w', number>>;
 
-/** Distance in [out, in, rows, columns] between neighbours along each axis. */
+/** Strides of each axis in [out, in, rows, columns]. */
 const strides = ({ i, h, w }: Sizes): Sizes => ({ o: i * h * w, i: h * w, h: w, w: 1 });
 
 const TILE = 16;
 
-/** Spreads a piece of a kernel whose last axis is `o` over the target. `first` is the piece's first row. */
+/** Scatters a piece of a kernel whose last axis is `o` to the target. `first` is the piece's first row. */
 const scatterRows = (
   target: Float32Array,
   piece: Float32Array,
@@ -30,7 +30,7 @@ const scatterRows = (
   }
 };
 
-/** Cuts any pieces into pieces of whole multiples of `unit` numbers. */
+/** Regroups pieces so that each length is a multiple of `unit`. */
 async function* wholeUnits(
   pieces: AsyncIterable<Float32Array> | Iterable<Float32Array>,
   unit: number,
@@ -50,7 +50,7 @@ async function* wholeUnits(
   if (rest.length > 0) yield rest;
 }
 
-/** The place in [out = 0, in, rows, columns] of each position of the other axes, in the order in which `axes` runs. */
+/** The index in [out = 0, in, rows, columns] of each position of the other axes, in the order of `axes`. */
 const placesOf = (axes: string, sizes: Sizes): Int32Array => {
   const order = Array.from(axes) as (keyof Sizes)[];
   const step = strides(sizes);
@@ -66,8 +66,8 @@ const placesOf = (axes: string, sizes: Sizes): Int32Array => {
 };
 
 /**
- * The numbers of a kernel in the order [out, in, rows, columns]. Orders that begin with out are streamed; of the others
- * the whole result is in memory once.
+ * The numbers of a kernel in the order [out, in, rows, columns]. Orders that begin with `o` are streamed; for
+ * the others the whole result is in memory once.
  *
  * @param axes the order of the file, a permutation of "oihw"
  */
@@ -106,7 +106,7 @@ export async function* toOihw(tensor: LazyTensor, axes: Axes, sizes: Sizes): Asy
   }
 }
 
-/** A tensor with its axes in another order; it is in memory once when it is read. */
+/** A tensor with permuted axes; it is in memory once when read. */
 export const transposed = (tensor: LazyTensor, order: readonly number[]): LazyTensor => ({
   ...tensor,
   shape: order.map((axis) => tensor.shape[axis]!),

@@ -1,4 +1,5 @@
-// Which VGG net a list of layers is: configuration, width, blocks and sizes, from its kernels and from where it pools.
+// Recognises the VGG net in a list of layers: configuration, width, blocks and sizes, from the kernels and
+// the positions of the pools.
 import { UsageError, expected, shown } from '../../../errors.js';
 import {
   type Architecture,
@@ -19,8 +20,8 @@ const shapeText = (layer: SourceLayer): string =>
   `${layer.name} (${layer.axes} ${shown(layer.kernel.shape)})`;
 
 /**
- * Sizes of a layer's kernel. A matrix is a kernel over a map: the number of its input channels must be given, and its
- * columns must be `channels` times a square.
+ * Sizes of a layer's kernel. A matrix is treated as a kernel over a map: its number of input channels is
+ * required, and its columns must be `channels` times a square.
  *
  * @throws UsageError naming file, layer and shape when it is neither a kernel nor such a matrix
  */
@@ -57,20 +58,20 @@ const MAX_SIDE = 1 << 16;
 const paddingFits = ({ padding }: SourceLayer, kind: 'conv' | 'dense', kernel: number): boolean =>
   padding === undefined || kernel === 1 || padding === (kind === 'conv' ? 'same' : 'none');
 
-/** How far a file has been compared with a net. */
+/** The state of comparing a file with a net. */
 interface Comparison {
-  /** Layers with weights so far, and how many of them fit. */
+  /** Layers with weights compared so far, and how many match. */
   readonly weighted: number;
   readonly matching: number;
-  /** Poolings and normalisations of the file that were found in their places. */
+  /** Poolings and normalisations of the file that match. */
   readonly unweighted: number;
-  /** The first layer with weights that does not fit. */
+  /** The first layer with weights that does not match. */
   readonly problem?: string;
-  /** The first pooling or normalisation that does not fit. */
+  /** The first pooling or normalisation that does not match. */
   readonly misplaced?: string;
 }
 
-/** Compares a file's layers with those of a net: a handler of the walk over the net's layers. */
+/** Compares a file's layers with those of a net: a handler for traversing the net's layers. */
 const comparison = (
   { config }: Architecture,
   { layers, unweighted }: SourceNet,
@@ -118,7 +119,7 @@ const comparison = (
 /** fc6 and fc7, or fc8 too. */
 const heads = [3, 2] as const;
 
-/** How far a list of kernels agrees with a configuration of so many blocks. */
+/** Compares a list of kernels with a configuration of the given number of blocks. */
 const compare = (all: readonly Sizes[], source: SourceNet, config: Config, blocks: number): Candidate => {
   const first = all[0]!;
   const trial = { config, blocks, width: widthFor(first.o), inputSize: 2 ** blocks };
@@ -146,10 +147,10 @@ const compare = (all: readonly Sizes[], source: SourceNet, config: Config, block
 };
 
 /**
- * The architecture of a foreign file. Nets without the fully-connected layers have `fullyConnected` and `outputs` 0;
- * those that end with fc7 have `outputs` 0.
+ * The architecture of a foreign file. `fullyConnected` and `outputs` are 0 for nets without fully-connected
+ * layers; `outputs` is 0 for nets that end with fc7.
  *
- * @throws UsageError that names the file and the first layer that fits no VGG net
+ * @throws UsageError naming the file and the first layer that matches no VGG net
  */
 export const recogniseNet = (
   path: string,

@@ -1,4 +1,4 @@
-// Which kind of weight file it is, by its bytes: names and endings are not looked at.
+// Recognises the format of a weight file by its bytes; ignores its name.
 import { UsageError, expected } from '../../../errors.js';
 import { FileBytes } from '../../../formats/file-bytes.js';
 import { fieldsOf } from '../../../formats/protobuf.js';
@@ -7,7 +7,7 @@ import type { OpenOptions, WeightSource } from './source.js';
 
 type Open = (path: string, options: OpenOptions) => Promise<WeightSource>;
 
-/** The kinds of files, and what reads them. Each module is loaded when it is needed. */
+/** The formats and their readers. Each module is loaded on demand. */
 const formats = {
   safetensors: {
     title: 'safetensors',
@@ -52,7 +52,7 @@ const startsWith = (bytes: Uint8Array, magic: ArrayLike<number>): boolean =>
 
 const hdf5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** HDF5 begins at byte 0, 512, 1024, 2048, …: before it may stand what another program likes. */
+/** HDF5 begins at byte 0, 512, 1024, 2048, …: the bytes before it may be arbitrary. */
 const hdf5At = (file: FileBytes): number | undefined => {
   for (let at = 0; at + hdf5.length <= file.size && at <= 1 << 20; at = at === 0 ? 512 : at * 2) {
     if (startsWith(file.read(at, hdf5.length), hdf5)) return at;
@@ -71,7 +71,7 @@ const protobufKind = (file: FileBytes): WeightFormat | undefined => {
     }
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    // A file that begins like one of the two is left to its reader, which says where it is damaged.
+    // A file that begins like one of the two goes to its reader, which reports damage.
     if (seen.has('1 varint') && (seen.has('2 bytes') || seen.has('8 bytes'))) return 'onnx';
     if (seen.has('1 bytes') && !seen.has('7 bytes')) return seen.size <= 2 ? undefined : 'caffe';
     return undefined;
@@ -79,7 +79,7 @@ const protobufKind = (file: FileBytes): WeightFormat | undefined => {
   return seen.has('2 bytes') && !seen.has('7 bytes') && seen.size <= 6 ? 'caffe' : undefined;
 };
 
-/** What other files begin with, so that a wrong one is named rightly. */
+/** First bytes of other file types, to name them in the error. */
 const others: readonly (readonly [string, string])[] = [
   ['MATLAB 7.3', 'a MATLAB 7.3 file; save it from MATLAB with -v7'],
   ['%PDF', 'a PDF document'],
@@ -107,7 +107,7 @@ const decoded = (start: Uint8Array): string => {
   return bytes.toString('utf8').replace(/^\uFEFF/, '');
 };
 
-/** What a file is that begins as a page or message does; undefined for others. */
+/** The type of a file that begins like a web page or a server's message; undefined for others. */
 const pageOrText = (start: Uint8Array): string | undefined => {
   const text = decoded(start).trimStart();
   if (/^<(\?xml|error)\b/i.test(text)) {
@@ -118,7 +118,7 @@ const pageOrText = (start: Uint8Array): string | undefined => {
   if (/^<(!doctype|!--|[a-z][\w-]*[\s/>])/i.test(text)) {
     return 'a web page, not weights, perhaps the error page of a download';
   }
-  // A message of a server ("Not Found") is short and all of it readable.
+  // A server's message ("Not Found") is short and printable.
   const isMessage =
     start.length < 512 && text !== '' && /^[\x20-\x7e\s]+$/.test(text) && !text.startsWith('{');
   return isMessage ? `a text, not weights, with the first bytes ${text.slice(0, 60).trim()}` : undefined;
@@ -134,9 +134,9 @@ const zipKind = async (path: string): Promise<WeightFormat> => {
 };
 
 /**
- * Recognises a weight file.
+ * Recognises the format of a weight file.
  *
- * @throws UsageError naming the file and what it holds instead
+ * @throws UsageError naming the file and its actual type
  */
 export const recognise = async (path: string): Promise<WeightFormat> => {
   const file = new FileBytes(path);
@@ -166,6 +166,9 @@ export const recognise = async (path: string): Promise<WeightFormat> => {
   }
 };
 
-/** Opens a weight file of any kind. Whoever opens it closes it. @throws UsageError naming the file and what is wrong */
+/**
+ * Opens a weight file of any supported format. The caller closes it. @throws UsageError naming the file and
+ * the fault
+ */
 export const openWeights = async (path: string, options: OpenOptions = {}): Promise<WeightSource> =>
   (await formats[await recognise(path)].open())(path, options);

@@ -1,4 +1,4 @@
-// Layers of a file that lists weights but no graph: the fully-connected ones are told by their shapes.
+// Layers of a file that lists weights but no graph: fully-connected layers are recognised by their shapes.
 import type { SourceLayer, SourceNet } from './source.js';
 
 const isMatrix = ({ kernel }: SourceLayer): boolean => kernel.shape.length === 2;
@@ -8,7 +8,10 @@ const sizesOf = ({ kernel, axes }: SourceLayer): { inputs: number; outputs: numb
   return axes.startsWith('o') ? { outputs: first, inputs: second } : { inputs: first, outputs: second };
 };
 
-/** The net of layers in order: convolutions, then fc6 and fc7 where two matrices fit, and fc8 where a single one follows. */
+/**
+ * Builds the net from layers in order: convolutions, then fc6 and fc7 if two matrices match, and fc8 if
+ * exactly one follows.
+ */
 export const netOfRow = (layers: readonly SourceLayer[]): SourceNet => {
   const convolutions = layers.filter((layer) => !isMatrix(layer));
   const matrices = layers.filter(isMatrix);

@@ -1,4 +1,4 @@
-// safetensors of torchvision or timm, and verydeep's own backbone files.
+// Imports safetensors files of torchvision or timm, and verydeep's own backbone files.
 import { type SafetensorsTensor, openSafetensors } from '../../../formats/safetensors.js';
 import {
   type Architecture,
@@ -19,7 +19,7 @@ import {
 } from './source.js';
 import { stateDictNet } from './state-dict.js';
 
-/** Where a net pools and normalises. */
+/** The positions of a net's pools and normalisations. */
 const unweightedOf = (net: Architecture): readonly UnweightedLayer[] => {
   interface Walked {
     readonly weighted: number;
@@ -64,9 +64,9 @@ const openOwn = async (path: string): Promise<WeightSource> => {
 };
 
 /**
- * Opens any of the three.
+ * Opens a safetensors file of any of the three.
  *
- * @param options `key`: what the names begin with, where the file holds several nets
+ * @param options `key`: prefix of the tensor names, for a file with several nets
  */
 export const openSafetensorsSource = async (
   path: string,

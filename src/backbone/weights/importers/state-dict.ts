@@ -1,4 +1,4 @@
-// torch's state dictionaries: which entries are the layers of a VGG net. Names and shapes decide, wherever the net lies in the file.
+// Finds the layers of a VGG net in torch's state dictionaries by names and shapes, under any prefix.
 import { UsageError, expected, option, text } from '../../../errors.js';
 import type { LazyTensor } from '../../../formats/tensor.js';
 import { layersOf } from '../../nets/architecture.js';
@@ -12,7 +12,7 @@ interface StateDictNet extends SourceNet {
 
 const EPSILON = 1e-5; // torch's BatchNorm2d and BatchNorm1d.
 
-/** A layer of a chain: its name without ".weight", and its number or place. */
+/** A layer of a chain: its name without ".weight", and its number or position. */
 interface Entry {
   readonly layer: string;
   readonly order: number;
@@ -20,9 +20,9 @@ interface Entry {
 
 /** Convolutions that are numbered, or named, alike: "model.features.module." and 0, 2, 5, … */
 interface Chain {
-  /** What comes before the number. */
+  /** The prefix before the number. */
   readonly stem: string;
-  /** Whether the names are Caffe's (conv1_1), not numbers in a row of modules. */
+  /** Whether the names are Caffe's (conv1_1) instead of numbers in a sequence of modules. */
   readonly named: boolean;
   readonly entries: Entry[];
 }
@@ -38,7 +38,7 @@ const numbered = /^((?:.*\.)?)(\d+)((?:\.[A-Za-z_]\w*)?)$/;
 
 const isKernel = ({ shape }: LazyTensor): boolean => shape.length === 4 && shape[2] === shape[3];
 
-/** Every row of convolutions that begins with one of three inputs. */
+/** Every sequence of convolutions that begins with a three-channel input. */
 const chainsIn = (tensors: Tensors): Chain[] => {
   const chains = new Map<string, Chain>();
   for (const [name, tensor] of tensors) {
@@ -61,7 +61,7 @@ const chainsIn = (tensors: Tensors): Chain[] => {
     .filter(({ entries }) => tensors.get(`${entries[0]!.layer}.weight`)!.shape[1] === 3);
 };
 
-/** Takes tensors by name and keeps count of those that are used. */
+/** Returns tensors by name and records which are used. */
 class Taking {
   readonly used = new Set<string>();
 
@@ -73,7 +73,7 @@ class Taking {
     return tensor;
   }
 
-  /** Batch normalisation under a name, where there is one. */
+  /** Batch normalisation under a name, if there is one. */
   norm(layer: string): ChannelStep | undefined {
     if (!this.tensors.has(`${layer}.running_mean`) || !this.tensors.has(`${layer}.running_var`))
       return undefined;
@@ -98,8 +98,8 @@ const normNameOf = (layer: string): string | undefined => {
 };
 
 /**
- * Checks the numbers of a row of modules: convolution, (normalisation,) ReLU are two (three), a pool one more. A row
- * numbered otherwise holds something else between them.
+ * Checks the numbers of a row of modules: convolution, (normalisation,) ReLU are two (three), a pool one
+ * more. Other numbering means that there are other modules between them.
  */
 const checkNumbers = (path: string, { entries }: Chain, net: SourceNet): void => {
   const modules = layersOf(recogniseNet(path, { layers: net.layers }).net);
@@ -135,7 +135,7 @@ const isSquareMap = (columns: number, channels: number): boolean => {
 
 const depth = (name: string): number => name.split('.').length;
 
-/** Heads of other libraries whose last layer lies elsewhere than fc6 and fc7: timm's, Cadene's. */
+/** Heads whose last layer has another prefix than fc6 and fc7: timm's, Cadene's. */
 const lastElsewhere = /(?:^|\.)(?:head\.fc|last_linear)$/;
 
 interface Head {
@@ -144,7 +144,10 @@ interface Head {
   readonly numbers: readonly number[];
 }
 
-/** fc6 and fc7 below `parent`, and fc8 where a single layer follows them; undefined where the first two do not fit. */
+/**
+ * fc6 and fc7 below `parent`, and fc8 if exactly one layer follows them; undefined if the first two do not
+ * match.
+ */
 const headBelow = (taking: Taking, parent: string, channels: number): Head | undefined => {
   const matrices = [...taking.tensors]
     .filter(([name, tensor]) => {
@@ -172,7 +175,7 @@ const headBelow = (taking: Taking, parent: string, channels: number): Head | und
   return undefined;
 };
 
-/** What the names of a chain's net may begin with, the nearest first: "model.features." gives "model." and "". */
+/** Possible name prefixes of a chain's net, the nearest first: "model.features." gives "model." and "". */
 const ancestors = (stem: string): string[] => {
   const parts = stem.split('.').slice(0, -1);
   return parts.length === 0
@@ -195,7 +198,7 @@ const netOf = (path: string, tensors: Tensors, chain: Chain): StateDictNet => {
     taking.layer(layer, chain.named ? undefined : normNameOf(layer)),
   );
   const trunk: SourceNet = { layers };
-  // Throws for what is no VGG net.
+  // Throws if it is not a VGG net.
   recogniseNet(path, trunk);
   if (!chain.named) checkNumbers(path, chain, trunk);
   const channels = layers.at(-1)!.kernel.shape[0]!;
@@ -220,11 +223,11 @@ const netOf = (path: string, tensors: Tensors, chain: Chain): StateDictNet => {
 };
 
 /**
- * The VGG net in a state dictionary, under whatever prefix. Batch normalisation goes with the layer before it; tensors
- * that belong to no layer are left out by name.
+ * The VGG net in a state dictionary, under whatever prefix. Batch normalisation is folded into the preceding
+ * layer; tensors that belong to no layer are ignored and listed by name.
  *
- * @param key what the names begin with, where there are several nets
- * @throws UsageError naming the file: no VGG net, several, or other modules between the layers
+ * @param key prefix of the names, if there are several nets @throws UsageError naming the file: no VGG net,
+ * several nets, or other modules between the layers
  */
 export const stateDictNet = (path: string, all: Tensors, key?: string): StateDictNet => {
   const prefix = key === undefined ? '' : `${key.replace(/\.$/, '')}.`;

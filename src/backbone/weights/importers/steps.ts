@@ -1,11 +1,12 @@
-// The steps of a net as a file's graph spells them, and how they become the layers of a VGG net, or are refused by name.
+// The steps of a net as in a file's graph, and their conversion to the layers of a VGG net; other steps are
+// rejected by name.
 import { UsageError } from '../../../errors.js';
 import type { LazyTensor } from '../../../formats/tensor.js';
 import { lrn as paperLrn } from '../../nets/architecture.js';
 import { type FrontStep, normalisationOf } from './front.js';
 import type { ChannelStep, SourceLayer, SourceNet, UnweightedLayer } from './source.js';
 
-/** Rows and columns added to a map: top, left, bottom, right; or the rule that the framework computes them by. */
+/** Padding of a map: top, left, bottom, right; or the framework's rule that computes it. */
 export type Pads = readonly [number, number, number, number] | 'same' | 'valid';
 
 /** What a step does. */
@@ -56,7 +57,7 @@ export type StepKind =
   /** What no VGG net has; `what` says it in words ("average pooling"). */
   | { readonly kind: 'other'; readonly what: string };
 
-/** A step, with the name and the operator by which the file calls it. */
+/** A step, with its name and operator in the file. */
 export type Step = StepKind & { readonly name: string; readonly op: string };
 
 /** The error for a step that no VGG net has. */
@@ -116,7 +117,7 @@ const isLrnOfPaper = ({ size, alpha, beta, k }: Step & { kind: 'lrn' }): boolean
     [k, paperLrn.k],
   ].every(([a, b]) => Math.abs(a! - b!) <= 1e-3 * b!);
 
-/** Joins each layer with what belongs to it; steps at the front are handed on as they are. */
+/** Joins each layer with the steps that belong to it; steps before the first layer are passed through. */
 const itemsOf = (path: string, steps: readonly Step[]): { front: FrontStep[]; items: Item[] } => {
   const front: FrontStep[] = [];
   const items: Item[] = [];
@@ -138,7 +139,7 @@ const itemsOf = (path: string, steps: readonly Step[]): { front: FrontStep[]; it
       const { name, kernel, axes, bias } = step;
       items.push({ kind: 'weighted', step, layer: { name, kernel, axes, bias }, relu: false });
     } else if (step.kind === 'relu') {
-      // ReLU and max-pooling may change places: the maximum of what is cut off below 0 is the same.
+      // ReLU and max-pooling commute.
       const between = last ? items.slice(items.indexOf(last) + 1) : items;
       if (last && between.every(({ step: each }) => each.kind === 'pool')) last.relu = true;
       else
@@ -173,7 +174,7 @@ const trunkOf = (
   for (const [i, item] of items.entries()) {
     const { step } = item;
     if (item.kind === 'weighted') {
-      // What stands in the place of its ReLU is told rather than that there is none.
+      // Report the step in place of the ReLU instead of a missing ReLU.
       const next = items[i + 1]?.step;
       if (!item.relu && next?.kind === 'other') throw noVgg(path, next, next.what);
       if (step.kind !== 'conv') throw noVgg(path, step, 'a matrix product before the last max-pooling');
@@ -209,7 +210,7 @@ const words: Partial<Record<Step['kind'], string>> = {
 const what = (step: Step): string =>
   step.kind === 'other' ? step.what : (words[step.kind] ?? 'out of place');
 
-/** How many inputs and outputs a fully-connected layer has: of a matrix, or of a kernel of 4 axes. */
+/** The numbers of inputs and outputs of a fully-connected layer: a matrix, or a kernel of 4 axes. */
 const sizesOf = ({ layer }: Weighted): { inputs: number; outputs: number } => {
   const { shape } = layer.kernel;
   const at = (axis: string): number => shape[layer.axes.indexOf(axis)] ?? 1;
@@ -221,18 +222,18 @@ const sizesOf = ({ layer }: Weighted): { inputs: number; outputs: number } => {
 
 const isWeighted = (item: Item): item is Weighted => item.kind === 'weighted';
 
-/** A convolution that keeps the size of the map and looks beyond one position is none of the fully-connected layers. */
+/** A convolution that keeps the size of the map and is larger than 1x1 is not a fully-connected layer. */
 const isSpatial = ({ layer, step }: Weighted): boolean =>
   step.kind === 'conv' && layer.padding === 'same' && step.window.some((side) => side > 1);
 
-/** Whether two layers in a row are fc6 and fc7. */
+/** Whether two consecutive layers are fc6 and fc7. */
 const isPair = (a: Weighted | undefined, b: Weighted | undefined): boolean => {
   if (!a?.relu || !b?.relu || isSpatial(a) || isSpatial(b)) return false;
   const [first, second] = [sizesOf(a), sizesOf(b)];
   return second.inputs === first.outputs && second.outputs === first.outputs;
 };
 
-/** What lies after the last max-pool: fc6, fc7 and fc8 as far as they are there, and the names of the rest. */
+/** The layers after the last max-pool: fc6, fc7 and fc8 if present, and the names of the rest. */
 const headOf = (
   path: string,
   tail: readonly Item[],
@@ -259,9 +260,10 @@ const headOf = (
 };
 
 /**
- * The layers of a VGG net from the steps of a graph in order.
+ * Converts the steps of a graph, in order, to the layers of a VGG net.
  *
- * @throws UsageError naming the file and the first step that no VGG net has. What follows fc7 and is no fc8 is left out by name
+ * @throws UsageError naming the file and the first step that no VGG net has. Steps after fc7 that are not fc8
+ * are ignored and listed by name
  */
 export const netOf = async (path: string, steps: readonly Step[]): Promise<SourceNet> => {
   const { front, items } = itemsOf(path, steps);

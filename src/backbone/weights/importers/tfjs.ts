@@ -1,4 +1,4 @@
-// VGG nets in TensorFlow.js layers models: the topology is a Keras configuration.
+// Imports VGG nets from TensorFlow.js layers models: the topology is a Keras configuration.
 import { isRecord } from '../../../checks.js';
 import { openTfjsModel } from '../../../formats/tfjs-model.js';
 import { readNote } from '../../nets/note.js';
@@ -9,13 +9,19 @@ import { netOfRow } from './row.js';
 import { type SourceNet, type WeightSource, inputPresets } from './source.js';
 import { netOf } from './steps.js';
 
-/** The configuration of the model: inside model_config in what converters write, as it is in what tfjs itself saves. */
+/**
+ * The model's configuration: inside model_config in converters' files, at the top level in files saved by
+ * tfjs itself.
+ */
 const configOf = (topology: unknown): unknown =>
   isRecord(topology)
     ? (topology['model_config'] ?? (topology['class_name'] === undefined ? undefined : topology))
     : undefined;
 
-/** Opens a layers model by its model.json. Preprocessing is Keras's for VGG unless the model begins with another, or an export of ours noted one. */
+/**
+ * Opens a layers model by its model.json. Preprocessing is Keras's for VGG unless the model begins with
+ * another, or verydeep's export recorded one.
+ */
 export const openTfjs = async (path: string): Promise<WeightSource> => {
   const model = openTfjsModel(path);
   try {

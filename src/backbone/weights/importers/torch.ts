@@ -1,4 +1,4 @@
-// VGG nets in torch's checkpoints: the state dictionary among what else a training run saves.
+// Imports VGG nets from torch's checkpoints: finds the state dictionary among other saved values.
 import { UsageError, expected, option, text } from '../../../errors.js';
 import {
   type PickledTensor,
@@ -19,7 +19,7 @@ interface Dictionary {
 
 const MAX_DEPTH = 6;
 
-/** Every dictionary of tensors, and the name of the first object that was not built. */
+/** Every dictionary of tensors, and the name of the first object that was not constructed. */
 const dictionariesIn = (value: PickledValue): { found: Dictionary[]; foreign: string | undefined } => {
   const found: Dictionary[] = [];
   const visited = new Set<PickledValue>();
@@ -41,7 +41,7 @@ const dictionariesIn = (value: PickledValue): { found: Dictionary[]; foreign: st
   return { found, foreign };
 };
 
-/** Averages over training, which lie beside the weights of the last step. */
+/** Weight averages over training, saved beside the last step's weights. */
 const isAverage = (key: string): boolean => /(^|[._])(ema|averaged?|swa|shadow)([._]|$)/i.test(key);
 
 /** The error for a file without a dictionary of tensors. */
@@ -88,7 +88,7 @@ const netIn = (
       nets.push({ key: place, net: net() });
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      // Of several dictionaries, what is wrong with the largest is told.
+      // Of several dictionaries, the fault of the largest is reported.
       if (tensors.size > fullest) [problem, fullest] = [error, tensors.size];
     }
   }
@@ -125,10 +125,10 @@ const sourceOf = async (file: TorchFile, { key }: OpenOptions): Promise<WeightSo
   }
 };
 
-/** Opens the zip form. @throws UsageError naming the file and what is wrong */
+/** Opens the zip form. @throws UsageError naming the file and the fault */
 export const openTorchZipSource = async (path: string, options: OpenOptions = {}): Promise<WeightSource> =>
   sourceOf(await openTorchZip(path), options);
 
-/** Opens the older form. @throws UsageError naming the file and what is wrong */
+/** Opens the older form. @throws UsageError naming the file and the fault */
 export const openTorchLegacySource = async (path: string, options: OpenOptions = {}): Promise<WeightSource> =>
   sourceOf(await openTorchLegacy(path), options);
