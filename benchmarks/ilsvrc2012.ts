@@ -33,16 +33,16 @@ export interface IlsvrcOptions extends Partial<OptionsOf<typeof ilsvrcOptions>> 
   readonly backbones?: readonly string[];
   readonly features?: readonly string[];
   readonly out: string;
-  /** Smallest sides Q; 256, 384, 512 relative to the net's input where missing. */
+  /** Smallest sides Q; 256, 384, 512 relative to the net's input if missing. */
   readonly scales?: readonly number[];
   /** Whether posteriors of the mirror image are averaged in. Default true. */
   readonly flip?: boolean;
-  /** int8 is taken where it comes close enough to fp32, measured on images of the data set. Default fp32. */
+  /** int8 is used if it is close enough to fp32 on images of the data set. Default fp32. */
   readonly precision?: 'fp32' | 'int8';
-  /** Images are turned as their EXIF orientation says. */
+  /** Applies the EXIF orientation. */
   readonly orient?: boolean;
   readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'onProgress'>;
-  /** Tests nets on images that trained them: for whoever knows why. */
+  /** Allows testing nets on images that trained them. */
   readonly allowSeen?: boolean;
   readonly onProgress?: OnProgress;
   readonly onNotice?: (text: Message) => void;
@@ -50,7 +50,7 @@ export interface IlsvrcOptions extends Partial<OptionsOf<typeof ilsvrcOptions>> 
 
 const BLOCK = 512;
 
-/** Training images, to calibrate int8 on. @throws UsageError where the data set has none on disk */
+/** Training images, to calibrate int8 on. @throws UsageError if the data set has none on disk */
 const trainingOf = (dataset: Dataset): readonly Item[] => {
   const items = dataset.splits['train'] ?? [];
   if (items.length > 0) return items;
@@ -131,7 +131,7 @@ const requireSameClasses = async (backbones: readonly string[], dataset: Dataset
   }
 };
 
-/** Images that were cut to their middle: their longest scaled side would exceed the limit. */
+/** Images that were centre-cropped because their longest scaled side exceeds the limit. */
 const limitedImages = async (stores: readonly PosteriorStore[]): Promise<string[]> => {
   const cut = new Set<string>();
   for (const { folder } of stores) {
@@ -185,7 +185,7 @@ const score = async (
       }
     }
   });
-  // An image that cannot be read is one that the nets got wrong, as it ranks last in VOC.
+  // An unreadable image counts as an error of the nets, as it ranks last in VOC.
   const error = (count: number) => 100 * (1 - count / items.length);
   const rows = isLabelled
     ? combinations.map(({ name }, c) => ({

@@ -1,4 +1,5 @@
-// What the demo's two programs share on the command line: flags that are wrong, and errors, end in one line and an exit code.
+// What the demo's two programs share on the command line: wrong flags and errors end in one line and an exit
+// code.
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { UsageError, VerydeepError } from '../../src/errors.js';
 

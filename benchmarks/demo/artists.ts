@@ -8,7 +8,10 @@ interface Artist {
   readonly title: string;
   /** npm package that carries the drawings. */
   readonly package: string;
-  /** Sets of one family are versions of the same drawings by one artist: they never stand on both sides of a split. */
+  /**
+   * Sets of one family are versions of the same drawings by one artist: they are never on both sides of a
+   * split.
+   */
   readonly family: string;
   readonly by: string;
   readonly licence: string;

@@ -1,4 +1,4 @@
-// Runs `verydeep …` as a user does: a process of its own, its progress and its words shown as they come.
+// Runs `verydeep …` as a user does: in a separate process, with its output shown.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { VerydeepError } from '../../src/errors.js';

@@ -1,4 +1,4 @@
-// The demo's concepts: emoji without their skin-tone variants, each with the group and subgroup it stands in.
+// The demo's concepts: emoji without their skin-tone variants, each with its group and subgroup.
 import { readFile } from 'node:fs/promises';
 import { parse } from 'csv-parse/sync';
 import { packageFile } from './packages.js';

@@ -54,10 +54,10 @@ interface EvaluationFile {
 const readJson = async <T>(...path: readonly string[]): Promise<T> =>
   JSON.parse(await readFile(join(...path), 'utf8')) as T;
 
-/** Folders below `out` that a run makes; what an earlier run left there is removed first, all but the images. */
+/** Folders below `out` that a run makes; an earlier run's are removed first, except the images. */
 const folders = ['untrained', 'trained', 'features', 'evaluation', 'fine-tuned'] as const;
 
-/** Times stages by name; a stage that is entered again adds to its time. */
+/** Times stages by name; repeated stages add up. */
 class Stopwatch {
   readonly seconds: Record<string, number> = {};
 
@@ -108,7 +108,7 @@ const trainNets = async (images: string, { out, seed, epochs }: DemoOptions): Pr
     );
 };
 
-/** Writes the descriptors of one method on one image folder; returns the folder they lie in. */
+/** Writes the descriptors of one method on one image folder; returns their folder. */
 const describe = async (
   method: Method,
   data: string,

@@ -41,7 +41,7 @@ interface Alias {
 const readJson = async <T>(name: string, file: string): Promise<T> =>
   JSON.parse(await readFile(packageFile(name, file), 'utf8')) as T;
 
-/** A name with everything but letters and digits taken out: "blackCat", "black-cat" and "Black cat" are one. */
+/** A name reduced to letters and digits: "blackCat", "black-cat" and "Black cat" are one. */
 const plain = (name: string): string =>
   name
     .normalize('NFKD')

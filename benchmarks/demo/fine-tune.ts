@@ -1,4 +1,5 @@
-// Fine-tuning against frozen descriptors: the trained net goes on learning from the few training drawings of each split.
+// Fine-tuning against frozen descriptors: the trained net is trained further on the few training drawings of
+// each split.
 import { join } from 'node:path';
 import { csvLines } from '../../src/formats/csv.js';
 import { readFolder } from '../../src/datasets/folder.js';
@@ -19,7 +20,7 @@ import { fineTuningFlags, protocols, scales } from './settings.js';
 const tableOf = ({ train }: Split): string =>
   csvLines([['path', 'label'], ...train.map(({ source, labels }) => [source.file, labels[0]!])]);
 
-/** Mean class recall of the likeliest class, in percent. */
+/** Mean class recall of the most likely class, in percent. */
 const recallOf = async (posteriors: string, { test }: Split, classes: readonly string[]): Promise<number> => {
   const scores = await (await openDescriptors([posteriors], 'fc8:posterior')).read(test);
   const truth = test.map(({ labels }) => classes.indexOf(labels[0]!));

@@ -1,4 +1,5 @@
-// `npm run demo:ilsvrc`: the demo's pre-training drawings laid out as ILSVRC2012, to try the commands for ImageNet on.
+// `npm run demo:ilsvrc`: the demo's pre-training drawings in the layout of ILSVRC2012, for trying the
+// commands for ImageNet.
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expected } from '../../src/errors.js';

@@ -1,4 +1,5 @@
-// Lays images out as ILSVRC2012 is found on disks: class folders, the flat validation set with its kit, Kaggle's files, tars.
+// Writes images in the layouts of ILSVRC2012: class folders, the flat validation set with its kit, Kaggle's
+// files, tars.
 import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,7 +10,7 @@ import { sha256 } from '../../src/io/files.js';
 import { Random } from '../../src/random.js';
 import { structureFile } from './matlab-file.js';
 
-/** How ILSVRC2012 lies on a disk. */
+/** A layout of ILSVRC2012. */
 export const layouts = ['folders', 'devkit', 'kaggle', 'archives'] as const;
 export type Layout = (typeof layouts)[number];
 
@@ -19,7 +20,7 @@ export interface Picture {
   readonly bytes: Buffer;
 }
 
-/** Training and validation images. Every class that validates must train too. */
+/** Training and validation images. Every validation class must have training images. */
 export interface Pictures {
   readonly train: readonly Picture[];
   readonly val: readonly Picture[];
@@ -27,7 +28,7 @@ export interface Pictures {
 
 type File = readonly [path: string, content: Buffer | string];
 
-/** A made-up WNID. Its order has nothing to do with that of the names, as the real ones' has not with their IDs. */
+/** A synthetic WNID. Its order is unrelated to that of the names, as with the real ones. */
 export const wnidOf = (name: string): string =>
   `n${String(parseInt(sha256(name).slice(0, 12), 16) % 10 ** 8).padStart(8, '0')}`;
 
@@ -125,7 +126,7 @@ const writeArchives = async (
 };
 
 /**
- * Writes images below `root` in one of the forms that ILSVRC2012 has on disks. All forms hold the same images with the
+ * Writes images below `root` in one of the layouts of ILSVRC2012. All layouts hold the same images with the
  * same classes.
  */
 export const layOut = async (layout: Layout, { train, val }: Pictures, root: string): Promise<void> => {

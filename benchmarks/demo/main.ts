@@ -1,4 +1,4 @@
-// `npm run demo`: the whole way on emoji drawings, from images to a table of results and a report.
+// `npm run demo`: the whole pipeline on emoji drawings, from images to a table of results and a report.
 import { join } from 'node:path';
 import cliProgress from 'cli-progress';
 import { expected } from '../../src/errors.js';

@@ -1,4 +1,4 @@
-// Where an installed npm package's files lie, and which version it is.
+// Finds the files and the version of an installed npm package.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

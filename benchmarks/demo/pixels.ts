@@ -1,4 +1,4 @@
-// Raw pixels as descriptors: the row of the table that any net has to beat, in a feature store like every other.
+// Raw pixels as descriptors: the baseline, in an ordinary feature store.
 import { mkdir, rm } from 'node:fs/promises';
 import { usableCores } from '../../src/cores.js';
 import type { Item } from '../../src/datasets/dataset.js';
@@ -11,7 +11,7 @@ import { resizeTo } from '../../src/images/resize.js';
 
 const LAYER = 'pixels';
 
-/** Stands where the weights of a net are named: there are none. */
+/** Used instead of the name of a net's weights. */
 const NO_NET: NetIdentity = { sha256: sha256('raw pixels'), config: 'raw pixels' };
 
 /** Pixels of a square image at `side`, centred on grey, of length 1. */

@@ -1,4 +1,4 @@
-// Renders the demo's images into an ordinary image folder, and leaves a folder that is already as it should be alone.
+// Renders the demo's images into an image folder, unless it is up to date.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -13,10 +13,10 @@ import { packageVersion } from './packages.js';
 import { SIDE, chance, scene } from './scene.js';
 import { type Placed, groups, select, sizes } from './selection.js';
 
-/** Counts with the program that made the images: raise it when the same input gives other pictures. */
+/** Version of the renderer: raise it when the same input gives different pictures. */
 const RENDERER = 1;
 
-/** What the images depend on; a folder made from the same is used again. */
+/** What the images depend on; a folder rendered from the same input is reused. */
 const inputs = (seed: number): string =>
   JSON.stringify({
     renderer: RENDERER,

@@ -1,4 +1,4 @@
-// What the demo finds, as it stands in runs/demo/results.json, and as a table to print.
+// The demo's results, as in runs/demo/results.json, and as a table to print.
 
 /** One row of a table: mean class recall in percent over the splits, and its standard deviation. */
 export interface ResultRow {
@@ -20,7 +20,7 @@ export interface Epoch {
   readonly imagesPerSecond: number;
 }
 
-/** How many classes and images there are. */
+/** Number of classes and images. */
 export interface SetSize {
   readonly classes: number;
   readonly images: number;

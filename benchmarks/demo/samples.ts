@@ -13,7 +13,7 @@ export interface Score {
   readonly score: number;
 }
 
-/** A test image, what it shows and what it was taken for. */
+/** A test image, its true class and its predicted class. */
 export interface Sample {
   /** Absolute path. */
   readonly file: string;
@@ -34,7 +34,8 @@ const best = (classes: readonly string[], scores: Float32Array): Score[] =>
     .slice(0, SHOWN_SCORES);
 
 /**
- * Classifies the test images of the first split and draws `count` of them at random, those classified rightly first.
+ * Classifies the test images of the first split and draws `count` of them at random, correctly classified
+ * ones first.
  *
  * @param data the image folder of the concepts
  * @param features descriptors of its images

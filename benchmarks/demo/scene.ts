@@ -1,17 +1,17 @@
-// One drawing in a scene: a seeded pose, place, size and background, as SVG.
+// One drawing in a scene: a seeded pose, position, size and background, as SVG.
 import { Random } from '../../src/random.js';
 import type { Drawing } from './drawings.js';
 
 /** Side of a rendered image in pixels. */
 export const SIDE = 80;
 
-/** What is drawn by chance; ranges are uniform. */
+/** Random parameters; ranges are uniform. */
 export const chance = {
   /** Side of the drawing as a share of the image's. */
   size: [0.6, 0.95],
-  /** Turn in degrees. */
+  /** Rotation in degrees. */
   turn: [-25, 25],
-  /** Shapes strewn over the background. */
+  /** Random shapes on the background. */
   shapes: 0,
   /** Their radius as a share of the image's side. */
   radius: [0.06, 0.3],

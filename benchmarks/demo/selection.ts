@@ -18,9 +18,9 @@ export const groups = {
   transfer: ['animals-nature', 'food-drink', 'objects'],
 } as const;
 
-/** How many concepts, subgroups and drawings are taken. */
+/** Numbers of concepts, subgroups and drawings. */
 export const sizes = {
-  /** A concept to train on was drawn by at least so many artists. */
+  /** Minimum number of artists of a training concept. */
   artistsOfPretrain: 3,
   /** Of so many concepts that were drawn by five artists or more, one artist's drawing validates. */
   validation: 150,
@@ -34,7 +34,7 @@ export const sizes = {
   artistsOfSubgroup: 3,
 } as const;
 
-/** One image to render and the place for it. */
+/** One image to render and its path. */
 export interface Placed {
   readonly drawing: Drawing;
   /** Path below the image folder, `/` between folders: "pretrain/train/heart/red-heart/noto.png". */

@@ -1,6 +1,6 @@
 // The demo's settings: the net, how it is trained, and how it is tested.
 
-/** Flags of `verydeep train` that make the net: configuration A, a quarter as wide, without its fifth block. */
+/** Flags of `verydeep train` for the net: configuration A, a quarter as wide, without its fifth block. */
 export const netFlags = [
   ...['--config', 'A', '--width', '0.25', '--blocks', '4'],
   ...['--input-size', '32', '--fully-connected', '512', '--init', 'he'],
@@ -9,7 +9,7 @@ export const netFlags = [
 /** Side of the net's input in pixels; raw pixels are compared at this size. */
 export const INPUT_SIZE = 32;
 
-/** Flags of `verydeep train` that say how it learns: the concept, and beside it the subgroup. */
+/** Flags of `verydeep train` for the training: the loss of the concept and of the subgroup. */
 export const trainingFlags = [
   ...['--superclass-loss', '1', '--dropout', '0', '--train-side', '38'],
   ...['--batch', '64', '--learning-rate', '0.015', '--schedule', 'cosine'],

@@ -1,4 +1,4 @@
-// The demo in one picture: test images with what they were taken for, beside bars of the results.
+// The demo in one picture: test images with their predictions, beside bars of the results.
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import type { DemoResults, ResultRow } from './results.js';

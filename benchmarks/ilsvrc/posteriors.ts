@@ -1,11 +1,11 @@
-// Posteriors of nets on disk, joined as section 3 of the paper does: ways of testing averaged, then nets averaged.
+// Posteriors of nets on disk, fused as in section 3 of the paper: averaged over test methods, then over nets.
 import type { Item } from '../../src/datasets/dataset.js';
 import { UsageError } from '../../src/errors.js';
 import type { Matrix } from '../../src/matrix.js';
 import type { Skipped } from '../../src/progress.js';
 import { openDescriptors } from '../protocol/descriptors.js';
 
-/** How an image is tested: the whole image densely, or a grid of crops with each its mirror. */
+/** How an image is tested: the whole image densely, or a grid of crops, each also mirrored. */
 export const testings = ['dense', 'multi-crop'] as const;
 export type Testing = (typeof testings)[number];
 
@@ -17,10 +17,10 @@ export interface PosteriorStore {
   readonly net: number;
 }
 
-/** How posteriors are joined: of which stores and layers the mean is taken. */
+/** How posteriors are fused: the stores and layers that are averaged. */
 export interface Combination {
   readonly name: string;
-  /** Nets that take part; all where missing. */
+  /** Nets to fuse; all if missing. */
   readonly net?: number;
   readonly parts: readonly { readonly testing: Testing; readonly layer: 'fc8:posterior' | 'fc8:softmax' }[];
 }
@@ -29,7 +29,7 @@ const scores = { testing: 'dense', layer: 'fc8:posterior' } as const;
 const softmaxFirst = { testing: 'dense', layer: 'fc8:softmax' } as const;
 const crops = { testing: 'multi-crop', layer: 'fc8:posterior' } as const;
 
-/** The combinations that can be made: each way of testing, both, for each net and for all nets fused. */
+/** All combinations: each test method and both together, for each net and for all nets fused. */
 export const combinationsOf = (
   stores: readonly PosteriorStore[],
   names: readonly string[],

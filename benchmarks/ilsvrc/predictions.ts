@@ -1,4 +1,5 @@
-// Predictions as Kaggle takes them: for each image its five likeliest classes, each with a box of the whole image.
+// Predictions in Kaggle's format: the five most likely classes of each image, each with a box of the whole
+// image.
 import type { FileHandle } from 'node:fs/promises';
 import type { Item } from '../../src/datasets/dataset.js';
 import type { Matrix } from '../../src/matrix.js';
@@ -16,8 +17,8 @@ export const best = (scores: Float32Array, count: number): number[] =>
 const imageId = (path: string): string => path.slice(path.lastIndexOf('/') + 1).replace(/\.[^.]+$/, '');
 
 /**
- * Lines of a submission: `ImageId,PredictionString` with `wnid xmin ymin xmax ymax` five times. A classifier finds no
- * boxes, so they are the whole image; without its size they are empty.
+ * Lines of a submission: `ImageId,PredictionString` with `wnid xmin ymin xmax ymax` five times. A classifier
+ * gives no boxes, so they are the whole image; without its size they are empty.
  */
 export const predictionLines = (
   items: readonly Item[],

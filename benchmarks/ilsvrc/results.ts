@@ -1,4 +1,4 @@
-// What a run of ILSVRC-2012 found: the content of its results.json.
+// The results of a run of ILSVRC-2012: the content of its results.json.
 import type { Skipped } from '../../src/progress.js';
 import type { SeenResult, SeenTest } from '../protocol/seen.js';
 import type { Testing } from './posteriors.js';
@@ -42,7 +42,7 @@ export interface IlsvrcResults {
   readonly seen: SeenResult & { readonly test?: SeenTest };
   readonly published: readonly PublishedErrors[];
   readonly skipped: readonly Skipped[];
-  /** Images of which only the middle part was used. */
+  /** Images that were centre-cropped. */
   readonly limited: readonly string[];
   readonly files: { readonly predictions: string; readonly posteriors: readonly string[] };
 }

@@ -1,4 +1,4 @@
-// Descriptors that are the same whatever the image: of a net whose units are dead, or of a layer that sees nothing.
+// Descriptors that are the same whatever the image: from a net with dead units, for example.
 import type { Item } from '../../src/datasets/dataset.js';
 import type { Message } from '../../src/errors.js';
 import { rowOf } from '../../src/matrix.js';
@@ -6,7 +6,7 @@ import type { Descriptors } from './descriptors.js';
 
 /** Images that are compared. */
 const SAMPLE = 256;
-/** The largest difference of two descriptors that counts as none, relative to the largest number. */
+/** The largest difference at which two descriptors count as equal, relative to the largest value. */
 const NONE = 1e-5;
 
 /** A remark where the descriptors of the images are all alike; evenly spread ones of them are compared. */

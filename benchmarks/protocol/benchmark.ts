@@ -1,4 +1,4 @@
-// What a benchmark is: a data set, a recipe, a protocol, a metric, and what others reported on it.
+// Definition of a benchmark: a data set, a recipe, a protocol, a metric, and published figures.
 import type { SvmOptions } from '../../src/classifiers/options.js';
 import type { RecipeChoice } from '../../src/features/recipe/recipe.js';
 
@@ -7,7 +7,7 @@ export interface Published {
   readonly method: string;
   readonly mean: number;
   readonly std?: number;
-  /** What sets it apart: more training data, a part of the image only. */
+  /** Its differences: more training data, a part of the image only. */
   readonly note?: string;
 }
 
@@ -28,7 +28,7 @@ export interface GivenSplits {
   /** Names of the data set's splits; all of `train` train in the end. */
   readonly train: readonly string[];
   readonly test: string;
-  /** The split of `train` that chooses C; a share of the training images where missing. */
+  /** The split of `train` that chooses C; a share of the training images if missing. */
   readonly validate?: string;
   readonly validationShare: number;
   readonly foldsBelow?: number;
@@ -77,11 +77,11 @@ export interface Benchmark {
   readonly published: readonly Published[];
   /** The official split that published figures are for; a run on another is said to be on other images. */
   readonly publishedOn?: 'test';
-  /** What a reader must know to compare figures. */
+  /** Notes for comparing figures. */
   readonly notes: readonly string[];
 }
 
-/** Names of metrics for people. */
+/** Display names of metrics. */
 export const metricTitles: Readonly<Record<string, string>> = {
   meanClassRecall: 'mean class recall',
   accuracy: 'accuracy',

@@ -5,7 +5,7 @@ import type { DrawnSplit } from './caltech.js';
 import type { Descriptors } from './descriptors.js';
 import { imageOf } from './official.js';
 
-/** The least images that calibrate and measure int8. */
+/** Minimum number of images that calibrate and measure int8. */
 const LEAST_CALIBRATING = 2;
 
 /**

@@ -20,14 +20,14 @@ import type { SplitOutcome } from './outcome.js';
 export interface CaltechProtocol {
   readonly splits: number;
   readonly trainPerClass: number;
-  /** At most so many test images a class; all others where missing. */
+  /** Maximum number of test images per class; all others if missing. */
   readonly testPerClass?: number;
   /** The share of the training images that chooses C. */
   readonly validationShare: number;
   /** Where a class has fewer training images, C is chosen by five folds. */
   readonly foldsBelow?: number;
   readonly seed: number;
-  /** Images of one group are never on both sides of a split. */
+  /** Groups of images that are never on both sides of a split. */
   readonly groupOf?: (item: Item) => string;
 }
 

@@ -1,4 +1,4 @@
-// Whether anything of the test images was seen in training: the same id is refused, the same file is counted.
+// Overlap of training and test images: the same id is refused, the same file is counted.
 import type { Item } from '../../src/datasets/dataset.js';
 import { UsageError } from '../../src/errors.js';
 import type { Descriptors } from './descriptors.js';

@@ -34,12 +34,12 @@ interface SplitChoice {
 export interface EvaluateOptions extends SplitChoice {
   readonly svm?: FitOptions;
   readonly bootstrap?: BootstrapOptions;
-  /** Tests nets on images that trained them: for whoever knows why. */
+  /** Allows testing nets on images that trained them. */
   readonly allowSeen?: boolean;
   readonly onProgress?: OnProgress;
 }
 
-/** What came out. */
+/** The results. */
 export interface Evaluation {
   readonly benchmark: Benchmark;
   readonly dataset: Dataset;
@@ -52,7 +52,7 @@ export interface Evaluation {
   readonly duplicates: readonly (readonly Duplicate[])[];
   /** Which test images of each split the nets have seen; missing where nothing is known of them. */
   readonly seen: readonly (SeenTest | undefined)[];
-  /** What a reader must know of the whole run. */
+  /** Notes on the whole run. */
   readonly remarks: readonly Message[];
 }
 

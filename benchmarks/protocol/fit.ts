@@ -26,7 +26,7 @@ import { streamed } from './streamed.js';
  * not widened.
  */
 export interface FitOptions extends TrainOptions, SvmOptions {
-  /** Items of one group never stand on both sides of a fold; each item is its own group where missing. */
+  /** Items of one group are never on both sides of a fold; each item is a group if missing. */
   readonly groupOf?: (item: Item) => string;
 }
 

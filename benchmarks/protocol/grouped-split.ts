@@ -1,4 +1,4 @@
-// Splits that keep groups of images together: what shows the same thing never stands on both sides.
+// Splits that keep groups of images together: a group is never on both sides.
 import type { Split } from '../../src/datasets/splits.js';
 import type { Item } from '../../src/datasets/dataset.js';
 import { UsageError, option, text } from '../../src/errors.js';

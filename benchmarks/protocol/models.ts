@@ -26,7 +26,7 @@ export const extractionOf = (
   };
 };
 
-/** The weight files of all stacks: those given, else where the stores' records say that they lay. */
+/** The weight files of all stacks: those given, else those at the paths recorded in the stores. */
 export const weightFilesOf = async (
   { stores }: Descriptors,
   given: readonly string[],

@@ -1,4 +1,4 @@
-// What a protocol finds on one split: who trained, who was tested, with which scores and figures.
+// The outcome of a protocol on one split: training and test images, scores and figures.
 import type { LinearModel } from '../../src/classifiers/model.js';
 import type { Selection } from '../../src/classifiers/select.js';
 import type { Item } from '../../src/datasets/dataset.js';

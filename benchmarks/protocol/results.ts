@@ -24,7 +24,7 @@ export interface SplitResult {
   readonly choice?: SplitOutcome['choice'];
   /** That figure for each C tried. */
   readonly curve: readonly { readonly C: number; readonly mean: number }[];
-  /** Values of C that were tried beyond the grid, because the best lay at its edge. */
+  /** Values of C that were tried beyond the grid, because the best was at its edge. */
   readonly widened: readonly number[];
   /** The worst relative duality gap of the final SVMs. */
   readonly worstGap: number;
@@ -77,7 +77,7 @@ export interface Results {
   readonly publishedOn?: string;
   /** Whether the nets were trained on test images: how many images they have seen, where that is known. */
   readonly seen: SeenResult;
-  /** What a reader must know of this run. */
+  /** Notes on this run. */
   readonly remarks: readonly string[];
   readonly notes: readonly string[];
   readonly classes: readonly string[];

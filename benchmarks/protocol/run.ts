@@ -38,7 +38,7 @@ import { type SeenByNets, refuseSeenEarly, seenByNets, seenResult } from './seen
 import { writeServerFiles } from './server-files.js';
 import { machine, versions } from './versions.js';
 
-/** Where everything comes from and goes to. */
+/** Inputs and outputs of a run. */
 export interface RunOptions extends EvaluateOptions {
   readonly data?: string;
   readonly open?: OpenOptions;
@@ -174,7 +174,7 @@ export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promi
   const opened = await run('read', () => datasetFor(asked, data, open, descriptors));
   const { benchmark, dataset, remarks } = resolveBenchmark(asked, opened, options);
   for (const remark of [...noticesOf(dataset), ...remarks]) onNotice?.(remark);
-  // Wrong usage, and too few images for a draw, are told before hours of extraction.
+  // Usage errors, and too few images for a draw, are reported before hours of extraction.
   const items = itemsFor(benchmark, dataset);
   const there = descriptors;
   const splits = splitsOf(benchmark, dataset, options, ({ id }) => there?.has(id) ?? true);

@@ -1,4 +1,4 @@
-// Descriptors of some items as rows that are streamed from disk, in the order in which they lie there.
+// Descriptors of some items as rows that are streamed from disk, in their order there.
 import type { RowSource } from '../../src/classifiers/rows.js';
 import type { Item } from '../../src/datasets/dataset.js';
 import { expected } from '../../src/errors.js';

@@ -1,4 +1,4 @@
-// Ours beside what others reported: the table that a benchmark ends with.
+// Our figures beside published ones: the final table of a benchmark.
 import type { Html } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
 import { metricTitles } from '../protocol/benchmark.js';
@@ -78,7 +78,7 @@ export const comparison = (results: Results): Html => {
   });
 };
 
-/** What a bootstrap interval covers, and what it does not. */
+/** What a bootstrap interval covers. */
 export const intervalText = (metric: string, splits: Results['splits']): string => {
   if (!splits.some(({ interval }) => interval)) return '';
   const eleven = metric === 'mAP11Point' || splits.some(({ figures }) => 'mAPAllPoints' in figures);

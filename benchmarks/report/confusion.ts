@@ -1,4 +1,4 @@
-// Which classes are taken for which: the confusion matrix of all splits together, and the pairs most confused.
+// Confusions of classes: the confusion matrix of all splits together, and the pairs most confused.
 import { type Confusion, classSizes, confusionMatrix, countOf } from '../../src/evaluation/confusion.js';
 import { chart } from '../../src/evaluation/report/chart.js';
 import { type Cell, heatMap } from '../../src/evaluation/report/charts.js';
@@ -7,7 +7,7 @@ import { table } from '../../src/evaluation/report/table.js';
 import { predictionsOf } from '../protocol/caltech.js';
 import type { SplitOutcome } from '../protocol/outcome.js';
 
-/** Two classes, and how often images of the one were taken for the other. */
+/** Two classes, and how often images of the first were predicted as the second. */
 interface ConfusedPair {
   readonly truth: string;
   readonly predicted: string;
@@ -27,7 +27,7 @@ const confusionOf = (outcomes: readonly SplitOutcome[]): Confusion => {
   );
 };
 
-/** Pairs of classes by how large a part of the one is taken for the other. */
+/** Pairs of classes by the share of the first predicted as the second. */
 const confusedPairs = (confusion: Confusion, classes: readonly string[]): ConfusedPair[] => {
   const sizes = classSizes(confusion);
   return classes

@@ -37,7 +37,7 @@ export const descriptorSection = ({ descriptors, backbones }: Results): Content 
 
 const MOST_LISTED = 50;
 
-/** Images skipped, files passed over, identical images on both sides of a split. */
+/** Skipped images, ignored files, identical images on both sides of a split. */
 export const checkSection = ({ images, skipped, strays, splits, seen }: Results): Content => {
   const duplicates = splits.flatMap(({ name, duplicates: own }) =>
     own.map((pair) => ({ ...pair, split: name })),

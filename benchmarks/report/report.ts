@@ -1,4 +1,4 @@
-// The report of a benchmark as one HTML file: what came out beside what others reported, and how it was made.
+// The report of a benchmark as one HTML file: the results beside published ones, and how they were computed.
 import type { Content } from '../../src/evaluation/report/html.js';
 import { capital, html } from '../../src/evaluation/report/html.js';
 import { type Section, page } from '../../src/evaluation/report/page.js';

@@ -16,8 +16,8 @@ export interface PeerCommand {
 }
 
 /**
- * A running peer. It reads lines from its standard input and answers each with a line of JSON; other lines that it prints are passed
- * over. Whoever starts one closes it.
+ * A running peer. It reads lines from its standard input and answers each with a line of JSON; other lines
+ * that it prints are ignored. Whoever starts one closes it.
  */
 export class PeerProcess {
   readonly #child: ChildProcessWithoutNullStreams;

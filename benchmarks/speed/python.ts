@@ -24,7 +24,9 @@ const run = (program: string, args: readonly string[], env: NodeJS.ProcessEnv, i
     child.stdin.end(input);
   });
 
-/** glibc's malloc kept from giving memory back: fresh pages are dear, and the peers are shown at their best. */
+/**
+ * Keeps glibc's malloc from returning memory: new pages are expensive, and peers are measured at their best.
+ */
 export const keepMemory: NodeJS.ProcessEnv = {
   MALLOC_MMAP_MAX_: '0',
   MALLOC_TRIM_THRESHOLD_: '17179869184',

@@ -1,4 +1,4 @@
-// Contenders timed in alternating rounds: what disturbs a shared machine for a while then disturbs all of them.
+// Contenders timed in alternating rounds: temporary load on a shared machine then affects all of them.
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** One call, in milliseconds as the contender itself takes them. */
@@ -25,7 +25,8 @@ export const alternate = async <Name extends string>(
   const best = Object.fromEntries(entries.map(([name]) => [name, Infinity])) as Record<Name, number>;
   for (let round = warm ? -1 : 0; round < rounds; round++) {
     for (let turn = 0; turn < entries.length; turn++) {
-      // Nobody always comes after the same one, whose threads and garbage may not have come to rest.
+      // The order changes, so that no contender always follows the same one, whose threads and garbage may
+      // still be active.
       const [name, time] = entries[(Math.max(0, round) + turn) % entries.length]!;
       await pause(calm);
       const milliseconds = await time();

@@ -2,7 +2,7 @@
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { usableCores } from '../../src/cores.js';
 
-/** In which direction a figure is good. */
+/** Whether higher or lower figures are better. */
 export type Better = 'higher' | 'lower';
 
 /** One comparison, measured in this run. */
@@ -14,7 +14,7 @@ export interface Row {
   readonly ours: number | null;
   /** The peer's measurement in the same unit; null where there is none. */
   readonly peer: number | null;
-  /** Who the peer is, with version and settings; or why it is missing. */
+  /** The peer, with version and settings; or why it is missing. */
   readonly peerName: string;
   /** What is compared with the target: a ratio, a share of peak, seconds; null where it could not be measured. */
   readonly figure: number | null;
@@ -62,7 +62,7 @@ export type SpeedBenchmark = (
   options: SpeedOptions,
 ) => Promise<{ rows: Row[]; facts?: Readonly<Record<string, string | number>> }>;
 
-/** Fills a row in: whether the figure meets the target. */
+/** Completes a row: whether the figure meets the target. */
 export const row = (facts: Omit<Row, 'met'>): Row => {
   const { figure, target, better } = facts;
   const met =

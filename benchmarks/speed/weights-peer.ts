@@ -125,6 +125,6 @@ for kind in q["kinds"]:
 print(json.dumps({"version": torch.__version__, "files": files}))
 `;
 
-/** Makes the files and computes; in words why not, where PyTorch cannot be had. */
+/** Makes the files and computes; or the reason if PyTorch is not available. */
 export const askWeights = (question: WeightsQuestion): Promise<WeightsAnswer | string> =>
   askPython<WeightsAnswer>(['torch==2.13.0', 'numpy', 'h5py'], program, question, {});

@@ -1,4 +1,4 @@
-// What the extraction benchmark computes on: VGG-16 at the paper's size with random weights, and JPEGs of drawings.
+// Data of the extraction benchmark: VGG-16 at the paper's size with random weights, and JPEGs of drawings.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -11,7 +11,7 @@ import type { Item } from '../../../src/datasets/dataset.js';
 import { Random } from '../../../src/random.js';
 import { sizeFromShape } from '../../../src/shape.js';
 
-/** Where the benchmark keeps what it makes. */
+/** Cache folder of the benchmark. */
 export const cache = fileURLToPath(new URL('../../../../.cache/bench-extraction/', import.meta.url));
 
 /** VGG-16 of the paper. */

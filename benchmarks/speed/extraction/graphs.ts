@@ -9,7 +9,7 @@ import { type Round, alternate, timeOf } from '../rounds.js';
 import { type RunningPeer, startOrt, startTorch } from './peers.js';
 import { startTransformers } from './transformers.js';
 
-/** What is timed, and how often. */
+/** Cases and repetitions. */
 interface GraphCase {
   readonly backbone: Backbone;
   readonly fp32: CompiledGraph;
@@ -20,7 +20,7 @@ interface GraphCase {
   readonly onNote: (text: string) => void;
 }
 
-/** A graph in a session as an extraction has it: one round computes the image once. Whoever makes it closes it. */
+/** A graph in a session as in an extraction: one round computes the image once. The caller closes it. */
 export const graphRound = (
   { model, externalDataFolder }: CompiledGraph,
   { width, height, data }: RgbImage,

@@ -8,7 +8,7 @@ import { keepMemory, pythonWith } from '../python.js';
 import type { Round } from '../rounds.js';
 import { cache } from './data.js';
 
-/** What peers compute on. */
+/** Input of the peers. */
 export interface PeerQuestion {
   readonly threads: number;
   readonly width: number;

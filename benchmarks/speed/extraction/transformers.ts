@@ -50,7 +50,7 @@ const graphOf = (backbone: Backbone): Uint8Array => {
   return graph.model();
 };
 
-/** transformers.js on weights of the backbone; in words why not, where it cannot be had. */
+/** transformers.js on weights of the backbone; or the reason if it is not available. */
 export const startTransformers = async (
   backbone: Backbone,
   question: PeerQuestion,

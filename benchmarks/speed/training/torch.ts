@@ -59,7 +59,7 @@ for case in q["cases"]:
 print(json.dumps({"version": torch.__version__, "times": times}))
 `;
 
-/** Times PyTorch in a process of its own; in words why not, where it cannot be had. */
+/** Times PyTorch in a process of its own; or the reason if it is not available. */
 export const askTorch = (question: TorchQuestion): Promise<TorchAnswer | string> =>
   askPython<TorchAnswer>(['torch==2.13.0', 'numpy'], program, question);
 
