@@ -8,12 +8,14 @@ import type { Item } from './dataset.js';
 const CORNERS = ['xmin', 'ymin', 'xmax', 'ymax'] as const;
 
 /**
- * Reads a CSV table with the columns path, xmin, ymin, xmax, ymax: a row a box. Corners are as in VOC's annotations, in
- * pixels counted from 1 and inside the box; paths are relative to the table's folder or absolute.
+ * Reads a CSV table with the columns path, xmin, ymin, xmax, ymax: a row a box. Corners are as in VOC's
+ * annotations, in pixels counted from 1 and inside the box; paths are relative to the table's folder or
+ * absolute.
  *
- * @returns an item a row, without labels; its id is the path with `#` and which of the image's boxes it is, from 1
- * @throws UsageError naming the file and the line: a column missing, a corner that is no number, an empty box, an image
- *   that does not exist
+ * @returns an item a row, without labels; its id is the path with `#` and which of the image's boxes it is,
+ * from 1
+ * @throws UsageError naming the file and the line: a column missing, an invalid number, an empty box, an
+ * image that does not exist
  */
 export const readBoxes = async (table: string): Promise<Item[]> => {
   const items: Item[] = [];

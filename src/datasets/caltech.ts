@@ -1,4 +1,4 @@
-// Caltech-101 and Caltech-256: a folder per class, known names of images, and strays that are passed over and listed.
+// Caltech-101 and Caltech-256: a folder per class, known image names; stray files are skipped and listed.
 import { realpath } from 'node:fs/promises';
 import { expected, option } from '../errors.js';
 import type { OnProgress } from '../progress.js';
@@ -12,7 +12,7 @@ interface Caltech {
   /** Folders that are classes, and files in them that are images. */
   readonly folder: RegExp;
   readonly image: RegExp;
-  /** The class that is none: images of anything. */
+  /** The background class: images of anything. */
   readonly background: string;
 }
 
@@ -47,14 +47,14 @@ const table = {
 export interface CaltechOptions {
   /** Whether the background or clutter class belongs to the classes, as in the paper. Default true. */
   readonly background?: boolean;
-  /** Whether class folders without an image are kept, for a check, instead of refused. */
+  /** Whether class folders without an image are kept (for a check) instead of being an error. */
   readonly emptyClasses?: boolean;
   /** Where compressed archives are unpacked. */
   readonly cache?: string;
   readonly onProgress?: OnProgress;
 }
 
-/** Everything below a folder that is no image of a class; a folder that is linked twice is gone through once. */
+/** Everything below a folder that is not an image of a class; a folder that is linked twice is read once. */
 const straysIn = async (tree: Tree, folder: string, seen = new Set<string>()): Promise<PassedOver[]> => {
   const real = await realpath(tree.where(folder)).catch(() => folder);
   if (seen.has(real)) return [{ path: folder, reason: 'a link to a folder that is read already' }];
@@ -71,11 +71,12 @@ const straysIn = async (tree: Tree, folder: string, seen = new Set<string>()): P
 };
 
 /**
- * Reads Caltech-101 or Caltech-256. The classes are the folders' names in code-unit order; the one split is "all".
+ * Reads Caltech-101 or Caltech-256. The classes are the folders' names in code-unit order; the one split is
+ * "all".
  *
- * @param root the folder that holds `101_ObjectCategories` or `256_ObjectCategories`, that folder itself, or the folder
- *   of the original archive
- * @throws UsageError when they are not there or a class folder holds no image
+ * @param root the folder that holds `101_ObjectCategories` or `256_ObjectCategories`, that folder itself, or
+ * the folder of the original archive
+ * @throws UsageError when they are missing or a class folder holds no image
  */
 export const readCaltech = async (
   name: keyof typeof table,

@@ -1,4 +1,4 @@
-// What the readers of data sets share: order, folders that must exist, checks of the classes.
+// Shared by the readers of data sets: order, required folders, checks of the classes.
 import { stat } from 'node:fs/promises';
 import { type OptionName, UsageError, codeOf, expected, messageOf, option, text } from '../errors.js';
 import type { Dataset, Item } from './dataset.js';
@@ -9,7 +9,7 @@ export const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 
 /** Sorts items by id. */
 export const sorted = (items: Iterable<Item>): Item[] => [...items].sort((a, b) => byCode(a.id, b.id));
 
-/** Usual splits in the order in which they are told; others come after them. */
+/** The usual splits in display order; others follow. */
 const ORDER = ['train', 'val', 'trainval', 'test'];
 
 const rankOf = (split: string): number => (ORDER.includes(split) ? ORDER.indexOf(split) : ORDER.length);
@@ -47,7 +47,7 @@ export const requireFolder = async (
 };
 
 /**
- * Makes sure that there is something to tell apart.
+ * Requires at least two classes.
  *
  * @throws UsageError naming the data set's folder when it has fewer than two classes
  */

@@ -16,7 +16,10 @@ export interface CsvOptions {
   readonly pathColumn?: string;
   /** Column of labels. Default "label". */
   readonly labelColumn?: string;
-  /** Column of splits. Default "split", where the table has such a column; else all is one split, "all". */
+  /**
+   * Column of splits. Default "split", where the table has such a column; else all images are in one split,
+   * "all".
+   */
   readonly splitColumn?: string;
   /** Separates several labels in one field ("cat|dog"). Where given, a field may also be empty: no label. */
   readonly labelSeparator?: string;
@@ -32,7 +35,7 @@ export interface Row {
 
 const CHECKED_AT_ONCE = 32;
 
-/** The table itself where a folder is given that holds exactly one. */
+/** The path of the table; for a folder, the only table in it. */
 const tableAt = async (path: string): Promise<string> => {
   try {
     if (!(await stat(path)).isDirectory()) return path;
@@ -45,7 +48,7 @@ const tableAt = async (path: string): Promise<string> => {
   throw expected('one CSV file', option('data'), tables, `Give the path of the file itself, in ${path}.`);
 };
 
-/** Names of delimiters that are hard to type. */
+/** Names for delimiters that are hard to type. */
 const named: Readonly<Record<string, string>> = {
   tab: '\t',
   '\\t': '\t',
@@ -66,7 +69,9 @@ const delimiterNamed = (given: string): string => {
   throw expected('one character, or "tab"', option('delimiter'), given);
 };
 
-/** The delimiter of a header: that which gives the column `wanted`, else the most frequent outside of quotes. */
+/**
+ * The delimiter of a header: the one that yields the column `wanted`, else the most frequent outside quotes.
+ */
 const delimiterOf = (header: string, wanted: string): string => {
   const bare = header.replace(/"[^"]*"/g, (quoted) => '_'.repeat(quoted.length));
   const columns = (delimiter: string): string[] =>
@@ -152,7 +157,7 @@ export const rowsOf = async function* (
   }
 };
 
-/** What to do about a path at which there is no file. */
+/** Advice for a path without a file. */
 const adviceOn = async (file: string): Promise<string> => {
   const isThere = (path: string): Promise<boolean> =>
     stat(path).then(
@@ -169,7 +174,7 @@ const adviceOn = async (file: string): Promise<string> => {
   return 'There is none.';
 };
 
-/** Names the first image that is not there, with its line. */
+/** Throws for the first missing image, with its line. */
 const requireFiles = async (table: string, items: readonly { item: Item; line: number }[]): Promise<void> => {
   for (let i = 0; i < items.length; i += CHECKED_AT_ONCE) {
     await Promise.all(

@@ -1,10 +1,11 @@
-// What every data set gives: images by name and place, their labels and boxes, and the classes. No pixels.
+// The common form of all data sets: images by name and location, their labels and boxes, and the classes. No
+// pixels.
 
-/** Where an image's encoded bytes lie: a whole file, or a slice of an archive that is read in place. */
+/** The location of an image's encoded bytes: a whole file, or a slice of an archive that is read in place. */
 export interface ImageSource {
   /** Absolute path of the image file or of the archive. */
   readonly file: string;
-  /** The slice of `file`, in bytes; the whole file where missing. */
+  /** The slice of `file`, in bytes; default: the whole file. */
   readonly slice?: { readonly offset: number; readonly length: number };
   /** Where the slice holds 8-bit pixels as they are, row by row, instead of an encoded image: their form. */
   readonly pixels?: { readonly width: number; readonly height: number; readonly channels: 1 | 3 };
@@ -18,7 +19,7 @@ export interface Box {
   readonly height: number;
 }
 
-/** One image, or one box of an image, and what is known of it. */
+/** One image, or one box of an image, with its labels. */
 export interface Item {
   /** Unique in the data set and stable between runs: the relative path, the VOC id, "2010_006088#1" for a person. */
   readonly id: string;
@@ -41,8 +42,8 @@ export interface Dataset {
   readonly classes: readonly string[];
   /** Items by split ("train", "val", "trainval", "test"); a data set without official splits has the one split "all". */
   readonly splits: Readonly<Record<string, readonly Item[]>>;
-  /** Files that were passed over, with the reason. */
+  /** Skipped files, with the reason. */
   readonly strays: readonly { readonly path: string; readonly reason: string }[];
-  /** What a user should know of the data set, a sentence each: classes that a split lacks, names that look alike. */
+  /** Warnings about the data set, one sentence each: classes missing from a split, names that look alike. */
   readonly remarks?: readonly string[];
 }

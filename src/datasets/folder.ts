@@ -36,7 +36,7 @@ const emptyFolders = ({ folders, passed }: Walk, images: ReadonlyMap<string, unk
   return folders.filter((folder) => !images.has(folder) && !holding.has(folder));
 };
 
-/** Refuses images directly in folders that are splits by name: they have no class. */
+/** Rejects images directly in split folders: they have no class. */
 const refuseFlatSplits = (
   root: string,
   folders: readonly string[],
@@ -55,10 +55,10 @@ const refuseFlatSplits = (
 };
 
 /**
- * Reads a folder of class folders. Class folders may be nested to any depth; the class is the path of the folder that
- * holds the image. Folders named as splits, in any usual word and case, with class folders inside, are the splits `train`,
- * `val` and `test`; otherwise the one split is "all". A level `images` is passed over. Tiny ImageNet as unpacked is
- * recognised.
+ * Reads a folder of class folders. Class folders may be nested to any depth; the class is the path of the
+ * folder that holds the image. Folders named as splits, in any usual word and case, with class folders
+ * inside, are the splits `train`, `val` and `test`; otherwise the one split is "all". A level `images` is
+ * ignored. Unpacked Tiny ImageNet is recognised.
  *
  * @param root the folder
  * @returns classes and items in code-unit order; ids are paths relative to `root`

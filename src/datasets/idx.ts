@@ -107,7 +107,7 @@ const isGzip = async (file: string): Promise<boolean> => {
   return first === 0x1f && second === 0x8b;
 };
 
-/** Most times that an array may be larger than its compressed file: blank images compress to a thousandth. */
+/** Maximum compression ratio: blank images compress to a thousandth. */
 const MOST_TIMES = 1100;
 
 /** Unpacks a file into the cache, unless that was done before; it is known by its path, size and time of change. */
@@ -143,7 +143,7 @@ const unpacked = async (file: string, { cache, onProgress }: IdxOptions): Promis
 /**
  * Reads the header of an array and compares it with the file's size.
  *
- * @throws UsageError naming the file when it is none, or has another size
+ * @throws UsageError naming the file when it is not an IDX file, or has another size
  */
 const openArray = async (file: string, options: IdxOptions): Promise<IdxArray> => {
   const plain = (await isGzip(file)) ? await unpacked(file, options) : file;
@@ -170,7 +170,7 @@ const openArray = async (file: string, options: IdxOptions): Promise<IdxArray> =
   return { file: plain, type, sizes, start };
 };
 
-/** Labels as whole numbers; of several columns (QMNIST's) the first. */
+/** Labels as integers; the first of several columns (QMNIST's). */
 const readLabels = async (file: string, options: IdxOptions): Promise<number[]> => {
   const { file: plain, type, sizes, start } = await openArray(file, options);
   const [count = 0, columns = 1] = sizes;
@@ -185,7 +185,7 @@ const readLabels = async (file: string, options: IdxOptions): Promise<number[]> 
   });
 };
 
-/** Where each image lies. */
+/** The location of each image. */
 const imageSources = async (file: string, options: IdxOptions): Promise<ImageSource[]> => {
   const { file: plain, type, sizes, start } = await openArray(file, options);
   const [count = 0, height = 0, width = 0, channels = 1] = sizes;

@@ -13,7 +13,7 @@ export interface ArchiveOptions {
   /** Where indices are kept. Default the folder `archives` in the cache. */
   readonly cache?: string;
   readonly onProgress?: OnProgress;
-  /** Stops an index that is being made; what is asked for is then rejected with the signal's reason. */
+  /** Aborts indexing; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -24,7 +24,7 @@ export interface ArchivedImage {
   readonly source: ImageSource;
 }
 
-const WINDOW = 4096; // Headers lie some 100 KB apart: a larger window would read what nobody needs.
+const WINDOW = 4096; // Headers are some 100 KB apart: a larger buffer would read unneeded bytes.
 
 type Row = readonly [folder: string, name: string, offset: number, length: number];
 
@@ -64,10 +64,11 @@ const parseRows = (text: string): Row[] =>
     });
 
 /**
- * The images of an archive, or of the archives inside it. The index is kept in the cache, known by the archive's path,
- * size and time of change.
+ * The images of an archive, or of the archives inside it. The index is cached, identified by the archive's
+ * path, size and modification time.
  *
- * @throws VerydeepError naming the archive when it is damaged or ends too early; UsageError when it holds no files
+ * @throws VerydeepError naming the archive when it is damaged or ends too early; UsageError when it holds no
+ * files
  */
 export const imagesInArchive = async (
   archive: string,

@@ -1,4 +1,5 @@
-// ILSVRC2012's development kit: which number means which synset (meta.mat), and the numbers of the validation images.
+// ILSVRC2012's development kit: the synset of each number (meta.mat), and the numbers of the validation
+// images.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -65,10 +66,10 @@ const ARCHIVES = ['ILSVRC2012_devkit_t12.tar.gz', 'ILSVRC2012_devkit_t12.tar'];
 const META = 'meta.mat';
 const TRUTH = 'ILSVRC2012_validation_ground_truth.txt';
 
-/** Where the kit is looked for, in words. */
+/** Describes where the kit is expected. */
 export const devkitPlaces = `${ARCHIVES[0]!}, or ${META} and ${TRUTH} in ${FOLDERS[0]!}`;
 
-/** Finds the kit under `root`, unpacked or as its archive; undefined where there is none. */
+/** Finds the kit under `root`, unpacked or as its archive; undefined if there is none. */
 export const findDevkit = async (root: string, options: RepackOptions = {}): Promise<Devkit | undefined> => {
   for (const folder of FOLDERS) {
     const [meta, truth] = [join(root, folder, META), join(root, folder, TRUTH)];

@@ -1,9 +1,9 @@
-// The items of a data set without its splits' names: those of one split, or all, each once.
+// The items of a data set: those of one split, or all, each once.
 import { expected, option } from '../errors.js';
 import type { Dataset, Item } from './dataset.js';
 import { splitNameOf } from './split-names.js';
 
-/** A data set as {@link openDataset} gives it: what was read, and its items by split. */
+/** The result of {@link openDataset}: the data set, with access to its items by split. */
 export interface OpenedDataset extends Dataset {
   /**
    * The items of a split; without a name all items, each once (official splits may overlap), in the order of the splits.
@@ -19,7 +19,7 @@ export interface OpenedDataset extends Dataset {
  * @throws UsageError naming the splits there are, when this one is missing or empty
  */
 export const splitOf = (dataset: Pick<Dataset, 'splits' | 'root'>, split: string): readonly Item[] => {
-  // A split may be asked for by the word that the data set has for it: "valid" is "val".
+  // A split may be requested by the data set's own name for it: "valid" is "val".
   const name = Object.hasOwn(dataset.splits, split) ? split : (splitNameOf(split)?.kind ?? split);
   const items = Object.hasOwn(dataset.splits, name) ? dataset.splits[name] : undefined;
   if (items?.length) return items;

@@ -1,13 +1,13 @@
-// Which folders of a data set are splits, which are classes, and which are mere levels: from their names and how they nest.
+// Decides from names and nesting which folders of a data set are splits, classes, or levels without meaning.
 import { type SplitKind, isImagesName, isUnlabelledName, namesOfSplits, splitNameOf } from './split-names.js';
 
-/** What a folder with images stands for. */
+/** The role of a folder with images. */
 export interface Place {
   readonly split: string;
   readonly className: string;
 }
 
-/** What each folder stands for; a reason where its images belong to no class. */
+/** The role of each folder; a reason if its images belong to no class. */
 export type Layout = ReadonlyMap<string, Place | { readonly reason: string }>;
 
 type Path = readonly string[];

@@ -1,4 +1,4 @@
-// Many names in one line: the first few of them, and how many more there are.
+// Lists many names in one line: the first few, and the number of the others.
 
 const MAX_NAMED = 10;
 

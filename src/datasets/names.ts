@@ -1,4 +1,4 @@
-// What file names tell: images, image types that are not read, and what systems and archivers leave behind.
+// Classifies file names: images, unsupported image types, and files left behind by systems and archivers.
 import { extname } from 'node:path';
 
 const endings = (list: string): ReadonlySet<string> => new Set(list.split(' ').map((ending) => `.${ending}`));
@@ -32,7 +32,7 @@ const unread: readonly (readonly [type: string, endings: ReadonlySet<string>])[]
   ['PostScript', endings('eps ps')],
 ];
 
-/** Why a file that is no image by its name is passed over, and what to do where it is one of another type. */
+/** Why a file without an image's name is skipped, and what to do if it is an unsupported image type. */
 export const unreadReason = (name: string): string => {
   const ending = extname(name).toLowerCase();
   const type = unread.find(([, each]) => each.has(ending))?.[0];
@@ -78,6 +78,6 @@ const DROPPINGS: ReadonlySet<string> = new Set([
 /** Of these the case matters: "recycled" may be a class. */
 const EXACT: ReadonlySet<string> = new Set(['RECYCLER', 'RECYCLED']);
 
-/** Whether a file or folder is hidden or left behind by a system: it is passed over without a word. */
+/** Whether a file or folder is hidden or left behind by a system: it is skipped silently. */
 export const isDropping = (name: string): boolean =>
   name.startsWith('.') || DROPPINGS.has(name.toLowerCase()) || EXACT.has(name);

@@ -1,4 +1,4 @@
-// The one switch by name: which reader opens which data set.
+// Opens a data set by name: selects its reader.
 import { expected, option } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type CsvOptions, readCsv } from './csv.js';
@@ -14,7 +14,7 @@ import { readVoc } from './voc.js';
 
 export { splitOf } from './items.js';
 
-/** What a reader may need; each takes what concerns it. */
+/** Options of the readers; each uses those that apply to it. */
 export interface OpenOptions {
   /** Columns and separators of a `csv` data set. */
   readonly csv?: CsvOptions;
@@ -26,7 +26,7 @@ export interface OpenOptions {
   readonly missingImages?: boolean;
   /** Where compressed archives are unpacked. Default the folder `archives` of the cache. */
   readonly cache?: string;
-  /** Told of long work, such as unpacking an archive. */
+  /** Called during long work, such as unpacking an archive. */
   readonly onProgress?: OnProgress;
   /** Stops long work: the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal;

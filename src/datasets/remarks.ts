@@ -1,4 +1,4 @@
-// What a user should know of a data set before trusting it: classes that a split lacks, and names that look alike.
+// Warnings about a data set: classes missing from a split, and names that look alike.
 import type { Dataset, Item } from './dataset.js';
 import { listed } from './listed.js';
 
@@ -48,7 +48,7 @@ export const lookAlikes = (names: readonly string[], what: string): string[] => 
 
 const MOST = 10;
 
-/** What to tell of a data set that was opened: what was passed over, ten at most, and its remarks. */
+/** The messages about an open data set: its skipped files, ten at most, and its remarks. */
 export const noticesOf = ({ strays, remarks = [] }: Pick<Dataset, 'strays' | 'remarks'>): string[] => [
   ...strays.slice(0, MOST).map(({ path, reason }) => `Passed over ${path}: ${reason}`),
   ...(strays.length > MOST ? [`… and ${strays.length - MOST} more passed over.`] : []),

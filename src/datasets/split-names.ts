@@ -1,4 +1,4 @@
-// Folders that are splits by their names, in the words that people use for them.
+// Recognises split folders by their usual names.
 
 /** The splits that a folder may be named for. */
 export type SplitKind = 'train' | 'val' | 'test' | 'trainval';

@@ -1,4 +1,5 @@
-// Tiny ImageNet as it is published and as people sort it: 200 classes of 64 x 64 pixels, each image with a box.
+// Reads Tiny ImageNet, as published or sorted into class folders: 200 classes of 64 x 64 pixels, each image
+// with a box.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expected } from '../errors.js';
@@ -22,7 +23,7 @@ const plan: TreePlan = {
   sign: ['wnids.txt', ANNOTATIONS],
 };
 
-/** Whether Tiny ImageNet lies unpacked in a folder, or is that folder. */
+/** Whether a folder is or contains unpacked Tiny ImageNet. */
 export const tinyImagenetIn = (root: string): boolean =>
   ['.', TOP].some(
     (folder) =>

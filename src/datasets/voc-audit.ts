@@ -1,4 +1,4 @@
-// VOC on disk, gone through to the end: every list that cannot be read, every image that is missing or superfluous.
+// Audits VOC on disk: reports every unreadable list and every missing or superfluous image.
 import { VerydeepError } from '../errors.js';
 import { textOf } from './archives/tree.js';
 import type { OnProgress } from '../progress.js';
@@ -24,7 +24,7 @@ const tasks = {
   action: { folder: 'Action', classes: VOC_ACTIONS, columns: [OBJECT, LABEL] },
 } as const;
 
-/** What an audit found. */
+/** The result of an audit. */
 export interface Audit {
   /** What can be said of the splits in spite of the problems; sources are empty where an image is missing. */
   readonly dataset: Pick<Dataset, 'classes' | 'splits'>;

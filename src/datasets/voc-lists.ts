@@ -1,4 +1,4 @@
-// VOC's files on disk: where the data sets of 2007 and 2012 lie, and the lists of image ids and labels in ImageSets.
+// VOC's files on disk: the folders of 2007 and 2012, and the lists of image ids and labels in ImageSets.
 import { expected } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type Tree, type TreePlan, openTree, textOf } from './archives/tree.js';
@@ -154,7 +154,7 @@ export const imagesOf = async (
 };
 
 /**
- * Makes sure that a list of labels speaks of nothing that a split does not have.
+ * Requires that every row of a list of labels refers to a row of the split.
  *
  * @param keyOf what a row speaks of: the image, or one of its objects
  * @throws UsageError naming the file and line at fault: labels of another split
@@ -172,7 +172,7 @@ export const requireKnown = (split: List, labels: List, keyOf: (row: Row) => str
 };
 
 /**
- * Makes sure that two lists speak of the same things.
+ * Requires that two lists refer to the same keys.
  *
  * @param keyOf as of {@link requireKnown}
  * @throws UsageError as {@link requireKnown}, and naming a row of `split` that `labels` does not have

@@ -1,4 +1,4 @@
-// The one walk for all that reads folders: a folder is read once, links are followed, and what cannot be read is named.
+// Traverses folders: each is read once, links are followed, and unreadable entries are listed.
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
@@ -7,13 +7,13 @@ import { isOutputFolder } from '../io/output-folder.js';
 import { byCode, requireFolder } from './common.js';
 import { isDropping } from './names.js';
 
-/** Something that is not read, relative to the root, and why. */
+/** A skipped path, relative to the root, and the reason. */
 export interface PassedOver {
   readonly path: string;
   readonly reason: string;
 }
 
-/** What lies in one folder, by name in code-unit order. */
+/** The contents of one folder, by name in code-unit order. */
 export interface Listing {
   readonly files: readonly string[];
   readonly folders: readonly { readonly name: string; readonly link: boolean }[];
@@ -102,7 +102,7 @@ export const isAbove = async (link: string, folder: string): Promise<boolean> =>
   return holder === target || holder.startsWith(target === sep ? sep : `${target}${sep}`);
 };
 
-/** What a walk found. */
+/** The result of a walk. */
 export interface Walk {
   /** Paths relative to the root, `/` between folders, in code-unit order. */
   readonly files: readonly string[];

@@ -1,4 +1,4 @@
-// The checksum of an archive inside a .zip: what is known of Caltech-101, whose .zip was made anew.
+// Verifies the checksum of an archive inside a .zip, for Caltech-101, whose .zip was re-created.
 import { createHash } from 'node:crypto';
 import { openPromise } from 'yauzl';
 import { type Checksum, type Mismatch, algorithms } from '../../io/checksum.js';

@@ -1,4 +1,4 @@
-// Names in archives from strangers: whatever would lie outside the archive's own folder is refused by name.
+// Checks entry names in untrusted archives: rejects entries outside the archive's own folder.
 import { posix } from 'node:path';
 import { VerydeepError } from '../../errors.js';
 
@@ -8,12 +8,12 @@ const leaves = (path: string): boolean => {
 };
 
 /**
- * Refuses an entry that leads out of the folder it is meant for.
+ * Rejects an entry that leads out of its target folder.
  *
  * @param archive the archive, for the message
  * @param name the entry's path
- * @param target where it leads, if it is a link: of a symbolic link relative to the entry's folder, of a hard link to
- *   the archive's root
+ * @param target where it leads, if it is a link: of a symbolic link relative to the entry's folder, of a hard
+ * link to the archive's root
  * @throws VerydeepError naming archive and entry
  */
 export const refuseName = (archive: string, name: string, target?: string, symbolic = true): void => {

@@ -1,10 +1,10 @@
-// The original archives of each data set: where they are, how large, their checksums, and which need a login.
+// The original archives of each data set: URLs, sizes, checksums, and which need a login.
 import type { Checksum } from '../../io/checksum.js';
 
-/** An archive as its publishers hand it out. */
+/** A published archive. */
 export interface PublishedArchive {
   readonly file: string;
-  /** The same bytes at one or several places; none where a login is needed. */
+  /** One or several URLs of the same bytes; empty if a login is required. */
   readonly urls: readonly string[];
   readonly bytes?: number;
   readonly checksum?: Checksum;

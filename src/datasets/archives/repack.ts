@@ -13,7 +13,7 @@ import type { OnProgress } from '../../progress.js';
 import { refuseName } from './names.js';
 
 export interface RepackOptions {
-  /** Where the copy is kept. Default the folder `archives` in {@link cacheFolder}. */
+  /** Folder of the copy. Default the folder `archives` in {@link cacheFolder}. */
   readonly cache?: string;
   /** Archives inside a .zip whose files are wanted in place of the archive; others inside are left out. */
   readonly inner?: RegExp;
@@ -22,7 +22,7 @@ export interface RepackOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** An entry as it comes from the archive; `content` must be read before the next entry. */
+/** An entry of the archive; `content` must be read before the next entry. */
 interface Entry {
   readonly name: string;
   readonly kind: string;
@@ -125,16 +125,16 @@ const copy = async (
   ]);
 };
 
-/** Whether an error is of the system (disk full, permission), not of the archive's content. */
+/** Whether an error comes from the system (disk full, permission) and not from the archive's content. */
 const isSystem = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
 
 /**
- * Copies the files of a `.tar.gz` or `.zip` into a `.tar` in the cache, unless that was done before: the copy is known
- * by the archive's path, size and time of change. Links, folders and devices are left out.
+ * Copies the files of a `.tar.gz` or `.zip` into a `.tar` in the cache, unless a copy exists: the copy is
+ * identified by the archive's path, size and modification time. Links, folders and devices are omitted.
  *
  * @returns the path of the copy
- * @throws VerydeepError naming archive and entry: an entry that leads out of the folder, one that declares too many
- *   bytes, an archive that is damaged or ends too early
+ * @throws VerydeepError naming archive and entry: an entry that leads out of the folder, one that declares
+ * too many bytes, an archive that is damaged or ends too early
  */
 export const repack = async (archive: string, options: RepackOptions = {}): Promise<string> => {
   const path = resolve(archive);

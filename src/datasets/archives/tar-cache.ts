@@ -1,4 +1,4 @@
-// The index of a .tar, kept in the cache: a large archive is gone through once, and opened at once from then on.
+// Caches the index of a .tar: a large archive is scanned once, and later opens immediately.
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { cacheFolder } from '../../io/cache.js';
@@ -20,7 +20,7 @@ interface Kept {
 const isKept = (value: unknown): value is Kept =>
   typeof value === 'object' && value !== null && 'index' in value && 'format' in value;
 
-/** What an earlier run kept; undefined where there is nothing, or nothing that can be read. */
+/** The cached index; undefined if missing or unreadable. */
 const readKept = async (file: string): Promise<Kept | undefined> => {
   try {
     const kept: unknown = JSON.parse(await readFile(file, 'utf8'));
@@ -31,8 +31,8 @@ const readKept = async (file: string): Promise<Kept | undefined> => {
 };
 
 /**
- * The index of an archive, from the cache where the archive has the size and time of change that it had then. A cache
- * that cannot be written is done without.
+ * The index of an archive, from the cache if the archive's size and modification time are unchanged. Works
+ * without a cache if it cannot be written.
  *
  * @param cache folder for the indices; default `archives` in {@link cacheFolder}
  * @throws VerydeepError as `indexTar`

@@ -1,4 +1,4 @@
-// An index of a .tar: where the content of each file lies, so that archives of any size are read in place.
+// Indexes a .tar: the location of each file's content, so that archives of any size are read in place.
 import { type FileHandle, open } from 'node:fs/promises';
 import { VerydeepError } from '../../errors.js';
 import { refuseName } from './names.js';
@@ -23,7 +23,7 @@ const WINDOW = 1 << 16;
 const MAX_EXTENSION = 1 << 20;
 const MAX_ENTRIES = 5_000_000;
 
-/** Reads through a window, so that small files do not cost a system call for each header. */
+/** Reads through a buffer, so that small files do not cost a system call for each header. */
 class Window {
   #start = 0;
   #bytes = Buffer.alloc(0);
@@ -109,11 +109,12 @@ export interface IndexOptions {
 }
 
 /**
- * Indexes a .tar without reading its content. Knows the forms of V7, POSIX 1988 and 2001 (pax) and GNU. Links inside the
- * archive are passed over and listed; of entries with the same path the last counts, as when unpacking.
+ * Indexes a .tar without reading its content. Knows the forms of V7, POSIX 1988 and 2001 (pax) and GNU. Links
+ * inside the archive are skipped and listed; the last of several entries with the same path counts, as in
+ * unpacking.
  *
- * @throws VerydeepError naming the archive, and the entry or the byte: an entry whose path or link leads out of the
- *   folder, a damaged header, an archive that ends too early
+ * @throws VerydeepError naming the archive, and the entry or the byte: an entry whose path or link leads out
+ * of the folder, a damaged header, an archive that ends too early
  */
 export const indexTar = async (
   path: string,

@@ -1,4 +1,4 @@
-// One view of a data set's files, whether they lie in a folder or in the original archives.
+// A common view of a data set's files in a folder or in the original archives.
 import { existsSync } from 'node:fs';
 import { open, readFile, readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -25,13 +25,13 @@ export interface Tree {
   files(folder: string): Promise<ReadonlyMap<string, ImageSource>>;
   /** Names of the folders directly in `folder`. */
   folders(folder: string): Promise<readonly string[]>;
-  /** What was passed over in the folders that were looked at so far. */
+  /** Files skipped in the folders read so far. */
   passedOver(): Promise<readonly PassedOver[]>;
-  /** Where `path` is, or would be, for messages. */
+  /** The location of `path`, existing or not, for messages. */
   where(path: string): string;
 }
 
-/** What to look for. */
+/** The files to look for. */
 export interface TreePlan {
   readonly top: string;
   /** Folders in which `top` may lie, relative to the root: "" and "VOCdevkit". */
@@ -141,9 +141,10 @@ const archiveTree = async (
 const MAX_LISTED = 8;
 
 /**
- * Finds a data set under `root`: unpacked (the top folder itself, or a folder that holds it), else in its archives.
+ * Finds a data set under `root`: unpacked (the top folder itself, or a folder that holds it), else in its
+ * archives.
  *
- * @throws UsageError saying what was looked for and what `root` holds instead
+ * @throws UsageError listing the expected files and the contents of `root`
  */
 export const openTree = async (
   root: string,
@@ -173,7 +174,7 @@ export const openTree = async (
   );
 };
 
-/** Bytes of a small file, wherever it lies. */
+/** Reads a small file, from a folder or an archive. */
 export const readSlice = async ({ file, slice }: ImageSource): Promise<Buffer> => {
   if (!slice) return readFile(file);
   const handle = await open(file, 'r');
@@ -190,9 +191,7 @@ export const readSlice = async ({ file, slice }: ImageSource): Promise<Buffer> =
   }
 };
 
-/**
- * The text of a file of a tree, or undefined where it is missing.
- */
+/** The text of a file of a tree; undefined if missing. */
 export const textOf = async (tree: Tree, path: string): Promise<string | undefined> => {
   const folder = dirname(path);
   const source = (await tree.files(folder === '.' ? '' : folder)).get(basename(path));
