@@ -29,7 +29,7 @@ export type FullSettings = Required<SvmSettings> & {
 /** Share of the variance of decision values, a row, that the gap may have where they must be resolved; less of few rows. */
 const [RESOLUTION, FEW_ROWS] = [1e-4, 1000];
 /** The least relative gap that is then asked for, and the rows from which on: of fewer rows one swap weighs more. */
-const [LEAST_GAP, MANY_ROWS] = [1e-4, 3000];
+const [LEAST_GAP, MANY_ROWS] = [8e-5, 3000];
 
 /**
  * The relative gap to stop at. Relative to the primal alone it says little at a small C, where losses dominate: the
@@ -49,7 +49,7 @@ export const gapWanted = (
   const least = LEAST_GAP * Math.min(1, rows / MANY_ROWS) ** 2;
   return Math.min(
     tolerance,
-    Math.max(least, (RESOLUTION * rows * Math.min(1, rows / FEW_ROWS) * variance) / primal),
+    Math.max(least, (RESOLUTION * rows * Math.min(1, rows / FEW_ROWS) ** 3 * variance) / primal),
   );
 };
 

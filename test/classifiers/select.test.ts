@@ -174,15 +174,18 @@ describe('choosing C', () => {
           'all-points',
         ),
       );
-    for (const seed of [1, 2, 3]) {
-      const problem = clusters(10, 100, 128, seed, 2.5);
-      const held = Array.from({ length: 400 }, (_, i) => i);
+    const problems = [1, 2, 3].flatMap((seed) => [
+      { name: `240 rows, seed ${seed}`, problem: clusters(6, 40, 48, seed, 2), out: 120 },
+      { name: `1000 rows, seed ${seed}`, problem: clusters(10, 100, 128, seed, 2.5), out: 400 },
+    ]);
+    for (const { name, problem, out } of problems) {
+      const held = Array.from({ length: out }, (_, i) => i);
       const options = { validation: held, cGrid: [0.01, 0.03, 0.1], widen: false } as const;
       const { curve } = await selectC(problem.matrix, problem.classes, ap, options);
       const exact = await selectC(problem.matrix, problem.classes, ap, { ...options, tolerance: 1e-6 });
       curve.forEach(({ C, mean }, i) => {
         const difference = 100 * Math.abs(mean - exact.curve[i]!.mean);
-        assert.ok(difference < 0.1, `seed ${seed}, C ${C}: ${difference} points`);
+        assert.ok(difference < 0.1, `${name}, C ${C}: ${difference} points`);
       });
     }
   });

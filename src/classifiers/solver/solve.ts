@@ -13,6 +13,8 @@ const AIM = 0.9;
 const SETTLED = 3;
 /** Violators that join the active set at a time: many where it is empty and for the first C, few where it comes from another C. */
 const JOINING = { cold: 512, first: 128, warm: 32, later: 64 } as const;
+/** While C is chosen fewer join: for the first C, the grid's smallest, copying their part of the Gram matrix takes longest. */
+const JOINING_RESOLVED = { ...JOINING, cold: 192, first: 64 } as const;
 /** Active rows for each free support vector at most, beyond a few: those at a bound mostly stay there, and are let go. */
 const MOST_ACTIVE = 1.5;
 const FEW = 256;
@@ -125,11 +127,12 @@ const round = (
   biasSquared: number,
   rounds: number,
   share: number,
+  resolved = false,
 ): void => {
   const settled = w.report[REPORT.settled]!;
   const first = settled === Infinity ? 'first' : 'later';
   const stage = rounds > 0 ? first : w.report[REPORT.active] === 0 ? 'cold' : 'warm';
-  const joining = Math.min(JOINING[stage], (w.m - 1) >> 1);
+  const joining = Math.min((resolved ? JOINING_RESOLVED : JOINING)[stage], (w.m - 1) >> 1);
   // One place is the bias's.
   const room = Math.min(w.m - 1, Math.max(FEW, MOST_ACTIVE * w.report[REPORT.free]!) + joining);
   if (w.report[REPORT.active]! + joining > room) letGo(w, kernels, room - joining);
@@ -201,6 +204,6 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
       REDUCTION.least,
       Math.max(settings.resolved ? REDUCTION.resolved : REDUCTION.most, (AIM * wanted) / gap),
     );
-    round(w, kernels, bias, biasSquared, rounds, share);
+    round(w, kernels, bias, biasSquared, rounds, share, settings.resolved);
   }
 };
