@@ -1,5 +1,5 @@
 // Opens a data set by name: selects its reader.
-import { expected, option } from '../errors.js';
+import { expected } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type CsvOptions, readCsv } from './csv.js';
 import type { Dataset } from './dataset.js';

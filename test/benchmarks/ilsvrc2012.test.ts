@@ -205,8 +205,10 @@ describe('ilsvrc2012', () => {
       const nets = await Promise.all(
         [8, 12].map((inputSize) => writeFirst(join(root, `${inputSize}.safetensors`), inputSize)),
       );
-      const { scales: _, ...given } = options(root, { backbones: nets, testing: 'dense', flip: false });
-      const fused = await evaluateIlsvrc(given);
+      const given = options(root, { backbones: nets, testing: 'dense', flip: false });
+      const fused = await evaluateIlsvrc(
+        Object.fromEntries(Object.entries(given).filter(([name]) => name !== 'scales')) as typeof given,
+      );
       // 8 / 224 and 12 / 224 of 256, 384 and 512: 9.1, 13.7, 18.3 and 13.7, 20.6, 27.4.
       const wanted = [[[9, 14, 18]], [[14, 21, 27]]];
       const scalesOf = ({ nets: own }: typeof fused) =>
