@@ -5,6 +5,7 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { UsageError, VerydeepError, expected, messageOf, option } from '../errors.js';
+import { sizeFromShape } from '../shape.js';
 import { cacheFolder } from '../io/cache.js';
 import { makeFolder, sha256, writeAtomically } from '../io/files.js';
 import type { OnProgress } from '../progress.js';
@@ -157,7 +158,7 @@ const openArray = async (file: string, options: IdxOptions): Promise<IdxArray> =
   const sizes = Array.from({ length: dimensions }, (_, i) =>
     header.length < start ? 0 : header.readUInt32BE(4 + 4 * i),
   );
-  const whole = start + sizes.reduce((a, b) => a * b, types[type]!.bytes);
+  const whole = start + sizeFromShape(sizes) * types[type]!.bytes;
   const { size } = await stat(plain);
   if (size !== whole) {
     throw expected(

@@ -1,5 +1,6 @@
 // Finds the layers of a VGG net in torch's state dictionaries by names and shapes, under any prefix.
 import { UsageError, expected, option, text } from '../../../errors.js';
+import { sizeFromShape } from '../../../shape.js';
 import type { LazyTensor } from '../../../formats/tensor.js';
 import { layersOf } from '../../nets/architecture.js';
 import { recogniseNet } from './recognise-net.js';
@@ -125,7 +126,7 @@ const natural = new Intl.Collator('en', { numeric: true });
 /** Outputs and inputs of a fully-connected layer, a matrix or a kernel of 4 axes. */
 const sizesOf = ({ shape }: LazyTensor): { outputs: number; inputs: number } => ({
   outputs: shape[0]!,
-  inputs: shape.slice(1).reduce((a, b) => a * b, 1),
+  inputs: sizeFromShape(shape.slice(1)),
 });
 
 const isSquareMap = (columns: number, channels: number): boolean => {
