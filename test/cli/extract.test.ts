@@ -19,7 +19,7 @@ describe('verydeep extract', () => {
       ]);
       equal(code, 0, stderr);
       // A third of the six images is held out, none of the four that are described.
-      match(stderr, /int8: \d-bit weights, cosine to fp32 .* over 2 images/);
+      match(stderr, /int8: \d-bit weights, cosine to fp32: .* over 2 images/);
       const document = JSON.parse(stdout) as { rows: number; recipe: { precision: string } };
       equal(document.rows, 4);
       equal(document.recipe.precision, 'int8');
