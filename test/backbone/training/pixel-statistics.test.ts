@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { addImage, emptySums, statisticsOf, symmetricEigen } from '../../../src/backbone/training/pixel-statistics.js';
+import {
+  addImage,
+  emptySums,
+  statisticsOf,
+  symmetricEigen,
+} from '../../../src/backbone/training/pixel-statistics.js';
 import { Random } from '../../../src/random.js';
 
 const multiply = (a: readonly (readonly number[])[], v: readonly number[]): number[] =>
