@@ -41,6 +41,12 @@ const cases: readonly { title: string; config: 'A' | 'D' | 'E'; norm: 'bn' | 'pl
     options: { dynamo: false, dynamic_axes: true, input_names: ['x'] },
   },
   { title: 'dynamo exporter, weights beside', config: 'E', norm: 'plain', options: { dynamo: true } },
+  {
+    title: 'dynamo exporter, any batch, one file, batch normalisation left in the graph',
+    config: 'A',
+    norm: 'bn',
+    options: { dynamo: true, external_data: false, dynamic_shapes: true, optimize: false },
+  },
 ];
 
 describe("torch's ONNX exports", () => {

@@ -79,7 +79,12 @@ export const constantsOf = ({ nodes, tensors }: OnnxFile): Constants => {
     if (constant) return sizeFromShape(constant.shape);
     const node = makers.get(name);
     if (!node || depth > 64 || !shapeOps.has(node.op)) return undefined;
-    if (node.op === 'Shape' || node.op === 'Slice') return undefined;
+    if (node.op === 'Shape') {
+      // From opset 15 on a node can give some of the sizes only: torch takes the batch this way.
+      const [start, end] = [node.attributes.get('start')?.int ?? 0, node.attributes.get('end')?.int];
+      return end === undefined || start < 0 || end < start ? undefined : end - start;
+    }
+    if (node.op === 'Slice') return undefined;
     // Gather of one index yields one number; a concatenation joins several.
     if (node.op === 'Gather') return sizeFromShape(known.get(node.inputs[1] ?? '')?.shape ?? [1]);
     if (node.op !== 'Concat') return rank(node.inputs[0] ?? '', depth + 1);
