@@ -1,10 +1,11 @@
 // Linear SVMs on descriptors: fit as the benchmarks do, save, load, predict new images.
 import { dirname } from 'node:path';
-import { apMetric } from '../benchmarks/protocol/official.js';
-import { recallMetric } from '../benchmarks/protocol/caltech.js';
+import { FEW_IMAGES } from '../benchmarks/protocol/benchmark.js';
+import { choosing, recallMetric } from '../benchmarks/protocol/caltech.js';
 import { dividedByNorm, stackedStores } from '../benchmarks/protocol/descriptors.js';
 import { type FitOptions, fit, scoresOf } from '../benchmarks/protocol/fit.js';
 import { extractionOf } from '../benchmarks/protocol/models.js';
+import { apMetric } from '../benchmarks/protocol/official.js';
 import type { Backbone } from './backbone/nets/backbone.js';
 import { type Extraction, relativeTo, resolvedFrom } from './classifiers/extraction.js';
 import { loadModel, saveModel } from './classifiers/model-file.js';
@@ -12,7 +13,6 @@ import type { LinearModel } from './classifiers/model.js';
 import { probabilities } from './classifiers/platt.js';
 import type { Selection } from './classifiers/select.js';
 import type { Item } from './datasets/dataset.js';
-import { setAside } from './datasets/splits.js';
 import { UsageError, expected } from './errors.js';
 import type { Net } from './features/net.js';
 import type { Features } from './features/store/features.js';
@@ -21,8 +21,8 @@ import { type Matrix, rowOf } from './matrix.js';
 import type { Skipped } from './progress.js';
 import { type Photo, type ScoreOptions, scorePhotos, withExtraction } from './predict.js';
 
-/** Share of the training images held out to choose C, as in the paper (appendix B). */
-const VALIDATION_SHARE = 0.2;
+/** How C is chosen, as in the benchmark of any folder: a fifth is held out, or five folds where a class has few images. */
+const CHOICE = { validationShare: 0.2, foldsBelow: FEW_IMAGES };
 
 /** Options of the training. */
 export interface LinearSvmOptions extends Omit<FitOptions, 'recipe' | 'gram' | 'part'> {
@@ -106,8 +106,9 @@ export class LinearSvm {
 
   /**
    * Trains one SVM per class on all labelled images (appendix B of the paper). C is chosen as `verydeep
-   * evaluate` does: train on four fifths of each class and score the rest, by mean class recall if every
-   * image has one label, else by mean average precision. All images then train with the best C.
+   * evaluate folder` does: by five folds where a class has fewer than 50 images, else on a fifth of each class that is held
+   * out; by mean class recall, or by mean average precision if images have several labels or each class has its own C. All
+   * images then train with the best C.
    *
    * @param features descriptors with labels, from `describe` or `openFeatures`
    * @throws UsageError for fewer than two classes, a class with one image if C is to be chosen, or
@@ -129,15 +130,20 @@ export class LinearSvm {
       );
     }
     const isSingle = items.every(({ labels }) => labels.length === 1);
-    const held = fitting.c === undefined ? setAside(items, VALIDATION_SHARE, seed).aside : [];
+    const groupOf = fitting.groupOf;
+    const rule = { ...CHOICE, seed, ...(groupOf && { groupOf }), ...(isSingle ? {} : { foldsBelow: 0 }) };
+    const chosen =
+      fitting.c === undefined
+        ? choosing({ train: items }, rule, 0, fitting.cFolds)
+        : { held: new Set<string>() };
     const descriptors = stackedStores([features], layer);
     const { model, selection } = await fit(
       descriptors,
       classes,
       items,
-      new Set(held.map(({ id }) => id)),
-      isSingle ? recallMetric : apMetric('all-points'),
-      fitting,
+      chosen.held,
+      isSingle && !fitting.cPerClass ? recallMetric : apMetric('all-points'),
+      { ...fitting, ...('folds' in chosen && { cFolds: chosen.folds }) },
     );
     const extraction = extractionOf(descriptors, await features.weightFiles());
     return new LinearSvm('The model', { ...model, extraction }, selection);

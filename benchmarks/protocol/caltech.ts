@@ -117,8 +117,8 @@ export interface DrawnSplit extends Split {
 type Choosing = Pick<CaltechProtocol, 'validationShare' | 'foldsBelow' | 'seed' | 'groupOf'>;
 
 /** What is held out to choose C with, or into how many folds the training images are dealt. */
-const choosing = (
-  { train, validation }: DrawnSplit,
+export const choosing = (
+  { train, validation }: Pick<DrawnSplit, 'train' | 'validation'>,
   { validationShare, foldsBelow, seed, groupOf }: Choosing,
   index: number,
   asked: number | undefined,
