@@ -22,7 +22,7 @@ export interface DownloadedWeights extends Downloaded {
   readonly published: PublishedWeights;
   /** The file in the cache, as it was published. */
   readonly path: string;
-  /** Checksum of the backbone file `out`, if written. */
+  /** Metadata of the backbone file `out`, if written. */
   readonly metadata?: BackboneMetadata;
 }
 
