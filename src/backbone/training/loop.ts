@@ -94,7 +94,8 @@ export class Trainer {
 
   get #rate(): number {
     const { epoch, stepInEpoch, schedule } = this.#state;
-    return learningRateAt(this.settings, schedule, epoch + stepInEpoch / this.#stepsPerEpoch);
+    const length = 1 / this.#stepsPerEpoch;
+    return learningRateAt(this.settings, schedule, epoch + stepInEpoch / this.#stepsPerEpoch, length);
   }
 
   checkpoint(): Promise<void> {

@@ -6,6 +6,8 @@ export interface Heads {
   readonly superclasses: number;
   /** Weight of the superclass's cross-entropy; the class's has weight 1. */
   readonly superclassLoss: number;
+  /** Share of each head's target that is spread evenly over its outputs (Szegedy et al., 2016); 0 where missing. */
+  readonly labelSmoothing?: number;
 }
 
 /** The target of an image: indices of its class and superclass. */
@@ -16,7 +18,7 @@ export interface Target {
 
 /**
  * Weighted cross-entropy of one head of one row; writes its gradient to the head's elements, which begin at
- * `begin`.
+ * `begin`. The target is 1 - smoothing at the label, and smoothing / size everywhere.
  */
 const headLoss = (
   scores: Float32Array,
@@ -25,14 +27,21 @@ const headLoss = (
   size: number,
   label: number,
   weight: number,
+  smoothing: number,
 ): number => {
+  const end = begin + size;
   let largest = -Infinity;
-  for (let k = begin; k < begin + size; k++) largest = Math.max(largest, scores[k]!);
+  for (let k = begin; k < end; k++) largest = Math.max(largest, scores[k]!);
   let sum = 0;
-  for (let k = begin; k < begin + size; k++) sum += Math.exp(scores[k]! - largest);
-  for (let k = begin; k < begin + size; k++) gradient[k] = (weight * Math.exp(scores[k]! - largest)) / sum;
-  gradient[begin + label]! -= weight;
-  return weight * (Math.log(sum) + largest - scores[begin + label]!);
+  for (let k = begin; k < end; k++) sum += Math.exp(scores[k]! - largest);
+  const even = (weight * smoothing) / size;
+  for (let k = begin; k < end; k++) gradient[k] = (weight * Math.exp(scores[k]! - largest)) / sum - even;
+  gradient[begin + label]! -= weight * (1 - smoothing);
+  const normaliser = Math.log(sum) + largest;
+  if (smoothing === 0) return weight * (normaliser - scores[begin + label]!);
+  let total = 0;
+  for (let k = begin; k < end; k++) total += scores[k]!;
+  return weight * (normaliser - (1 - smoothing) * scores[begin + label]!) - even * total;
 };
 
 /**
@@ -46,7 +55,7 @@ const headLoss = (
 export const trainingLoss = (
   scores: Float32Array,
   targets: readonly Target[],
-  { classes, superclasses, superclassLoss }: Heads,
+  { classes, superclasses, superclassLoss, labelSmoothing = 0 }: Heads,
   divisor: number,
 ): { loss: number; gradient: Float32Array } => {
   const columns = classes + superclasses;
@@ -54,9 +63,10 @@ export const trainingLoss = (
   let loss = 0;
   targets.forEach(({ label, superlabel }, row) => {
     const begin = row * columns;
-    loss += headLoss(scores, gradient, begin, classes, label, 1 / divisor);
+    loss += headLoss(scores, gradient, begin, classes, label, 1 / divisor, labelSmoothing);
     if (superclassLoss > 0 && superlabel !== undefined) {
-      loss += headLoss(scores, gradient, begin + classes, superclasses, superlabel, superclassLoss / divisor);
+      const weight = superclassLoss / divisor;
+      loss += headLoss(scores, gradient, begin + classes, superclasses, superlabel, weight, labelSmoothing);
     }
   });
   return { loss, gradient };

@@ -87,9 +87,15 @@ export const courseOptions = {
   },
   schedule: {
     kind: kinds.choice(schedules),
-    help: 'learning-rate schedule: divide by 10 when validation accuracy stops improving, or decay smoothly to 0',
+    help: text`learning-rate schedule: divide by 10 when validation accuracy stops improving (plateau) or ${option('decreases')} times at equal distances (steps), or decay smoothly to 0 (cosine, linear)`,
     default: 'plateau',
     paper: 'plateau',
+  },
+  warmUp: {
+    kind: kinds.number({ from: 0, value: 'epochs' }),
+    help: 'epochs over which the learning rate rises linearly to its initial value, e.g. 0.5; the schedule begins after them',
+    default: 0,
+    paper: 'none',
   },
   patience: {
     kind: kinds.whole({ value: 'epochs' }),
@@ -98,7 +104,7 @@ export const courseOptions = {
   },
   decreases: {
     kind: kinds.whole({ from: 0 }),
-    help: 'plateau: number of decreases before training ends',
+    help: 'plateau: number of decreases before training ends; steps: number of decreases',
     default: 3,
     paper: '3',
   },
@@ -119,6 +125,12 @@ export const courseOptions = {
     help: 'dropout after fc6 and fc7',
     default: 0.5,
     paper: '0.5',
+  },
+  labelSmoothing: {
+    kind: kinds.number({ from: 0, below: 1 }),
+    help: 'share of the target that is spread evenly over all classes',
+    default: 0,
+    paper: 'none',
   },
   superclassLoss: {
     kind: kinds.number({ from: 0, value: 'weight' }),

@@ -20,7 +20,7 @@ const optionNames: Readonly<Record<string, string>> = {
 
 /** Options that have the same name in the record. */
 const isOption = new Set(
-  'batch microBatch momentum dropout schedule flip orient seed config width blocks inputSize fullyConnected'.split(
+  'batch microBatch momentum dropout labelSmoothing schedule flip orient seed config width blocks inputSize fullyConnected'.split(
     ' ',
   ),
 );
@@ -28,7 +28,8 @@ const isOption = new Set(
 /** All settings that determine the weights, except the number of epochs: a resumed run must have the same. */
 export const recipeRecord = (settings: TrainingSettings): Record<string, unknown> => {
   const { net, schedule, learningRate, epochs, patience, decreases, colourShift, colourAxes } = settings;
-  const smooth = schedule === 'cosine' || schedule === 'linear';
+  const { warmUp, labelSmoothing } = settings;
+  const dependsOnEpochs = schedule !== 'plateau' && schedule !== 'constant';
   return JSON.parse(
     JSON.stringify({
       classes: settings.classes.length,
@@ -39,7 +40,12 @@ export const recipeRecord = (settings: TrainingSettings): Record<string, unknown
       momentum: settings.momentum,
       decay: settings.weightDecay,
       dropout: settings.dropout,
-      schedule: { name: schedule, rate: learningRate, patience, decreases, ...(smooth ? { epochs } : {}) },
+      schedule: {
+        ...{ name: schedule, rate: learningRate, patience, decreases },
+        ...(dependsOnEpochs && { epochs }),
+        ...(warmUp > 0 && { warmUp }),
+      },
+      ...(labelSmoothing > 0 && { labelSmoothing }),
       initialisation: settings.init,
       initialStd: settings.initStd,
       sides: settings.trainSide,

@@ -18,6 +18,8 @@ export interface TrainingSettings extends Schedule {
   /** Names of the outputs after them; empty without a superclass loss. */
   readonly superclasses: readonly string[];
   readonly superclassLoss: number;
+  /** Share of the target that is spread evenly over all classes. */
+  readonly labelSmoothing: number;
   readonly batch: number;
   /** Images that go through the net at once; the gradients of a batch's parts are summed. */
   readonly microBatch: number;
@@ -51,9 +53,12 @@ const { init, initStd } = startOptions;
 /** @throws UsageError naming the option at fault */
 export const checkSettings = (settings: TrainingSettings): void => {
   checkOptions({ ...courseOptions, init, initStd }, settings as unknown as Record<string, unknown>);
-  const { batch, microBatch, trainSide, net } = settings;
+  const { batch, microBatch, trainSide, net, warmUp, epochs } = settings;
   if (microBatch > batch) {
     throw expected(`a whole number from 1 to the batch size ${batch}`, option('microBatch'), microBatch);
+  }
+  if (warmUp > 0 && warmUp >= epochs && epochs > 0) {
+    throw expected(`a number below the ${epochs} epochs of the run`, option('warmUp'), warmUp);
   }
   checkSides(trainSide, net.inputSize);
 };

@@ -64,6 +64,7 @@ export const train = async (run: TrainingRun, settings: TrainingSettings): Promi
     classes: settings.classes.length,
     superclasses: settings.superclasses.length,
     superclassLoss: settings.superclassLoss,
+    labelSmoothing: settings.labelSmoothing,
   };
   const checkpoint = await resumed(run, settings);
   let model: Model | undefined;

@@ -30,6 +30,28 @@ describe('loss', () => {
     assert.ok(Math.abs(loss - formula) < 1e-6);
   });
 
+  it('spreads a share of the target over the outputs of each head, as worked out by hand', () => {
+    // Soft-max of log 1, log 2, log 5 is 1/8, 1/4, 5/8.
+    const scores = Float32Array.from([1, 2, 5], Math.log);
+    const heads = { classes: 3, superclasses: 0, superclassLoss: 0, labelSmoothing: 0.3 };
+    const { loss, gradient } = trainingLoss(scores, [{ label: 1 }], heads, 1);
+    // The target is 0.1, 0.8, 0.1.
+    const expected = 0.1 * Math.log(8) + 0.8 * Math.log(4) + 0.1 * Math.log(8 / 5);
+    assert.ok(Math.abs(loss - expected) < 1e-6);
+    [0.125 - 0.1, 0.25 - 0.8, 0.625 - 0.1].forEach((x, i) =>
+      assert.ok(Math.abs(gradient[i]! - x) < 1e-7, `${i}`),
+    );
+    const both = { classes: 3, superclasses: 2, superclassLoss: 0.7, labelSmoothing: 0.2 };
+    const smoothed = targets.reduce((sum, { label, superlabel }, i) => {
+      const [a, b] = [row(i).slice(0, 3), row(i).slice(3)];
+      const mean = (head: readonly number[]) =>
+        head.reduce((total, _, k) => total + crossEntropy(head, k), 0) / head.length;
+      const head = (h: readonly number[], k: number) => 0.8 * crossEntropy(h, k) + 0.2 * mean(h);
+      return sum + head(a, label) + 0.7 * head(b, superlabel);
+    }, 0);
+    assert.ok(Math.abs(value(both, 1) - smoothed) < 1e-5);
+  });
+
   it("parts of a batch add up to the batch's loss, and have its gradients", () => {
     const heads = { classes: 3, superclasses: 2, superclassLoss: 0.5 };
     const whole = trainingLoss(logits, targets, heads, 6);
@@ -44,7 +66,7 @@ describe('loss', () => {
   });
 
   it('has the gradient that finite differences give', () => {
-    const heads = { classes: 3, superclasses: 2, superclassLoss: 0.7 };
+    const heads = { classes: 3, superclasses: 2, superclassLoss: 0.7, labelSmoothing: 0.1 };
     const { gradient } = trainingLoss(logits, targets, heads, 6);
     const h = 2 ** -8;
     gradient.forEach((analytic, i) => {

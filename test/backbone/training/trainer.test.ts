@@ -28,6 +28,7 @@ const settings = (part: Partial<TrainingSettings> = {}): TrainingSettings => ({
   classes,
   superclasses: [],
   superclassLoss: 0,
+  labelSmoothing: 0,
   batch: 8,
   microBatch: 8,
   momentum: 0.9,
@@ -38,6 +39,7 @@ const settings = (part: Partial<TrainingSettings> = {}): TrainingSettings => ({
   epochs: 2,
   patience: 5,
   decreases: 3,
+  warmUp: 0,
   init: 'he',
   initStd: 0.01,
   trainSide: [9, 9],
@@ -186,6 +188,28 @@ describe('trainer', () => {
       );
       const { history } = await train({ ...run, out, resume: true }, settings({ epochs: 3 }));
       assert.equal(history.length, 3, 'more epochs of a constant schedule are a continuation');
+    }));
+
+  it('ends with the same bytes with warm-up, steps and label smoothing too, which must not change', () =>
+    withRun(async (run, folder) => {
+      const [whole, out] = [await folder('whole'), await folder('out')];
+      const own = settings({ schedule: 'steps', warmUp: 0.5, decreases: 1, labelSmoothing: 0.1 });
+      await train({ ...run, out: whole }, own);
+      const stop = new AbortController();
+      const onProgress = ({ done }: { done: number }) => {
+        if (done === 2) stop.abort();
+      };
+      assert.ok((await train({ ...run, out, signal: stop.signal, onProgress }, own)).interrupted);
+      const again = (part: Partial<TrainingSettings>) =>
+        train({ ...run, out, resume: true }, settings({ ...own, ...part }));
+      await assert.rejects(again({ labelSmoothing: 0 }), /another labelSmoothing: 0.1 before, null now/);
+      await assert.rejects(again({ warmUp: 1 }), /another schedule: .*"warmUp":0.5.* before/);
+      await again({});
+      assert.equal(await weightsOf(out), await weightsOf(whole));
+      await assert.rejects(
+        train({ ...run, out: await folder('long') }, settings({ warmUp: 2 })),
+        /Expected a number below the 2 epochs of the run for warmUp but received 2/,
+      );
     }));
 
   it('writes the untrained net for 0 epochs', () =>
