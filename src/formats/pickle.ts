@@ -332,6 +332,14 @@ class Unpickler {
     this.#push(storage);
   }
 
+  /** Protocol 0 turns the reference into text, which torch itself cannot read back. */
+  #persistentText(): never {
+    throw new UsageError(
+      `${this.#file.path} was saved with pickle_protocol=0, which loses the references to its tensors: not even torch.load reads ` +
+        'it. Save it again with torch.save(model.state_dict(), file), without pickle_protocol.',
+    );
+  }
+
   /**
    * The opcodes of all protocols, except extensions and out-of-band buffers; a number is the size of a length
    * or value in bytes.
@@ -396,6 +404,7 @@ class Unpickler {
     0x92: () => this.#newWithKeywords(), // NEWOBJ_EX
     0x6f: () => this.#object(), // OBJ
     0x69: () => this.#instance(), // INST
+    0x50: () => this.#persistentText(), // PERSID
     0x51: () => this.#persistent(), // BINPERSID
     // BUILD sets attributes of an object (an ordered dictionary's version notes): these are not needed.
     0x62: () => void this.#pop(),

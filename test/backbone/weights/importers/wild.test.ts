@@ -176,6 +176,16 @@ describe('checkpoints of torch', () => {
         });
       }
     }));
+
+  it('says that torch itself cannot read what pickle_protocol=0 wrote', () =>
+    withFolder(async (folder) => {
+      for (const form of ['zip', 'legacy']) {
+        await rejects(
+          importWeights(weightFile(`hostile/protocol-0-${form}.pth`), join(folder, 'x')),
+          /protocol-0-\w+\.pth was saved with pickle_protocol=0.*without pickle_protocol/,
+        );
+      }
+    }));
 });
 
 describe('weights that are not finite', () => {
