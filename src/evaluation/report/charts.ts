@@ -48,8 +48,9 @@ const atValues = (points: readonly Point[]) => ({
 export const lines = (points: readonly Point[], options: LinesOptions): TopLevelSpec => {
   const { width = 640, height = 320, logarithmic = false, points: marked = false } = options;
   const series = [...new Set(points.map((point) => point.series ?? ''))];
+  const dash = (name: string) => Math.floor(series.indexOf(name) / SERIES) % dashes.length;
   return {
-    data: { values: points.map((point, order) => ({ ...point, order })) },
+    data: { values: points.map((point, order) => ({ ...point, order, dash: dash(point.series ?? '') })) },
     width,
     height,
     mark: {
@@ -70,12 +71,11 @@ export const lines = (points: readonly Point[], options: LinesOptions): TopLevel
       ...(series.length > 1
         ? {
             color: { field: 'series', type: 'nominal', title: '', sort: series },
+            // A field of its own: Vega-Lite 6.4.2 and later take `legend: null` of one encoding as meant for all encodings of its field.
             strokeDash: {
-              field: 'series',
+              field: 'dash',
               type: 'nominal',
-              title: '',
-              sort: series,
-              scale: { range: series.map((_, i) => dashes[Math.floor(i / SERIES) % dashes.length]!) },
+              scale: { domain: dashes.map((_, i) => i), range: dashes },
               legend: null,
             },
           }

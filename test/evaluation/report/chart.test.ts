@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { chart } from '../../../src/evaluation/report/chart.js';
 import { bars, heatMap, lines } from '../../../src/evaluation/report/charts.js';
+import { SERIES } from '../../../src/evaluation/report/style.js';
 
 const draw = async (spec: Parameters<typeof chart>[0]['spec'], title = 'A chart') =>
   (await chart({ title, description: 'What it shows.', spec })).html;
@@ -24,6 +25,24 @@ describe('chart', () => {
       4,
     );
     assert.deepEqual(svg.match(/(?:href|src)="(?!#)[^"]*"/g), null);
+  });
+
+  it('names every line in a legend, once, and dashes those beyond the colours', async () => {
+    const names = Array.from({ length: SERIES + 2 }, (_, i) => `class ${i}`);
+    const points = names.flatMap((series, i) => [0, 1].map((x) => ({ x, y: x * i, series })));
+    for (const marked of [false, true]) {
+      const svg = await draw(lines(points, { x: 'x', y: 'y', points: marked }));
+      const legend = svg.slice(svg.indexOf('role-legend'));
+      assert.deepEqual(
+        names.map((name) => legend.split(`>${name}<`).length - 1),
+        names.map(() => 1),
+      );
+      const drawn = svg.match(/<path aria-label="[^"]*"[^>]* d="M[^"]*L[^>]*>/g) ?? [];
+      assert.deepEqual(
+        drawn.map((path) => /stroke-dasharray="([^"]*)"/.exec(path)?.[1]),
+        names.map((_, i) => (i < SERIES ? '1,0' : '6,3')),
+      );
+    }
   });
 
   it('puts a line where its figures are', async () => {
