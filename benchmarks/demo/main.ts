@@ -1,8 +1,7 @@
 // `npm run demo`: the whole pipeline on emoji drawings, from images to a table of results and a report.
 import { join } from 'node:path';
-import cliProgress from 'cli-progress';
 import { expected } from '../../src/errors.js';
-import type { OnProgress } from '../../src/progress.js';
+import { progressBar } from '../../src/progress-bar.js';
 import { flagsOf, runProgram } from './arguments.js';
 import { runDemo } from './demo.js';
 import { textTable } from './results.js';
@@ -18,28 +17,6 @@ descriptors and linear SVMs. Takes a few minutes.
   --epochs N  passes over the training images (default: ${EPOCHS}); fewer give a quick look and worse figures
   --fine-tune also fine-tune the net on the training drawings of each split: a further row, and minutes more
 `;
-
-/** A progress bar on standard error. */
-const bar = (): { onProgress: OnProgress; stop: () => void } => {
-  const single = new cliProgress.SingleBar({
-    stream: process.stderr,
-    noTTYOutput: !process.stderr.isTTY,
-    notTTYSchedule: 5000,
-    hideCursor: true,
-    barsize: 24,
-    format: '{task} {bar} {percentage}%  {value}/{total} {unit}  {eta_formatted} left',
-  });
-  let started = false;
-  return {
-    onProgress: ({ task, done, total = 0, unit }) => {
-      if (!started) single.start(total, 0, { task, unit });
-      started = true;
-      single.update(done, { task, unit });
-      if (done === total) single.stop();
-    },
-    stop: () => single.stop(),
-  };
-};
 
 const whole = (text: string, option: string, least: number): number => {
   const value = Number(text);
@@ -61,14 +38,17 @@ const main = async (): Promise<void> => {
     return;
   }
   const [seed, epochs] = [whole(values.seed, '--seed', 0), whole(values.epochs, '--epochs', 1)];
-  const { onProgress, stop } = bar();
+  const { onProgress, stop } = progressBar(process.stderr);
   try {
     const results = await runDemo({
       out: values.out,
       seed,
       epochs,
       fineTune: values['fine-tune'],
-      onProgress,
+      onProgress: (event) => {
+        onProgress(event);
+        if (event.done === event.total) stop();
+      },
     });
     process.stdout.write(`\n${textTable(results)}\n\nReport: ${join(values.out, 'report.html')}\n`);
   } finally {

@@ -1,12 +1,12 @@
 // Output of all commands: JSON or text on standard output, progress on standard error, exit codes.
 import { existsSync } from 'node:fs';
-import cliProgress from 'cli-progress';
 import { type Message, UsageError, option, text } from '../errors.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { noticesOf } from '../datasets/remarks.js';
 import { messageForCli } from './flag.js';
 import { isEmptyFolder } from '../io/files.js';
 import { OUTPUT_MARKER } from '../io/output-folder.js';
+import { progressBar as barOn } from '../progress-bar.js';
 import type { OnProgress, Skipped } from '../progress.js';
 
 /** Exit codes of the command line. */
@@ -18,9 +18,21 @@ export interface OutputOptions {
   readonly quiet?: boolean;
 }
 
+const bar = barOn(process.stderr);
+
+/** Prints text and ends the line; a bar on the screen makes way. */
+const print = (stream: NodeJS.WriteStream, text: string): void => {
+  bar.wipe();
+  stream.write(`${text}\n`);
+};
+
+/** A progress bar for each task on standard error. Call `stop` before printing results. */
+export const progressBar = ({ quiet }: OutputOptions): { onProgress: OnProgress; stop: () => void } =>
+  quiet ? { onProgress: () => undefined, stop: () => undefined } : bar;
+
 /** Prints text on standard output, or on standard error with `--json`. */
 export const say = (options: OutputOptions, text: string): void => {
-  (options.json ? process.stderr : process.stdout).write(`${text}\n`);
+  print(options.json ? process.stderr : process.stdout, text);
 };
 
 /**
@@ -54,12 +66,12 @@ export const jsonOf = (value: unknown, indent = ''): string => {
 
 /** Prints the one JSON document of `--json`. */
 export const sayJson = (document: unknown): void => {
-  process.stdout.write(`${jsonOf(document)}\n`);
+  print(process.stdout, jsonOf(document));
 };
 
 /** Prints a remark on standard error, unless `--quiet`. */
 export const note = (options: OutputOptions, text: Message): void => {
-  if (!options.quiet) process.stderr.write(`${messageForCli(text)}\n`);
+  if (!options.quiet) print(process.stderr, messageForCli(text));
 };
 
 /** Prints a data set's notes on standard error, unless `--quiet`. */
@@ -72,11 +84,11 @@ const SHOWN_SKIPPED = 20;
 /** If images were skipped, lists them with their reasons on standard error and sets exit code 3. */
 export const reportSkipped = (skipped: readonly Skipped[]): void => {
   if (skipped.length === 0) return;
-  process.stderr.write(`Skipped ${skipped.length} image${skipped.length === 1 ? '' : 's'}:\n`);
+  print(process.stderr, `Skipped ${skipped.length} image${skipped.length === 1 ? '' : 's'}:`);
   for (const { path, reason } of skipped.slice(0, SHOWN_SKIPPED))
-    process.stderr.write(`  ${path}: ${reason}\n`);
+    print(process.stderr, `  ${path}: ${reason}`);
   if (skipped.length > SHOWN_SKIPPED) {
-    process.stderr.write(`  … and ${skipped.length - SHOWN_SKIPPED} more, all listed in the results.\n`);
+    print(process.stderr, `  … and ${skipped.length - SHOWN_SKIPPED} more, all listed in the results.`);
   }
   process.exitCode = exitCodes.skipped;
 };
@@ -88,42 +100,4 @@ export const refuseUsedFolder = async (out: string, resume: boolean | undefined)
       text`The folder ${out} given for ${option('out')} already holds files. Add ${option('resume')} to continue that run, or choose another folder.`,
     );
   }
-};
-
-const figureText = (figures: Readonly<Record<string, number | string>>): string =>
-  Object.entries(figures)
-    .map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`)
-    .join('  ');
-
-/**
- * A progress bar for each task on standard error: redrawn on a terminal, an occasional line elsewhere. Call
- * `stop` before printing anything else.
- */
-export const progressBar = (options: OutputOptions): { onProgress: OnProgress; stop: () => void } => {
-  if (options.quiet) return { onProgress: () => undefined, stop: () => undefined };
-  let task: string | undefined;
-  let bar: cliProgress.SingleBar | undefined;
-  const stop = (): void => {
-    bar?.stop();
-    [bar, task] = [undefined, undefined];
-  };
-  const onProgress: OnProgress = (event) => {
-    if (event.task !== task) {
-      stop();
-      task = event.task;
-      bar = new cliProgress.SingleBar({
-        stream: process.stderr,
-        noTTYOutput: !process.stderr.isTTY,
-        notTTYSchedule: 5000,
-        hideCursor: true,
-        etaBuffer: 50,
-        format: `${event.task} {bar} {percentage}%  {value}/{total} ${event.unit}  {figures}  {eta_formatted} left`,
-        barsize: 24,
-      });
-      bar.start(event.total ?? 0, 0, { figures: '' });
-    }
-    if (event.total !== undefined) bar?.setTotal(event.total);
-    bar?.update(event.done, { figures: figureText(event.figures ?? {}) });
-  };
-  return { onProgress, stop };
 };
