@@ -1,6 +1,6 @@
 // ILSVRC-2012 classification as the paper tests it (section 3.2): dense and multi-crop, several scales, several nets.
 import { join } from 'node:path';
-import { openBackbone } from '../src/backbone/nets/backbone.js';
+import { BACKBONE_ADVICE, openBackbone } from '../src/backbone/nets/backbone.js';
 import type { Dataset, Item } from '../src/datasets/dataset.js';
 import { openDataset, splitOf } from '../src/datasets/open.js';
 import { type Message, UsageError, expected, option, text } from '../src/errors.js';
@@ -121,7 +121,7 @@ const storesOf = async (folders: readonly string[]): Promise<PosteriorStore[]> =
 /** Refuses nets for other classes than the data set's. */
 const requireSameClasses = async (backbones: readonly string[], dataset: Dataset): Promise<void> => {
   for (const path of backbones) {
-    const { classes, architecture } = (await openBackbone(path)).metadata;
+    const { classes, architecture } = (await openBackbone(path, option('backbone'))).metadata;
     const count = classes.length || architecture.outputs;
     if (count !== dataset.classes.length || classes.some((name, i) => name !== dataset.classes[i])) {
       throw new UsageError(
@@ -212,6 +212,7 @@ export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResu
       'either weights or posteriors',
       text`${option('backbone')} or ${option('features')}`,
       backbones.length === 0 ? 'neither' : 'both',
+      backbones.length === 0 ? BACKBONE_ADVICE : undefined,
     );
   }
   const dataset = await openDataset('imagenet', data, { ...(onProgress && { onProgress }) });

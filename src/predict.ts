@@ -152,8 +152,9 @@ export const predictImages = async (
   photos: readonly Photo[],
   { backbones = [], ...options }: PredictOptions = {},
 ): Promise<Prediction> => {
-  const model = withExtraction(modelFile, await loadModel(modelFile));
+  const model = withExtraction(modelFile, await loadModel(modelFile, option('model')));
   checkBoxes(modelFile, model.extraction, photos);
+  for (const file of backbones) await openBackbone(file, option('backbone')); // Says what is wrong with a file given.
   const nets: Backbone[][] = [];
   for (const files of await weightFiles(model.extraction, modelFile, backbones)) {
     const own: Backbone[] = [];

@@ -46,6 +46,45 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+/** Text that `stream` would print, taken instead of printed until `restore`. */
+const captured = (stream: NodeJS.WriteStream): { text: () => string; restore: () => void } => {
+  const write = stream.write.bind(stream);
+  const pieces: string[] = [];
+  stream.write = (piece: string | Uint8Array, ...rest: unknown[]) => {
+    pieces.push(typeof piece === 'string' ? piece : Buffer.from(piece).toString());
+    const done = rest.at(-1);
+    if (typeof done === 'function') (done as () => void)();
+    return true;
+  };
+  return { text: () => pieces.join(''), restore: () => (stream.write = write) };
+};
+
+/** The exit code set so far; TypeScript believes that an assignment before an import still stands. */
+const codeOfProcess = (): number => Number(process.exitCode);
+
+let started = 0;
+
+/** Runs `verydeep …` within this process, which takes milliseconds; for commands that end in words, not in work. */
+export const verydeepHere = async (...args: readonly string[]): Promise<CommandResult> => {
+  const { argv, exitCode } = process;
+  const [out, err] = [captured(process.stdout), captured(process.stderr)];
+  const errorListeners = process.stdout.listeners('error');
+  try {
+    process.argv = [process.execPath, 'verydeep', ...args];
+    process.exitCode = 0;
+    await import(`../src/cli/main.js?${started++}`);
+    return { code: codeOfProcess(), stdout: out.text(), stderr: err.text() };
+  } finally {
+    for (const listener of process.stdout.listeners('error')) {
+      if (!errorListeners.includes(listener)) process.stdout.off('error', listener as () => void);
+    }
+    out.restore();
+    err.restore();
+    process.argv = argv;
+    process.exitCode = exitCode;
+  }
+};
+
 /** Runs `verydeep …` as a user does, in a process of its own. */
 export const verydeep = (
   args: readonly string[],

@@ -3,7 +3,7 @@ import type { Dataset, Item } from '../../src/datasets/dataset.js';
 import type { OpenOptions } from '../../src/datasets/open.js';
 import { allItems } from '../../src/datasets/items.js';
 import { openDataset } from '../../src/datasets/open.js';
-import { type Message, expected, option, UsageError } from '../../src/errors.js';
+import { type Message, expected, option, text, UsageError } from '../../src/errors.js';
 import type { BootstrapOptions } from '../../src/evaluation/statistics.js';
 import type { OnProgress, Skipped } from '../../src/progress.js';
 import { alike } from './alike.js';
@@ -65,10 +65,17 @@ const datasetOf = ({ stores: [store], skipped }: Descriptors): Dataset => {
     labels,
   });
   const described = store?.ids.map((id, row) => item(id, store.paths[row]!, store.labels[row]!)) ?? [];
+  const classes = [...new Set(described.flatMap(({ labels }) => labels))].sort((a, b) => (a < b ? -1 : 1));
   return {
     name: 'folder',
     root: '',
-    classes: [...new Set(described.flatMap(({ labels }) => labels))].sort((a, b) => (a < b ? -1 : 1)),
+    classes,
+    ...(classes.length === 0 && {
+      unlabelled: {
+        reason: 'the descriptors are of images without labels',
+        advice: text`Give ${option('data')} with a folder of images for each class, or a table with a column of labels.`,
+      },
+    }),
     splits: { all: [...described, ...skipped.map(({ id, path }) => item(id, path, []))] },
     strays: [],
   };

@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '../../src/backbone/nets/architecture.js';
-import { openBackbone } from '../../src/backbone/nets/backbone.js';
+import { BACKBONE_ADVICE, openBackbone } from '../../src/backbone/nets/backbone.js';
 import type { OpenOptions } from '../../src/datasets/open.js';
 import { type Message, expected, option, render, text } from '../../src/errors.js';
 import { extractFeatures } from '../../src/features/pipeline/extract.js';
 import type { ExtractOptions } from '../../src/features/pipeline/extract.js';
 import type { RecipeChoice } from '../../src/features/recipe/recipe.js';
 import { writeFileAtomically } from '../../src/io/files.js';
+import { requireLabels } from '../../src/datasets/common.js';
 import { noticesOf } from '../../src/datasets/remarks.js';
 import { makeOutputFolder } from '../../src/io/output-folder.js';
 import type { Benchmark } from './benchmark.js';
@@ -165,6 +166,7 @@ export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promi
       'either weights or descriptors',
       text`${option('backbone')} or ${option('features')}`,
       backbones.length === 0 ? 'neither' : 'both',
+      backbones.length === 0 ? BACKBONE_ADVICE : undefined,
     );
   }
   const { seconds, run } = stages();
@@ -172,6 +174,7 @@ export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promi
   let descriptors: Descriptors | undefined =
     features.length > 0 ? await openDescriptors(features, layer) : undefined;
   const opened = await run('read', () => datasetFor(asked, data, open, descriptors));
+  requireLabels(opened);
   const { benchmark, dataset, remarks } = resolveBenchmark(asked, opened, options);
   for (const remark of [...noticesOf(dataset), ...remarks]) onNotice?.(remark);
   // Usage errors, and too few images for a draw, are reported before hours of extraction.

@@ -54,8 +54,12 @@ export const seenByNets = async (
 ): Promise<SeenByNets> => {
   const nets: (Seen | undefined)[] = [];
   for (const [i, file] of files.entries()) {
+    if (hashes === undefined && file !== undefined) {
+      nets.push(await (await openBackbone(file, option('backbone'))).seen());
+      continue;
+    }
     const there = file !== undefined && existsSync(file);
-    const same = there && (hashes === undefined || (await sha256OfFile(file)) === hashes[i]);
+    const same = there && (await sha256OfFile(file)) === hashes?.[i];
     nets.push(same ? await (await openBackbone(file)).seen() : undefined);
   }
   const said = nets.filter((seen) => seen !== undefined);

@@ -1,5 +1,6 @@
 // Models on disk: safetensors with the weights; everything else is JSON in its metadata.
-import { UsageError, expected, messageOf } from '../errors.js';
+import { type OptionName, UsageError, expected, messageOf, text as message } from '../errors.js';
+import { kindOf } from '../io/file-kinds.js';
 import { openSafetensors, writeSafetensors } from '../formats/safetensors.js';
 import { type Stored, fromStored, toStored } from '../interpolation.js';
 import type { Extraction } from './extraction.js';
@@ -7,6 +8,7 @@ import type { LinearModel } from './model.js';
 
 const FORMAT = 1;
 const KEY = 'verydeep-svm';
+const ADVICE = 'Give a model that `verydeep evaluate` or LinearSvm saved.';
 
 /** A model without its weights. */
 type Description = Omit<LinearModel, 'weights' | 'biases'>;
@@ -39,10 +41,20 @@ export const saveModel = async (path: string, model: LinearModel): Promise<void>
   ]);
 };
 
-const describe = (path: string, text: string | undefined): Description => {
+const describe = (
+  path: string,
+  metadata: Readonly<Record<string, string>>,
+  where: OptionName | undefined,
+): Description => {
+  const text = metadata[KEY];
   if (text === undefined) {
+    const kind = kindOf(metadata);
+    if (kind) {
+      const at = where ? message`${path} given for ${where}` : path;
+      throw expected('a model of linear SVMs', at, kind.is, message`${kind.advice} ${ADVICE}`);
+    }
     throw new UsageError(
-      `Expected a model of linear SVMs in ${path} but its metadata has no ${KEY}. Give a file that \`verydeep evaluate\` saved.`,
+      `Expected a model of linear SVMs in ${path} but its metadata has no ${KEY}. ${ADVICE}`,
     );
   }
   let value: unknown;
@@ -63,12 +75,18 @@ const describe = (path: string, text: string | undefined): Description => {
 /**
  * Reads a model that {@link saveModel} wrote.
  *
+ * @param where the option that named the file, for messages
  * @throws UsageError naming `path`: not safetensors, cut short, not a model, shapes that do not match its classes
  */
-export const loadModel = async (path: string): Promise<LinearModel> => {
-  const file = await openSafetensors(path);
+export const loadModel = async (path: string, where?: OptionName): Promise<LinearModel> => {
+  const file = await openSafetensors(path, {
+    what: 'model',
+    inside: ['models/*.safetensors', '*.safetensors'],
+    advice: ADVICE,
+    ...(where && { where }),
+  });
   try {
-    const description = describe(path, file.metadata[KEY]);
+    const description = describe(path, file.metadata, where);
     const count = description.classes.length;
     const weight = file.tensors.get('weight');
     const [rows, columns = 0] = weight?.shape ?? [];

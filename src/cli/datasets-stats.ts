@@ -1,5 +1,6 @@
 // `verydeep datasets stats`: mean, covariance and principal axes of the colours of a training set.
 import { Command } from 'commander';
+import { requireKind } from './kind.js';
 import { addFlags, csvOf, required } from './options.js';
 import { noteDataset, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { type FlagsOf, commandOptions } from './tables.js';
@@ -7,8 +8,9 @@ import { textTable } from './text-table.js';
 
 const run = async (name: string, flags: FlagsOf<'datasets stats'>): Promise<void> => {
   const { split, out, side } = flags;
+  const { datasetNames, openDataset, splitOf } = await import('../datasets/open.js');
+  requireKind('datasets stats', 'the data set', datasetNames, name);
   const data = required('data', flags.data, 'a folder', 'It holds the images.');
-  const { openDataset, splitOf } = await import('../datasets/open.js');
   const { measurePixels } = await import('../backbone/training/measure-pixels.js');
   const { writeFileAtomically } = await import('../io/files.js');
   const dataset = await openDataset(name, data, { csv: csvOf(flags) });

@@ -4,6 +4,7 @@ import type { CheckReport, Count } from '../datasets/check.js';
 import type { Fetched } from '../datasets/fetch.js';
 import { statsCommand } from './datasets-stats.js';
 import { addFlags, csvOf, required } from './options.js';
+import { requireKind } from './kind.js';
 import { interruptible } from './interruptible.js';
 import { type OutputOptions, exitCodes, progressBar, say, sayJson } from './output.js';
 import { type FlagsOf, commandOptions } from './tables.js';
@@ -127,6 +128,8 @@ const verdictOf = ({ name, root, ok, problems, counts }: CheckReport): string =>
 };
 
 const check = async (name: string, options: FlagsOf<'datasets check'>): Promise<void> => {
+  const { datasetNames } = await import('../datasets/open.js');
+  requireKind('datasets check', 'the data set', datasetNames, name);
   const advice = 'Give the unpacked root or the folder of the archives.';
   const data = required('data', options.data, 'a folder', advice);
   const { checkDataset } = await import('../datasets/check.js');

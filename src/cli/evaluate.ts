@@ -7,6 +7,7 @@ import { expected, option, text } from '../errors.js';
 import type { Results } from '../../benchmarks/protocol/results.js';
 import { addFlags, csvOf, given, required } from './options.js';
 import { valuesOf } from '../options.js';
+import { requireKind } from './kind.js';
 import { interruptible } from './interruptible.js';
 import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
@@ -51,6 +52,8 @@ const recipeOf = ({ scales, aggregate, flip, layer, precision, region, orient }:
 });
 
 const run = async (name: string, options: Options): Promise<void> => {
+  const { benchmarkNames } = await import('../../benchmarks/run-benchmark.js');
+  requireKind('evaluate', 'the benchmark', benchmarkNames, name);
   if (name === 'ilsvrc2012') {
     const { runIlsvrc } = await import('./evaluate-ilsvrc.js');
     return runIlsvrc(options);

@@ -6,6 +6,7 @@ import { option } from '../errors.js';
 import type { Extracted } from '../features/pipeline/extract.js';
 import type { RecipeChoice } from '../features/recipe/recipe.js';
 import { addFlags, csvOf, given, required } from './options.js';
+import { requireKind } from './kind.js';
 import { interruptible } from './interruptible.js';
 import { note, noteDataset, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
@@ -35,8 +36,11 @@ const summary = ({ store, run }: Extracted, out: string): string => {
 };
 
 const run = async (name: string, flags: ExtractFlags): Promise<void> => {
+  const { datasetNames, openDataset } = await import('../datasets/open.js');
+  requireKind('extract', 'the data set', datasetNames, name);
   const data = resolve(required('data', flags.data, 'a folder'));
-  const backbones = required('backbone', flags.backbone, 'a backbone file');
+  const { BACKBONE_ADVICE } = await import('../backbone/nets/backbone.js');
+  const backbones = required('backbone', flags.backbone, 'a backbone file', BACKBONE_ADVICE);
   const choice = choiceOf(flags);
   const { extractFeatures } = await import('../features/pipeline/extract.js');
   const { describeRecipe } = await import('../features/recipe/recipe.js');
@@ -58,7 +62,6 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
     return;
   }
   const out = resolve(required('out', flags.out, 'a folder'));
-  const { openDataset } = await import('../datasets/open.js');
   const dataset = await openDataset(name, data, { csv: csvOf(flags) });
   // Without --split all images, each once: official splits may overlap (VOC's trainval).
   const items = dataset.items(flags.split);

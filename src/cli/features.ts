@@ -6,19 +6,33 @@ import { exitCodes, progressBar, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 import { type FlagsOf, commandOptions } from './tables.js';
 
+/** What names the folders in messages. */
+const ARGUMENT = 'the argument <folder...>';
+
 const info = async (folders: string[], flags: FlagsOf<'features info'>): Promise<void> => {
   const { openFeatures } = await import('../features/store/reader.js');
   const { describeRecipe } = await import('../features/recipe/recipe.js');
-  const store = await openFeatures(folders);
+  const store = await openFeatures(folders, ARGUMENT);
   const classes = new Set(store.labels.flat()).size;
   const columns = Object.fromEntries(store.layers.map((layer) => [layer, store.columns(layer)]));
   const { recipe, hash, nets, engine, rows, skipped } = store;
   if (flags.json) {
-    sayJson({ rows, columns, classes, parts: store.parts.length, hash, recipe, nets, engine, skipped });
+    sayJson({
+      rows,
+      columns,
+      labelled: classes > 0,
+      classes,
+      parts: store.parts.length,
+      hash,
+      recipe,
+      nets,
+      engine,
+      skipped,
+    });
     return;
   }
   const lines = [
-    `${rows} images of ${classes} classes in ${store.parts.length} parts; ${skipped.length} skipped`,
+    `${rows} images${classes > 0 ? ` of ${classes} classes` : ', unlabelled,'} in ${store.parts.length} parts; ${skipped.length} skipped`,
     ...Object.entries(columns).map(([layer, length]) => `${layer}: ${length} values per image`),
     describeRecipe(recipe),
     ...nets.map(({ config, sha256 }) => `net ${config}, weights ${sha256}`),
@@ -29,7 +43,7 @@ const info = async (folders: string[], flags: FlagsOf<'features info'>): Promise
 
 const verify = async (folders: string[], flags: FlagsOf<'features verify'>): Promise<void> => {
   const { verifyFeatures } = await import('../features/store/verify.js');
-  const result = await verifyFeatures(folders);
+  const result = await verifyFeatures(folders, ARGUMENT);
   if (flags.json) sayJson(result);
   else {
     for (const problem of result.problems) process.stderr.write(`${problem}\n`);
@@ -45,7 +59,7 @@ const merge = async (folders: string[], flags: FlagsOf<'features merge'>): Promi
   const { mergeFeatures } = await import('../features/store/merge.js');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   try {
-    const merged = await mergeFeatures(folders, out, onProgress);
+    const merged = await mergeFeatures(folders, out, onProgress, ARGUMENT);
     stop();
     if (flags.json) sayJson({ out, ...merged });
     else say(flags, `${merged.parts} parts, ${merged.rows} images, ${merged.skipped} skipped. Wrote ${out}`);
@@ -58,7 +72,7 @@ const exportTo = async (folders: string[], flags: FlagsOf<'features export'>): P
   const out = resolve(required('out', flags.out, 'a file'));
   const { openFeatures } = await import('../features/store/reader.js');
   const { exportFeatures } = await import('../features/store/export/export.js');
-  const store = await openFeatures(folders);
+  const store = await openFeatures(folders, ARGUMENT);
   const layer = flags.layer ?? store.layers[0]!;
   const files = await exportFeatures(store, flags.to, layer, out);
   if (flags.json) sayJson({ files, layer, rows: store.rows, columns: store.columns(layer) });

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UsageError, VerydeepError, messageOf } from '../errors.js';
+import { isReadError, readReason } from '../io/readable.js';
 import { isTooManyOpen, tooManyOpenMessage } from '../io/open-file.js';
 import { allowFewFiles } from './few-files.js';
 import { messageForCli } from './flag.js';
@@ -50,6 +51,11 @@ try {
     process.exitCode = error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
   } else if (isTooManyOpen(error)) {
     process.stderr.write(`verydeep: ${tooManyOpenMessage}\n`);
+    process.exitCode = exitCodes.failed;
+  } else if (isReadError(error)) {
+    // A path of the user that no code was prepared for.
+    const { path = 'a file' } = error as NodeJS.ErrnoException;
+    process.stderr.write(`verydeep: Cannot read ${path}: ${readReason(error)}.\n`);
     process.exitCode = exitCodes.failed;
   } else {
     const detail = error instanceof Error && process.env['VERYDEEP_DEBUG'] ? `\n${error.stack}` : '';

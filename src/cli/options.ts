@@ -1,6 +1,6 @@
 // Flags of commander from a table of options.
 import { type Command, Option } from 'commander';
-import { expected, option } from '../errors.js';
+import { type Message, expected, option } from '../errors.js';
 import { type OptionDefinition, type OptionTable, type OptionsOf, kebab, parseOption } from '../options.js';
 import type { csvOptions } from '../datasets/options.js';
 import { flagOf, messageForCli } from './flag.js';
@@ -63,7 +63,7 @@ export const addFlags = (command: Command, table: OptionTable): Command => {
 };
 
 /** The value of a required flag. @throws UsageError naming it if missing */
-export const required = <T>(name: string, value: T | undefined, what: string, advice?: string): T => {
+export const required = <T>(name: string, value: T | undefined, what: string, advice?: Message): T => {
   if (value === undefined) throw expected(what, option(name), undefined, advice);
   return value;
 };

@@ -1,5 +1,5 @@
 // Output of all commands: JSON or text on standard output, progress on standard error, exit codes.
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { type Message, UsageError, option, text } from '../errors.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { noticesOf } from '../datasets/remarks.js';
@@ -75,7 +75,10 @@ export const note = (options: OutputOptions, text: Message): void => {
 };
 
 /** Prints a data set's notes on standard error, unless `--quiet`. */
-export const noteDataset = (options: OutputOptions, dataset: Pick<Dataset, 'strays' | 'remarks'>): void => {
+export const noteDataset = (
+  options: OutputOptions,
+  dataset: Pick<Dataset, 'strays' | 'remarks' | 'unlabelled'>,
+): void => {
   for (const notice of noticesOf(dataset)) note(options, notice);
 };
 
@@ -93,9 +96,18 @@ export const reportSkipped = (skipped: readonly Skipped[]): void => {
   process.exitCode = exitCodes.skipped;
 };
 
+/** Whether a path is a folder; one that is none is refused when the folder is made. */
+const isFolderAt = (path: string): boolean => {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+};
+
 /** Throws if `--out` already holds results and `--resume` is not given. */
 export const refuseUsedFolder = async (out: string, resume: boolean | undefined): Promise<void> => {
-  if (!resume && existsSync(out) && !(await isEmptyFolder(out, OUTPUT_MARKER))) {
+  if (!resume && isFolderAt(out) && !(await isEmptyFolder(out, OUTPUT_MARKER))) {
     throw new UsageError(
       text`The folder ${out} given for ${option('out')} already holds files. Add ${option('resume')} to continue that run, or choose another folder.`,
     );

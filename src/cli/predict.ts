@@ -14,6 +14,9 @@ import { textTable } from './text-table.js';
 
 type Options = FlagsOf<'predict'>;
 
+/** How to get a model. */
+const MODEL_ADVICE = text`\`verydeep evaluate folder\` with ${option('saveModels')} writes models/split-1.safetensors in its ${option('out')}.`;
+
 /** Classes by score, highest first. */
 const ranked = ({ model, scores }: Prediction, row: number): { name: string; score: number; c: number }[] =>
   [...rowOf(scores, row)]
@@ -91,7 +94,7 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
 
 const run = async (paths: string[], options: Options): Promise<void> => {
   const { backbone = [], engine, provider, threads, gpu, workers } = options;
-  const model = required('model', options.model, 'a file of saved SVMs');
+  const model = required('model', options.model, 'a file of saved SVMs', MODEL_ADVICE);
   if ((paths.length === 0) === (options.boxes === undefined)) {
     throw expected(
       text`images, or a table of boxes with ${option('boxes')}`,
@@ -104,7 +107,7 @@ const run = async (paths: string[], options: Options): Promise<void> => {
     options.boxes === undefined
       ? await (
           await import('../datasets/photos.js')
-        ).photosIn(paths, undefined, (one) => passedOver.push(one))
+        ).photosIn(paths, 'the argument <image-or-dir...>', (one) => passedOver.push(one))
       : await (await import('../datasets/boxes.js')).readBoxes(options.boxes);
   noteDataset(options, { strays: passedOver });
   const { predictImages } = await import('../predict.js');

@@ -1,6 +1,6 @@
 // Recipe files of `verydeep train`: a list of nets with their options; later nets can start from earlier
 // ones.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import { isRecord } from '../checks.js';
 import { trainingOptions } from '../backbone/training/options.js';
 import { validationOptions } from '../datasets/options.js';
 import { UsageError, expected, messageOf, option } from '../errors.js';
+import { requireFile } from '../io/readable.js';
 import { type OptionTable, type OptionsOf, kebab, parseOption } from '../options.js';
 
 /** Options that a recipe file may set. */
@@ -30,7 +31,11 @@ const builtIn = fileURLToPath(new URL('../../../recipes/', import.meta.url));
 const find = (file: string): string => {
   const candidates = [resolve(file), join(builtIn, file)];
   const found = candidates.find(existsSync);
-  if (found === undefined) throw expected('an existing recipe file', option('recipe'), file);
+  if (found === undefined) {
+    const own = readdirSync(builtIn).join(', ');
+    throw expected('an existing recipe file', option('recipe'), file, `The package has ${own}.`);
+  }
+  requireFile(found, { what: 'recipe', where: option('recipe'), inside: ['*.yaml', '*.yml'] });
   return found;
 };
 

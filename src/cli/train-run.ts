@@ -5,7 +5,7 @@ import {
   type TrainRun,
   trainBackbone,
 } from '../backbone/training/train-backbone.js';
-import { requireClasses } from '../datasets/common.js';
+import { requireClasses, requireLabels } from '../datasets/common.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { openDataset } from '../datasets/open.js';
 import { noticesOf } from '../datasets/remarks.js';
@@ -36,6 +36,7 @@ export const trainOn = async (
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
+  requireLabels(opened);
   for (const notice of noticesOf(opened)) run.note?.(notice);
   requireClasses(opened);
   return trainBackbone(partsOf(opened, validation, options.seed), { ...options, ...run });

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import type { TrainOutcome } from '../backbone/training/train-backbone.js';
 import { makeOutputFolder } from '../io/output-folder.js';
+import { requireKind } from './kind.js';
 import { interruptible } from './interruptible.js';
 import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
 import { addFlags, required } from './options.js';
@@ -99,6 +100,8 @@ const runRecipe = async (
 };
 
 const run = async (dataset: string, flags: TrainFlags, command: Command): Promise<void> => {
+  const { datasetNames } = await import('../datasets/open.js');
+  requireKind('train', 'the data set', datasetNames, dataset);
   if (flags.recipe !== undefined) return runRecipe(dataset, flags.recipe, flags, command);
   finish(flags, [await trainOne(dataset, flags, outOf(flags))]);
 };

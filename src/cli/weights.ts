@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { BackboneMetadata, InputNormalisation } from '../backbone/nets/backbone.js';
 import type { PublishedWeights } from '../backbone/weights/published.js';
-import { UsageError, expected, messageOf, option, text } from '../errors.js';
+import { UsageError, expected, option } from '../errors.js';
+import { requireFile } from '../io/readable.js';
 import { addFlags, given, required } from './options.js';
 import { type FlagsOf, commandOptions } from './tables.js';
 import { interruptible } from './interruptible.js';
@@ -61,16 +62,11 @@ const inputOf = async (given: string | undefined): Promise<InputNormalisation | 
 };
 
 const linesOf = (path: string): string[] => {
-  try {
-    return readFileSync(path, 'utf8')
-      .split(/\r?\n/)
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
-  } catch (error) {
-    throw new UsageError(
-      text`Cannot read the class names ${path} given for ${option('classes')}: ${messageOf(error)}.`,
-    );
-  }
+  requireFile(path, { what: 'class names', where: option('classes'), inside: ['*.txt'] });
+  return readFileSync(path, 'utf8')
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
 };
 
 const importAction = async (path: string, flags: FlagsOf<'weights import'>): Promise<void> => {

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { expected, option } from '../errors.js';
 import { rowsOf } from './csv.js';
+import { requireFile } from '../io/readable.js';
 import type { Item } from './dataset.js';
 
 const CORNERS = ['xmin', 'ymin', 'xmax', 'ymax'] as const;
@@ -20,8 +21,7 @@ const CORNERS = ['xmin', 'ymin', 'xmax', 'ymax'] as const;
 export const readBoxes = async (table: string): Promise<Item[]> => {
   const items: Item[] = [];
   const seen = new Map<string, number>();
-  const kind = await stat(table).catch(() => undefined);
-  if (!kind?.isFile()) throw expected('an existing CSV file', option('boxes'), table);
+  requireFile(table, { what: 'table of boxes', where: option('boxes'), inside: ['*.csv'] });
   for await (const { line, fields } of rowsOf(table)) {
     const where = `${table} line ${line}`;
     const missing = ['path', ...CORNERS].find((column) => !Object.hasOwn(fields, column));

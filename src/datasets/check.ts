@@ -13,6 +13,7 @@ import { byCode } from './common.js';
 import type { Dataset, Item } from './dataset.js';
 import { listed } from './listed.js';
 import { type OpenOptions, openDataset } from './open.js';
+import { unlabelledNote } from './remarks.js';
 import { type PublishedCounts, type SplitCounts, publishedCounts } from './published.js';
 import { type Audit, auditVoc } from './voc-audit.js';
 import { countObjects } from './voc-objects.js';
@@ -212,7 +213,7 @@ export const checkDataset = async (
   let published = publishedCounts[name];
   const task = vocTasks[name];
   let audit: Audit | undefined;
-  let dataset: Pick<Dataset, 'classes' | 'splits' | 'strays' | 'root' | 'remarks'> & {
+  let dataset: Pick<Dataset, 'classes' | 'splits' | 'strays' | 'root' | 'remarks' | 'unlabelled'> & {
     readonly name?: string;
     readonly failed?: string;
   };
@@ -275,7 +276,10 @@ export const checkDataset = async (
     counts,
     problems,
     strays: dataset.strays,
-    remarks: dataset.remarks ?? [],
+    remarks: [
+      ...(dataset.unlabelled ? [unlabelledNote(dataset.unlabelled)] : []),
+      ...(dataset.remarks ?? []),
+    ],
     archives: archives.there,
   };
 };

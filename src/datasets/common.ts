@@ -1,7 +1,24 @@
 // Shared by the readers of data sets: order, required folders, checks of the classes.
-import { stat } from 'node:fs/promises';
-import { type OptionName, UsageError, codeOf, expected, messageOf, option, text } from '../errors.js';
+import { readdir, stat } from 'node:fs/promises';
+import { type OptionName, UsageError, codeOf, expected, option, text } from '../errors.js';
+import { isDescriptorFile } from '../io/output-folder.js';
+import { readReason, sentence } from '../io/readable.js';
 import type { Dataset, Item } from './dataset.js';
+
+/** Refuses a folder of descriptors given for one of images. @throws UsageError saying where to give it */
+export const refuseDescriptors = async (
+  folder: string,
+  where: OptionName | string = option('data'),
+): Promise<void> => {
+  const names = await readdir(folder).catch(() => []);
+  if (!names.some(isDescriptorFile)) return;
+  throw expected(
+    'images',
+    where,
+    folder,
+    text`It holds descriptors that \`verydeep extract\` wrote; \`verydeep evaluate\` takes them with ${option('features')}.`,
+  );
+};
 
 /** Order of ids and classes: by code unit, the same on every machine and in every language. */
 export const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -38,20 +55,33 @@ export const requireFolder = async (
   try {
     if ((await stat(folder)).isDirectory()) return;
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') {
-      throw new UsageError(text`Cannot read the folder ${folder} given for ${where}: ${messageOf(error)}.`);
-    }
-    throw expected('an existing folder', where, folder);
+    if (codeOf(error) === 'ENOENT') throw expected('an existing folder', where, folder);
+    throw expected('an existing folder', where, folder, sentence(readReason(error)));
   }
-  throw expected('a folder', where, folder, 'It is a file.');
+  const isTable = /\.(csv|tsv)$/i.test(folder);
+  throw expected('a folder', where, folder, `It is a file${isTable ? '; a table is read as csv' : ''}.`);
 };
 
 /**
- * Requires at least two classes.
+ * Requires labels, for what trains or tests classifiers.
+ *
+ * @throws UsageError saying why no image of the data set has one, and what to do
+ */
+export const requireLabels = ({ root, unlabelled }: Pick<Dataset, 'root' | 'unlabelled'>): void => {
+  if (unlabelled === undefined) return;
+  const { reason, advice } = unlabelled;
+  throw new UsageError(
+    text`Expected labelled images${root === '' ? '' : ` in ${root}`} but no image has a label: ${reason}. ${advice}`,
+  );
+};
+
+/**
+ * Requires labels of at least two classes.
  *
  * @throws UsageError naming the data set's folder when it has fewer than two classes
  */
-export const requireClasses = (dataset: Pick<Dataset, 'root' | 'classes'>): void => {
+export const requireClasses = (dataset: Pick<Dataset, 'root' | 'classes' | 'unlabelled'>): void => {
+  requireLabels(dataset);
   if (dataset.classes.length >= 2) return;
   throw expected(
     'at least two classes',

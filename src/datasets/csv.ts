@@ -4,7 +4,8 @@ import { stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { parse } from 'csv-parse';
-import { UsageError, VerydeepError, codeOf, expected, messageOf, option, text } from '../errors.js';
+import { UsageError, VerydeepError, codeOf, expected, option, text } from '../errors.js';
+import { readReason, sentence } from '../io/readable.js';
 import { byCode, bySplit } from './common.js';
 import type { Dataset, Item } from './dataset.js';
 import { remarksOn } from './remarks.js';
@@ -14,7 +15,7 @@ import { listFolder } from './walk.js';
 export interface CsvOptions {
   /** Column of image paths, relative to the CSV file's folder or absolute. Default "path". */
   readonly pathColumn?: string;
-  /** Column of labels. Default "label". */
+  /** Column of labels. Default "label", where the table has such a column; else no image has a label. */
   readonly labelColumn?: string;
   /**
    * Column of splits. Default "split", where the table has such a column; else all images are in one split,
@@ -40,12 +41,13 @@ const tableAt = async (path: string): Promise<string> => {
   try {
     if (!(await stat(path)).isDirectory()) return path;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') throw expected('an existing CSV file', option('data'), path);
-    throw new UsageError(text`Cannot read ${path} given for ${option('data')}: ${messageOf(error)}.`);
+    const advice = codeOf(error) === 'ENOENT' ? undefined : sentence(readReason(error));
+    throw expected('an existing CSV file', option('data'), path, advice);
   }
   const tables = (await listFolder(path)).files.filter((name) => /\.(csv|tsv)$/i.test(name));
   if (tables.length === 1) return join(path, tables[0]!);
-  throw expected('one CSV file', option('data'), tables, `Give the path of the file itself, in ${path}.`);
+  const received = tables.length === 0 ? 'a folder without any' : tables;
+  throw expected('one CSV file', option('data'), received, `Give the path of the file itself, in ${path}.`);
 };
 
 /** Names for delimiters that are hard to type. */
@@ -153,7 +155,7 @@ export const rowsOf = async function* (
     }
   } catch (error) {
     if (error instanceof VerydeepError) throw error;
-    throw new UsageError(`Cannot read the table ${file}: ${messageOf(error)}.`);
+    throw new UsageError(`Cannot read the table ${file}: ${readReason(error)}.`);
   }
 };
 
@@ -192,7 +194,7 @@ const requireFiles = async (table: string, items: readonly { item: Item; line: n
 };
 
 /**
- * Reads a table of images. Fields may be quoted; an image may have several labels, by several rows with the same path or
+ * Reads a table of images, with labels or without. Fields may be quoted; an image may have several labels, by several rows with the same path or
  * by `labelSeparator` within a field.
  *
  * @param path the CSV file, or a folder that holds one
@@ -204,11 +206,14 @@ export const readCsv = async (path: string, options: CsvOptions = {}): Promise<D
   const table = await tableAt(resolve(path));
   const root = dirname(table);
   const delimiter = options.delimiter ?? (/\.(tsv|tab)$/i.test(table) ? 'tab' : undefined);
+  let columns: readonly string[] | undefined;
+  /** The first row without a label. */
+  let empty: string | undefined;
   const images = new Map<string, { source: string; labels: Set<string>; split: string; line: number }>();
   for await (const { line, fields } of rowsOf(table, delimiter, pathColumn)) {
     const where = `${table} line ${line}`;
-    const needed = [pathColumn, labelColumn, ...(options.splitColumn === undefined ? [] : [splitColumn])];
-    for (const column of needed) {
+    const given = [options.labelColumn, options.splitColumn].filter((column) => column !== undefined);
+    for (const column of [pathColumn, ...given]) {
       if (!Object.hasOwn(fields, column)) {
         throw expected(
           `a column "${column}"`,
@@ -220,15 +225,12 @@ export const readCsv = async (path: string, options: CsvOptions = {}): Promise<D
     }
     const name = fields[pathColumn]!;
     if (name === '') throw expected('a path', `column "${pathColumn}" of ${where}`, name);
-    const field = fields[labelColumn]!;
-    const labels =
-      labelSeparator === undefined
-        ? [field]
-        : field
-            .split(labelSeparator)
-            .map((label) => label.trim())
-            .filter((label) => label !== '');
-    if (labels.includes('')) throw expected('a label', `column "${labelColumn}" of ${where}`, field);
+    const field = fields[labelColumn];
+    columns ??= Object.keys(fields);
+    const labels = (labelSeparator === undefined ? [field ?? ''] : (field ?? '').split(labelSeparator))
+      .map((label) => label.trim())
+      .filter((label) => label !== '');
+    if (labels.length === 0) empty ??= where;
     const split = fields[splitColumn] ?? 'all';
     if (split === '') throw expected('a split', `column "${splitColumn}" of ${where}`, split);
     const source = resolve(root, name);
@@ -241,6 +243,14 @@ export const readCsv = async (path: string, options: CsvOptions = {}): Promise<D
   }
   if (images.size === 0) throw expected('rows of images', table, 'none');
   const classes = [...new Set([...images.values()].flatMap(({ labels }) => [...labels]))].sort(byCode);
+  if (empty !== undefined && classes.length > 0 && labelSeparator === undefined) {
+    throw expected(
+      'a label',
+      `column "${labelColumn}" of ${empty}`,
+      '',
+      text`With ${option('labelSeparator')} images may have no label.`,
+    );
+  }
   const items = [...images].map(([id, { source, labels, split, line }]) => {
     const item: Item = { id, path: id, source: { file: source }, labels: [...labels].sort(byCode) };
     return { item, split, line };
@@ -249,5 +259,17 @@ export const readCsv = async (path: string, options: CsvOptions = {}): Promise<D
   const names = namesOfSplits(items.map(({ split }) => split));
   const splits = bySplit(items.map(({ item, split }) => [names.get(split)!, item]));
   const remarks = remarksOn({ classes, splits });
-  return { name: 'csv', root, classes, splits, strays: [], ...(remarks.length > 0 && { remarks }) };
+  const unlabelled = classes.length === 0 && {
+    unlabelled: {
+      reason: columns?.includes(labelColumn)
+        ? `the column "${labelColumn}" of ${table} is empty`
+        : `${table} has no column "${labelColumn}" (its columns are ${columns?.join(', ')})`,
+      advice: text`Name the column of labels with ${option('labelColumn')}.`,
+    },
+  };
+  return {
+    ...{ name: 'csv', root, classes, splits, strays: [] },
+    ...unlabelled,
+    ...(remarks.length > 0 && { remarks }),
+  };
 };

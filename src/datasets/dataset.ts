@@ -1,6 +1,8 @@
 // The common form of all data sets: images by name and location, their labels and boxes, and the classes. No
 // pixels.
 
+import type { Message } from '../errors.js';
+
 /** The location of an image's encoded bytes: a whole file, or a slice of an archive that is read in place. */
 export interface ImageSource {
   /** Absolute path of the image file or of the archive. */
@@ -44,6 +46,8 @@ export interface Dataset {
   readonly splits: Readonly<Record<string, readonly Item[]>>;
   /** Skipped files, with the reason. */
   readonly strays: readonly { readonly path: string; readonly reason: string }[];
+  /** Why no image has a label, and what to do for one that needs them; missing where there are labels. */
+  readonly unlabelled?: { readonly reason: string; readonly advice: Message };
   /** Warnings about the data set, one sentence each: classes missing from a split, names that look alike. */
   readonly remarks?: readonly string[];
 }

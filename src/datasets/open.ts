@@ -1,4 +1,5 @@
 // Opens a data set by name: selects its reader.
+import { refuseDescriptors } from './common.js';
 import { expected } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type CsvOptions, readCsv } from './csv.js';
@@ -62,5 +63,6 @@ export const openDataset = async (
 ): Promise<OpenedDataset> => {
   const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
   if (!reader) throw expected(`one of ${datasetNames.join(', ')}`, 'the data set', name);
+  await refuseDescriptors(root);
   return opened(await reader(root, options));
 };

@@ -12,7 +12,7 @@ export const splitOptions = {
 /** The columns of a `csv` data set. */
 export const csvOptions = {
   pathColumn: { kind: kinds.text('name'), help: 'csv: column of image paths', otherwise: 'path' },
-  labelColumn: { kind: kinds.text('name'), help: 'csv: column of labels', otherwise: 'label' },
+  labelColumn: { kind: kinds.text('name'), help: 'csv: column of labels', otherwise: 'label, if present' },
   splitColumn: { kind: kinds.text('name'), help: 'csv: column of splits', otherwise: 'split, if present' },
   delimiter: {
     kind: kinds.text('character'),

@@ -2,9 +2,11 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type OptionName, UsageError, expected, text } from '../errors.js';
+import { refuseDescriptors } from './common.js';
 import type { Item } from './dataset.js';
 import { isImageName, unreadReason } from './names.js';
 import { type PassedOver, walkFolder } from './walk.js';
+import { readReason, sentence } from '../io/readable.js';
 
 /**
  * The images named and those in the folders named, each once: in the order of the paths, and by name within a folder.
@@ -20,8 +22,9 @@ export const photosIn = async (
 ): Promise<Item[]> => {
   const found = new Map<string, string>();
   for (const path of paths) {
-    const kind = await stat(path).catch(() => undefined);
-    if (!kind) throw expected('an image or a folder of images', where, path, 'There is no such file.');
+    const kind = await stat(path).catch((error: unknown) => {
+      throw expected('an image or a folder of images', where, path, sentence(readReason(error)));
+    });
     if (!kind.isDirectory()) {
       if (!kind.isFile()) {
         throw expected(
@@ -34,6 +37,7 @@ export const photosIn = async (
       found.set(resolve(path), path);
       continue;
     }
+    await refuseDescriptors(path, where);
     const { files, passed } = await walkFolder(path, where);
     const images = files.filter(isImageName);
     const others = [

@@ -46,10 +46,19 @@ export const lookAlikes = (names: readonly string[], what: string): string[] => 
   });
 };
 
+/** That no image has a label, and why. */
+export const unlabelledNote = ({ reason }: NonNullable<Dataset['unlabelled']>): string =>
+  `No image has a label: ${reason}.`;
+
 const MOST = 10;
 
-/** The messages about an open data set: its skipped files, ten at most, and its remarks. */
-export const noticesOf = ({ strays, remarks = [] }: Pick<Dataset, 'strays' | 'remarks'>): string[] => [
+/** The messages about an open data set: that it has no labels, its skipped files, ten at most, and its remarks. */
+export const noticesOf = ({
+  strays,
+  remarks = [],
+  unlabelled,
+}: Pick<Dataset, 'strays' | 'remarks' | 'unlabelled'>): string[] => [
+  ...(unlabelled ? [unlabelledNote(unlabelled)] : []),
   ...strays.slice(0, MOST).map(({ path, reason }) => `Passed over ${path}: ${reason}`),
   ...(strays.length > MOST ? [`… and ${strays.length - MOST} more passed over.`] : []),
   ...remarks,

@@ -1,5 +1,5 @@
 // Opens one or several backbone files as a net that describes images.
-import { type Backbone, openBackbone } from '../backbone/nets/backbone.js';
+import { BACKBONE_ADVICE, type Backbone, openBackbone } from '../backbone/nets/backbone.js';
 import { expected } from '../errors.js';
 import type { Machinery } from './pipeline/plan.js';
 
@@ -24,7 +24,7 @@ export interface Net {
  */
 export const openNet = async (files: string | readonly string[], machinery: Machinery = {}): Promise<Net> => {
   const paths = typeof files === 'string' ? [files] : files;
-  if (paths.length === 0) throw expected('at least one backbone file', 'openNet', 'none');
+  if (paths.length === 0) throw expected('at least one backbone file', 'openNet', 'none', BACKBONE_ADVICE);
   const backbones: Backbone[] = [];
   for (const path of paths) backbones.push(await openBackbone(path));
   return { backbones, machinery };

@@ -1,9 +1,11 @@
 // Random access to a file's bytes through a small buffer, for the headers of weight files.
 import { closeSync, openSync, readSync, fstatSync } from 'node:fs';
-import { UsageError, messageOf } from '../errors.js';
+import { UsageError } from '../errors.js';
+import { openError, readReason } from '../io/readable.js';
 import { floatsOf } from './floats.js';
 import { elementBytes } from './safetensors.js';
 
+const WANTED = { what: 'weight file' };
 const WINDOW = 1 << 16;
 const CHUNK = 1 << 24;
 
@@ -21,12 +23,13 @@ export class FileBytes {
     try {
       this.#fd = openSync(path, 'r');
     } catch (error) {
-      throw new UsageError(`Cannot open the weight file ${path}: ${messageOf(error)}.`);
+      throw openError(path, WANTED, readReason(error));
     }
     const stat = fstatSync(this.#fd);
     if (!stat.isFile()) {
       closeSync(this.#fd);
-      throw new UsageError(`Expected a weight file for ${path} but received a folder.`);
+      const isFolder = stat.isDirectory();
+      throw openError(path, WANTED, isFolder ? 'it is a folder' : 'it is a pipe or a device, not a file');
     }
     this.size = stat.size;
   }

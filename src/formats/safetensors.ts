@@ -4,6 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { isRecord } from '../checks.js';
 import { UsageError, expected, messageOf } from '../errors.js';
 import { writeAtomically } from '../io/files.js';
+import { type Wanted, openError, readReason, requireFile } from '../io/readable.js';
 import { floatsOf } from './floats.js';
 import type { LazyTensor, TensorFile } from './tensor.js';
 import { sizeFromShape } from '../shape.js';
@@ -63,6 +64,7 @@ interface Safetensors extends TensorFile {
 
 const MAX_HEADER = 100_000_000; // The reference implementation's limit.
 const CHUNK = 1 << 22;
+const ADVICE = 'Give a .safetensors file; `verydeep weights import` converts other formats.';
 
 const isIndex = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
@@ -142,12 +144,15 @@ const parseHeader = (path: string, text: string): Record<string, unknown> => {
   return header;
 };
 
-const readHeader = async (path: string, file: FileHandle) => {
+const readHeader = async (path: string, file: FileHandle, { advice = ADVICE }: Wanted) => {
   const { size } = await file.stat();
   const prefix = Buffer.alloc(9);
   const { bytesRead } = await file.read(prefix, 0, 9, 0);
   if (bytesRead < 9) {
     throw expected('a safetensors file', path, `${size} bytes`, 'The file is cut short or of another kind.');
+  }
+  if (prefix.toString('latin1').startsWith('ARROW1')) {
+    throw expected('a safetensors file', path, 'descriptors that `verydeep extract` wrote', advice);
   }
   const declared = prefix.readBigUInt64LE(0);
   if (prefix[8] !== 0x7b || declared > BigInt(Math.min(size - 8, MAX_HEADER))) {
@@ -157,7 +162,7 @@ const readHeader = async (path: string, file: FileHandle) => {
       declared > BigInt(size - 8) && prefix[8] === 0x7b
         ? `a header of ${declared} bytes in a file of ${size}: it is cut short`
         : `the first bytes ${prefix.toString('hex')}`,
-      'Give a .safetensors file; `verydeep weights import` converts other formats.',
+      advice,
     );
   }
   const length = Number(declared);
@@ -178,18 +183,23 @@ const readHeader = async (path: string, file: FileHandle) => {
 /**
  * Opens a safetensors file and checks its whole header against the file's size; tensors are read on demand.
  *
+ * @param wanted what is expected at `path`, for messages
  * @throws UsageError naming the file and the first fault: not safetensors, truncated, offsets that overlap,
  * leave gaps or exceed the file, a length that disagrees with type and shape
  */
-export const openSafetensors = async (path: string): Promise<Safetensors> => {
+export const openSafetensors = async (
+  path: string,
+  wanted: Wanted = { what: 'weight file' },
+): Promise<Safetensors> => {
+  requireFile(path, wanted);
   let file: FileHandle;
   try {
     file = await open(path, 'r');
   } catch (error) {
-    throw new UsageError(`Cannot open the weight file ${path}: ${messageOf(error)}.`);
+    throw openError(path, wanted, readReason(error));
   }
   try {
-    const { metadata, tensors } = await readHeader(path, file);
+    const { metadata, tensors } = await readHeader(path, file, wanted);
     const chunks = async function* (name: string, elements = CHUNK): AsyncGenerator<Float32Array> {
       const info = tensors.get(name);
       if (!info) throw expected(`one of the tensors ${[...tensors.keys()].join(', ')}`, path, name);

@@ -23,6 +23,8 @@ const REASONS: Readonly<Record<string, Message>> = {
   EROFS: 'the file system is read-only; choose another folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EISDIR: 'it is a folder',
+  ELOOP: 'a part of the path is a link that leads to itself',
+  ENAMETOOLONG: 'the path is too long',
   EDQUOT: text`your disk quota is used up; free some space and run again with ${option('resume')}`,
 };
 

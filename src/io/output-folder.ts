@@ -8,12 +8,17 @@ export const OUTPUT_MARKER = '.verydeep';
 const MARKER_TEXT =
   'verydeep wrote this folder. Readers of data sets pass over a folder that holds this file; remove the file to have it read.\n';
 
+const DESCRIPTORS = /^[0-9a-f]{16}-\d{6,}\.arrow$/;
+
+/** Whether a file is named as a part of a folder of descriptors. */
+export const isDescriptorFile = (name: string): boolean => DESCRIPTORS.test(name);
+
 /**
  * Typical contents of output folders of version 0.1, which have no marker: names or patterns, one row per
  * kind.
  */
 const signs: readonly (readonly (string | RegExp)[])[] = [
-  [/^[0-9a-f]{16}-\d{6,}\.arrow$/],
+  [DESCRIPTORS],
   ['backbone.safetensors'],
   ['checkpoint.safetensors', 'log.jsonl'],
   ['log.jsonl', 'statistics.json'],

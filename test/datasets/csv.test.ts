@@ -178,8 +178,8 @@ describe('readCsv', () => {
       'Expected a path for column "path" of TABLE line 3 but received "".',
     );
     await wrong(
-      'path,label\na.jpg,\n',
-      'Expected a label for column "label" of TABLE line 2 but received "".',
+      'path,label\na.jpg,\nsub/d.jpg,cat\n',
+      'Expected a label for column "label" of TABLE line 2 but received "". With labelSeparator images may have no label.',
     );
     await wrong(
       'path,label\n"a.jpg",cat\n\nnone.jpg,cat\n',
@@ -200,7 +200,7 @@ describe('readCsv', () => {
     await withTable('', async (_, folder) => {
       await assert.rejects(
         readCsv(join(folder, 'sub')),
-        /^UsageError: Expected one CSV file for data but received \[\]\. Give the path of the file itself/,
+        /^UsageError: Expected one CSV file for data but received "a folder without any"\. Give the path of the file itself/,
       );
     });
   });

@@ -73,7 +73,7 @@ describe('readFolder', () => {
           'a/tmp: not an image type that is read',
           'b/loop: a link to a folder that contains it',
           'b/notes.txt: not an image type that is read',
-          'top.jpg: lies in no class folder',
+          'top.jpg: lies in no class folder, beside others that do',
         ],
       );
     }));
@@ -119,12 +119,17 @@ describe('readFolder', () => {
       ]);
     }));
 
-  it('refuses splits without classes, which would be two classes named train and test', () =>
+  it('takes splits without classes as unlabelled, not as two classes named train and test', () =>
     withFolder(async (root) => {
       await make(root, 'train/1.jpg', 'test/2.jpg');
+      const dataset = await readFolder(root);
+      assert.deepEqual(dataset.classes, []);
+      assert.deepEqual(Object.keys(dataset.splits), ['train', 'test']);
       await wrong(
-        readFolder(root),
-        `Expected a folder for each class for ${join(root, 'test')} but received "images directly in it". Put the images of each class into a folder of their own, or list them in a table and read it as csv.`,
+        Promise.resolve().then(() => {
+          requireClasses(dataset);
+        }),
+        `Expected labelled images in ${root} but no image has a label: the images lie in no class folder. Put the images of each class into a folder of their own, named after it, or list them in a table and read it as csv.`,
       );
     }));
 
@@ -159,7 +164,7 @@ describe('readFolder', () => {
       await wrong(readFolder(file!), `Expected a folder for data but received "${file}". It is a file.`);
       await wrong(
         readFolder(empty!),
-        `Expected a folder for each class, with images in it, for ${empty} but received "an empty folder".`,
+        `Expected images, or a folder of images for each class, for ${empty} but received "an empty folder".`,
       );
       const data = join(root, 'data');
       await make(data, 'a/1.jpg', 'b/readme.txt', 'c/1.jpg');
@@ -167,8 +172,8 @@ describe('readFolder', () => {
         readFolder(data),
         `Expected images in the class folder ${join(data, 'b')} but found none. Remove the folder or add images.`,
       );
-      await make(root, 'flat/1.jpg', 'flat/2.jpg');
-      await assert.rejects(readFolder(join(root, 'flat')), /received "2 files outside any class folder"/);
+      await make(root, 'notes/1.txt', 'notes/2.txt');
+      await assert.rejects(readFolder(join(root, 'notes')), /received "2 other files"/);
     }));
 
   it('reads one class, which requireClasses then refuses by name', () =>

@@ -1,7 +1,8 @@
 // The backbone file: the weights of a VGG net as safetensors; the metadata holds everything needed to use
 // them.
 import { isRecord } from '../../checks.js';
-import { UsageError, expected, messageOf } from '../../errors.js';
+import { type OptionName, UsageError, expected, messageOf, option, text } from '../../errors.js';
+import { kindOf } from '../../io/file-kinds.js';
 import {
   type Interpolation,
   fromStored,
@@ -15,6 +16,9 @@ import { type TensorInfo, openSafetensors, writeSafetensors } from '../../format
 import { readAll } from '../../formats/tensor.js';
 import { finite } from './finite.js';
 import { type Seen, type SeenSummary, isSeenTensor, readSeen, seenSummary, seenTensors } from './seen.js';
+
+/** How to get a backbone, for who has none. */
+export const BACKBONE_ADVICE = text`\`verydeep weights download vgg16-torchvision\` with ${option('out')} vgg16.safetensors fetches a net that ImageNet trained, \`verydeep train\` trains one on your images, and \`verydeep weights import\` converts weights of other programs.`;
 
 /** How pixels (0-255) become the net's input: x = (pixel * scale - mean) / std for each channel, in `order`. */
 export interface InputNormalisation {
@@ -157,14 +161,22 @@ const drained = async (pieces: AsyncGenerator<Float32Array>): Promise<void> => {
  * Opens a backbone file and checks metadata and every shape against the architecture; weights are read on
  * demand.
  *
+ * @param where the option that named the file, for messages
  * @throws UsageError naming the file and the first fault: truncated, no metadata, a missing tensor, a wrong
  * shape (with the expected and the received shape)
  */
-export const openBackbone = async (path: string): Promise<Backbone> => {
-  const file = await openSafetensors(path);
+export const openBackbone = async (path: string, where?: OptionName): Promise<Backbone> => {
+  const file = await openSafetensors(path, {
+    what: 'backbone',
+    inside: ['backbone.safetensors', '*.safetensors'],
+    ...(where && { where }),
+  });
   try {
-    const text = file.metadata['verydeep'];
-    if (text === undefined) {
+    const note = file.metadata['verydeep'];
+    if (note === undefined) {
+      const kind = kindOf(file.metadata);
+      if (kind)
+        throw expected('a backbone', where ? text`${path} given for ${where}` : path, kind.is, kind.advice);
       throw expected(
         'a backbone of verydeep (safetensors with "verydeep" in its metadata)',
         path,
@@ -174,7 +186,7 @@ export const openBackbone = async (path: string): Promise<Backbone> => {
     }
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = JSON.parse(note);
     } catch (error) {
       throw new UsageError(`Expected JSON in the metadata of ${path} but received ${messageOf(error)}.`);
     }

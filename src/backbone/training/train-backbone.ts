@@ -12,6 +12,7 @@ import { type Colours, coloursOf } from './colours.js';
 import { frozen, rateFactors, transferredLayers } from './transfer.js';
 import type { Item } from '../../datasets/dataset.js';
 import { type Engine, outOfMemory, useEngine } from '../../engine/engine.js';
+import { option } from '../../errors.js';
 import { makeOutputFolder } from '../../io/output-folder.js';
 import { type Interpolation, defaultInterpolation } from '../../interpolation.js';
 import { checkOptions, withDefaults } from '../../options.js';
@@ -125,7 +126,8 @@ export const trainBackbone = async (
 ): Promise<TrainOutcome> => {
   checkOptions(trainingOptions, given);
   const options = withDefaults(trainingOptions, given);
-  const source = options.initFrom === undefined ? undefined : await openBackbone(options.initFrom);
+  const source =
+    options.initFrom === undefined ? undefined : await openBackbone(options.initFrom, option('initFrom'));
   const { classes } = data;
   const superclasses = options.superclassLoss > 0 ? superclassesOf(classes) : [];
   const examples = {

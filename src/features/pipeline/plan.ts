@@ -1,6 +1,6 @@
 // Plans an extraction: opens and checks the nets, completes the recipe, assigns threads.
 import { usableCores } from '../../cores.js';
-import { type Backbone, openBackbone } from '../../backbone/nets/backbone.js';
+import { BACKBONE_ADVICE, type Backbone, openBackbone } from '../../backbone/nets/backbone.js';
 import { type CompiledGraph, compileGraph } from '../../backbone/nets/graph.js';
 import { compileInt8Graph } from '../../backbone/int8/graph.js';
 import { expected, option, UsageError, text } from '../../errors.js';
@@ -114,9 +114,10 @@ export interface OpenedNets {
  * @throws UsageError for an invalid backbone file or recipe
  */
 export const openNets = async (paths: readonly string[], choice: RecipeChoice): Promise<OpenedNets> => {
-  if (paths.length === 0) throw expected('at least one backbone file', option('backbone'), 'none');
+  if (paths.length === 0)
+    throw expected('at least one backbone file', option('backbone'), 'none', BACKBONE_ADVICE);
   const backbones: Backbone[] = [];
-  for (const path of paths) backbones.push(await openBackbone(path));
+  for (const path of paths) backbones.push(await openBackbone(path, option('backbone')));
   return netsFor(backbones, choice);
 };
 

@@ -1,11 +1,11 @@
 // Merges the folders of several shards into one store, with the same bytes as a single run.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { UsageError, expected, option, text } from '../../errors.js';
+import { UsageError, option, text } from '../../errors.js';
 import { makeFolder, sha256OfFile, writeFileAtomically } from '../../io/files.js';
 import type { OnProgress } from '../../progress.js';
 import { type Part, openPart } from './part.js';
-import { partFiles } from './reader.js';
+import { type Where, somePartFiles } from './reader.js';
 import { copyRecords, skippedCsv } from './run-record.js';
 
 /** Summary of a merge. */
@@ -16,12 +16,11 @@ export interface Merged {
 }
 
 /** The parts by index; a part in two folders must be identical in both. */
-const collect = async (folders: readonly string[]): Promise<Map<number, Part>> => {
+const collect = async (folders: readonly string[], where: Where): Promise<Map<number, Part>> => {
   const parts = new Map<number, Part>();
   let first: Part | undefined;
   for (const folder of folders) {
-    const files = await partFiles(folder);
-    if (files.length === 0) throw expected('a folder of descriptors', 'merge', folder);
+    const files = await somePartFiles(folder, where);
     for (const file of files) {
       const part = await openPart(file);
       first ??= part;
@@ -49,8 +48,9 @@ export const mergeFeatures = async (
   folders: readonly string[],
   out: string,
   onProgress?: OnProgress,
+  where: Where = 'mergeFeatures',
 ): Promise<Merged> => {
-  const parts = await collect(folders);
+  const parts = await collect(folders, where);
   const { parts: total } = [...parts.values()][0]!.metadata;
   const missing = Array.from({ length: total }, (_, i) => i).filter((part) => !parts.has(part));
   if (missing.length > 0) {

@@ -1,8 +1,10 @@
 // Opens feature stores and reads descriptors as matrices, all at once or one part at a time.
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { adviseHugePages } from '../../engine/pages.js';
-import { codeOf, expected, option, UsageError } from '../../errors.js';
+import { type OptionName, UsageError, codeOf, expected, option } from '../../errors.js';
+import { readReason, sentence } from '../../io/readable.js';
 import type { Matrix } from '../../matrix.js';
 import { type Part, openPart, readDescriptors } from './part.js';
 import type { NetIdentity, Recipe } from './recipe.js';
@@ -17,22 +19,33 @@ export interface FeatureStore extends Features {
   readonly parts: readonly Part[];
 }
 
-/** Paths of the parts in a folder, in order of the images. */
-export const partFiles = async (folder: string): Promise<string[]> => {
+/** What names a folder of descriptors in messages: an option or an argument. */
+export type Where = OptionName | string;
+
+/** The error for a folder that holds no descriptors; a reason says why, where the system does. */
+const noDescriptors = (folder: string, where: Where, reason?: string): UsageError => {
+  const inner = join(folder, 'features');
+  const advice = existsSync(inner) ? `Its descriptors are in ${inner}.` : 'Make one with `verydeep extract`.';
+  const why = reason === undefined ? '' : `${sentence(reason)} `;
+  return expected('a folder of descriptors', where, folder, why + advice);
+};
+
+/** Paths of the parts in a folder, in order of the images. @throws UsageError if the folder cannot be read */
+export const partFiles = async (folder: string, where: Where = option('features')): Promise<string[]> => {
   try {
     const names = (await readdir(folder)).filter((name) => parsePartName(name)).sort();
     return names.map((name) => join(folder, name));
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') {
-      throw expected(
-        'a folder of descriptors',
-        option('features'),
-        folder,
-        'Make one with `verydeep extract`.',
-      );
-    }
-    throw error;
+    const reason = codeOf(error) === 'ENOTDIR' ? 'it is a file' : readReason(error);
+    throw noDescriptors(folder, where, codeOf(error) === 'ENOENT' ? undefined : reason);
   }
+};
+
+/** Paths of the parts in a folder that must hold some. @throws UsageError if it holds none */
+export const somePartFiles = async (folder: string, where: Where = option('features')): Promise<string[]> => {
+  const files = await partFiles(folder, where);
+  if (files.length === 0) throw noDescriptors(folder, where);
+  return files;
 };
 
 /** Maps with a few concurrent calls, keeping the order. */
@@ -145,24 +158,17 @@ export const storeOf = (facts: StoreFacts, parts: readonly Part[]): FeatureStore
  * Opens one or several folders of descriptors (such as a training and a test split) as one store, in the
  * given order.
  *
+ * @param where what named the folders, for messages. Default: the option `features`
  * @throws UsageError if a folder has no descriptors, or folders differ in recipe or weights or share images
  * @throws VerydeepError naming a damaged file
  */
-export const openFeatures = async (folders: readonly string[]): Promise<FeatureStore> => {
+export const openFeatures = async (
+  folders: readonly string[],
+  where: Where = option('features'),
+): Promise<FeatureStore> => {
   const files: string[] = [];
-  for (const folder of folders) {
-    const found = await partFiles(folder);
-    if (found.length === 0) {
-      throw expected(
-        'a folder of descriptors',
-        option('features'),
-        folder,
-        'Make one with `verydeep extract`.',
-      );
-    }
-    files.push(...found);
-  }
-  if (files.length === 0) throw expected('at least one folder of descriptors', option('features'), 'none');
+  for (const folder of folders) files.push(...(await somePartFiles(folder, where)));
+  if (files.length === 0) throw expected('at least one folder of descriptors', where, 'none');
   const parts = await mapSome(files, openPart);
   checkAlike(parts);
   const first = parts[0]!;

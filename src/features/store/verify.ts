@@ -2,7 +2,7 @@
 import { messageOf } from '../../errors.js';
 import { rowOf } from '../../matrix.js';
 import { type Part, openPart, readDescriptors } from './part.js';
-import { partFiles } from './reader.js';
+import { type Where, partFiles } from './reader.js';
 
 /** The problems of a store, and what was checked. */
 export interface Verification {
@@ -67,12 +67,16 @@ const checkPartition = (parts: readonly Part[], problems: string[]): void => {
  * Reads every part of a store, descriptors included.
  *
  * @param folders the store, or the folders of its shards
+ * @param where what named the folders, for messages
  */
-export const verifyFeatures = async (folders: readonly string[]): Promise<Verification> => {
+export const verifyFeatures = async (
+  folders: readonly string[],
+  where: Where = 'verifyFeatures',
+): Promise<Verification> => {
   const problems: string[] = [];
   const parts: Part[] = [];
   for (const folder of folders) {
-    const files = await partFiles(folder);
+    const files = await partFiles(folder, where);
     if (files.length === 0) problems.push(`${folder} holds no descriptors`);
     for (const file of files) {
       try {

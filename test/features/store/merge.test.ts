@@ -96,7 +96,7 @@ describe('features/merge and verify', () => {
       assert.equal(usage.code, 2);
       assert.match(
         usage.stderr,
-        /^verydeep: Expected a folder of descriptors for --features but received ".*none"/,
+        /^verydeep: Expected a folder of descriptors for the argument <folder\.\.\.> but received ".*none"/,
       );
     }));
 });

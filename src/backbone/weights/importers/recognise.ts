@@ -82,6 +82,7 @@ const protobufKind = (file: FileBytes): WeightFormat | undefined => {
 /** First bytes of other file types, to name them in the error. */
 const others: readonly (readonly [string, string])[] = [
   ['MATLAB 7.3', 'a MATLAB 7.3 file; save it from MATLAB with -v7'],
+  ['ARROW1', 'descriptors that `verydeep extract` wrote, or another Arrow file'],
   ['%PDF', 'a PDF document'],
   ['version https://git-lfs', 'a pointer of Git LFS, not the file itself; fetch it with `git lfs pull`'],
   ['\u001f\u008b', 'a gzip archive; unpack it first'],

@@ -1,4 +1,6 @@
 // Imports safetensors files of torchvision or timm, and verydeep's own backbone files.
+import { expected } from '../../../errors.js';
+import { kindOf } from '../../../io/file-kinds.js';
 import { type SafetensorsTensor, openSafetensors } from '../../../formats/safetensors.js';
 import {
   type Architecture,
@@ -76,6 +78,11 @@ export const openSafetensorsSource = async (
   if (file.metadata['verydeep'] !== undefined) {
     await file.close();
     return openOwn(path);
+  }
+  const kind = kindOf(file.metadata);
+  if (kind) {
+    await file.close();
+    throw expected('the weights of a net', path, kind.is, kind.advice);
   }
   try {
     const { oxford, ...net } = stateDictNet(path, file.tensors, key);

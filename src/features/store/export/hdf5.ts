@@ -3,9 +3,15 @@
 import { toStored } from '../../../interpolation.js';
 import { PART_SIZE } from '../store.js';
 import type { FeatureStore } from '../reader.js';
+import { isLabelled } from './labelled.js';
 import { writeBeside } from './beside.js';
 
-/** Writes `id`, `path`, `sha256`, `labels` (with |), `width`, `height` and the layer; recipe and hash as attributes. */
+const labelsOf = ({ labels }: FeatureStore): [string, readonly string[]] => [
+  'labels',
+  labels.map((own) => own.join('|')),
+];
+
+/** Writes `id`, `path`, `sha256`, `labels` (with |; not if there are none), `width`, `height` and the layer; recipe and hash as attributes. */
 export const exportHdf5 = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
   const { default: h5wasm } = await import('h5wasm/node');
   await h5wasm.ready;
@@ -17,7 +23,7 @@ export const exportHdf5 = async (store: FeatureStore, layer: string, path: strin
         ['id', store.ids],
         ['path', store.paths],
         ['sha256', store.sha256],
-        ['labels', store.labels.map((labels) => labels.join('|'))],
+        ...(isLabelled(store) ? [labelsOf(store)] : []),
       ];
       for (const [name, values] of texts)
         file.create_dataset({ name, data: [...values], shape: [rows], dtype: 'S' });

@@ -4,6 +4,7 @@ import { codeOf, expected, option } from '../../../errors.js';
 import { csvLines } from '../../../formats/csv.js';
 import { writeAtomically, writeFileAtomically } from '../../../io/files.js';
 import type { FeatureStore } from '../reader.js';
+import { isLabelled } from './labelled.js';
 
 /** The header of a version 1.0 file of float32, C order, padded to a multiple of 64 bytes. */
 const npyHeader = (rows: number, columns: number): Uint8Array => {
@@ -18,21 +19,21 @@ const npyHeader = (rows: number, columns: number): Uint8Array => {
   return header;
 };
 
-const COLUMNS = ['id', 'path', 'sha256', 'labels', 'width', 'height'];
-
-/** The images in the order of the rows, one line each: id, path, sha256, labels (with |), width, height. */
-const imagesCsv = (store: FeatureStore): string =>
-  csvLines([
-    COLUMNS,
+/** The images in the order of the rows, one line each: id, path, sha256, labels (with |) if there are any, width, height. */
+const imagesCsv = (store: FeatureStore): string => {
+  const labels = isLabelled(store);
+  return csvLines([
+    ['id', 'path', 'sha256', ...(labels ? ['labels'] : []), 'width', 'height'],
     ...store.ids.map((id, i) => [
       id,
       store.paths[i]!,
       store.sha256[i]!,
-      store.labels[i]!.join('|'),
+      ...(labels ? [store.labels[i]!.join('|')] : []),
       store.widths[i]!,
       store.heights[i]!,
     ]),
   ]);
+};
 
 /** How a file begins; undefined where there is none. */
 const startOf = async (path: string, bytes: number): Promise<string | undefined> => {
@@ -75,7 +76,7 @@ const freeOf = async (paths: readonly string[], start: string): Promise<string> 
  */
 export const exportNpy = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
   await freeOf([path], '\x93NUMPY');
-  const csv = await freeOf([`${path.replace(/\.npy$/, '')}.csv`, `${path}.csv`], csvLines([COLUMNS]));
+  const csv = await freeOf([`${path.replace(/\.npy$/, '')}.csv`, `${path}.csv`], 'id,path,sha256,');
   await writeAtomically(path, async (file) => {
     await file.write(npyHeader(store.rows, store.columns(layer)));
     for await (const { matrix } of store.batches(layer)) {

@@ -4,6 +4,7 @@ import type { ParquetWriter } from 'hyparquet-writer';
 import { toStored } from '../../../interpolation.js';
 import { rowOf } from '../../../matrix.js';
 import type { FeatureStore } from '../reader.js';
+import { isLabelled } from './labelled.js';
 import { writeBeside } from './beside.js';
 
 type Schema = ParquetWriter['schema'];
@@ -25,15 +26,16 @@ const list = (name: string, item: Element): Element[] => [
 const whole = (name: string): Element => ({ name, type: 'INT32', repetition_type: 'REQUIRED' });
 const float = (name: string): Element => ({ name, type: 'FLOAT', repetition_type: 'REQUIRED' });
 
-/** Writes the images' columns and one layer. */
+/** Writes the images' columns, labels only if there are any, and one layer. */
 export const exportParquet = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
   const parquet = await import('hyparquet-writer');
+  const labelled = isLabelled(store);
   const schema: Schema = [
-    { name: 'root', num_children: 7 },
+    { name: 'root', num_children: labelled ? 7 : 6 },
     text('id'),
     text('path'),
     text('sha256'),
-    ...list('labels', text('element')),
+    ...(labelled ? list('labels', text('element')) : []),
     whole('width'),
     whole('height'),
     ...list(layer, float('element')),
@@ -57,7 +59,9 @@ export const exportParquet = async (store: FeatureStore, layer: string, path: st
           { name: 'id', data: store.ids.slice(start, end) },
           { name: 'path', data: store.paths.slice(start, end) },
           { name: 'sha256', data: store.sha256.slice(start, end) },
-          { name: 'labels', data: store.labels.slice(start, end).map((labels) => [...labels]) },
+          ...(labelled
+            ? [{ name: 'labels', data: store.labels.slice(start, end).map((labels) => [...labels]) }]
+            : []),
           { name: 'width', data: store.widths.slice(start, end) },
           { name: 'height', data: store.heights.slice(start, end) },
           { name: layer, data: Array.from({ length: matrix.rows }, (_, i) => Array.from(rowOf(matrix, i))) },

@@ -4,6 +4,7 @@ import { csvLines } from '../../../formats/csv.js';
 import { writeAtomically, writeFileAtomically } from '../../../io/files.js';
 import { rowOf } from '../../../matrix.js';
 import type { FeatureStore } from '../reader.js';
+import { isLabelled } from './labelled.js';
 
 const writeLines = async (
   file: FileHandle,
@@ -28,14 +29,16 @@ const shortest = (x: number): string => {
 };
 
 /**
- * Writes a CSV: id, path, labels (with |), and one column per value of the descriptor, `fc7_0`, `fc7_1`, …
+ * Writes a CSV: id, path, labels (with |; no such column if there are none), and one column per value of the descriptor, `fc7_0`, `fc7_1`, …
  */
 export const exportCsv = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
   await writeAtomically(path, async (file) => {
     const names = Array.from({ length: store.columns(layer) }, (_, i) => `${layer}_${i}`);
-    await file.writeFile(csvLines([['id', 'path', 'labels', ...names]]));
+    const labelled = isLabelled(store);
+    await file.writeFile(csvLines([['id', 'path', ...(labelled ? ['labels'] : []), ...names]]));
     await writeLines(file, store, layer, (row, descriptor) => {
-      const fields = csvLines([[store.ids[row]!, store.paths[row]!, store.labels[row]!.join('|')]]);
+      const labels = labelled ? [store.labels[row]!.join('|')] : [];
+      const fields = csvLines([[store.ids[row]!, store.paths[row]!, ...labels]]);
       // Numbers need no quotes; checking them for quotes would double the time.
       return `${fields.slice(0, -1)},${Array.from(descriptor, shortest).join(',')}\n`;
     });
@@ -46,20 +49,23 @@ export const exportCsv = async (store: FeatureStore, layer: string, path: string
 /**
  * Writes LIBSVM's format: class indices from 0 (several separated by commas; empty if the image has no
  * label), then `index:value` for non-zero values, with indices from 1. The class names go to
- * `<path>.classes`, in order.
+ * `<path>.classes`, in order. Of a store without labels every class is 0, as LIBSVM asks for, and there are no
+ * names.
  */
 export const exportLibsvm = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
   const classes = [...new Set(store.labels.flat())].sort();
+  const labelled = isLabelled(store);
   const numbers = new Map(classes.map((name, i) => [name, i]));
   await writeAtomically(path, (file) =>
     writeLines(file, store, layer, (row, descriptor) => {
-      const fields = [store.labels[row]!.map((label) => numbers.get(label)).join(',')];
+      const fields = [labelled ? store.labels[row]!.map((label) => numbers.get(label)).join(',') : '0'];
       descriptor.forEach((x, i) => {
         if (x !== 0) fields.push(`${i + 1}:${shortest(x)}`);
       });
       return `${fields.join(' ')}\n`;
     }),
   );
+  if (!labelled) return [path];
   const names = `${path}.classes`;
   await writeFileAtomically(names, classes.map((name) => `${name}\n`).join(''));
   return [path, names];

@@ -78,7 +78,7 @@ describe('hostile weight files', () => {
     await refused('a.mat', `MATLAB 7.3 MAT-file${' '.repeat(600)}`, '-v7');
     await refused('a.json', '{"a": 1}', 'weightsManifest');
     await withFolder(async (folder) => {
-      await rejects(importWeights(folder, join(folder, 'x')), /received a folder/);
+      await rejects(importWeights(folder, join(folder, 'x')), /it is a folder/);
       await rejects(importWeights(join(folder, 'none'), join(folder, 'x')), /Cannot open the weight file/);
     });
   });
