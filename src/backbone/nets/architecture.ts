@@ -71,6 +71,10 @@ export interface Architecture {
    * that ends with fc7.
    */
   readonly outputs: number;
+  /**
+   * Batch normalisation between each convolution and its ReLU; missing for none. Only a net in training has it (see batch-norm.ts).
+   */
+  readonly batchNorm?: true;
 }
 
 /** Convolution with stride 1 that keeps the size of the map, followed by ReLU. */
@@ -83,6 +87,8 @@ export interface ConvLayer {
   readonly kernel: number;
   /** Zero padding on each side of the map. */
   readonly padding: number;
+  /** Batch normalisation before ReLU; the convolution has no bias of its own then. */
+  readonly batchNorm?: true;
   readonly relu: true;
 }
 
@@ -155,7 +161,10 @@ export const architecture = (options: Partial<Architecture> & { readonly config:
       throw expected('a whole number of at least 1', flag, value);
     }
   }
-  return { config, width, blocks, inputSize, fullyConnected, outputs };
+  return {
+    ...{ config, width, blocks, inputSize, fullyConnected, outputs },
+    ...(options.batchNorm && { batchNorm: true }),
+  };
 };
 
 /** The side of the map that enters fc6: 7 for the paper's nets. */
@@ -178,7 +187,10 @@ export const layersOf = (net: Architecture): readonly Layer[] => {
         continue;
       }
       const [name, padding] = [`conv${number}_${j + 1}`, (kernel - 1) / 2];
-      layers.push({ kind: 'conv', name, inputs, outputs, kernel, padding, relu: true });
+      layers.push({
+        ...{ kind: 'conv', name, inputs, outputs, kernel, padding, relu: true },
+        ...(net.batchNorm && { batchNorm: true }),
+      });
       inputs = outputs;
     }
     layers.push({ kind: 'pool', name: `pool${number}` });

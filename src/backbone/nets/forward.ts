@@ -1,5 +1,6 @@
 // The forward pass of a VGG net in tfjs: in training form (a square crop, dropout), and densely over a whole image.
 import type * as tfjs from '@tensorflow/tfjs-core';
+import { type Moments, batchNorm } from '../../engine/batch-norm.js';
 import { expected } from '../../errors.js';
 import type { Random } from '../../random.js';
 import {
@@ -11,6 +12,7 @@ import {
   type WeightedLayer,
   layersOf,
 } from './architecture.js';
+import { EPSILON, scaleOf } from './batch-norm.js';
 import { type LayerHandler, interpret } from './interpret.js';
 
 /** tfjs-core with a backend set, as provided by an engine. */
@@ -61,8 +63,13 @@ const onMaps = (tf: Tf, weights: Weights) => ({
 });
 
 /** The net on square crops, with matrix products. */
-const cropHandler = (tf: Tf, weights: Weights, dropout: Dropout | undefined): LayerHandler<tfjs.Tensor> => ({
+const cropHandler = (
+  tf: Tf,
+  weights: Weights,
+  { dropout, onMoments }: ForwardOptions,
+): LayerHandler<tfjs.Tensor> => ({
   ...(onMaps(tf, weights) as Omit<LayerHandler<tfjs.Tensor>, 'dense'>),
+  ...normalising(tf, weights, onMoments),
   flatten: (x) => tf.reshape(x, [x.shape[0], -1]),
   dense: (x, layer) => {
     const { weight, bias } = weightsOf(weights, layer);
@@ -89,14 +96,51 @@ export const denseHandler = (tf: Tf, weights: Weights): LayerHandler<tfjs.Tensor
   },
 });
 
+/** Called with the moments of each batch normalisation, and of how many positions they are. */
+export type OnMoments = (layer: ConvLayer, moments: Moments, count: number) => void;
+
+/** Convolutions in training, of which normalisation follows some. */
+const normalising = (
+  tf: Tf,
+  weights: Weights,
+  onMoments: OnMoments | undefined,
+): Pick<LayerHandler<tfjs.Tensor>, 'conv' | 'batchNorm'> => {
+  const { conv } = onMaps(tf, weights);
+  return {
+    conv: (x, layer) => {
+      if (!layer.batchNorm) return conv(x as tfjs.Tensor4D, layer);
+      const filter = weightsOf(weights, layer).weight as tfjs.Tensor4D;
+      return tf.conv2d(x as tfjs.Tensor4D, filter, 1, 'same');
+    },
+    batchNorm: (x, layer) => {
+      const [n, rows, columns] = x.shape as [number, number, number];
+      const [scale, shift] = [weights.get(scaleOf(layer)), weightsOf(weights, layer).bias];
+      return batchNorm(
+        x as tfjs.Tensor4D,
+        scale as tfjs.Tensor1D,
+        shift as tfjs.Tensor1D,
+        EPSILON,
+        (moments) => onMoments?.(layer, moments, n * rows * columns),
+      );
+    },
+  };
+};
+
 /** Called with each layer's output, to inspect activations. It must not dispose or keep them. */
 type Visit = (layer: Layer, output: tfjs.Tensor) => void;
+
+interface ForwardOptions {
+  readonly dropout?: Dropout | undefined;
+  readonly onMoments?: OnMoments | undefined;
+  readonly visit?: Visit | undefined;
+}
 
 /**
  * Class scores (before soft-max) of square crops.
  *
  * @param x normalised pixels [batch, inputSize, inputSize, 3]
- * @param dropout drops units after fc6 and fc7 (training); without it the pass is the test-time one
+ * @param options dropout drops units after fc6 and fc7 (training); without it the pass is the test-time one. A net with batch
+ *   normalisation is normalised by the moments of `x`
  * @returns [batch, outputs]; call inside `tf.tidy`
  * @throws UsageError when `x` has a different size
  */
@@ -105,15 +149,16 @@ export const forward = (
   net: Architecture,
   weights: Weights,
   x: tfjs.Tensor4D,
-  { dropout, visit }: { readonly dropout?: Dropout | undefined; readonly visit?: Visit } = {},
+  options: ForwardOptions = {},
 ): tfjs.Tensor2D => {
   const [, height, width, channels] = x.shape;
   if (height !== net.inputSize || width !== net.inputSize || channels !== 3) {
     throw expected(`[batch, ${net.inputSize}, ${net.inputSize}, 3]`, 'the input of forward', x.shape);
   }
+  const { visit } = options;
   return interpret<tfjs.Tensor>(
     layersOf(net),
-    cropHandler(tf, weights, dropout),
+    cropHandler(tf, weights, options),
     x,
     visit && ((layer, { output }) => visit(layer, output)),
   ) as tfjs.Tensor2D;

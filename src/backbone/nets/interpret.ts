@@ -1,4 +1,5 @@
 // Traverses the layers of a net. Code that computes, writes or compares nets implements its handlers.
+import { expected } from '../../errors.js';
 import type { ConvLayer, DenseLayer, Layer, LrnLayer, PoolLayer, WeightedLayer } from './architecture.js';
 
 /**
@@ -8,6 +9,8 @@ import type { ConvLayer, DenseLayer, Layer, LrnLayer, PoolLayer, WeightedLayer }
 export interface LayerHandler<T> {
   /** A convolution and its bias, without ReLU. */
   conv(x: T, layer: ConvLayer): T;
+  /** Between a convolution and its ReLU, in training only. */
+  batchNorm?(x: T, layer: ConvLayer): T;
   /** A fully-connected layer and its bias, without ReLU. */
   dense(x: T, layer: DenseLayer): T;
   relu(x: T, layer: WeightedLayer): T;
@@ -47,10 +50,15 @@ export const interpret = <T>(
   return x;
 };
 
+const normalisedOf = <T>(handler: LayerHandler<T>, layer: ConvLayer, x: T): T => {
+  if (!handler.batchNorm) throw expected('a net with its batch normalisation folded', layer.name, layer);
+  return handler.batchNorm(handler.conv(x, layer), layer);
+};
+
 const linearOf = <T>(handler: LayerHandler<T>, layer: Layer, x: T): T => {
   switch (layer.kind) {
     case 'conv':
-      return handler.conv(x, layer);
+      return layer.batchNorm ? normalisedOf(handler, layer, x) : handler.conv(x, layer);
     case 'dense':
       return handler.dense(x, layer);
     case 'lrn':

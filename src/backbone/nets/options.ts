@@ -32,4 +32,9 @@ export const netOptions = {
     otherwise: '4096',
     paper: '4096',
   },
+  batchNorm: {
+    kind: kinds.flag(),
+    help: 'batch normalisation after each convolution in training, folded into the convolutions of the file that is written',
+    paper: 'none',
+  },
 } as const satisfies OptionTable;

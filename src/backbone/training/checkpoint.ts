@@ -5,8 +5,8 @@ import { UsageError } from '../../errors.js';
 import { type Stored, fromStored, toStored } from '../../interpolation.js';
 import type { Skipped } from '../../progress.js';
 import type { InputNormalisation } from '../nets/backbone.js';
-import type { Model } from './model.js';
 import type { EpochRecord } from './outcome.js';
+import type { Parameters, StoredTensors } from './parameters.js';
 import { openSafetensors, writeSafetensors } from '../../formats/safetensors.js';
 import { type ScheduleState, initialScheduleState } from './schedule.js';
 
@@ -55,26 +55,20 @@ export interface CheckpointHeader {
 
 const checkpointPath = (out: string): string => join(out, 'checkpoint.safetensors');
 
-const velocityPrefix = 'velocity.';
-
 /** Writes the checkpoint in `out`; replaces the previous one atomically. */
-export const writeCheckpoint = (out: string, model: Model, header: CheckpointHeader): Promise<void> => {
-  const entry = (prefix: string, name: string, read: () => Promise<Float32Array>) => ({
-    name: `${prefix}${name}`,
-    shape: model.shapes.get(name)!,
-    data: read,
-  });
+export const writeCheckpoint = (
+  out: string,
+  parameters: Pick<Parameters, 'entries'>,
+  header: CheckpointHeader,
+): Promise<void> => {
   const stored = { ...header, input: toStored(header.input) };
-  return writeSafetensors(checkpointPath(out), { verydeepTraining: JSON.stringify(stored) }, [
-    ...[...model.weights.keys()].map((name) => entry('', name, () => model.read(name))),
-    ...model.trainable.map((name) => entry(velocityPrefix, name, () => model.readVelocity(name))),
-  ]);
+  const metadata = { verydeepTraining: JSON.stringify(stored) };
+  return writeSafetensors(checkpointPath(out), metadata, parameters.entries());
 };
 
 export interface Checkpoint {
   readonly header: CheckpointHeader;
-  readonly weight: (name: string) => Promise<Float32Array>;
-  readonly velocity: (name: string) => Promise<Float32Array>;
+  readonly stored: StoredTensors;
   readonly close: () => Promise<void>;
 }
 
@@ -98,8 +92,7 @@ export const openCheckpoint = async (out: string): Promise<Checkpoint | undefine
   const header = JSON.parse(text) as CheckpointHeader & { readonly input: Stored<InputNormalisation> };
   return {
     header: { ...header, input: fromStored<InputNormalisation>(header.input) },
-    weight: (name) => file.read(name),
-    velocity: (name) => file.read(`${velocityPrefix}${name}`),
+    stored: async (name) => (file.tensors.has(name) ? file.read(name) : undefined),
     close: () => file.close(),
   };
 };

@@ -100,7 +100,7 @@ export class Trainer {
 
   checkpoint(): Promise<void> {
     const { settings, run } = this;
-    return writeCheckpoint(run.out, this.model, {
+    return writeCheckpoint(run.out, this.model.parameters, {
       format: 1,
       state: this.#state,
       input: settings.input,
@@ -290,16 +290,18 @@ export class Trainer {
     const lists = chunks(validationOf(run.validation, settings), settings.microBatch);
     let [top1, top5, images] = [0, 0, 0];
     const bad: Skipped[] = [];
-    for await (const batch of run.loader.batches(lists, settings.input, true)) {
-      if (run.signal?.aborted) break;
-      bad.push(...batch.skipped);
-      if (batch.examples.length === 0) continue;
-      const correct = model.correct(batch.pixels, batch.examples);
-      top1 += correct.top1;
-      top5 += correct.top5;
-      images += batch.examples.length;
-      await breathe();
-    }
+    await model.classifying(async (correct) => {
+      for await (const batch of run.loader.batches(lists, settings.input, true)) {
+        if (run.signal?.aborted) break;
+        bad.push(...batch.skipped);
+        if (batch.examples.length === 0) continue;
+        const found = correct(batch.pixels, batch.examples);
+        top1 += found.top1;
+        top5 += found.top5;
+        images += batch.examples.length;
+        await breathe();
+      }
+    });
     const seen = new Set(this.#state.skipped.map(({ id }) => id));
     this.#state = {
       ...this.#state,

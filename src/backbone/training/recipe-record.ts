@@ -20,7 +20,7 @@ const optionNames: Readonly<Record<string, string>> = {
 
 /** Options that have the same name in the record. */
 const isOption = new Set(
-  'batch microBatch momentum dropout labelSmoothing schedule flip orient seed config width blocks inputSize fullyConnected'.split(
+  'batch microBatch momentum dropout labelSmoothing schedule flip orient seed config width blocks inputSize fullyConnected batchNorm'.split(
     ' ',
   ),
 );

@@ -95,7 +95,7 @@ export const trainingReport = async (
       {
         title: 'Recipe',
         body: facts({
-          Net: `${net.config}, width ${net.width}, ${net.blocks} blocks, input ${net.inputSize}, fully-connected ${net.fullyConnected}`,
+          Net: `${net.config}, width ${net.width}, ${net.blocks} blocks, input ${net.inputSize}, fully-connected ${net.fullyConnected}${net.batchNorm ? ', batch normalisation' : ''}`,
           Parameters: parameterCount(net),
           Classes: settings.classes.length,
           Superclasses: settings.superclasses.length || undefined,

@@ -2,6 +2,7 @@
 // metadata.
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../io/files.js';
+import { foldedNet } from '../nets/batch-norm.js';
 import type { BackboneMetadata } from '../nets/backbone.js';
 import type { TrainingState } from './checkpoint.js';
 import type { EpochRecord } from './outcome.js';
@@ -28,7 +29,7 @@ export const metadataOf = (settings: TrainingSettings, state: TrainingState): Ba
   const last = state.history.at(-1);
   return {
     format: 1,
-    architecture: net,
+    architecture: foldedNet(net),
     input,
     classes,
     ...(superclasses.length > 0 && { superclasses }),

@@ -65,6 +65,7 @@ const netOf = (options: TrainingOptions, source: Backbone | undefined, outputs: 
     ...pick('inputSize'),
     ...pick('fullyConnected'),
     outputs,
+    ...(options.batchNorm && { batchNorm: true }),
   });
 };
 

@@ -7,6 +7,7 @@ import { type Seen, nothingSeen, uniteSeen } from '../nets/seen.js';
 import { type Checkpoint, openCheckpoint, startState } from './checkpoint.js';
 import type { TrainingResult } from './outcome.js';
 import { initialWeights } from '../nets/initialisation.js';
+import { normalisedLayersOf, scaleOf } from '../nets/batch-norm.js';
 import { tensorsOf } from '../nets/layout.js';
 import type { Heads } from './loss.js';
 import { Model, type Source } from './model.js';
@@ -32,8 +33,13 @@ const resumed = async (run: TrainingRun, settings: TrainingSettings): Promise<Ch
 
 const initialSource = (run: TrainingRun, settings: TrainingSettings): Source => {
   const layers = new Map(tensorsOf(settings.net).map((entry) => [entry.name, entry]));
+  const scales = new Map(normalisedLayersOf(settings.net).map((layer) => [scaleOf(layer), layer]));
+  const fresh = new Set(normalisedLayersOf(settings.net).map(({ name }) => `${name}.bias`));
   return async (name) => {
-    const given = await run.initial?.(name);
+    const scale = scales.get(name);
+    if (scale) return new Float32Array(scale.outputs).fill(1);
+    // A bias in the initial net is not the shift of a normalisation.
+    const given = fresh.has(name) ? undefined : await run.initial?.(name);
     if (given) return given;
     const { layer, bias } = layers.get(name)!;
     const { init, seed, initStd } = settings;
@@ -78,8 +84,8 @@ export const train = async (run: TrainingRun, settings: TrainingSettings): Promi
       settings.net,
       heads,
       new Map(Object.entries(settings.factors)),
-      checkpoint?.weight ?? initialSource(run, settings),
-      checkpoint?.velocity,
+      initialSource(run, settings),
+      checkpoint?.stored,
     );
     log = await TrainingLog.open(run.out, state.step);
     events = await EventFile.create(run.out, state.step);
@@ -94,11 +100,9 @@ export const train = async (run: TrainingRun, settings: TrainingSettings): Promi
     await writeHistory(run.out, trainer.state.history);
     await writeReport(run.out, settings, trainer.state.history);
     const { history, step, skipped } = trainer.state;
-    await saveBackbone(
-      backbone,
-      metadataOf({ ...settings, input }, trainer.state),
-      (name) => (model as Model).read(name),
-      await seenBy(run, settings, step),
+    const seen = await seenBy(run, settings, step);
+    await model.reading((read) =>
+      saveBackbone(backbone, metadataOf({ ...settings, input }, trainer.state), read, seen),
     );
     return { backbone, history, step, skipped, interrupted: false };
   } finally {

@@ -1,6 +1,7 @@
 // Starting from another net's weights: the paper's pre-initialisation (section 3.1), continued training, fine-tuning.
 import { type OptionName, expected, option, UsageError, text } from '../../errors.js';
 import { type Architecture, type WeightedLayer, weightedLayersOf } from '../nets/architecture.js';
+import { normalisedLayersOf, scaleOf } from '../nets/batch-norm.js';
 import type { Backbone } from '../nets/backbone.js';
 
 /** Which layers are taken from another net. */
@@ -39,6 +40,7 @@ const layersNamed = (net: Architecture, named: string, where: OptionName): strin
  */
 export const rateFactors = (net: Architecture, given: string): Record<string, number> => {
   const factors: Record<string, number> = {};
+  const normalised = new Set(normalisedLayersOf(net).map(({ name }) => name));
   for (const part of given.split(',')) {
     const [layers = '', values = ''] = part.split('=');
     const [weight, bias] = values.split(':').map(Number);
@@ -56,19 +58,23 @@ export const rateFactors = (net: Architecture, given: string): Record<string, nu
     for (const name of layersNamed(net, layers, option('rateFactors'))) {
       factors[`${name}.weight`] = weight;
       factors[`${name}.bias`] = bias ?? weight;
+      if (normalised.has(name)) factors[scaleOf({ name })] = weight;
     }
   }
   return factors;
 };
 
 /** Factors of 0 for the frozen layers. */
-export const frozen = (net: Architecture, layers: string): Record<string, number> =>
-  Object.fromEntries(
-    layersNamed(net, layers, option('freeze')).flatMap((name) => [
-      [`${name}.weight`, 0],
-      [`${name}.bias`, 0],
-    ]),
+export const frozen = (net: Architecture, layers: string): Record<string, number> => {
+  const scales = new Set(normalisedLayersOf(net).map(scaleOf));
+  return Object.fromEntries(
+    layersNamed(net, layers, option('freeze')).flatMap((name) =>
+      [`${name}.weight`, `${name}.bias`, ...(scales.has(scaleOf({ name })) ? [scaleOf({ name })] : [])].map(
+        (tensor) => [tensor, 0],
+      ),
+    ),
   );
+};
 
 const sameShape = (a: WeightedLayer, b: WeightedLayer): boolean =>
   a.kind === b.kind && a.inputs === b.inputs && a.outputs === b.outputs && a.kernel === b.kernel;

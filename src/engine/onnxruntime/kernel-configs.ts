@@ -6,6 +6,8 @@ import { addNConfig } from './kernels/AddN.js';
 import { avgPoolConfig } from './kernels/AvgPool.js';
 import { avgPoolGradConfig } from './kernels/AvgPoolGrad.js';
 import { batchMatMulConfig } from './kernels/BatchMatMul.js';
+import { batchNormConfig } from './kernels/BatchNorm.js';
+import { batchNormGradConfig } from './kernels/BatchNormGrad.js';
 import { clipByValueConfig } from './kernels/ClipByValue.js';
 import { concatConfig } from './kernels/Concat.js';
 import { conv2dConfig } from './kernels/Conv2D.js';
@@ -49,6 +51,8 @@ export const kernelConfigs: readonly KernelConfig[] = [
   avgPoolConfig,
   avgPoolGradConfig,
   batchMatMulConfig,
+  batchNormConfig,
+  batchNormGradConfig,
   clipByValueConfig,
   concatConfig,
   conv2dConfig,

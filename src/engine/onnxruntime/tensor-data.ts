@@ -29,7 +29,8 @@ export interface Prepacked {
 /** A tensor that is computed when it is read. A kernel that takes it first may compute what it wants in a faster way. */
 export interface Deferred {
   /** The kernel that deferred it; other kernels look for it by this name. */
-  readonly kind: 'Step' | 'MaxPoolGrad' | 'Conv2D' | 'Conv2DBackpropInput';
+  readonly kind:
+    'Step' | 'MaxPoolGrad' | 'Conv2D' | 'Conv2DBackpropInput' | 'BatchNorm' | 'Relu' | 'ReluGrad';
   /** Kept until it is computed or disposed. */
   readonly inputs: Readonly<Record<string, TensorInfo>>;
   /** Computes it; `inNchwc`: the reader takes NCHWc too. */

@@ -11,6 +11,8 @@ import { initialWeights } from '../../../src/backbone/nets/initialisation.js';
 import { tensorsOf } from '../../../src/backbone/nets/layout.js';
 import { type TrainingRun, train } from '../../../src/backbone/training/trainer.js';
 import type { TrainingSettings } from '../../../src/backbone/training/settings.js';
+import { openSafetensors } from '../../../src/formats/safetensors.js';
+import { normalisedLayersOf } from '../../../src/backbone/nets/batch-norm.js';
 import { sha256OfFile } from '../../../src/io/files.js';
 import { withFolder } from '../../support.js';
 import { colourImages, cpu, randomArray, tinyNet } from '../tf.js';
@@ -212,6 +214,49 @@ describe('trainer', () => {
       );
     }));
 
+  it('with batch normalisation, writes a plain net that does what the running moments of its checkpoint do; resumed, the same bytes', () =>
+    withRun(async (run, folder) => {
+      const own = settings({ net: tinyNet({ batchNorm: true }), epochs: 3, microBatch: 5 });
+      const [whole, out] = [await folder('whole'), await folder('out')];
+      const { backbone, history } = await train({ ...run, out: whole }, own);
+      const stop = new AbortController();
+      const onProgress = ({ done }: { done: number }) => {
+        if (done === 4) stop.abort();
+      };
+      assert.ok((await train({ ...run, out, signal: stop.signal, onProgress }, own)).interrupted);
+      await assert.rejects(
+        train({ ...run, out, resume: true }, settings({ ...own, net: tinyNet() })),
+        /another batchNorm: true before, null now/,
+      );
+      await train({ ...run, out, resume: true }, own);
+      assert.equal(await weightsOf(out), await weightsOf(whole));
+
+      const { metadata, read } = await openBackbone(backbone!);
+      assert.deepEqual(metadata.architecture, tinyNet());
+      assert.equal(metadata.training!['batchNorm'], true);
+      const stored = await openSafetensors(join(whole, 'checkpoint.safetensors'));
+      const numbers = new Map<string, Float32Array>();
+      for (const { name } of normalisedLayersOf(own.net))
+        for (const part of ['weight', 'gamma', 'bias', 'mean', 'variance'])
+          numbers.set(`${name}.${part}`, await stored.read(`${name}.${part}`));
+      await stored.close();
+      for (const { name, inputs } of normalisedLayersOf(own.net)) {
+        const of = (part: string) => numbers.get(`${name}.${part}`)!;
+        assert.ok(of('variance').every((x) => x > 0 && x !== 1) && of('gamma').some((x) => x !== 1));
+        const [weight, bias] = [await read(`${name}.weight`), await read(`${name}.bias`)];
+        // One position of the map, by the definition and by the folded filter.
+        const patch = randomArray(9 * inputs, 7);
+        of('gamma').forEach((gamma, o) => {
+          const at = (filter: Float32Array) =>
+            patch.reduce((sum, x, i) => sum + x * filter[o * patch.length + i]!, 0);
+          const normalised = (at(of('weight')) - of('mean')[o]!) / Math.sqrt(of('variance')[o]! + 1e-5);
+          const wanted = normalised * gamma + of('bias')[o]!;
+          assert.ok(Math.abs(at(weight) + bias[o]! - wanted) < 1e-5 * Math.max(1, Math.abs(wanted)));
+        });
+      }
+      assert.ok(history.every(({ validationTop1Error }) => validationTop1Error !== undefined));
+    }));
+
   it('writes the untrained net for 0 epochs', () =>
     withRun(async (run, folder) => {
       const out = await folder('out');
@@ -370,7 +415,7 @@ describe('model', () => {
       ['fc8.weight', 10],
     ]);
     const model = await Model.create(tf, net, heads, factors, he);
-    assert.ok(!model.trainable.includes('conv1_1.weight'));
+    assert.ok(!model.parameters.trainable.includes('conv1_1.weight'));
     const before = tf.memory().numTensors;
     const { gradients } = model.gradients(pixels, targets, 6, undefined);
     assert.equal(gradients.has('conv1_1.weight'), false);
@@ -378,9 +423,10 @@ describe('model', () => {
     const gradient = [...gradients.get('fc8.weight')!.dataSync()];
     tf.dispose([...gradients.values()]);
     assert.equal(tf.memory().numTensors, before);
-    assert.deepEqual(await model.read('conv1_1.weight'), he('conv1_1.weight'));
+    const read = (name: string) => model.reading((each) => each(name));
+    assert.deepEqual(await read('conv1_1.weight'), he('conv1_1.weight'));
     const { layer } = tensorsOf(net).find(({ name }) => name === 'fc8.weight')!;
-    const [start, end] = [he('fc8.weight'), await model.read('fc8.weight')];
+    const [start, end] = [he('fc8.weight'), await read('fc8.weight')];
     for (let o = 0; o < layer.outputs; o++)
       for (let i = 0; i < layer.inputs; i++) {
         const moved = end[o * layer.inputs + i]! - start[o * layer.inputs + i]!;
@@ -391,7 +437,10 @@ describe('model', () => {
 
   it('refuses to give out weights that are not finite', async () => {
     const model = await Model.create(tf, net, heads, new Map(), (name) => he(name).fill(Number.NaN));
-    await assert.rejects(model.read('conv1_1.weight'), /weights conv1_1.weight are no longer finite/);
+    await assert.rejects(
+      model.reading((each) => each('conv1_1.weight')),
+      /weights conv1_1.weight are no longer finite/,
+    );
     model.dispose();
   });
 });

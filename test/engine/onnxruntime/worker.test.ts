@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ComputeWorker, HEADER, STATE } from '../../../src/engine/onnxruntime/threads/worker.js';
+import { FORM } from '../../../src/engine/onnxruntime/loops/batch-norm.js';
+import { parallelBatchNorm } from '../../../src/engine/onnxruntime/loops/parallel-batch-norm.js';
 import { parallelLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
 import { Random } from '../../../src/random.js';
 import { withFolder } from '../../support.js';
@@ -20,7 +22,7 @@ const extent = { images: 5, planes: 2, rows: 64, columns: 64, channels: 8 };
 const windows = { ...extent, rows: 32, columns: 32 };
 const size = 5 * 64 * 64 * 16;
 
-const loops = {
+const loops: Readonly<Record<string, (worker?: ComputeWorker) => unknown>> = {
   poolGradient: (worker?: ComputeWorker) => {
     const dx = new Float32Array(size);
     const sums = parallelLoops.poolGradient(
@@ -46,13 +48,44 @@ const loops = {
     parallelLoops.momentum(worker, w, v, d, { learningRate: 0.1, momentum: 0.9, decay: 0.01 });
     return [w, v, d];
   },
-} as const;
+  batchNormMoments: (worker?: ComputeWorker) =>
+    parallelBatchNorm.moments(worker, [normals(size, 8)], normals(16, 9), extent),
+  ...Object.fromEntries(
+    Object.entries(FORM).flatMap(([name, form]) => {
+      const [of, part] = form === FORM.pooled ? [windows, size / 4] : [extent, size];
+      const [x, dy, factors] = [normals(size, 10), normals(part, 11), normals(5 * 16, 12)];
+      const { normalise, gradientSums, gradient } = parallelBatchNorm;
+      return [
+        [
+          `batchNorm, ${name}`,
+          (worker?: ComputeWorker) => {
+            const y = new Float32Array(part);
+            normalise(worker, [x, y], factors, of, form);
+            return y;
+          },
+        ],
+        [
+          `batchNormGradientSums, ${name}`,
+          (worker?: ComputeWorker) => gradientSums(worker, [x, dy], factors, of, form),
+        ],
+        [
+          `batchNormGradient, ${name}`,
+          (worker?: ComputeWorker) => {
+            const dx = new Float32Array(size);
+            gradient(worker, [x, dy, dx], factors, of, form);
+            return dx;
+          },
+        ],
+      ] as const;
+    }),
+  ),
+};
 
 /** A worker whose thread has started: it takes none of the first tasks. */
 const ready = async (): Promise<ComputeWorker> => {
   const worker = new ComputeWorker();
   while (worker.finished === 0) {
-    loops.momentum(worker);
+    loops['momentum']!(worker);
     await pause(10);
   }
   return worker;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { foldedNet } from '../../../src/backbone/nets/batch-norm.js';
 import { saveBackbone } from '../../../src/backbone/nets/backbone.js';
+import { forward } from '../../../src/backbone/nets/forward.js';
 import { initialWeights } from '../../../src/backbone/nets/initialisation.js';
 import { tensorsOf } from '../../../src/backbone/nets/layout.js';
 import { Model } from '../../../src/backbone/training/model.js';
@@ -17,6 +19,7 @@ import numpy as np, torch
 import torch.nn.functional as F
 torch.set_num_threads(1)
 path, pixels_path, labels_path, steps, batches, rate = sys.argv[1:4] + [int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6])]
+normalised = sys.argv[7] == "true"
 with open(path, "rb") as f:
     header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
     start = f.tell()
@@ -30,12 +33,14 @@ net = json.loads(header["__metadata__"]["verydeep"])["architecture"]
 side = net["inputSize"]
 pixels = torch.from_numpy(np.fromfile(pixels_path, "<f4").reshape(batches, -1, side, side, 3).copy()).permute(0, 1, 4, 2, 3)
 labels = torch.from_numpy(np.fromfile(labels_path, np.uint8).reshape(batches, -1).astype(np.int64))
+norms = {n[:-7]: torch.nn.BatchNorm2d(t.shape[0]) for n, t in weights.items() if normalised and t.dim() == 4}
 def forward(x):
     for block in range(1, net["blocks"] + 1):
         layer = 1
         while f"conv{block}_{layer}.weight" in weights:
             w = weights[f"conv{block}_{layer}.weight"]
-            x = F.relu(F.conv2d(x, w, weights[f"conv{block}_{layer}.bias"], padding=w.shape[2] // 2))
+            x = F.conv2d(x, w, weights[f"conv{block}_{layer}.bias"], padding=w.shape[2] // 2)
+            x = F.relu(norms.get(f"conv{block}_{layer}", torch.nn.Identity())(x))
             layer += 1
         x = F.max_pool2d(x, 2)
     x = x.flatten(1)
@@ -44,43 +49,58 @@ def forward(x):
         if name != "fc8": x = F.relu(x)
     return x
 groups = [{"params": [t for n, t in weights.items() if n.endswith("weight")], "weight_decay": 5e-4},
-          {"params": [t for n, t in weights.items() if n.endswith("bias")], "weight_decay": 0.0}]
+          {"params": [t for n, t in weights.items() if n.endswith("bias")] + [t for m in norms.values() for t in m.parameters()], "weight_decay": 0.0}]
 optimiser = torch.optim.SGD(groups, lr=rate, momentum=0.9)
 losses = []
 for step in range(steps):
     loss = F.cross_entropy(forward(pixels[step % batches]), labels[step % batches])
     optimiser.zero_grad(); loss.backward(); optimiser.step()
     losses.append(loss.item())
-print(json.dumps(losses))
+for m in norms.values(): m.eval()
+with torch.no_grad(): scores = forward(pixels[0]).flatten().tolist()
+print(json.dumps([losses, scores]))
 `;
 
+/** The name of the bias of a scale's layer. */
+const biasOf = (name: string): string => name.replace(/gamma$/, 'bias');
+
 describe('training against PyTorch', () => {
-  for (const config of ['A', 'C'] as const) {
-    it(`${config}: 50 steps from the same weights on the same batches have the same losses to 1e-4`, () =>
+  for (const [config, steps, batchNorm] of [
+    ['A', 50, false],
+    ['C', 50, false],
+    ['A', 20, true],
+    ['D', 20, true],
+  ] as const) {
+    it(`${config}${batchNorm ? ' with batch normalisation' : ''}: ${steps} steps from the same weights on the same batches have the same losses and then the same scores, to 1e-4`, () =>
       withFolder(async (folder) => {
-        const net = tinyNet({ config, blocks: 3, inputSize: 16, fullyConnected: 32, outputs: 10 });
-        const [steps, batches, rows, rate] = [50, 5, 16, 0.01];
+        const net = tinyNet({
+          ...{ config, blocks: 3, inputSize: 16, fullyConnected: 32, outputs: 10 },
+          ...(batchNorm && { batchNorm, width: 0.25 }),
+        });
+        const [batches, rows, rate] = [5, 16, 0.01];
         const size = 16 * 16 * 3;
         const pixels = randomArray(batches * rows * size, 4);
         const labels = Uint8Array.from({ length: batches * rows }, (_, i) => (i * 7) % 10);
         const layers = new Map(tensorsOf(net).map((entry) => [entry.name, entry]));
         const initial = (name: string): Float32Array => {
+          if (name.endsWith('.gamma'))
+            return new Float32Array(layers.get(biasOf(name))!.layer.outputs).fill(1);
           const { layer, bias } = layers.get(name)!;
           return bias ? new Float32Array(layer.outputs) : initialWeights(layer, 'he', 2);
         };
         const path = join(folder, 'initial.safetensors');
         const input = { order: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
-        await saveBackbone(path, { format: 1, architecture: net, input, classes: [] }, initial);
+        await saveBackbone(path, { format: 1, architecture: foldedNet(net), input, classes: [] }, initial);
         await writeFile(join(folder, 'pixels'), pixels);
         await writeFile(join(folder, 'labels'), labels);
-        const theirs = JSON.parse(
+        const [theirs, theirScores] = JSON.parse(
           await python(program, [
             path,
             join(folder, 'pixels'),
             join(folder, 'labels'),
-            ...[steps, batches, rate].map(String),
+            ...[steps, batches, rate, batchNorm].map(String),
           ]),
-        ) as number[];
+        ) as [number[], number[]];
 
         const engine = await useEngine({ threads: 2 });
         const heads = { classes: 10, superclasses: 0, superclassLoss: 0 };
@@ -98,9 +118,18 @@ describe('training against PyTorch', () => {
           engine.tf.dispose([...gradients.values()]);
           return loss;
         });
+        const { tf } = engine;
+        const final = await model.parameters.final();
+        const x = tf.tensor4d(pixels.slice(0, rows * size), [rows, 16, 16, 3]);
+        const scores = tf.tidy(() => forward(tf, foldedNet(net), final, x).dataSync());
+        tf.dispose([x, ...final.values()]);
         model.dispose();
         engine.close();
-        assert.ok(ours.at(-1)! < ours[0]! - 0.5, `it learns: ${ours[0]} to ${ours.at(-1)}`);
+        theirScores.forEach((score, i) => assert.ok(Math.abs(scores[i]! - score) < 1e-4, `score ${i}`));
+        assert.ok(
+          ours.at(-1)! < ours[0]! - (batchNorm ? 0.1 : 0.5),
+          `it learns: ${ours[0]} to ${ours.at(-1)}`,
+        );
         ours.forEach((loss, step) => {
           assert.ok(
             Math.abs(loss - theirs[step]!) < 1e-4,

@@ -1,6 +1,7 @@
-// ReLU. ReLU of a convolution that is not computed yet is computed together with it.
+// ReLU. ReLU of a convolution or of a batch normalisation that is not computed yet is computed together with it.
 import { type KernelConfig, Relu } from '@tensorflow/tfjs-core';
 import { BACKEND_NAME } from '../backend.js';
+import { deferRelu } from './shared/batch-norm.js';
 import { type NativeKernel, withCpuFallback } from './shared/kernel.js';
 import { type UnaryGraph, computeUnary, isNativeUnary } from './shared/unary.js';
 
@@ -10,7 +11,8 @@ const relu: NativeKernel = (call) => {
   const { backend, inputs } = call;
   const x = inputs['x']!;
   if (!isNativeUnary(x)) return undefined;
-  const y = backend.deferred(x, 'Conv2D')?.computeRelu!() ?? computeUnary(call, Relu, graph);
+  const y =
+    backend.deferred(x, 'Conv2D')?.computeRelu!() ?? deferRelu(backend, x) ?? computeUnary(call, Relu, graph);
   backend.facts(y).positivePartOf = backend.facts(x);
   backend.facts(x).positivePart = y;
   return y;

@@ -3,7 +3,7 @@
 import { arrays, loops } from './module.js';
 
 /** Elements of a chunk; a pair of rows that is longer is a chunk of its own. */
-const CHUNK = 2 ** 15;
+export const CHUNK = 2 ** 15;
 
 /** Adds the sums of a chunk to those of the whole, which are in float64, and clears them. */
 const collect = (sums: Float32Array, totals: Float64Array): void => {

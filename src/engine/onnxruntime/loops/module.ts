@@ -84,9 +84,93 @@ interface Exports {
   ): void;
 }
 
+/** Batch normalisation; see assembly/batch-norm.ts. */
+interface BatchNormExports {
+  moments(
+    x: number,
+    pivots: number,
+    sums: number,
+    squares: number,
+    rows: number,
+    channels: number,
+    period: number,
+    planes: number,
+    start: number,
+  ): void;
+  normalise(
+    x: number,
+    factors: number,
+    rows: number,
+    channels: number,
+    period: number,
+    planes: number,
+    start: number,
+    relu: number,
+  ): void;
+  normalisePool(
+    x: number,
+    y: number,
+    factors: number,
+    pairs: number,
+    windows: number,
+    channels: number,
+    period: number,
+    planes: number,
+    start: number,
+  ): void;
+  normGradientSums(
+    x: number,
+    dy: number,
+    factors: number,
+    sums: number,
+    products: number,
+    rows: number,
+    channels: number,
+    period: number,
+    planes: number,
+    start: number,
+    relu: number,
+  ): void;
+  normPoolGradientSums(
+    x: number,
+    dy: number,
+    factors: number,
+    sums: number,
+    products: number,
+    pairs: number,
+    windows: number,
+    channels: number,
+    period: number,
+    planes: number,
+    start: number,
+  ): void;
+  normGradient(
+    x: number,
+    dy: number,
+    factors: number,
+    rows: number,
+    channels: number,
+    period: number,
+    planes: number,
+    start: number,
+    relu: number,
+  ): void;
+  normPoolGradient(
+    x: number,
+    dy: number,
+    factors: number,
+    pairs: number,
+    windows: number,
+    channels: number,
+    period: number,
+    planes: number,
+    start: number,
+  ): void;
+}
+
 interface Loops {
   readonly memory: Memory;
-  readonly exports: Exports;
+  readonly exports: Exports & BatchNormExports;
 }
 
 let loaded: Loops | undefined | null = null;
@@ -95,7 +179,7 @@ const load = (): Loops | undefined => {
   const module = compileModule(new URL('../loops.wasm', import.meta.url));
   if (!module) return undefined;
   const memory = growingMemory(8);
-  return { memory, exports: instantiate(module, memory) as Exports };
+  return { memory, exports: instantiate(module, memory) as Loops['exports'] };
 };
 
 /** The module, or undefined where WebAssembly with SIMD is missing. */

@@ -22,13 +22,13 @@ const cut = (arrays: Arrays, share: number): [first: Arrays, second: Arrays] => 
 interface Half {
   readonly kind: TaskKind;
   readonly parameters: readonly number[];
-  readonly arrays: Arrays;
+  readonly arrays: readonly Float32Array[];
   /** Sums that the loop returns. */
   readonly sums: number;
 }
 
 /** Computes both halves, the second by the worker if it is free; a half in which it fails is computed again here. */
-const bothHalves = <T>(
+export const bothHalves = <T>(
   worker: ComputeWorker | undefined,
   half: Half,
   first: () => T,
@@ -49,10 +49,11 @@ const bothHalves = <T>(
   return [own, others ?? second()];
 };
 
-const added = ([a, b]: [Float64Array, Float64Array]): Float64Array => a.map((value, i) => value + b[i]!);
+export const added = ([a, b]: [Float64Array, Float64Array]): Float64Array =>
+  a.map((value, i) => value + b[i]!);
 
 /** The images of a batch in two halves; undefined for one image or few elements. */
-const halvesOf = (extent: Extent, length: number): [first: Extent, second: Extent] | undefined => {
+export const halvesOf = (extent: Extent, length: number): [first: Extent, second: Extent] | undefined => {
   if (extent.images < 2 || length < LARGE) return undefined;
   const images = extent.images >> 1;
   return [

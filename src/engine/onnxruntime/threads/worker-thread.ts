@@ -2,6 +2,7 @@
 import { workerData } from 'node:worker_threads';
 import { VerydeepError } from '../../../errors.js';
 import { arrayAt, storeAddress } from '../../ort.js';
+import { type Form, serialBatchNorm } from '../loops/batch-norm.js';
 import { serialLoops } from '../loops/loops.js';
 import { Sessions } from '../sessions.js';
 import { sumUnits } from '../winograd/filter-gradient.js';
@@ -18,24 +19,36 @@ const next = (): number => Atomics.add(nextUnit, 0, 1);
 const compute = (): void => {
   const kind = taskKinds[header[HEADER.kind]!]!;
   const array = (i: number): Float32Array => arrayAt(addresses, i, header[HEADER.lengths + i]!);
-  const [a, b, c] = [array(0), array(1), array(2)];
+  const three = (): [Float32Array, Float32Array, Float32Array] => [array(0), array(1), array(2)];
   const [p, q, r, s, t, u] = parameters as unknown as [number, number, number, number, number, number];
   const extent = { images: p, planes: q, rows: r, columns: s, channels: t };
   switch (kind) {
     case 'winogradConvolution':
-      convolveUnits(planFrom(parameters), [a, b, c, array(3)], sessions, next);
+      convolveUnits(planFrom(parameters), [...three(), array(3)], sessions, next);
       break;
     case 'winogradFilterGradient':
-      sumUnits(planFrom(parameters), [a, b, c], sessions, next);
+      sumUnits(planFrom(parameters), three(), sessions, next);
       break;
     case 'momentum':
-      serialLoops.momentum(a, b, c, { learningRate: p, momentum: q, decay: r });
+      serialLoops.momentum(...three(), { learningRate: p, momentum: q, decay: r });
       break;
     case 'poolGradient':
-      sums.set(serialLoops.poolGradient(a, b, c, extent, u === 1));
+      sums.set(serialLoops.poolGradient(...three(), extent, u === 1));
       break;
     case 'reluGradient':
-      sums.set(serialLoops.reluGradient(a, b, c, extent));
+      sums.set(serialLoops.reluGradient(...three(), extent));
+      break;
+    case 'batchNormMoments':
+      sums.set(serialBatchNorm.moments([array(0)], array(1), extent, u as Form));
+      break;
+    case 'batchNorm':
+      serialBatchNorm.normalise([array(0), array(1)], array(2), extent, u as Form);
+      break;
+    case 'batchNormGradientSums':
+      sums.set(serialBatchNorm.gradientSums([array(0), array(1)], array(2), extent, u as Form));
+      break;
+    case 'batchNormGradient':
+      serialBatchNorm.gradient(three(), array(3), extent, u as Form);
   }
 };
 

@@ -10,6 +10,10 @@ export const taskKinds = [
   'momentum',
   'winogradConvolution',
   'winogradFilterGradient',
+  'batchNormMoments',
+  'batchNorm',
+  'batchNormGradientSums',
+  'batchNormGradient',
 ] as const;
 export type TaskKind = (typeof taskKinds)[number];
 

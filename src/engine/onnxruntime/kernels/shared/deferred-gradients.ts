@@ -6,7 +6,7 @@ import type { Extent } from '../../loops/loops.js';
 import { parallelLoops } from '../../loops/parallel.js';
 
 /** Whether x is known to be ReLU of z. */
-const isPositivePart = (backend: OnnxRuntimeBackend, x: TensorInfo, z: TensorInfo): boolean =>
+export const isPositivePart = (backend: OnnxRuntimeBackend, x: TensorInfo, z: TensorInfo): boolean =>
   backend.facts(x).positivePartOf === backend.facts(z);
 
 /** A tensor that is positive where z is: ReLU of z if that is still in memory, since z itself may never have been computed. */
@@ -21,7 +21,7 @@ const signsOf = (backend: OnnxRuntimeBackend, z: TensorInfo): TensorInfo => {
 };
 
 /** The planes of a tensor of this shape, in NHWC (`blockSize` 0) or in NCHWc. */
-const extentOf = (shape: readonly number[], blockSize: number): Extent => {
+export const extentOf = (shape: readonly number[], blockSize: number): Extent => {
   const [columns, channels] = [shape.at(-2) ?? 1, shape.at(-1)!];
   const rows = shape.at(-3) ?? 1;
   const images = sizeFromShape(shape) / (rows * columns * channels);
@@ -61,10 +61,21 @@ const poolGradient = (
   return dx;
 };
 
+/** The gradient of ReLU of z. If dy is the gradient of max pooling of that ReLU, still deferred, one pass computes both. */
+const reluGradient = (backend: OnnxRuntimeBackend, dy: TensorInfo, z: TensorInfo): TensorInfo => {
+  const pooled = backend.deferred(dy, 'MaxPoolGrad')?.inputs;
+  if (pooled && isPositivePart(backend, pooled['x']!, z))
+    return poolGradient(backend, pooled['x']!, pooled['dy']!, true);
+  const { dx, a, b, target, blockSize } = inOneLayout(backend, z.shape, signsOf(backend, z), dy);
+  const extent = extentOf(z.shape, blockSize);
+  backend.facts(dx).columnSums = parallelLoops.reluGradient(backend.worker, b, a, target, extent);
+  return dx;
+};
+
 /**
  * dy times the step function of z, which is how tfjs computes the gradient of ReLU; undefined unless `step` is such a
- * function, still deferred. If dy is the gradient of max pooling of ReLU of the same z, still deferred too, one pass
- * computes both. The sums that a bias's gradient needs are noted on the way.
+ * function, still deferred. The sums that a bias's gradient needs are noted on the way. Deferred where z is a normalised tensor that is
+ * not computed yet: the gradient of the normalisation is then computed together with it.
  */
 export const reluGradientOf = (
   backend: OnnxRuntimeBackend,
@@ -73,13 +84,9 @@ export const reluGradientOf = (
 ): TensorInfo | undefined => {
   const z = backend.deferred(step, 'Step')?.inputs['x'];
   if (!z || !isSameShape(dy.shape, z.shape)) return undefined;
-  const pooled = backend.deferred(dy, 'MaxPoolGrad')?.inputs;
-  if (pooled && isPositivePart(backend, pooled['x']!, z))
-    return poolGradient(backend, pooled['x']!, pooled['dy']!, true);
-  const { dx, a, b, target, blockSize } = inOneLayout(backend, z.shape, signsOf(backend, z), dy);
-  const extent = extentOf(z.shape, blockSize);
-  backend.facts(dx).columnSums = parallelLoops.reluGradient(backend.worker, b, a, target, extent);
-  return dx;
+  if (!backend.deferred(z, 'BatchNorm')) return reluGradient(backend, dy, z);
+  const compute = (): TensorInfo => reluGradient(backend, dy, z);
+  return backend.defer(z.shape, { kind: 'ReluGrad', inputs: { dy, z }, compute });
 };
 
 /** The gradient of max pooling by windows of 2 x 2 that tile x; deferred. */

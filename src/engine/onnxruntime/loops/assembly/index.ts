@@ -136,3 +136,12 @@ export {
   winogradOutput,
   winogradOutputGradient,
 } from '../../winograd/assembly/transforms';
+export {
+  moments,
+  normGradient,
+  normGradientSums,
+  normPoolGradient,
+  normPoolGradientSums,
+  normalise,
+  normalisePool,
+} from './batch-norm';

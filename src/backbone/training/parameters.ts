@@ -1,0 +1,198 @@
+// The numbers of a net in training: weights, velocities, and the running moments of batch normalisation. What steps make of them, and
+// what of them is stored.
+import type * as tfjs from '@tensorflow/tfjs-core';
+import { momentumUpdate } from '../../engine/momentum.js';
+import { VerydeepError, option, text } from '../../errors.js';
+import type { SafetensorsEntry } from '../../formats/safetensors.js';
+import { type Architecture, weightShapes } from '../nets/architecture.js';
+import {
+  type RunningMoments,
+  afterBatch,
+  firstMoments,
+  foldFactors,
+  foldedNet,
+  normalisedLayersOf,
+  scaleOf,
+} from '../nets/batch-norm.js';
+import type { OnMoments, Tf } from '../nets/forward.js';
+import { tensorsOf, tfShape, toFileLayout, toTfLayout } from '../nets/layout.js';
+
+/** Returns a tensor in a backbone file's layout. */
+export type Source = (name: string) => Float32Array | Promise<Float32Array>;
+
+/** Returns a tensor of a checkpoint by its name there, in a backbone file's layout; undefined where there is none. */
+export type StoredTensors = (name: string) => Promise<Float32Array | undefined>;
+
+/** Learning rate and decay of one update. */
+export interface UpdateOptions {
+  readonly learningRate: number;
+  readonly momentum: number;
+  /** On weights; biases and the scales of batch normalisation are not decayed. */
+  readonly weightDecay: number;
+}
+
+/** A tensor that training may change. */
+interface Parameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Between the layouts of backbone files and of tfjs. */
+  readonly toTf: (data: Float32Array) => Float32Array;
+  readonly toFile: (data: Float32Array) => Float32Array;
+}
+
+const same = (data: Float32Array): Float32Array => data;
+
+const parametersOf = (net: Architecture): Parameter[] => [
+  ...tensorsOf(net).map(({ name, layer, bias }): Parameter =>
+    bias
+      ? { name, shape: [layer.outputs], toTf: same, toFile: same }
+      : {
+          ...{ name, shape: tfShape(layer) },
+          toTf: (data) => toTfLayout(layer, data),
+          toFile: (data) => toFileLayout(layer, data),
+        },
+  ),
+  ...normalisedLayersOf(net).map((layer): Parameter => ({
+    ...{ name: scaleOf(layer), shape: [layer.outputs], toTf: same, toFile: same },
+  })),
+];
+
+const VELOCITY = 'velocity.';
+const momentNames = (prefix: string, layer: string) =>
+  [`${prefix}${layer}.mean`, `${prefix}${layer}.variance`] as const;
+
+/** The caller disposes it. */
+export class Parameters {
+  readonly #tf: Tf;
+  readonly #net: Architecture;
+  readonly #factors: ReadonlyMap<string, number>;
+  readonly #all: ReadonlyMap<string, Parameter>;
+  /** Current weights, biases and scales by name, in tfjs's layout. */
+  readonly weights = new Map<string, tfjs.Tensor>();
+  readonly #velocities = new Map<string, tfjs.Tensor>();
+  readonly #running = new Map<string, RunningMoments>();
+
+  private constructor(tf: Tf, net: Architecture, factors: ReadonlyMap<string, number>) {
+    this.#tf = tf;
+    this.#net = net;
+    this.#factors = factors;
+    this.#all = new Map(parametersOf(net).map((parameter) => [parameter.name, parameter]));
+  }
+
+  /**
+   * @param factors learning-rate factors by tensor name (`fc8.weight`); 1 where missing, 0 freezes
+   * @param initial initial weights, biases and scales
+   * @param stored the tensors of a checkpoint: they come before the initial ones
+   */
+  static async create(
+    tf: Tf,
+    net: Architecture,
+    factors: ReadonlyMap<string, number>,
+    initial: Source,
+    stored: StoredTensors = () => Promise.resolve(undefined),
+  ): Promise<Parameters> {
+    const made = new Parameters(tf, net, factors);
+    for (const { name, shape, toTf } of made.#all.values()) {
+      made.weights.set(name, tf.tensor(toTf((await stored(name)) ?? (await initial(name))), [...shape]));
+      if (factors.get(name) === 0) continue;
+      const velocity = await stored(`${VELOCITY}${name}`);
+      made.#velocities.set(name, velocity ? tf.tensor(toTf(velocity), [...shape]) : tf.zeros([...shape]));
+    }
+    for (const { name, outputs } of normalisedLayersOf(net)) {
+      const [mean, variance] = await Promise.all(momentNames('', name).map(stored));
+      made.#running.set(name, mean && variance ? { mean, variance } : firstMoments(outputs));
+    }
+    return made;
+  }
+
+  /** Names of the trainable tensors. */
+  get trainable(): string[] {
+    return [...this.#velocities.keys()];
+  }
+
+  /** Updates the weights by the gradients. Does not dispose the gradients. */
+  update(
+    gradients: ReadonlyMap<string, tfjs.Tensor>,
+    { learningRate, momentum, weightDecay }: UpdateOptions,
+  ): void {
+    for (const [name, gradient] of gradients) {
+      const [weight, velocity] = [this.weights.get(name)!, this.#velocities.get(name)!];
+      const next = momentumUpdate(weight, velocity, gradient, {
+        learningRate: learningRate * (this.#factors.get(name) ?? 1),
+        momentum,
+        decay: name.endsWith('.weight') ? weightDecay : 0,
+      });
+      this.weights.set(name, next.weight);
+      this.#velocities.set(name, next.velocity);
+    }
+  }
+
+  /** Moves the running moments by those of a batch. */
+  readonly observe: OnMoments = ({ name }, moments, count) => {
+    this.#running.set(name, afterBatch(this.#running.get(name)!, moments, count));
+  };
+
+  /**
+   * The tensors with which images are classified, by their names in backbone files: with batch normalisation folded. The caller disposes
+   * them.
+   */
+  async final(): Promise<Map<string, tfjs.Tensor>> {
+    const made = new Map<string, tfjs.Tensor>();
+    for (const name of weightShapes(foldedNet(this.#net)).keys())
+      made.set(name, this.#tf.clone(this.weights.get(name)!));
+    for (const layer of normalisedLayersOf(this.#net)) {
+      const [weightName, biasName] = [`${layer.name}.weight`, `${layer.name}.bias`];
+      const [weight, shift] = [made.get(weightName)!, made.get(biasName)!];
+      const scale = await this.weights.get(scaleOf(layer))!.data<'float32'>();
+      const running = this.#running.get(layer.name)!;
+      const { factors, bias } = foldFactors(running, scale, await shift.data<'float32'>());
+      made.set(
+        weightName,
+        this.#tf.tidy(() => this.#tf.mul(weight, this.#tf.tensor1d(factors))),
+      );
+      made.set(biasName, this.#tf.tensor1d(bias));
+      this.#tf.dispose([weight, shift]);
+    }
+    return made;
+  }
+
+  /**
+   * A tensor in a backbone file's layout.
+   *
+   * @throws VerydeepError when it holds numbers that are not finite
+   */
+  async toFile(name: string, tensor: tfjs.Tensor): Promise<Float32Array> {
+    const data = await tensor.data<'float32'>();
+    if (!data.every(Number.isFinite)) {
+      throw new VerydeepError(
+        text`The weights ${name} are no longer finite: training diverged. Lower ${option('learningRate')} and continue from the last checkpoint with ${option('resume')}.`,
+      );
+    }
+    return this.#all.get(name)!.toFile(data);
+  }
+
+  /** All that a checkpoint stores, for {@link StoredTensors}. */
+  entries(): SafetensorsEntry[] {
+    const shapes = weightShapes(this.#net);
+    const shapeOf = (name: string): readonly number[] => shapes.get(name) ?? this.#all.get(name)!.shape;
+    const entry = (prefix: string, name: string, tensor: tfjs.Tensor): SafetensorsEntry => ({
+      ...{ name: `${prefix}${name}`, shape: shapeOf(name), data: () => this.toFile(name, tensor) },
+    });
+    return [
+      ...[...this.weights].map(([name, tensor]) => entry('', name, tensor)),
+      ...[...this.#velocities].map(([name, tensor]) => entry(VELOCITY, name, tensor)),
+      ...[...this.#running].flatMap(([layer, { mean, variance }]) =>
+        momentNames('', layer).map((name, i) => {
+          const data = [mean, variance][i]!;
+          return { name, shape: [data.length], data: () => [data] };
+        }),
+      ),
+    ];
+  }
+
+  dispose(): void {
+    this.#tf.dispose([...this.weights.values(), ...this.#velocities.values()]);
+    this.weights.clear();
+    this.#velocities.clear();
+  }
+}

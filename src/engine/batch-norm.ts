@@ -1,0 +1,61 @@
+// Batch normalisation by a batch's own moments (Ioffe and Szegedy, 2015) on any engine: in few passes where the backend can, by tfjs's
+// operations elsewhere.
+import * as tf from '@tensorflow/tfjs-core';
+import { OnnxRuntimeBackend } from './onnxruntime/backend.js';
+import { BatchNorm } from './onnxruntime/kernels/BatchNorm.js';
+import { type Moments, momentsIn } from './onnxruntime/kernels/shared/batch-norm.js';
+import { BatchNormGrad } from './onnxruntime/kernels/BatchNormGrad.js';
+import { canLoop } from './onnxruntime/loops/module.js';
+
+export type { Moments } from './onnxruntime/kernels/shared/batch-norm.js';
+
+const MOMENT_AXES = [0, 1, 2];
+
+const native = (
+  x: tf.Tensor4D,
+  scale: tf.Tensor1D,
+  offset: tf.Tensor1D,
+  epsilon: number,
+  onMoments: (moments: Moments) => void,
+): tf.Tensor4D => {
+  const kernel = tf.customGrad((...args) => {
+    const [image, gamma, beta, save] = args as unknown as [
+      ...[tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc],
+    ];
+    const inputs = { x: image, scale: gamma, offset: beta };
+    const [z, factors] = tf.engine().runKernel(BatchNorm, inputs, { epsilon }) as unknown as tf.Tensor[];
+    onMoments(momentsIn(factors!.dataSync<'float32'>(), image.shape[3]));
+    save([image, factors!]);
+    return {
+      value: z!,
+      gradFunc: (dy, saved) => {
+        const [y, known] = saved as [tf.Tensor, tf.Tensor];
+        const gradients = { dy: dy, x: y, factors: known };
+        return tf.engine().runKernel(BatchNormGrad, gradients);
+      },
+    };
+  });
+  return kernel(x, scale, offset) as tf.Tensor4D;
+};
+
+/**
+ * (x - mean) / sqrt(variance + epsilon) * scale + offset, by the mean and the variance of each channel over the batch and all positions.
+ *
+ * @param onMoments receives these
+ * @returns a tensor that has gradients for x, scale and offset
+ */
+export const batchNorm = (
+  x: tf.Tensor4D,
+  scale: tf.Tensor1D,
+  offset: tf.Tensor1D,
+  epsilon: number,
+  onMoments: (moments: Moments) => void,
+): tf.Tensor4D => {
+  const tensors = [x, scale, offset];
+  const isNative = tf.backend() instanceof OnnxRuntimeBackend && canLoop(x.shape[3]);
+  if (isNative && tensors.every(({ dtype, size }) => dtype === 'float32' && size > 0))
+    return native(x, scale, offset, epsilon, onMoments);
+  const { mean, variance } = tf.moments(x, MOMENT_AXES);
+  onMoments({ mean: mean.dataSync<'float32'>(), variance: variance.dataSync<'float32'>() });
+  return tf.batchNorm4d(x, mean as tf.Tensor1D, variance as tf.Tensor1D, offset, scale, epsilon);
+};
