@@ -23,6 +23,7 @@ const commands: readonly (() => Promise<Command>)[] = [
   () => import('./weights.js').then((m) => m.command()),
   () => import('./datasets.js').then((m) => m.command()),
   () => import('./doctor.js').then((m) => m.command()),
+  () => import('./completion.js').then((m) => m.command()),
 ];
 
 const main = async (): Promise<void> => {

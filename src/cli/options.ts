@@ -28,6 +28,7 @@ const flagFrom = (name: string, definition: OptionDefinition, attribute = name):
   const { kind } = definition;
   const flag = attribute === name ? flagOf(name) : `--${kebab(name)}`;
   const made = new Option(kind.value === undefined ? flag : `${flag} <${kind.value}>`, helpOf(definition));
+  if (kind.choices) made.argChoices = [...kind.choices]; // For completion; the parser checks.
   if (kind.value !== undefined) {
     made.argParser((text: string, previous: unknown) => {
       const value = parseOption(attribute, definition, text);
