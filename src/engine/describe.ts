@@ -6,7 +6,7 @@ import { usableCores } from '../cores.js';
 import { messageOf } from '../errors.js';
 import { probe } from './onnxruntime/probe.js';
 import { describeAttempt, tryTensorFlow } from './engine.js';
-import { describeLibrary } from './ort.js';
+import { NoLibraryError, describeLibrary } from './ort.js';
 import { installedVersion, mayHaveGpu, tensorflowPackages } from './tensorflow.js';
 
 /** One engine: whether it can be used, the facts about it, and how to make it usable if it is not. */
@@ -60,8 +60,9 @@ const describeOnnxRuntime = (): EngineDescription & { available: boolean } => {
       name: 'onnxruntime',
       available: false,
       chosen: false,
-      notes: [messageOf(error)],
-      fix: 'npm ci, on this machine',
+      ...(error instanceof NoLibraryError
+        ? { notes: [error.reason], fix: error.fix }
+        : { notes: [messageOf(error)] }),
     };
   }
 };

@@ -64,8 +64,9 @@ const causes: readonly Cause[] = [
   {
     pattern: /tfjs_binding\.node|native addon|libtensorflow/i,
     reason: "TensorFlow's library was not downloaded when the package was installed",
-    // eslint-disable-next-line house/no-flags -- an option of node-pre-gyp, not of ours
-    fix: (name) => `npm rebuild ${name} --build-addon-from-source, where the network allows the download`,
+    fix: (name) =>
+      // eslint-disable-next-line house/no-flags -- an option of node-pre-gyp, not of ours
+      `npm rebuild ${name} --build-addon-from-source, where the network allows the download (with npm 12, after "npm install-scripts approve ${name}")`,
   },
   {
     pattern: /isNullOrUndefined/,

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import koffi from 'koffi';
 import { OutOfMemoryError, VerydeepError, messageOf } from '../../errors.js';
+import { reinstall } from '../reinstall.js';
 import { API_VERSION, P, functions, releases } from './functions.js';
 
 // ONNX Runtime's official builds report their use to Microsoft. This is switched off when this module is
@@ -32,52 +33,74 @@ const libraryNames: Readonly<Record<string, RegExp>> = {
   win32: /^onnxruntime\.dll$/,
 };
 
-const noLibrary = (reason: string): VerydeepError =>
-  new VerydeepError(
-    `Cannot load ONNX Runtime: ${reason} Run "npm ci" again on this machine, or point VERYDEEP_ONNXRUNTIME at a library of version 1.20 or later.`,
-  );
+/** ONNX Runtime's library cannot be loaded; `fix` is what to do. */
+export class NoLibraryError extends VerydeepError {
+  constructor(
+    readonly reason: string,
+    readonly fix: string,
+  ) {
+    super(`Cannot load ONNX Runtime: ${reason}. To mend this, ${fix}.`);
+  }
+}
 
-/** Path of ONNX Runtime's shared library: `VERYDEEP_ONNXRUNTIME`, else the one of onnxruntime-node. */
-const findLibrary = (): string => {
+const OWN_LIBRARY = 'point VERYDEEP_ONNXRUNTIME at a library of version 1.20 or later';
+
+/** Where the library is, and what to do if it is of no use. */
+interface Found {
+  readonly path: string;
+  readonly fix: string;
+}
+
+/** ONNX Runtime's shared library: that of `VERYDEEP_ONNXRUNTIME`, else that of onnxruntime-node. */
+const findLibrary = (): Found => {
   const given = process.env['VERYDEEP_ONNXRUNTIME'];
   if (given) {
-    if (!existsSync(given)) throw noLibrary(`the file ${given} of VERYDEEP_ONNXRUNTIME does not exist.`);
-    return given;
+    const fix = `${OWN_LIBRARY}, or unset it`;
+    if (!existsSync(given))
+      throw new NoLibraryError(`the file ${given} of VERYDEEP_ONNXRUNTIME does not exist`, fix);
+    return { path: given, fix };
   }
   let packageFolder: string;
   try {
     packageFolder = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
-  } catch (error) {
-    throw noLibrary(`the package onnxruntime-node is not installed (${messageOf(error)}).`);
+  } catch {
+    throw new NoLibraryError(
+      'the package onnxruntime-node is not installed; npm leaves it out where its install script cannot download CUDA files',
+      reinstall(),
+    );
   }
+  const fix = `delete ${packageFolder} and ${reinstall()}`;
   const { platform, arch } = process;
   const bin = join(packageFolder, 'bin');
-  const pattern = libraryNames[platform];
-  for (const version of existsSync(bin) && pattern ? readdirSync(bin) : []) {
-    const folder = join(bin, version, platform, arch);
-    const name = existsSync(folder) && readdirSync(folder).find((file) => pattern!.test(file));
-    if (name) return join(folder, name);
-  }
-  throw noLibrary(`onnxruntime-node ships no library for ${platform} on ${arch}.`);
+  const versions = existsSync(bin) ? readdirSync(bin) : [];
+  if (versions.length === 0) throw new NoLibraryError(`${packageFolder} holds no libraries`, fix);
+  const folder = versions
+    .map((version) => join(bin, version, platform, arch))
+    .find((path) => existsSync(path));
+  if (folder === undefined)
+    throw new NoLibraryError(`onnxruntime-node ships no library for ${platform} on ${arch}`, OWN_LIBRARY);
+  const name = readdirSync(folder).find((file) => libraryNames[platform]?.test(file));
+  if (name === undefined) throw new NoLibraryError(`${folder} holds no library`, fix);
+  return { path: join(folder, name), fix };
 };
 
 export const loadLibrary = (): Library => {
   if (store[libraryKey]) return store[libraryKey] as Library;
-  const path = findLibrary();
+  const { path, fix } = findLibrary();
   let handle: ReturnType<typeof koffi.load>;
   let base: Pointer | null;
   try {
     handle = koffi.load(path);
     base = handle.func('OrtGetApiBase', P, [])() as Pointer | null;
   } catch (error) {
-    throw noLibrary(`${path}: ${messageOf(error)}.`);
+    throw new NoLibraryError(`${path}: ${messageOf(error)}`, fix);
   }
   const at = (table: Pointer, index: number): Pointer => koffi.decode(table, 8 * index, P) as Pointer;
   const bind = (address: Pointer, result: string, args: readonly string[]) =>
     koffi.decode(address, koffi.proto(result, [...args])) as Native;
   const version = String(base && bind(at(base, 1), 'str', [])());
   const table = base && bind(at(base, 0), P, ['uint32_t'])(API_VERSION);
-  if (!table) throw noLibrary(`${path} is version ${version}, which is too old.`);
+  if (!table) throw new NoLibraryError(`${path} is version ${version}, which is too old`, fix);
   const entries = Object.entries(functions).map(([name, [index, args]]) => [
     name,
     bind(at(table, index), P, args),
