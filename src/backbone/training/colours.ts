@@ -2,12 +2,8 @@
 // measured.
 import type { Backbone, InputNormalisation } from '../nets/backbone.js';
 import type { ColourAxes } from './augmentation.js';
-import {
-  type MeasureOptions,
-  type MeasuredImage,
-  measuredStatistics,
-  readStatistics,
-} from './measure-pixels.js';
+import { measuredStatistics, readStatistics } from './kept-colours.js';
+import type { MeasureOptions, MeasuredImage } from './measure-pixels.js';
 import type { TrainingOptions } from './options.js';
 import type { PixelStatistics } from './pixel-statistics.js';
 

@@ -1,11 +1,7 @@
-// Reads a training set once to measure its colours, and saves the result with the run.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { VerydeepError, codeOf, expected, messageOf, option } from '../../errors.js';
+// Reads a training set once to measure its colours.
+import { VerydeepError } from '../../errors.js';
 import type { Interpolation } from '../../interpolation.js';
 import type { ByteSource } from '../../images/source.js';
-import { writeFileAtomically } from '../../io/files.js';
-import { requireFile } from '../../io/readable.js';
 import type { OnProgress, Skipped } from '../../progress.js';
 import { imageThreads } from './image-pool.js';
 import { type PixelStatistics, addSums, emptySums, statisticsOf } from './pixel-statistics.js';
@@ -87,46 +83,4 @@ export const measurePixels = async (
       return reason === undefined ? [] : [{ id, path, reason }];
     }),
   };
-};
-
-const isNumbers = (value: unknown): boolean =>
-  Array.isArray(value) && value.length === 3 && value.every((x) => Number.isFinite(x));
-
-/**
- * Reads statistics written by a run or by `verydeep datasets stats`.
- *
- * @throws UsageError naming the file: missing, a folder, no JSON, or without these numbers
- */
-export const readStatistics = async (path: string): Promise<PixelStatistics> => {
-  requireFile(path, { what: 'pixel statistics', where: option('statistics'), inside: ['statistics.json'] });
-  const advice = 'Make one with `verydeep datasets stats`.';
-  let value: Partial<PixelStatistics> | null;
-  try {
-    value = JSON.parse(await readFile(path, 'utf8')) as Partial<PixelStatistics> | null;
-  } catch (error) {
-    throw expected('pixel statistics in JSON', path, messageOf(error), advice);
-  }
-  const { mean, std, spread, axes } = value ?? {};
-  if (![mean, std, spread].every(isNumbers) || axes?.length !== 3 || !axes.every(isNumbers)) {
-    throw expected('pixel statistics (mean, std, spread, axes)', path, Object.keys(value ?? {}), advice);
-  }
-  return value as PixelStatistics;
-};
-
-/** The statistics of a run: read from `out`/statistics.json, or measured now and written there. */
-export const measuredStatistics = async (
-  images: readonly MeasuredImage[],
-  out: string,
-  options: MeasureOptions,
-): Promise<PixelStatistics> => {
-  const path = join(out, 'statistics.json');
-  try {
-    await readFile(path);
-    return await readStatistics(path);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
-  const { statistics } = await measurePixels(images, options);
-  await writeFileAtomically(path, `${JSON.stringify(statistics, null, 2)}\n`);
-  return statistics;
 };

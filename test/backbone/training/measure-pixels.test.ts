@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { cachedColours, measuredStatistics } from '../../../src/backbone/training/kept-colours.js';
 import {
+  type MeasureOptions,
   type MeasuredImage,
   measurePixels,
-  measuredStatistics,
 } from '../../../src/backbone/training/measure-pixels.js';
 import { VerydeepError } from '../../../src/errors.js';
 import { withFolder } from '../../support.js';
@@ -68,6 +69,45 @@ describe('colours of a training set', () => {
       const statistics = await measuredStatistics(images, out, options);
       assert.deepEqual(JSON.parse(await readFile(join(out, 'statistics.json'), 'utf8')), statistics);
       assert.deepEqual(await measuredStatistics([], out, options), statistics);
+    }));
+
+  it('are kept in the cache by a hash of the images: wherever they lie, until one of them or how they are measured changes', () =>
+    withImages(async (images, root) => {
+      const cache = join(root, 'cache');
+      let measured = 0;
+      const colours = (of: readonly MeasuredImage[], how: MeasureOptions = options) =>
+        cachedColours(
+          of,
+          how,
+          async () => {
+            measured++;
+            return (await measurePixels(of, how)).statistics;
+          },
+          cache,
+        );
+      const first = await colours(images);
+      assert.deepEqual(await colours(images), first);
+      assert.equal(measured, 1);
+      assert.notDeepEqual(await colours(images.slice(1)), first);
+      await colours(images, { ...options, interpolation: 'nearest' });
+      await colours(images, { ...options, trainSide: [10, 10] });
+      await colours(images, { ...options, orient: true });
+      assert.equal(measured, 5);
+      const { file } = images[0]!.source;
+      const { atime, mtime } = await stat(file);
+      await utimes(file, atime, new Date(mtime.getTime() + 1000));
+      await colours(images);
+      assert.equal(measured, 6);
+
+      for (const name of await readdir(cache)) await writeFile(join(cache, name), '{"mean": [1]}');
+      assert.deepEqual(await colours(images), first);
+      assert.equal(measured, 7, 'a damaged entry is measured again');
+
+      await mkdir(join(root, 'moved'));
+      for (const name of ['red', 'blue']) await rename(join(root, name), join(root, 'moved', name));
+      const there = images.map((image) => ({ ...image, source: { file: join(root, 'moved', image.path) } }));
+      assert.deepEqual(await colours(there), first);
+      assert.equal(measured, 7);
     }));
 
   it('cannot be measured where no image can be read', () =>
