@@ -7,10 +7,12 @@ import house from './scripts/lint/house.js';
 const shared = [
   ...[
     'checks',
+    'control-groups',
     'cores',
     'errors',
     'interpolation',
     'matrix',
+    'memory',
     'options',
     'progress',
     'random',

@@ -90,6 +90,14 @@ export const kinds = {
     holds: (given) => typeof given === 'boolean',
   }),
 
+  /** The word "auto", or a value of another kind. */
+  auto: <T>(of: Kind<T>): Kind<T | 'auto'> => ({
+    ...(of.value !== undefined && { value: of.value }),
+    what: `auto or ${of.what}`,
+    parse: (text) => (text === 'auto' ? 'auto' : of.parse(text)),
+    holds: (given) => given === 'auto' || of.holds(given),
+  }),
+
   /** Several values, separated by commas in text. */
   list: <T>(of: Kind<T>): Kind<readonly T[]> => ({
     value: 'list',

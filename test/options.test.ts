@@ -121,7 +121,7 @@ describe('flags from a table', () => {
     assert.match(stdout.replace(/\s+/g, ' '), /--init-std <x> .* \(default: 0\.01; paper: variance 0\.01\)/);
     const { code, stderr } = await verydeep(['train', '--micro-batch', '0']);
     assert.equal(code, 2);
-    assert.match(stderr, /Expected a whole number of at least 1 for --micro-batch but received "0"/);
+    assert.match(stderr, /Expected auto or a whole number of at least 1 for --micro-batch but received "0"/);
   }).timeout(60_000);
 });
 

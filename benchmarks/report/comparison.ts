@@ -35,23 +35,13 @@ const scoredNames = ({ splits, metric }: Pick<Results, 'splits' | 'metric'>): st
     .map(({ name }) => name)
     .join(', ');
 
-/** What guessing gives, where something was scored. */
-const chanceRows = ({ chance = {}, metric }: Partial<Pick<Results, 'chance'>> & Pick<Results, 'metric'>) => {
-  const value = chance[metric];
-  return value === undefined
-    ? []
-    : [{ method: 'chance', figure: percent(value), value, note: '', ours: false }];
-};
-
-/** Chance, the published figures, ours. */
+/** Ours after the published figures. */
 export const comparisonRows = (
   results: Pick<
     Results,
     'mean' | 'std' | 'splits' | 'metric' | 'published' | 'publishedOn' | 'backbones' | 'descriptors'
-  > &
-    Partial<Pick<Results, 'chance'>>,
+  >,
 ): ComparisonRow[] => [
-  ...chanceRows(results),
   ...results.published.map(({ method, mean, std, note = '' }) => ({
     method,
     figure: plusMinus(mean, std, std !== undefined),
@@ -100,22 +90,18 @@ export const intervalText = (metric: string, splits: Results['splits']): string 
   );
 };
 
-/** A split, or chance, of which only the figures are known. */
-type SplitRow = Pick<Results['splits'][number], 'name' | 'figures'> & Partial<Results['splits'][number]>;
-
-/** Each split's figures, and chance. */
-export const splitTable = ({ splits, metric, chance }: Results): Html => {
+/** Each split's figures. */
+export const splitTable = ({ splits, metric }: Results): Html => {
   const names = [...new Set(splits.flatMap(({ figures }) => Object.keys(figures)))];
-  const guessing: SplitRow = { name: 'chance', figures: chance };
-  return table<SplitRow>({
+  return table({
     caption: `Each split, percent. ${intervalText(metric, splits)}`,
     columns: [
       { title: 'Split', value: ({ name }) => name },
-      { title: 'Training images', value: ({ train = NaN }) => train },
-      { title: 'Test images', value: ({ test = NaN }) => test },
+      { title: 'Training images', value: ({ train }) => train },
+      { title: 'Test images', value: ({ test }) => test },
       ...names.map((name) => ({
         title: metricTitles[name] ?? name,
-        value: ({ figures }: SplitRow) => figures[name] ?? NaN,
+        value: ({ figures }: Results['splits'][number]) => figures[name] ?? NaN,
         digits: 1,
       })),
       {
@@ -124,8 +110,8 @@ export const splitTable = ({ splits, metric, chance }: Results): Html => {
         sortBy: ({ interval }) => interval?.low,
         numeric: true,
       },
-      { title: 'C', value: ({ C = NaN }) => (typeof C === 'number' ? C : 'one a class') },
+      { title: 'C', value: ({ C }) => (typeof C === 'number' ? C : 'one a class') },
     ],
-    rows: names.length === 0 ? splits : [...splits, guessing],
+    rows: splits,
   });
 };

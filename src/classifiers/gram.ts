@@ -4,6 +4,7 @@ import { gramBlock } from '../engine/gemm.js';
 import { adviseHugePages } from '../engine/pages.js';
 import { UsageError, option, text } from '../errors.js';
 import type { Matrix } from '../matrix.js';
+import { freeMemory } from '../memory.js';
 import { gramInto } from './product.js';
 import { type SharedMemory, sharedMemory } from '../webassembly.js';
 import { MOST_BYTES, RESERVED, hasWasm, wasmBlockWriter } from './solver/wasm.js';
@@ -55,7 +56,7 @@ export const whyNotDual = (rows: number, options: GramOptions = {}, besides = 0)
   if (bytes > MOST_BYTES) {
     return `the Gram matrix of ${rows} rows needs ${gigabytes(bytes)}, more than the 4.0 GiB that WebAssembly can address`;
   }
-  const free = options.memory ?? process.availableMemory();
+  const free = options.memory ?? freeMemory().bytes;
   if (bytes + besides <= free) return undefined;
   const also = besides > 0 ? ` besides ${gigabytes(besides)} of descriptors` : '';
   return `the Gram matrix of ${rows} rows needs ${gigabytes(bytes)} of memory${also}, but ${gigabytes(free)} are free`;

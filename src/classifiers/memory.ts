@@ -1,6 +1,7 @@
 // The memory each solver needs, estimated before anything is allocated.
 import { usableCores } from '../cores.js';
 import { UsageError, option, text } from '../errors.js';
+import { freeMemory } from '../memory.js';
 import { dualBytes, whyNotDual } from './gram.js';
 import { blockRowsOf } from './primal.js';
 
@@ -76,7 +77,7 @@ const listed = (needs: readonly Need[]): string => {
 /** Why there is too little memory, or undefined. */
 const lacking = (who: string, needs: readonly Need[], options: MemoryOptions): string | undefined => {
   const total = needs.reduce((sum, [, bytes]) => sum + bytes, 0);
-  const free = options.memory ?? process.availableMemory();
+  const free = options.memory ?? freeMemory().bytes;
   if (total <= free) return undefined;
   return `${who} needs ${gigabytes(total)} of memory (${listed(needs)}), but ${gigabytes(free)} are free`;
 };

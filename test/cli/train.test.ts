@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openBackbone } from '../../src/backbone/nets/backbone.js';
@@ -37,6 +38,48 @@ describe('verydeep train', () => {
       const missing = await train('b', '--epochs', '0', ...small);
       assert.equal(missing.code, 2);
       assert.match(missing.stderr, /a column "path" for .*table.csv/);
+    }));
+
+  it('refuses a plain run for which memory does not suffice, before anything starts', () =>
+    withFolder(async (root) => {
+      const [data, out] = [join(root, 'data'), join(root, 'net')];
+      await colourImages(data, 20, colours);
+      const train = (memory: string, ...more: string[]) =>
+        verydeep(['train', 'folder', '--data', data, '--out', out, '--workers', '1', ...more], {
+          env: { VERYDEEP_MEMORY: memory },
+        });
+      const plain = await train('1.5');
+      assert.equal(plain.code, 2, plain.stderr);
+      // Net A: 129 million weights, velocities and gradients, two and four times.
+      assert.match(
+        plain.stderr,
+        /^verydeep: Training this net needs \d\.\d GB of memory even with --micro-batch 1 \(\d\.\d GB for gradients, .*\), but 1\.5 GB are free \(VERYDEEP_MEMORY\)\. Free memory, .*--width, --fully-connected, --input-size\)\.$/m,
+      );
+      const given = await train(
+        '0.25',
+        ...'--input-size 32 --width 0.25 --fully-connected 64'.split(' '),
+        ...'--threads 1 --batch 48 --micro-batch 48'.split(' '),
+      );
+      assert.equal(given.code, 2, given.stderr);
+      assert.match(given.stderr, /^verydeep: --micro-batch 48 needs 0\.3 GB .* Give --micro-batch \d+\.$/m);
+      assert.equal(existsSync(out), false);
+    }));
+
+  it('takes as many images at once as memory allows, and says so in one line', () =>
+    withFolder(async (root) => {
+      await colourImages(join(root, 'data'), 16, colours);
+      const { code, stderr, stdout } = await verydeep(
+        [
+          ...['train', 'folder', '--data', join(root, 'data'), '--out', join(root, 'net'), '--json'],
+          ...'--input-size 32 --width 0.25 --fully-connected 64 --init he --batch 48 --epochs 1'.split(' '),
+          ...'--workers 1 --threads 1 --validation 0'.split(' '),
+        ],
+        { env: { VERYDEEP_MEMORY: '0.26' } },
+      );
+      assert.equal(code, 0, stderr);
+      const [, images] = /^micro-batch (\d+): 0\.2 of 0\.3 GB$/m.exec(stderr)!;
+      assert.ok([8, 12, 16, 24].includes(Number(images)), stderr);
+      assert.equal((JSON.parse(stdout) as { microBatch: number }).microBatch, Number(images));
     }));
 
   it('says what is wrong in one line, with exit code 2', () =>

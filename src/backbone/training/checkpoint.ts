@@ -96,3 +96,12 @@ export const openCheckpoint = async (out: string): Promise<Checkpoint | undefine
     close: () => file.close(),
   };
 };
+
+/** The micro-batch of the run whose checkpoint is in `out`; undefined if there is none. */
+export const recordedMicroBatch = async (out: string): Promise<number | undefined> => {
+  const checkpoint = await openCheckpoint(out);
+  if (!checkpoint) return undefined;
+  await checkpoint.close();
+  const recorded = checkpoint.header.options['microBatch'];
+  return typeof recorded === 'number' ? recorded : undefined;
+};

@@ -75,9 +75,9 @@ export const courseOptions = {
   },
   batch: { kind: kinds.whole(), help: 'images per step', default: 256, paper: '256' },
   microBatch: {
-    kind: kinds.whole(),
-    help: text`images in the net at once; gradients are accumulated over ${option('batch')}`,
-    otherwise: text`${option('batch')}`,
+    kind: kinds.auto(kinds.whole()),
+    help: text`images in the net at once; gradients are accumulated over ${option('batch')}; auto: as many as memory allows`,
+    default: 'auto',
   },
   learningRate: {
     kind: kinds.number({ above: 0 }),
@@ -119,12 +119,6 @@ export const courseOptions = {
     help: 'L2 multiplier on weights (biases are not decayed)',
     default: 5e-4,
     paper: '0.0005',
-  },
-  averageWeights: {
-    kind: kinds.number({ from: 0, below: 1, value: 'decay' }),
-    help: 'write and validate an exponential average of the weights with this decay a step, e.g. 0.999; 0 for none',
-    default: 0,
-    paper: 'none',
   },
   dropout: {
     kind: kinds.number({ from: 0, below: 1, value: 'rate' }),

@@ -21,13 +21,11 @@ export interface TrainingSettings extends Schedule {
   /** Share of the target that is spread evenly over all classes. */
   readonly labelSmoothing: number;
   readonly batch: number;
-  /** Images that go through the net at once; the gradients of a batch's parts are summed. */
+  /** Images that go through the net at once; the gradients of a batch's parts are added up. */
   readonly microBatch: number;
   readonly momentum: number;
   /** L2 multiplier on weights; biases are not decayed. */
   readonly weightDecay: number;
-  /** Decay a step of the average of weights that is written and validated; 0 for none. */
-  readonly averageWeights: number;
   /** Rate of dropout after fc6 and fc7. */
   readonly dropout: number;
   readonly init: Initialisation;

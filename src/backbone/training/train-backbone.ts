@@ -1,9 +1,11 @@
-// Training from items to a backbone file, with the paper's defaults: statistics, initial weights, engine,
+// Training from items to a backbone file, with the paper's defaults: engine, memory, statistics, initial weights,
 // training.
 import { architecture, type Architecture } from '../nets/architecture.js';
 import { type Backbone, openBackbone } from '../nets/backbone.js';
+import { checkSides } from './augmentation.js';
 import { examplesOf, superclassesOf } from './examples.js';
 import { Loader } from './loader.js';
+import { microBatchOf } from './micro-batch.js';
 import { type TrainingOptions, defaultSide, trainingOptions } from './options.js';
 import { type TrainingSettings, checkSettings } from './settings.js';
 import type { TrainingResult } from './outcome.js';
@@ -11,7 +13,7 @@ import { train } from './trainer.js';
 import { type Colours, coloursOf } from './colours.js';
 import { frozen, rateFactors, transferredLayers } from './transfer.js';
 import type { Item } from '../../datasets/dataset.js';
-import { type Engine, outOfMemory, useEngine } from '../../engine/engine.js';
+import { outOfMemory, useEngine } from '../../engine/engine.js';
 import { option } from '../../errors.js';
 import { makeOutputFolder } from '../../io/output-folder.js';
 import { type Interpolation, defaultInterpolation } from '../../interpolation.js';
@@ -42,6 +44,8 @@ export interface TrainOutcome {
   readonly images: { readonly train: number; readonly validation: number };
   readonly classes: number;
   readonly engine: string;
+  /** Images that went through the net at once. */
+  readonly microBatch: number;
   readonly result: TrainingResult;
 }
 
@@ -69,31 +73,34 @@ const netOf = (options: TrainingOptions, source: Backbone | undefined, outputs: 
   });
 };
 
-const settingsOf = async (
-  options: TrainingOptions,
+/** Learning-rate factors by tensor; 0 freezes. */
+const factorsOf = (
+  { rateFactors: factors, freeze }: TrainingOptions,
   net: Architecture,
+): TrainingSettings['factors'] => ({
+  ...(factors === undefined ? {} : rateFactors(net, factors)),
+  ...(freeze === undefined ? {} : frozen(net, freeze)),
+});
+
+const settingsOf = async (
+  options: TrainingOptions & { readonly microBatch: number },
+  net: Architecture,
+  factors: TrainingSettings['factors'],
   names: { classes: readonly string[]; superclasses: readonly string[] },
   source: Backbone | undefined,
   { input, colourAxes }: Colours,
   interpolation: Interpolation,
-): Promise<TrainingSettings> => {
-  const { rateFactors: factors, freeze } = options;
-  return {
-    ...options,
-    ...names,
-    net,
-    microBatch: options.microBatch ?? options.batch,
-    trainSide: trainSideOf(options, net),
-    colourAxes,
-    interpolation,
-    input: { ...input, interpolation },
-    factors: {
-      ...(factors === undefined ? {} : rateFactors(net, factors)),
-      ...(freeze === undefined ? {} : frozen(net, freeze)),
-    },
-    ...(source && { initialisedFrom: { file: source.path, sha256: await source.sha256() } }),
-  };
-};
+): Promise<TrainingSettings> => ({
+  ...options,
+  ...names,
+  net,
+  trainSide: trainSideOf(options, net),
+  colourAxes,
+  interpolation,
+  input: { ...input, interpolation },
+  factors,
+  ...(source && { initialisedFrom: { file: source.path, sha256: await source.sha256() } }),
+});
 
 /** Weights of the layers taken from another net; undefined for the others. */
 const initialOf = (
@@ -138,7 +145,12 @@ export const trainBackbone = async (
   const net = netOf(options, source, classes.length + superclasses.length);
   const initial = source && initialOf(options, net, classes, source, note);
   const interpolation = options.interpolation ?? source?.metadata.input.interpolation ?? defaultInterpolation;
-  await makeOutputFolder(out);
+  checkSides(trainSideOf(options, net), net.inputSize);
+  const engine = await useEngine({
+    engine: options.engine,
+    threads: options.threads,
+    ...(options.gpu !== undefined && { gpu: options.gpu }),
+  });
   const loader = new Loader({
     crop: net.inputSize,
     interpolation,
@@ -147,8 +159,16 @@ export const trainBackbone = async (
     prefetch: options.prefetch,
     cacheBytes: options.cache * 2 ** 20,
   });
-  let engine: Engine | undefined;
+  let microBatch = options.batch;
   try {
+    const factors = factorsOf(options, net);
+    microBatch = await microBatchOf(
+      { ...options, net, trainSide: trainSideOf(options, net), factors },
+      { train: examples.train.length, validation: examples.validation.length },
+      engine,
+      { out, resume, ...(note && { note }) },
+    );
+    await makeOutputFolder(out);
     const watch = { ...(onProgress && { onProgress }), ...(signal && { signal }) };
     const colours = await coloursOf({ ...options, out }, source, examples.train, {
       trainSide: trainSideOf(options, net),
@@ -158,13 +178,16 @@ export const trainBackbone = async (
       ...watch,
     });
     const names = { classes, superclasses };
-    const settings = await settingsOf(options, net, names, source, colours, interpolation);
+    const settings = await settingsOf(
+      { ...options, microBatch },
+      net,
+      factors,
+      names,
+      source,
+      colours,
+      interpolation,
+    );
     checkSettings(settings);
-    engine = await useEngine({
-      engine: options.engine,
-      threads: options.threads,
-      ...(options.gpu !== undefined && { gpu: options.gpu }),
-    });
     const result = await train(
       {
         tf: engine.tf,
@@ -180,11 +203,11 @@ export const trainBackbone = async (
       settings,
     );
     const images = { train: examples.train.length, validation: examples.validation.length };
-    return { out, images, classes: classes.length, engine: engine.name, result };
+    return { out, images, classes: classes.length, engine: engine.name, microBatch, result };
   } catch (error) {
-    throw outOfMemory(error, options.microBatch ?? options.batch) ?? error;
+    throw outOfMemory(error, microBatch) ?? error;
   } finally {
-    engine?.close();
+    engine.close();
     await loader.close();
   }
 };

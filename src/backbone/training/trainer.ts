@@ -23,7 +23,10 @@ export type { TrainingRun } from './loop.js';
 const resumed = async (run: TrainingRun, settings: TrainingSettings): Promise<Checkpoint | undefined> => {
   const checkpoint = run.resume ? await openCheckpoint(run.out) : undefined;
   if (!checkpoint) return undefined;
-  const difference = firstDifference(checkpoint.header.options, recipeRecord(settings));
+  const { microBatch, net } = settings;
+  // Another machine may have memory for fewer images at once: the steps are the same, but for batch normalisation.
+  const before = { ...checkpoint.header.options, ...(!net.batchNorm && { microBatch }) };
+  const difference = firstDifference(before, recipeRecord(settings));
   if (difference === undefined) return checkpoint;
   await checkpoint.close();
   throw new UsageError(

@@ -3,6 +3,8 @@ import { withMemoryReturned } from '../../engine/malloc.js';
 import { InterruptedError, UsageError, option, text } from '../../errors.js';
 import { PART_SIZE } from '../store/store.js';
 import { conveyor } from './conveyor.js';
+import { totalOf } from '../../memory.js';
+import { extractionNeeds } from './memory.js';
 import { ImageDescriber, type Outcome, type Picture, nothingKnown } from './image.js';
 import { type Machinery, type OpenedNets, type Plan, planExtraction } from './plan.js';
 import { Pool } from './pool.js';
@@ -28,24 +30,10 @@ class Describer {
     this.#images = new ImageDescriber(plan, pool, nothingKnown, maxPixels);
   }
 
-  /**
-   * Loads the nets into worker threads.
-   *
-   * @throws UsageError for a layer that a net does not have, and for int8, which needs a store on disk
-   * @throws VerydeepError if a net cannot be loaded
-   */
-  static async open(nets: OpenedNets, { maxPixels, ...machinery }: DescriberOptions): Promise<Describer> {
-    if (nets.recipe.precision === 'int8') {
-      throw new UsageError(
-        text`${option('precision')} int8 needs a store on disk. Give ${option('out')}, or use fp32.`,
-      );
-    }
-    const plan = await planExtraction(nets, machinery);
-    return new Describer(
-      plan,
-      await Pool.start({ specs: plan.specs, recipe: plan.recipe }, plan.workers),
-      maxPixels,
-    );
+  /** Loads the nets into worker threads. @throws VerydeepError if a net cannot be loaded */
+  static async open(plan: Plan, maxPixels: number | undefined): Promise<Describer> {
+    const pool = await Pool.start({ specs: plan.specs, recipe: plan.recipe }, plan.workers);
+    return new Describer(plan, pool, maxPixels);
   }
 
   /** One descriptor per layer of the recipe, or the reason why the image was skipped. */
@@ -59,6 +47,27 @@ class Describer {
     return this.#pool.close();
   }
 }
+
+/** Plans of all stacks, which are in memory together. @throws UsageError for int8, which needs a store on disk */
+const planStacks = async (
+  stacks: readonly OpenedNets[],
+  pictures: readonly Picture[],
+  machinery: Machinery,
+): Promise<Plan[]> => {
+  const plans: Plan[] = [];
+  let besides = 0;
+  for (const nets of stacks) {
+    if (nets.recipe.precision === 'int8') {
+      throw new UsageError(
+        text`${option('precision')} int8 needs a store on disk. Give ${option('out')}, or use fp32.`,
+      );
+    }
+    const plan = await planExtraction(nets, machinery, undefined, { pictures, besides });
+    plans.push(plan);
+    if (plan.size) besides += totalOf(extractionNeeds(plan.size));
+  }
+  return plans;
+};
 
 /**
  * Describes images with several nets or recipes at once, in order, in blocks of at most 64 images. Memory
@@ -75,11 +84,11 @@ export const describeBlocks = (
   take: (start: number, outcomes: readonly (readonly Outcome[])[]) => Promise<void> | void,
 ): Promise<readonly Plan[]> =>
   withMemoryReturned(async () => {
-    const { signal, ...own } = options;
+    const { signal, maxPixels, ...machinery } = options;
+    const plans = await planStacks(stacks, pictures, machinery);
     const describers: Describer[] = [];
     try {
-      for (const nets of stacks) describers.push(await Describer.open(nets, own));
-      const plans = describers.map(({ plan }) => plan);
+      for (const plan of plans) describers.push(await Describer.open(plan, maxPixels));
       const parts = Array.from({ length: Math.ceil(pictures.length / PART_SIZE) }, (_, number) => ({
         number,
         items: pictures.slice(number * PART_SIZE, (number + 1) * PART_SIZE),

@@ -85,17 +85,19 @@ const planFor = async (
 ): Promise<Plan> => {
   const { precision } = nets.recipe;
   checkMachinery(precision, machinery);
-  if (precision !== 'int8') return planExtraction(nets, machinery);
+  const expectation = { pictures: items };
+  if (precision !== 'int8') return planExtraction(nets, machinery, undefined, expectation);
   const threads = machinery.threads ?? usableCores();
   const prepared = await prepareInt8(nets.backbones, items, out, { ...nets, threads, onProgress }, int8);
   if (prepared.accepted || int8.force) {
     onNotice?.(`int8: ${prepared.bits}-bit weights, ${fidelityText(prepared.fidelity)}.`);
-    return planExtraction(nets, machinery, prepared);
+    return planExtraction(nets, machinery, prepared, expectation);
   }
   onNotice?.(
     text`int8 does not pass ${gateText}: ${fidelityText(prepared.fidelity)}. Continuing in fp32; ${option('force')} uses int8 anyway.`,
   );
-  return planExtraction({ ...nets, recipe: { ...nets.recipe, precision: 'fp32' } }, machinery);
+  const inFull = { ...nets, recipe: { ...nets.recipe, precision: 'fp32' } } as const;
+  return planExtraction(inFull, machinery, undefined, expectation);
 };
 
 /** Computes parts and writes them; returns the time spent in the nets, in seconds. */
@@ -157,6 +159,7 @@ const extract = async (
   const list = imageList(items, nets.recipe);
   await makeOutputFolder(out);
   const plan = await planFor(nets, list.items, options);
+  if (plan.remark !== undefined) onNotice?.(plan.remark);
   const previous = await Previous.read(out, plan.hash, plan.engine);
   if (!resume) refuseUsed(previous, out, shard);
   const mine = partsOfShard(list, shard);

@@ -7,6 +7,7 @@ import { ImageError } from '../../images/image.js';
 import { type ByteSource, type BytesInMemory, readImageBytes } from '../../images/source.js';
 import { boxNumbers, usesBoxes } from '../store/list.js';
 import type { Part } from '../store/part.js';
+import { checkView } from './fit.js';
 import type { Plan } from './plan.js';
 import type { Pool } from './pool.js';
 import { type Previous, readRow, rowKey } from '../store/previous.js';
@@ -133,9 +134,11 @@ export class ImageDescriber {
       ...(this.#maxPixels === undefined ? {} : { maxPixels: this.#maxPixels }),
     });
     const views = await viewsOf(image, item.path, item.box, recipe, inputSize, this.#pool.room);
+    const sizes = views.map(({ image: view }) => view.width * view.height);
+    if (this.#plan.size) checkView(this.#plan.size, recipe, Math.max(...sizes), item.path);
     const descriptors = await this.#pool.describe(views);
     checkNumbers(descriptors, this.#plan, item.path);
-    const pixels = views.reduce((sum, { image: view }) => sum + view.width * view.height, 0);
+    const pixels = sizes.reduce((sum, each) => sum + each, 0);
     const { width, height } = image;
     return {
       kind: 'described',

@@ -9,6 +9,7 @@ import { UsageError, option, text } from '../../errors.js';
 import { sha256OfFile, writeFileAtomically } from '../../io/files.js';
 import type { OnProgress } from '../../progress.js';
 import { type Note, noteFile, quantisedPaths, readNote } from './int8-cache.js';
+import { checkPreparation, sizeOfExtraction } from './fit.js';
 import { type Fidelity, measureFidelity, passes } from './int8-fidelity.js';
 import {
   type Sample,
@@ -112,6 +113,7 @@ export const prepareInt8 = async (
   const expected = await expectedSample(from, count, context);
   const found = await foundPrepared(backbones, expected, calibrationImages, bits, out, context);
   if (found) return found;
+  checkPreparation(await sizeOfExtraction(backbones, recipe, context.inputSize, from), recipe, count);
 
   const samples = await sampleOf(from, count, context);
   if (samples.length < 2) {

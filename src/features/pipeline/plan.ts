@@ -16,6 +16,8 @@ import {
   recipeHash,
   resolveRecipe,
 } from '../recipe/recipe.js';
+import { type Expectation, fewerWorkers, fitWorkers, sizeOfExtraction } from './fit.js';
+import type { ExtractionSize } from './memory.js';
 import type { RunnerSpec } from './runner.js';
 
 /** Nets larger than this (in bytes) use several threads per image; smaller ones use one. */
@@ -43,6 +45,10 @@ export interface Plan {
   readonly inputSize: number;
   /** Length of a descriptor, by layer. */
   readonly lengths: Readonly<Record<string, number>>;
+  /** What its memory was reckoned from; undefined where it was not. */
+  readonly size?: ExtractionSize;
+  /** That there are fewer workers than usual. */
+  readonly remark?: string;
 }
 
 const weightBytes = (backbone: Backbone): number =>
@@ -128,20 +134,33 @@ export const netsFor = (backbones: readonly Backbone[], choice: RecipeChoice): O
 };
 
 /**
- * Compiles the nets and assigns threads.
+ * Compiles the nets and assigns threads, and workers that memory suffices for.
  *
  * @param int8 the quantised nets, for an int8 recipe
- * @throws UsageError for a layer that a net does not have
+ * @param expectation the images; without them memory is not reckoned
+ * @throws UsageError for a layer that a net does not have, or if there is too little memory
  */
 export const planExtraction = async (
   { backbones, recipe, inputSize }: OpenedNets,
   machinery: Machinery,
   int8?: Pick<PreparedInt8, 'files' | 'hashes'>,
+  expectation?: Expectation,
 ): Promise<Plan> => {
   const provider = machinery.provider ?? 'cpu';
   checkMachinery(recipe.precision, machinery);
   const engine = int8 || provider !== 'cpu' ? 'onnxruntime' : await chosenEngine(machinery);
-  const shared = shareThreads(backbones, machinery, int8 !== undefined);
+  const usual = shareThreads(backbones, machinery, int8 !== undefined);
+  // What TensorFlow takes, or a GPU has, is not reckoned.
+  const isReckoned = expectation && engine === 'onnxruntime' && provider === 'cpu';
+  const size = isReckoned && (await sizeOfExtraction(backbones, recipe, inputSize, expectation.pictures));
+  const fitting = { usual: usual.workers, given: machinery.workers };
+  const shared = size
+    ? shareThreads(
+        backbones,
+        { ...machinery, workers: fitWorkers(size, fitting, recipe, expectation.besides) },
+        int8 !== undefined,
+      )
+    : usual;
   // TensorFlow has one thread pool per process.
   const { threads, workers, each } =
     engine === 'tensorflow' ? { threads: shared.threads, workers: 1, each: shared.threads } : shared;
@@ -180,5 +199,7 @@ export const planExtraction = async (
     workers,
     inputSize,
     lengths,
+    ...(size && { size: { ...size, workers } }),
+    ...(workers < usual.workers && { remark: fewerWorkers(workers, usual.workers) }),
   };
 };

@@ -110,7 +110,7 @@ const plans = new Map<string, WinogradPlan | undefined>();
  * undefined where Winograd's algorithm cannot be used, or is not faster.
  */
 export const planFor = (
-  { nchwcBlock, threads }: OnnxRuntimeBackend,
+  { nchwcBlock, threads }: Pick<OnnxRuntimeBackend, 'nchwcBlock' | 'threads'>,
   operation: Operation,
   shape: ConvolutionShape,
   inShape: readonly number[],
