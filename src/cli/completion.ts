@@ -40,8 +40,9 @@ Examples, for the file that your shell reads when it starts:
   source <(verydeep completion bash)      # ~/.bashrc
   source <(verydeep completion zsh)       # ~/.zshrc, after compinit
   verydeep completion fish | source       # ~/.config/fish/config.fish
-Where verydeep is installed in a project and not globally, put this before it (bash, zsh):
-  verydeep() { npx verydeep "$@"; }`,
+Where verydeep is installed in a project and not globally, put one of these before it:
+  verydeep() { npx verydeep "$@"; }       # bash, zsh
+  alias verydeep 'npx verydeep'           # fish`,
     )
     .action(async (shell: string, _: object, self: Command) => {
       const script = shells[shell as keyof typeof shells] as (typeof shells)['bash'] | undefined;

@@ -1,6 +1,6 @@
 // Completion of the command line in bash; in zsh and fish, see test/interop/completion.test.ts.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { commandOptions } from '../../src/cli/tables.js';
@@ -26,6 +26,8 @@ describe('verydeep completion', () => {
   it('gives bash the commands, all options of each, their choices, and names of files after paths', async () => {
     const { stdout, code } = await verydeep(['completion', 'bash']);
     assert.equal(code, 0);
+    const checked = spawnSync('shellcheck', ['--shell', 'bash', '-'], { input: stdout, encoding: 'utf8' });
+    assert.ok(checked.error ? !process.env['CI'] : checked.status === 0, checked.stdout); // .ci/run installs it.
     const offers = offersOf(stdout);
     const commands = [...new Set(Object.keys(commandOptions).map((name) => name.split(' ')[0]!))];
     assert.deepEqual(offers('verydeep ')!.sort(), [...commands, 'completion', 'help'].sort());
