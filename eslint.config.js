@@ -17,6 +17,7 @@ const shared = [
     'progress',
     'random',
     'shape',
+    'stored',
     'webassembly',
   ].map((name) => `src/${name}.ts`),
   'src/threads',

@@ -76,7 +76,7 @@ const extractPosteriors = async (
         ...(scales && { scales }),
         aggregate: 'average',
         flip,
-        normalize: 'none',
+        descriptorNorm: 'none',
         ...(precision && { precision }),
         ...(orient && { orient }),
         ...(way === 'dense'
@@ -104,7 +104,7 @@ const storesOf = async (folders: readonly string[]): Promise<PosteriorStore[]> =
   const stores: PosteriorStore[] = [];
   for (const folder of folders) {
     const { nets: used, layers, recipe } = await openFeatures([folder]);
-    if (!layers.includes('fc8:posterior') || recipe.normalize !== 'none' || used.length !== 1) {
+    if (!layers.includes('fc8:posterior') || recipe.descriptorNorm !== 'none' || used.length !== 1) {
       throw expected('posteriors of one net, written by `verydeep evaluate ilsvrc2012`', folder, layers);
     }
     const key = used[0]!.sha256;

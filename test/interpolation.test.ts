@@ -10,7 +10,8 @@ import { resolveRecipe } from '../src/features/recipe/recipe.js';
 import { openPart } from '../src/features/store/part.js';
 import { writePart } from '../src/features/store/writer.js';
 import { openSafetensors, writeSafetensors } from '../src/formats/safetensors.js';
-import { fromStored, isInterpolation, toStored } from '../src/interpolation.js';
+import { isInterpolation } from '../src/interpolation.js';
+import { fromStored, toStored } from '../src/stored.js';
 import { lengths, metadata, rows } from './features/stores.js';
 import { randomBackbone, small } from './features/nets.js';
 import { withFolder } from './support.js';
@@ -29,6 +30,8 @@ describe('interpolation', () => {
     assert.equal(JSON.stringify(fromStored(toStored(value))), JSON.stringify(value));
     assert.deepEqual(fromStored(value), value);
     assert.deepEqual(toStored({ a: 1 }), { a: 1 });
+    assert.equal(JSON.stringify(toStored({ descriptorNorm: 'l2', a: 1 })), '{"normalize":"l2","a":1}');
+    assert.deepEqual(fromStored({ normalize: 'l2' }), { descriptorNorm: 'l2' });
     assert.ok(isInterpolation('linear') && !isInterpolation('bilinear') && !isInterpolation(undefined));
   });
 

@@ -104,6 +104,11 @@ describe('flags from a table', () => {
   it('take the name of today and the one of before, which help does not show', () => {
     assert.equal(parsed(commandOptions.train, '--interpolation', 'cubic')['interpolation'], 'cubic');
     assert.equal(parsed(commandOptions.train, '--kernel', 'cubic')['interpolation'], 'cubic');
+    assert.equal(parsed(commandOptions.extract, '--normalize', 'none')['descriptorNorm'], 'none');
+    assert.throws(
+      () => parsed(commandOptions.extract, '--normalize', 'l1'),
+      /l2, per-scale, none for .*"l1"/,
+    );
     const help = addFlags(new Command('test'), commandOptions.train).helpInformation();
     assert.match(help, /--interpolation/);
     assert.doesNotMatch(help, /--kernel/);

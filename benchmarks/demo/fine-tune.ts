@@ -59,7 +59,7 @@ export const fineTune = async (
     const posteriors = join(out, `posteriors-${index + 1}`);
     await verydeep(
       ...['extract', 'folder', '--data', data, '--backbone', join(net, 'backbone.safetensors')],
-      ...['--layer', 'fc8:posterior', '--normalize', 'none', '--scales', scales.single.join(',')],
+      ...['--layer', 'fc8:posterior', '--descriptor-norm', 'none', '--scales', scales.single.join(',')],
       ...['--out', posteriors],
     );
     recalls.push(await recallOf(posteriors, split, classes));

@@ -42,7 +42,7 @@ export const writePixels = async (items: readonly Item[], side: number, out: str
     scales: [side],
     aggregate: 'average',
     flip: false,
-    normalize: 'l2',
+    descriptorNorm: 'l2',
     region: 'image',
     crops: 1,
     interpolation: 'lanczos3',

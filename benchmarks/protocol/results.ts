@@ -1,7 +1,7 @@
 // The results of a benchmark as documents: results.json with everything, results.csv with the figures.
 import { csvLines } from '../../src/formats/csv.js';
 import type { Recipe } from '../../src/features/recipe/recipe.js';
-import { type Stored, toStored } from '../../src/interpolation.js';
+import { type Stored, toStored } from '../../src/stored.js';
 import type { Interval } from '../../src/evaluation/statistics.js';
 import { mean, standardDeviation } from '../../src/evaluation/statistics.js';
 import type { Skipped } from '../../src/progress.js';

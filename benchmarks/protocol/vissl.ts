@@ -8,7 +8,7 @@ const cGrid = [0.01, 0.1, ...Array.from({ length: 16 }, (_, i) => 0.5 ** (4 + i)
 export const voc2007Vissl: Benchmark = {
   ...voc2007,
   title: 'PASCAL VOC 2007 classification, VISSL protocol',
-  recipe: { name: 'center-crop', normalize: 'none' },
+  recipe: { name: 'center-crop', descriptorNorm: 'none' },
   norm: 1e-5,
   svm: {
     loss: 'squared-hinge',

@@ -1,6 +1,6 @@
 // How a result was made: descriptors, weights, what was left out, command, versions, times.
 import { type Recipe, describeRecipe } from '../../src/features/recipe/recipe.js';
-import { fromStored } from '../../src/interpolation.js';
+import { fromStored } from '../../src/stored.js';
 import { code, facts } from '../../src/evaluation/report/facts.js';
 import type { Content } from '../../src/evaluation/report/html.js';
 import { html } from '../../src/evaluation/report/html.js';

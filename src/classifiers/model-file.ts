@@ -2,7 +2,7 @@
 import { type OptionName, UsageError, expected, messageOf, text as message } from '../errors.js';
 import { kindOf } from '../io/file-kinds.js';
 import { openSafetensors, writeSafetensors } from '../formats/safetensors.js';
-import { type Stored, fromStored, toStored } from '../interpolation.js';
+import { type Stored, fromStored, toStored } from '../stored.js';
 import type { Extraction } from './extraction.js';
 import type { LinearModel } from './model.js';
 

@@ -16,10 +16,20 @@ type ExtractFlags = FlagsOf<'extract'>;
 
 /** The recipe's flags; missing ones are those of the named recipe or the default. */
 const choiceOf = (flags: ExtractFlags): RecipeChoice => {
-  const { recipe, aggregate, normalize, region, crops, interpolation, orient, store, scales, precision } =
-    flags;
+  const {
+    recipe,
+    aggregate,
+    descriptorNorm,
+    region,
+    crops,
+    interpolation,
+    orient,
+    store,
+    scales,
+    precision,
+  } = flags;
   return {
-    ...given({ name: recipe, aggregate, normalize, region, crops, interpolation, orient, store }),
+    ...given({ name: recipe, aggregate, descriptorNorm, region, crops, interpolation, orient, store }),
     ...given({ scales, precision, layers: flags.layer?.split(',').map((layer) => layer.trim()) }),
     ...(flags.flip ? {} : { flip: false }),
   };

@@ -59,7 +59,7 @@ describe('the export in 8 bits in other programs', () => {
         await exportInt8(path, model, { calibration, external, threads: 1 });
 
         // The pixels that extraction sees, at each scale of the default recipe.
-        const choice = { layers: ['fc7', 'fc8'], flip: false, normalize: 'none' } as const;
+        const choice = { layers: ['fc7', 'fc8'], flip: false, descriptorNorm: 'none' } as const;
         const { recipe, inputSize } = await openNets([path], choice);
         const views: string[] = [];
         for (const item of items) {

@@ -3,13 +3,8 @@
 import { isRecord } from '../../checks.js';
 import { type OptionName, UsageError, expected, messageOf, option, text } from '../../errors.js';
 import { kindOf } from '../../io/file-kinds.js';
-import {
-  type Interpolation,
-  fromStored,
-  interpolations,
-  isInterpolation,
-  toStored,
-} from '../../interpolation.js';
+import { type Interpolation, interpolations, isInterpolation } from '../../interpolation.js';
+import { fromStored, toStored } from '../../stored.js';
 import { sha256OfFile } from '../../io/files.js';
 import { type Architecture, architecture, weightShapes } from './architecture.js';
 import { type TensorInfo, openSafetensors, writeSafetensors } from '../../formats/safetensors.js';

@@ -1,7 +1,7 @@
 // A note in exported files for metadata that foreign formats have no field for: preprocessing and class
 // names.
 import { UsageError, messageOf } from '../../errors.js';
-import { toStored } from '../../interpolation.js';
+import { toStored } from '../../stored.js';
 import { type BackboneMetadata, type InputNormalisation, checkInput } from './backbone.js';
 
 /** The key of the note in formats with free metadata. */

@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
-import { type Stored, fromStored, toStored } from '../../interpolation.js';
+import { type Stored, fromStored, toStored } from '../../stored.js';
 import type { Skipped } from '../../progress.js';
 import type { InputNormalisation } from '../nets/backbone.js';
 import type { EpochRecord } from './outcome.js';

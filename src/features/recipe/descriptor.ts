@@ -48,9 +48,9 @@ export const joinViews = (
       const scales = recipe.scales.map((_, scale) => {
         const crops = activations.filter((_, i) => views[i]!.region === region && views[i]!.scale === scale);
         const mean = meanOf(crops);
-        return recipe.normalize === 'per-scale' ? l2Normalised(mean) : mean;
+        return recipe.descriptorNorm === 'per-scale' ? l2Normalised(mean) : mean;
       });
       const joined = joins[recipe.aggregate](scales);
-      return recipe.normalize === 'none' ? joined : l2Normalised(joined);
+      return recipe.descriptorNorm === 'none' ? joined : l2Normalised(joined);
     }),
   );

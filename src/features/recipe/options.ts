@@ -37,11 +37,12 @@ export const recipeOptions = {
     default: true,
     paper: 'averaged in',
   },
-  normalize: {
+  descriptorNorm: {
     kind: kinds.choice(['l2', 'per-scale', 'none'], 'how'),
     help: 'L2-normalise once at the end, also at each scale, or not at all',
     otherwise: 'l2',
     paper: 'l2',
+    formerly: ['normalize'],
   },
   region: {
     kind: kinds.choice(['image', 'box', 'image+box', 'crops'], 'what'),

@@ -1,22 +1,24 @@
 // The descriptor recipe: completes, checks, names and hashes it.
 import { type OptionName, expected, option } from '../../errors.js';
 import { checkOptions } from '../../options.js';
-import { defaultInterpolation, fromStored, toStored } from '../../interpolation.js';
+import { defaultInterpolation } from '../../interpolation.js';
+import { type Stored, fromStored, toStored } from '../../stored.js';
 import { sha256 } from '../../io/files.js';
 import type { NetIdentity, Recipe } from '../store/recipe.js';
 import { type RecipeName, recipeNames, recipeOptions } from './options.js';
 
 export type { NetIdentity, Recipe } from '../store/recipe.js';
 
-/** A recipe as a user gives it: a name, single options, or both. Missing options take their defaults. */
-export type RecipeChoice = Partial<Recipe> & { readonly name?: RecipeName };
+/** A recipe as a user gives it: a name, single options, or both. Missing options take their defaults. Former names of options are read too. */
+export type RecipeChoice = Partial<Recipe> &
+  Partial<Pick<Stored<Recipe>, 'kernel' | 'normalize'>> & { readonly name?: RecipeName };
 
 const defaults: Recipe = {
   layers: ['fc7'],
   scales: [256, 384, 512],
   aggregate: 'average',
   flip: true,
-  normalize: 'l2',
+  descriptorNorm: 'l2',
   region: 'image',
   crops: 1,
   interpolation: defaultInterpolation,
@@ -52,8 +54,8 @@ const wholeAbove = (least: number, what: OptionName, value: number, advice?: str
   return value;
 };
 
-const { aggregate, flip, normalize, region, interpolation, orient, precision, store } = recipeOptions;
-const choices = { aggregate, flip, normalize, region, interpolation, orient, precision, store };
+const { aggregate, flip, descriptorNorm, region, interpolation, orient, precision, store } = recipeOptions;
+const choices = { aggregate, flip, descriptorNorm, region, interpolation, orient, precision, store };
 
 const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
@@ -92,7 +94,7 @@ export const resolveRecipe = (
       .sort((a, b) => a - b),
     aggregate: merged.aggregate,
     flip: merged.flip,
-    normalize: merged.normalize,
+    descriptorNorm: merged.descriptorNorm,
     region: merged.region,
     crops: merged.region === 'crops' ? wholeAbove(1, option('crops'), merged.crops) : 1,
     ...(merged.maxSide === undefined
@@ -133,7 +135,7 @@ export const describeRecipe = (recipe: Recipe): string => {
     [
       'normalisation',
       { l2: 'L2, once at the end', 'per-scale': 'L2, each scale and at the end', none: 'none' }[
-        recipe.normalize
+        recipe.descriptorNorm
       ],
     ],
     [

@@ -3,7 +3,7 @@ import { DataType, FixedSizeList, List, Message, Precision, Utf8 } from 'apache-
 import type { Schema } from 'apache-arrow';
 import { type FileHandle, open } from 'node:fs/promises';
 import { codeOf, messageOf } from '../../errors.js';
-import { type Stored, fromStored } from '../../interpolation.js';
+import { type Stored, fromStored } from '../../stored.js';
 import { decodeFloat16 } from '../../formats/float16.js';
 import { STORE_FORMAT, damaged } from './store.js';
 import type { PartMetadata } from './store.js';

@@ -23,10 +23,10 @@ export interface Recipe {
   /** Whether the mirrored image is averaged in. */
   readonly flip: boolean;
   /**
-   * "l2": once, after scales are joined; "per-scale": each scale before joining as well; "none": the net's
-   * output unchanged.
+   * L2-normalisation; called `normalize` in files. "l2": once, after scales are joined; "per-scale": each scale
+   * before joining as well; "none": the net's output unchanged.
    */
-  readonly normalize: 'l2' | 'per-scale' | 'none';
+  readonly descriptorNorm: 'l2' | 'per-scale' | 'none';
   /** "image+box" stacks the descriptor of the image and of the item's box; "crops" averages a grid of square crops. */
   readonly region: Region;
   /**

@@ -31,7 +31,7 @@ const checkNumbers = async (part: Part, problems: string[]): Promise<void> => {
       for (const x of rowOf({ rows: part.rows, columns, data }, row)) sum += x * x;
       const where = `${part.path}: ${layer} of ${part.ids[row]}`;
       if (!Number.isFinite(sum)) problems.push(`${where} has values that are not finite`);
-      else if (recipe.normalize !== 'none' && sum !== 0) {
+      else if (recipe.descriptorNorm !== 'none' && sum !== 0) {
         const relative = Math.sqrt(sum / squared);
         const whole = Math.abs(relative - 1) <= LENGTH_TOLERANCE[recipe.store];
         // A region or net with all-zero activations adds nothing to the norm.

@@ -3,7 +3,7 @@ import { Field, FixedSizeList, Float16, Float32, Int32, List, Message, RecordBat
 import { RecordBatchFileWriter, Schema, Struct, Utf8, makeData, vectorFromArray } from 'apache-arrow';
 import type { Data, DataType } from 'apache-arrow';
 import { join } from 'node:path';
-import { toStored } from '../../interpolation.js';
+import { toStored } from '../../stored.js';
 import { writeFileAtomically } from '../../io/files.js';
 import { encodeFloat16 } from '../../formats/float16.js';
 import { partName } from './store.js';

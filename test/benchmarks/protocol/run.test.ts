@@ -113,7 +113,7 @@ describe('benchmarks, start to end', function () {
     // Descriptors in the store are as the net gives them; the model divides them by their norm.
     const model = await loadModel(join(out, 'models/test.safetensors'));
     assert.equal(model.extraction!.norm, 1e-5);
-    assert.equal(model.extraction!.stacks[0]!.recipe.normalize, 'none');
+    assert.equal(model.extraction!.stacks[0]!.recipe.descriptorNorm, 'none');
     assert.equal(model.loss, 'squared-hinge');
     // The mean over classes is the figure; scored again from the files for the server.
     const aps = split!.perClass.map(({ figures }) => figures['ap']!);

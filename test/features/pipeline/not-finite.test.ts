@@ -77,7 +77,7 @@ describe('descriptors that are not finite', () => {
   it('end a run whose descriptors are beyond half precision', () =>
     failing(
       (path) => overwritten(path, (value) => value * 1e8, ['conv1_1.weight']),
-      { store: 'float16', normalize: 'none' },
+      { store: 'float16', descriptorNorm: 'none' },
       (error) => {
         ok(error instanceof VerydeepError);
         match(error.message, /more than half precision can\. Give store float32/);

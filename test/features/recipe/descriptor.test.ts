@@ -36,18 +36,18 @@ describe('features/descriptor', () => {
       joinViews(resolveRecipe({ scales: [224, 256], ...change }, 224), views, activations);
     const length = Math.hypot(1.5, 7);
     close(join({}), [1.5 / length, 7 / length]);
-    close(join({ normalize: 'none' }), [1.5, 7]);
+    close(join({ descriptorNorm: 'none' }), [1.5, 7]);
     close(join({ aggregate: 'max' }), [3 / Math.hypot(3, 10), 10 / Math.hypot(3, 10)]);
     const all = Math.hypot(3, 4, 10);
     close(join({ aggregate: 'stack' }), [3 / all, 4 / all, 0, 10 / all]);
     close(
-      join({ aggregate: 'stack', normalize: 'per-scale' }),
+      join({ aggregate: 'stack', descriptorNorm: 'per-scale' }),
       [0.6, 0.8, 0, 1].map((x) => x / Math.SQRT2),
     );
   });
 
   it('averages crops of a scale, and stacks regions, each normalised', () => {
-    const crops = resolveRecipe({ region: 'crops', crops: 2, scales: [224], normalize: 'none' }, 224);
+    const crops = resolveRecipe({ region: 'crops', crops: 2, scales: [224], descriptorNorm: 'none' }, 224);
     const four = Array.from({ length: 4 }, () => ({ region: 0, scale: 0 }));
     close(joinViews(crops, four, [vector(1), vector(2), vector(3), vector(6)]), [3]);
     const both = resolveRecipe({ region: 'image+box', scales: [224] }, 224);

@@ -1,5 +1,6 @@
 // Recipes: the paper's by name, completed and checked; the hash changes with everything that changes numbers.
 import assert from 'node:assert/strict';
+import { toStored } from '../../../src/stored.js';
 import { UsageError } from '../../../src/errors.js';
 import {
   type Recipe,
@@ -40,7 +41,7 @@ describe('features/recipe', () => {
       { scales: [256] },
       { aggregate: 'max' },
       { flip: false },
-      { normalize: 'none' },
+      { descriptorNorm: 'none' },
       { region: 'box' },
       { region: 'crops' },
       { region: 'crops', crops: 5 },
@@ -75,6 +76,15 @@ describe('features/recipe', () => {
     assert.equal(resolveRecipe({}, 224).interpolation, 'lanczos3');
     assert.equal(resolveRecipe({}, 224, 'linear').interpolation, 'linear');
     assert.equal(resolveRecipe({ interpolation: 'mitchell' }, 224, 'linear').interpolation, 'mitchell');
+  });
+
+  it('takes the option that says how descriptors are normalised by its former name too', () => {
+    const [former, present] = [{ normalize: 'none' }, { descriptorNorm: 'none' }] as const;
+    assert.deepEqual(resolveRecipe(former, 224), resolveRecipe(present, 224));
+    assert.throws(() => resolveRecipe({ normalize: 'l1' as 'l2' }, 224), /for descriptorNorm .*"l1"/);
+    // The hash of version 0.1: its recipes say `normalize`.
+    const text = JSON.stringify(toStored(resolveRecipe(present, 224)));
+    assert.match(text, /"flip":true,"normalize":"none","region"/);
   });
 
   it('hashes as version 0.1 did, whose recipes call the interpolation `kernel`', () => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError, VerydeepError } from '../../../src/errors.js';
-import { toStored } from '../../../src/interpolation.js';
+import { toStored } from '../../../src/stored.js';
 import { rowOf } from '../../../src/matrix.js';
 import { openPart } from '../../../src/features/store/part.js';
 import { openFeatures } from '../../../src/features/store/reader.js';

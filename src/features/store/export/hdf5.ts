@@ -1,6 +1,6 @@
 // Exports to HDF5 with h5wasm: one dataset per column, descriptors as [rows, columns] with one chunk per
 // part.
-import { toStored } from '../../../interpolation.js';
+import { toStored } from '../../../stored.js';
 import { PART_SIZE } from '../store.js';
 import type { FeatureStore } from '../reader.js';
 import { isLabelled } from './labelled.js';

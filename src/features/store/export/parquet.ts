@@ -1,7 +1,7 @@
 // Exports to Parquet with hyparquet-writer: the store's columns, descriptors as lists of float, one row group
 // per part.
 import type { ParquetWriter } from 'hyparquet-writer';
-import { toStored } from '../../../interpolation.js';
+import { toStored } from '../../../stored.js';
 import { rowOf } from '../../../matrix.js';
 import type { FeatureStore } from '../reader.js';
 import { isLabelled } from './labelled.js';
