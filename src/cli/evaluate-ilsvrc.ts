@@ -41,6 +41,7 @@ export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
           onNotice: (text) => notices.push(text),
           signal,
           ...given({ threads: flags.threads, workers: flags.workers, gpu: flags.gpu }),
+          device: flags.device,
           ...given({ int8: calibration && { calibration } }),
         },
         onProgress,

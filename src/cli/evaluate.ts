@@ -108,6 +108,7 @@ const run = async (name: string, options: Options): Promise<void> => {
         recipe: recipeOf(options),
         extract: {
           ...given({ threads: options.threads, workers: options.workers, gpu: options.gpu }),
+          device: options.device,
           engine: options.engine,
           provider: options.provider,
           onNotice: (text) => note(options, text),

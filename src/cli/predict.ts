@@ -93,7 +93,7 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
 };
 
 const run = async (paths: string[], options: Options): Promise<void> => {
-  const { backbone = [], engine, provider, threads, gpu, workers } = options;
+  const { backbone = [], engine, provider, threads, device, gpu, workers } = options;
   const model = required('model', options.model, 'a file of saved SVMs', MODEL_ADVICE);
   if ((paths.length === 0) === (options.boxes === undefined)) {
     throw expected(
@@ -119,6 +119,7 @@ const run = async (paths: string[], options: Options): Promise<void> => {
         engine,
         provider,
         threads,
+        device,
         ...given({ gpu, workers }),
         onProgress,
         signal,

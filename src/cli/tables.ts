@@ -32,6 +32,7 @@ const { json } = outputOptions;
 const machineOptions = {
   engine: engineOptions.engine,
   ...providerOptions,
+  device: engineOptions.device,
   gpu: engineOptions.gpu,
   threads: engineOptions.threads,
   ...workerOptions,

@@ -7,11 +7,13 @@ import { messageOf } from '../errors.js';
 import { probe } from './onnxruntime/probe.js';
 import { describeAttempt, tryTensorFlow } from './engine.js';
 import { NoLibraryError, describeLibrary } from './ort.js';
+import { chooseDevice } from './torch/device.js';
+import { loadTorch } from './torch/library.js';
 import { installedVersion, mayHaveGpu, tensorflowPackages } from './tensorflow.js';
 
 /** One engine: whether it can be used, the facts about it, and how to make it usable if it is not. */
 export interface EngineDescription {
-  readonly name: 'onnxruntime' | 'tensorflow';
+  readonly name: 'onnxruntime' | 'tensorflow' | 'torch';
   readonly available: boolean;
   /** Whether `auto` chooses it on this machine. */
   readonly chosen: boolean;
@@ -83,6 +85,37 @@ const describeTensorFlow = async (): Promise<EngineDescription> => {
   };
 };
 
+const describeTorch = (): EngineDescription => {
+  try {
+    const library = loadTorch();
+    const { place, version, cuda } = library;
+    const device = chooseDevice(library).name;
+    return {
+      name: 'torch',
+      available: true,
+      chosen: device !== 'cpu' && mayHaveGpu(),
+      version,
+      notes: [
+        `library ${place.library} (${place.from})`,
+        cuda === true ? `it computes on ${device}` : `it computes on the CPU: ${cuda}`,
+        'run here on the CPU alone; cuda, mps and xpu are written, but were never run by its authors',
+      ],
+      ...(mayHaveGpu() &&
+        device === 'cpu' && { fix: 'Install the build of PyTorch for this GPU and its driver' }),
+    };
+  } catch (error) {
+    const message = messageOf(error);
+    const [reason, ...fix] = message.replace(/^Cannot load libtorch: /, '').split(/\. (?=pip )/);
+    return {
+      name: 'torch',
+      available: false,
+      chosen: false,
+      notes: [reason!],
+      fix: fix.join('. ').replace(/\.$/, ''),
+    };
+  }
+};
+
 const fixFor = (attempts: Awaited<ReturnType<typeof tryTensorFlow>>): string => {
   const [first] = attempts;
   if (!first!.loaded) return first!.fix;
@@ -93,6 +126,7 @@ const packages = ['@tensorflow/tfjs-core', 'onnxruntime-node', 'koffi', 'sharp',
 
 /** Tries every engine and reports. No engine stays open; TensorFlow, once loaded, stays in the process. */
 export const describeEngines = async (): Promise<EnginesReport> => {
+  const torch = describeTorch();
   const tensorflow = await describeTensorFlow();
   const onnxruntime = describeOnnxRuntime();
   const found = packages.map((name) => [name, installedVersion(name)] as const);
@@ -103,6 +137,10 @@ export const describeEngines = async (): Promise<EnginesReport> => {
     cores: usableCores(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     versions: Object.fromEntries(found.filter((pair): pair is [string, string] => pair[1] !== undefined)),
-    engines: [{ ...onnxruntime, chosen: onnxruntime.available && !tensorflow.chosen }, tensorflow],
+    engines: [
+      { ...onnxruntime, chosen: onnxruntime.available && !tensorflow.chosen && !torch.chosen },
+      { ...tensorflow, chosen: tensorflow.chosen && !torch.chosen },
+      torch,
+    ],
   };
 };

@@ -1,4 +1,4 @@
-// Chooses what computes: tfjs-node-gpu where it loads and sees a GPU, else the backend on ONNX Runtime.
+// Chooses what computes: libtorch or tfjs-node-gpu where they load and see a GPU, else the backend on ONNX Runtime.
 import { usableCores } from '../cores.js';
 import '@tensorflow/tfjs-layers'; // Its bundle registers the gradients of tfjs-core.
 import * as tf from '@tensorflow/tfjs-core';
@@ -7,6 +7,9 @@ import { type EngineName, engineNames } from './names.js';
 import { BACKEND_NAME } from './onnxruntime/backend.js';
 import { registerOnnxRuntimeBackend } from './onnxruntime/register.js';
 import { describeLibrary } from './ort.js';
+import { type NamedDevice, chooseDevice } from './torch/device.js';
+import { loadTorch } from './torch/library.js';
+import { registerTorchBackend } from './torch/register.js';
 import {
   type TensorFlowAttempt,
   type TensorFlowOptions,
@@ -18,12 +21,14 @@ import {
 export type { EngineName } from './names.js';
 
 export interface EngineOptions {
-  /** `auto` (default; the environment's VERYDEEP_ENGINE may say otherwise) takes tfjs-node-gpu only with a GPU. */
+  /** `auto` (default; the environment's VERYDEEP_ENGINE may say otherwise) takes torch or tensorflow only with a GPU. */
   readonly engine?: EngineName;
   /** Threads that compute; default all cores. */
   readonly threads?: number;
   /** Which GPU, counted from 0. */
   readonly gpu?: number;
+  /** Where torch computes, by PyTorch's names: `cpu`, `cuda:0`, …; `auto` (default) takes a GPU where there is one. */
+  readonly device?: string;
 }
 
 /** tfjs with a backend set. */
@@ -42,6 +47,8 @@ export interface Engine {
 interface Choice {
   readonly name: Engine['name'];
   readonly reason: string;
+  /** torch's. */
+  readonly device?: NamedDevice;
 }
 
 const requestedEngine = (given: EngineName | undefined): EngineName => {
@@ -69,6 +76,27 @@ export const tryTensorFlow = async (
   return attempts;
 };
 
+/** torch's device by its name, or by the number of a GPU. */
+const deviceName = ({ device = 'auto', gpu }: EngineOptions): string =>
+  device === 'auto' && gpu !== undefined ? `cuda:${gpu}` : device;
+
+const chooseTorch = (options: EngineOptions, why: string): Choice => {
+  const library = loadTorch();
+  const device = chooseDevice(library, deviceName(options));
+  const reason = `${why}; libtorch ${library.version} of ${library.place.from} computes on ${device.name}`;
+  return { name: 'torch', reason, device };
+};
+
+/** torch, if its library is here and sees a GPU. */
+const torchWithGpu = (options: EngineOptions): Choice | undefined => {
+  try {
+    const choice = chooseTorch(options, 'a GPU was found');
+    return choice.device!.name === 'cpu' ? undefined : choice;
+  } catch {
+    return undefined;
+  }
+};
+
 const choose = async (options: EngineOptions): Promise<Choice> => {
   const requested = requestedEngine(options.engine);
   if (requested === 'onnxruntime') return { name: 'onnxruntime', reason: 'asked for' };
@@ -80,7 +108,10 @@ const choose = async (options: EngineOptions): Promise<Choice> => {
       text`Cannot use ${option('engine')} tensorflow: ${attempts.map(describeAttempt).join('; ')}. ${attempts.map((a) => (a.loaded ? '' : a.fix)).join('; or ')}; or use ${option('engine')} onnxruntime.`,
     );
   }
+  if (requested === 'torch') return chooseTorch(options, 'asked for');
   if (!mayHaveGpu()) return { name: 'onnxruntime', reason: 'no NVIDIA GPU was found' };
+  const torch = torchWithGpu(options);
+  if (torch) return torch;
   const [attempt] = await tryTensorFlow(options, () => true, [tensorflowPackages[0]]);
   if (attempt!.loaded && attempt!.gpu) return { name: 'tensorflow', reason: describeAttempt(attempt!) };
   return { name: 'onnxruntime', reason: describeAttempt(attempt!) };
@@ -120,7 +151,8 @@ export const useEngine = async (options: EngineOptions = {}): Promise<Engine> =>
     describeLibrary(); // Throws the reason where the library cannot be loaded; tfjs would only print it.
     registerOnnxRuntimeBackend(threads);
   }
-  const backend = choice.name === 'onnxruntime' ? BACKEND_NAME : 'tensorflow';
+  if (choice.name === 'torch') registerTorchBackend(threads, choice.device);
+  const backend = choice.name === 'onnxruntime' ? BACKEND_NAME : choice.name;
   if (!(await tf.setBackend(backend)))
     throw new VerydeepError(`The backend ${backend} of tfjs could not be started.`);
   await tf.ready();
@@ -131,7 +163,7 @@ export const useEngine = async (options: EngineOptions = {}): Promise<Engine> =>
     close: () => {
       if (open?.engine !== engine || --open.users > 0) return;
       open = undefined;
-      if (choice.name === 'onnxruntime') tf.removeBackend(BACKEND_NAME);
+      if (choice.name !== 'tensorflow') tf.removeBackend(backend);
     },
   };
   open = { engine, users: 1 };

@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expected } from '../errors.js';
 import { OnnxRuntimeBackend } from './onnxruntime/backend.js';
 import { type MomentumStep, momentumStep } from './onnxruntime/momentum.js';
+import { TorchBackend } from './torch/backend.js';
+import { momentumStep as torchMomentumStep } from './torch/momentum.js';
 import { isSameShape } from '../shape.js';
 
 export type { MomentumStep } from './onnxruntime/momentum.js';
@@ -27,12 +29,13 @@ export const momentumUpdate = <R extends tf.Rank>(
       throw expected(`shape [${weight.shape.join(', ')}]`, `the ${name} of an update`, shape);
   const backend = tf.backend();
   const canOverwrite =
-    backend instanceof OnnxRuntimeBackend &&
+    (backend instanceof OnnxRuntimeBackend || (backend instanceof TorchBackend && step.momentum > 0)) &&
     [weight, velocity, gradient].every(({ dtype, size }) => dtype === 'float32' && size > 0) &&
     [weight, velocity].every(({ dataId }) => backend.refCount(dataId) === 1) &&
     weight.dataId !== velocity.dataId;
   if (canOverwrite) {
-    momentumStep(backend, weight, velocity, gradient, step);
+    const move = backend instanceof TorchBackend ? torchMomentumStep : momentumStep;
+    move(backend as TorchBackend & OnnxRuntimeBackend, weight, velocity, gradient, step);
     return { weight, velocity };
   }
   const { learningRate, momentum, decay } = step;

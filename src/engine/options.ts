@@ -10,6 +10,11 @@ export type Provider = (typeof providers)[number];
 
 export const engineOptions = {
   engine: { kind: kinds.choice(engineNames), help: 'compute engine', default: 'auto' },
+  device: {
+    kind: kinds.text('name'),
+    help: text`with ${option('engine')} torch: cpu, cuda:0, mps, xpu; auto takes a GPU where there is one`,
+    default: 'auto',
+  },
   gpu: { kind: kinds.whole({ from: 0 }), help: 'index of the GPU, from 0' },
   threads: {
     kind: kinds.whole(),

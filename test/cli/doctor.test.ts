@@ -29,7 +29,7 @@ describe('verydeep doctor', () => {
     assert.ok([7, 8].includes(report.int8.bits));
     assert.deepEqual(
       report.engines.map(({ name }) => name),
-      ['onnxruntime', 'tensorflow'],
+      ['onnxruntime', 'tensorflow', 'torch'],
     );
   });
 

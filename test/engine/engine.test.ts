@@ -32,10 +32,10 @@ describe('useEngine', () => {
   });
 
   it('refuses unknown engines and numbers of threads, by name', async () => {
-    await assert.rejects(useEngine({ engine: 'torch' as 'auto' }), usage(/engine.*torch/));
+    await assert.rejects(useEngine({ engine: 'caffe' as 'auto' }), usage(/engine.*caffe/));
     await assert.rejects(useEngine({ threads: 0 }), usage(/threads/));
-    await withVariables({ VERYDEEP_ENGINE: 'torch' }, () =>
-      assert.rejects(useEngine(), usage(/VERYDEEP_ENGINE.*torch/)),
+    await withVariables({ VERYDEEP_ENGINE: 'caffe' }, () =>
+      assert.rejects(useEngine(), usage(/VERYDEEP_ENGINE.*caffe/)),
     );
   });
 });

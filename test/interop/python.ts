@@ -64,3 +64,9 @@ export const python = async (
   args: readonly string[] = [],
   options: RunOptions = {},
 ): Promise<string> => run(await pythonPath(), ['-c', program, ...args], options);
+
+/** The folder of the environment's PyTorch, for the engine `torch`. */
+export const torchFolder = async (): Promise<string> => {
+  const program = 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])';
+  return (await run(await pythonPath(), ['-c', program])).trim();
+};

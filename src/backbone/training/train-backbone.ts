@@ -149,6 +149,7 @@ export const trainBackbone = async (
   const engine = await useEngine({
     engine: options.engine,
     threads: options.threads,
+    device: options.device,
     ...(options.gpu !== undefined && { gpu: options.gpu }),
   });
   const loader = new Loader({

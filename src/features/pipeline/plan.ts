@@ -31,6 +31,7 @@ export interface Machinery {
   readonly engine?: EngineName;
   readonly provider?: SessionOptions['provider'];
   readonly gpu?: number;
+  readonly device?: string;
 }
 
 export interface Plan {
@@ -59,9 +60,11 @@ const chosenEngine = async ({
   engine = 'auto',
   threads,
   gpu,
-}: Machinery): Promise<'onnxruntime' | 'tensorflow'> => {
+  device,
+}: Machinery): Promise<Exclude<EngineName, 'auto'>> => {
   if (engine !== 'auto') return engine;
-  if (process.env['VERYDEEP_ENGINE'] === 'tensorflow') return 'tensorflow';
+  const asked = process.env['VERYDEEP_ENGINE'];
+  if (asked === 'tensorflow' || asked === 'torch') return asked;
   const { mayHaveGpu } = await import('../../engine/tensorflow.js');
   if (!mayHaveGpu()) return 'onnxruntime';
   const { useEngine } = await import('../../engine/engine.js');
@@ -69,6 +72,7 @@ const chosenEngine = async ({
     engine,
     ...(threads === undefined ? {} : { threads }),
     ...(gpu === undefined ? {} : { gpu }),
+    ...(device === undefined ? {} : { device }),
   });
   used.close();
   return used.name;
@@ -100,8 +104,9 @@ export const checkMachinery = (
 ): void => {
   const given =
     provider === 'cpu' ? text`${option('precision')} ${precision}` : text`${option('provider')} ${provider}`;
-  if (engine === 'tensorflow' && (precision === 'int8' || provider !== 'cpu'))
-    throw new UsageError(text`${given} needs ONNX Runtime: leave out ${option('engine')} tensorflow.`);
+  const isOther = engine === 'tensorflow' || engine === 'torch';
+  if (isOther && (precision === 'int8' || provider !== 'cpu'))
+    throw new UsageError(text`${given} needs ONNX Runtime: leave out ${option('engine')} ${engine}.`);
   if (precision === 'int8' && provider !== 'cpu')
     throw new UsageError(text`${option('precision')} int8 runs on the CPU only: leave out ${given}.`);
 };
@@ -150,7 +155,7 @@ export const planExtraction = async (
   checkMachinery(recipe.precision, machinery);
   const engine = int8 || provider !== 'cpu' ? 'onnxruntime' : await chosenEngine(machinery);
   const usual = shareThreads(backbones, machinery, int8 !== undefined);
-  // What TensorFlow takes, or a GPU has, is not reckoned.
+  // What other engines take, or a GPU has, is not reckoned.
   const isReckoned = expectation && engine === 'onnxruntime' && provider === 'cpu';
   const size = isReckoned && (await sizeOfExtraction(backbones, recipe, inputSize, expectation.pictures));
   const fitting = { usual: usual.workers, given: machinery.workers };
@@ -161,9 +166,9 @@ export const planExtraction = async (
         int8 !== undefined,
       )
     : usual;
-  // TensorFlow has one thread pool per process.
+  // TensorFlow and libtorch have one thread pool per process.
   const { threads, workers, each } =
-    engine === 'tensorflow' ? { threads: shared.threads, workers: 1, each: shared.threads } : shared;
+    engine === 'onnxruntime' ? shared : { threads: shared.threads, workers: 1, each: shared.threads };
   const graphs: CompiledGraph[] = [];
   const nets: NetIdentity[] = [];
   for (const [i, backbone] of backbones.entries()) {
@@ -177,6 +182,7 @@ export const planExtraction = async (
     });
   }
   const gpu = machinery.gpu === undefined ? {} : { gpu: machinery.gpu };
+  const device = machinery.device === undefined ? {} : { device: machinery.device };
   const options = { threads: each, provider, ...gpu };
   const { layers, flip } = recipe;
   const lengths = Object.fromEntries(
@@ -189,11 +195,11 @@ export const planExtraction = async (
     recipe,
     nets,
     hash: recipeHash(recipe, nets),
-    engine: engine === 'tensorflow' ? engine : `onnxruntime ${provider}`,
+    engine: engine === 'onnxruntime' ? `onnxruntime ${provider}` : engine,
     specs: graphs.map(({ model, externalDataFolder, outputs }, i): RunnerSpec =>
-      engine === 'tensorflow'
-        ? { ...gpu, kind: 'tfjs', backbone: backbones[i]!.path, layers, flip, engine, threads }
-        : { model, externalDataFolder, outputs, options },
+      engine === 'onnxruntime'
+        ? { model, externalDataFolder, outputs, options }
+        : { ...gpu, ...device, kind: 'tfjs', backbone: backbones[i]!.path, layers, flip, engine, threads },
     ),
     threads,
     workers,

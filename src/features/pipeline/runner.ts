@@ -63,6 +63,7 @@ export interface TfjsSpec {
   readonly engine: Exclude<EngineName, 'auto'>;
   readonly threads: number;
   readonly gpu?: number;
+  readonly device?: string;
 }
 
 export type RunnerSpec = OnnxSpec | TfjsSpec;
@@ -72,8 +73,13 @@ const tfjsRunner = async (spec: TfjsSpec): Promise<Runner> => {
   const { useEngine } = await import('../../engine/engine.js');
   const { openBackbone } = await import('../../backbone/nets/backbone.js');
   const { denseActivations, loadWeights } = await import('../../backbone/nets/dense-activations.js');
-  const { engine, threads, gpu } = spec;
-  const used = await useEngine({ engine, threads, ...(gpu === undefined ? {} : { gpu }) });
+  const { engine, threads, gpu, device } = spec;
+  const used = await useEngine({
+    engine,
+    threads,
+    ...(gpu === undefined ? {} : { gpu }),
+    ...(device === undefined ? {} : { device }),
+  });
   const { tf } = used;
   const backbone = await openBackbone(spec.backbone);
   const weights = await loadWeights(tf, backbone);

@@ -8,7 +8,7 @@ import { initialWeights } from '../../../src/backbone/nets/initialisation.js';
 import { tensorsOf } from '../../../src/backbone/nets/layout.js';
 import { Model } from '../../../src/backbone/training/model.js';
 import { useEngine } from '../../../src/engine/engine.js';
-import { python } from '../python.js';
+import { python, torchFolder } from '../python.js';
 import { withFolder } from '../../support.js';
 import { randomArray, tinyNet } from '../../backbone/tf.js';
 
@@ -65,13 +65,23 @@ print(json.dumps([losses, scores]))
 const biasOf = (name: string): string => name.replace(/gamma$/, 'bias');
 
 describe('training against PyTorch', () => {
-  for (const [config, steps, batchNorm] of [
-    ['A', 50, false],
-    ['C', 50, false],
-    ['A', 20, true],
-    ['D', 20, true],
+  before(async () => {
+    process.env['VERYDEEP_TORCH'] = await torchFolder();
+  });
+  after(() => {
+    delete process.env['VERYDEEP_TORCH'];
+  });
+
+  for (const [engineName, config, steps, batchNorm] of [
+    ['onnxruntime', 'A', 50, false],
+    ['onnxruntime', 'C', 50, false],
+    ['onnxruntime', 'A', 20, true],
+    ['onnxruntime', 'D', 20, true],
+    ['torch', 'A', 50, false],
+    ['torch', 'C', 50, false],
+    ['torch', 'A', 20, true],
   ] as const) {
-    it(`${config}${batchNorm ? ' with batch normalisation' : ''}: ${steps} steps from the same weights on the same batches have the same losses and then the same scores, to 1e-4`, () =>
+    it(`${config}${batchNorm ? ' with batch normalisation' : ''} on ${engineName}: ${steps} steps from the same weights on the same batches have the same losses and then the same scores, to 1e-4`, () =>
       withFolder(async (folder) => {
         const net = tinyNet({
           ...{ config, blocks: 3, inputSize: 16, fullyConnected: 32, outputs: 10 },
@@ -102,7 +112,7 @@ describe('training against PyTorch', () => {
           ]),
         ) as [number[], number[]];
 
-        const engine = await useEngine({ threads: 2 });
+        const engine = await useEngine({ engine: engineName, threads: 2 });
         const heads = { classes: 10, superclasses: 0, superclassLoss: 0 };
         const model = await Model.create(engine.tf, net, heads, new Map(), initial);
         const ours = Array.from({ length: steps }, (_, step) => {

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util.js';
 import { limits } from '../../../src/engine/onnxruntime/kernels/shared/kernel.js';
 import { registerOnnxRuntimeBackend } from '../../../src/engine/onnxruntime/register.js';
+import { registerTorchBackend } from '../../../src/engine/torch/register.js';
 
 /** What one spec of the suite came to. */
 export interface SpecResult {
@@ -28,10 +29,12 @@ const { jasmine } = globalThis as unknown as { jasmine: { getEnv: () => JasmineE
 
 limits.small = Number(process.env['VERYDEEP_SUITE_SMALL'] ?? limits.small);
 const threads = 2;
-registerOnnxRuntimeBackend(threads);
+const backend = process.env['VERYDEEP_SUITE_BACKEND'] ?? 'onnxruntime';
+if (backend === 'torch') registerTorchBackend(threads);
+else registerOnnxRuntimeBackend(threads);
 tf.env().set('IS_TEST', true);
 (setTestEnvs as (environments: object[]) => void)([
-  { name: 'onnxruntime', backendName: 'onnxruntime', isDataSync: true },
+  { name: backend, backendName: backend, isDataSync: true },
 ]);
 
 /** Runs every spec that was imported and writes the results to the file of the environment's VERYDEEP_SUITE_RESULTS. */
