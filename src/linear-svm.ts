@@ -39,11 +39,11 @@ export type ImageInput = string | Uint8Array | Pick<Item, 'path' | 'source' | 'b
 export interface Answer {
   /** The path, or "image 1" for bytes. */
   readonly path: string;
-  /** The class with the highest score. */
+  /** The class with the highest probability, where the SVMs were calibrated; else with the highest score. */
   readonly class: string;
   /**
-   * Decision value of each class; positive if the class's SVM accepts the image. Sorted from the highest,
-   * unless class names are integers, which JavaScript puts first in ascending order.
+   * Decision value of each class; positive if the class's SVM accepts the image, which calibrated SVMs decide by
+   * probability. Sorted from the highest, unless class names are integers, which JavaScript puts first in ascending order.
    */
   readonly scores: Readonly<Record<string, number>>;
   /**
@@ -206,12 +206,14 @@ export class LinearSvm {
   #answer(path: string, scores: Matrix, likely: Matrix | undefined, row: number): Answer {
     const named = (matrix: Matrix): [string, number][] =>
       this.classes.map((name, c): [string, number] => [name, rowOf(matrix, row)[c] ?? NaN]);
-    const ranked = named(scores).sort(([, a], [, b]) => b - a);
+    const falling = ([, a]: [string, number], [, b]: [string, number]): number => b - a;
+    const ranked = named(scores).sort(falling);
+    const likeliest = likely ? named(likely).sort(falling) : ranked;
     return {
       path,
-      class: ranked[0]?.[0] ?? '',
+      class: likeliest[0]?.[0] ?? '',
       scores: Object.fromEntries(ranked),
-      ...(likely && { probabilities: Object.fromEntries(named(likely)) }),
+      ...(likely && { probabilities: Object.fromEntries(likeliest) }),
     };
   }
 

@@ -4,7 +4,7 @@ import { page } from '../../src/evaluation/report/page.js';
 import { table } from '../../src/evaluation/report/table.js';
 import { seenText } from '../protocol/seen.js';
 import type { PublishedErrors } from './published.js';
-import type { IlsvrcResults, TestedNet } from './results.js';
+import { type IlsvrcResults, type TestedNet, chanceRow } from './results.js';
 
 /** A net and how it was tested: its own scales, where several are fused. */
 const netText = ({ config, sha256, tests }: TestedNet): string =>
@@ -55,7 +55,7 @@ export const ilsvrcReport = (results: IlsvrcResults): string => {
               title: 'Results',
               body: table({
                 caption: 'Errors of this run, percent',
-                rows: results.rows,
+                rows: [...results.rows, chanceRow(results.classes)],
                 columns: [
                   { title: 'Nets and way of testing', value: ({ name }) => name },
                   { title: 'Top-1', value: ({ top1Error }) => top1Error, digits: 1 },

@@ -1,5 +1,6 @@
 // The results of a run of ILSVRC-2012: the content of its results.json.
 import type { Skipped } from '../../src/progress.js';
+import { chanceOfTop } from '../protocol/chance.js';
 import type { SeenResult, SeenTest } from '../protocol/seen.js';
 import type { Testing } from './posteriors.js';
 import type { PublishedErrors } from './published.js';
@@ -10,6 +11,13 @@ export interface ErrorRow {
   readonly top1Error: number;
   readonly top5Error: number;
 }
+
+/** Errors of classes drawn at random. */
+export const chanceRow = (classes: number): ErrorRow => ({
+  name: 'chance',
+  top1Error: 100 - chanceOfTop(1, classes),
+  top5Error: 100 - chanceOfTop(5, classes),
+});
 
 /** A net, and how its posteriors were made. */
 export interface TestedNet {

@@ -72,6 +72,8 @@ export interface Results {
   readonly mean: number | null;
   readonly std: number | null;
   readonly splits: readonly SplitResult[];
+  /** The figures that guessing gives; none where nothing was scored. */
+  readonly chance: Figures;
   readonly published: readonly Published[];
   /** The split that published figures are for, where ours are for another. */
   readonly publishedOn?: string;

@@ -14,8 +14,9 @@ import { requireLabels } from '../../src/datasets/common.js';
 import { noticesOf } from '../../src/datasets/remarks.js';
 import { makeOutputFolder } from '../../src/io/output-folder.js';
 import type { Benchmark } from './benchmark.js';
-import { type Descriptors, dividedByNorm, openDescriptors } from './descriptors.js';
 import { calibrating, calibratedOnTest } from './calibration.js';
+import { chanceOf } from './chance.js';
+import { type Descriptors, dividedByNorm, openDescriptors } from './descriptors.js';
 import {
   type EvaluateOptions,
   type Evaluation,
@@ -110,6 +111,7 @@ const document = (
   const { publishedOn } = benchmark;
   const elsewhere = publishedOn !== undefined && scored.some(({ name }) => name !== publishedOn);
   const model = outcomes[0]?.model;
+  const form = benchmark.protocol.kind === 'official splits' ? benchmark.protocol.form : undefined;
   return {
     benchmark: benchmark.name,
     title: benchmark.title,
@@ -118,6 +120,7 @@ const document = (
     unit: '%',
     ...summary(benchmark, splits),
     splits,
+    chance: chanceOf(outcomes, form),
     published: benchmark.published,
     ...(elsewhere ? { publishedOn } : {}),
     seen: seenResult(nets),

@@ -9,6 +9,7 @@ import { metricTitles } from '../protocol/benchmark.js';
 import type { Figures } from '../protocol/outcome.js';
 import type { Results } from '../protocol/results.js';
 import { percent } from './figures.js';
+import { ends, foldedText } from './folding.js';
 
 /** A class's figures, mean over the splits that were scored. */
 interface ClassRow {
@@ -42,8 +43,6 @@ const classRows = ({ splits, classes }: Pick<Results, 'splits' | 'classes'>): Cl
     ];
   });
 
-const MOST_BARS = 110;
-
 /** The section; nothing where no split was scored. */
 export const classSection = async (results: Results): Promise<Content> => {
   const rows = classRows(results);
@@ -66,15 +65,15 @@ export const classSection = async (results: Results): Promise<Content> => {
     ],
     rows: sorted,
   });
-  if (rows.length > MOST_BARS) return all;
   const [best, worst] = [sorted[0]!, sorted.at(-1)!];
   return chart({
     title: `${title} of each class`,
     description:
       `From ${percent(best.figures[name])} % (${best.name}) to ${percent(worst.figures[name])} % (${worst.name})` +
-      `${several ? '; lines reach from the lowest to the highest split' : ''}.`,
+      `${several ? '; lines reach from the lowest to the highest split' : ''}.` +
+      foldedText(rows.length),
     spec: bars(
-      rows.map(({ name: label, figures, range }) => ({
+      ends(sorted).map(({ name: label, figures, range }) => ({
         name: label,
         value: figures[name]!,
         ...(range ? { low: range[0], high: range[1] } : {}),

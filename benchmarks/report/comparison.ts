@@ -35,13 +35,23 @@ const scoredNames = ({ splits, metric }: Pick<Results, 'splits' | 'metric'>): st
     .map(({ name }) => name)
     .join(', ');
 
-/** Ours after the published figures. */
+/** What guessing gives, where something was scored. */
+const chanceRows = ({ chance = {}, metric }: Partial<Pick<Results, 'chance'>> & Pick<Results, 'metric'>) => {
+  const value = chance[metric];
+  return value === undefined
+    ? []
+    : [{ method: 'chance', figure: percent(value), value, note: '', ours: false }];
+};
+
+/** Chance, the published figures, ours. */
 export const comparisonRows = (
   results: Pick<
     Results,
     'mean' | 'std' | 'splits' | 'metric' | 'published' | 'publishedOn' | 'backbones' | 'descriptors'
-  >,
+  > &
+    Partial<Pick<Results, 'chance'>>,
 ): ComparisonRow[] => [
+  ...chanceRows(results),
   ...results.published.map(({ method, mean, std, note = '' }) => ({
     method,
     figure: plusMinus(mean, std, std !== undefined),
@@ -90,18 +100,22 @@ export const intervalText = (metric: string, splits: Results['splits']): string 
   );
 };
 
-/** Each split's figures. */
-export const splitTable = ({ splits, metric }: Results): Html => {
+/** A split, or chance, of which only the figures are known. */
+type SplitRow = Pick<Results['splits'][number], 'name' | 'figures'> & Partial<Results['splits'][number]>;
+
+/** Each split's figures, and chance. */
+export const splitTable = ({ splits, metric, chance }: Results): Html => {
   const names = [...new Set(splits.flatMap(({ figures }) => Object.keys(figures)))];
-  return table({
+  const guessing: SplitRow = { name: 'chance', figures: chance };
+  return table<SplitRow>({
     caption: `Each split, percent. ${intervalText(metric, splits)}`,
     columns: [
       { title: 'Split', value: ({ name }) => name },
-      { title: 'Training images', value: ({ train }) => train },
-      { title: 'Test images', value: ({ test }) => test },
+      { title: 'Training images', value: ({ train = NaN }) => train },
+      { title: 'Test images', value: ({ test = NaN }) => test },
       ...names.map((name) => ({
         title: metricTitles[name] ?? name,
-        value: ({ figures }: Results['splits'][number]) => figures[name] ?? NaN,
+        value: ({ figures }: SplitRow) => figures[name] ?? NaN,
         digits: 1,
       })),
       {
@@ -110,8 +124,8 @@ export const splitTable = ({ splits, metric }: Results): Html => {
         sortBy: ({ interval }) => interval?.low,
         numeric: true,
       },
-      { title: 'C', value: ({ C }) => (typeof C === 'number' ? C : 'one a class') },
+      { title: 'C', value: ({ C = NaN }) => (typeof C === 'number' ? C : 'one a class') },
     ],
-    rows: splits,
+    rows: names.length === 0 ? splits : [...splits, guessing],
   });
 };

@@ -6,6 +6,7 @@ import type { Content } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
 import { predictionsOf } from '../protocol/caltech.js';
 import type { SplitOutcome } from '../protocol/outcome.js';
+import { MOST_CLASSES } from './folding.js';
 
 /** Two classes, and how often images of the first were predicted as the second. */
 interface ConfusedPair {
@@ -45,18 +46,49 @@ const confusedPairs = (confusion: Confusion, classes: readonly string[]): Confus
 
 const MOST_PAIRS = 20;
 
+/** The classes that the matrix names: all, or those of the pairs most confused, with room for the others together. */
+const namedClasses = (pairs: readonly ConfusedPair[], classes: readonly string[]): ReadonlySet<string> => {
+  if (classes.length <= MOST_CLASSES) return new Set(classes);
+  const inOrder = new Set([...pairs.flatMap(({ truth, predicted }) => [truth, predicted]), ...classes]);
+  return new Set([...inOrder].slice(0, MOST_CLASSES - 1));
+};
+
+/** Cells of the matrix as shares of their row's images; classes without a name of their own share a row and a column. */
+const cellsOf = (
+  confusion: Confusion,
+  classes: readonly string[],
+  named: ReadonlySet<string>,
+): { names: string[]; cells: Cell[] } => {
+  const others = `${classes.length - named.size} other classes`;
+  const nameOf = (c: number): string => (named.has(classes[c]!) ? classes[c]! : others);
+  const counts = new Map<string, Map<string, number>>();
+  const sizes = new Map<string, number>();
+  for (const r of classes.keys()) {
+    const row = counts.get(nameOf(r)) ?? new Map<string, number>();
+    counts.set(nameOf(r), row);
+    for (const c of classes.keys()) {
+      const count = countOf(confusion, r, c);
+      row.set(nameOf(c), (row.get(nameOf(c)) ?? 0) + count);
+      sizes.set(nameOf(r), (sizes.get(nameOf(r)) ?? 0) + count);
+    }
+  }
+  const cells = [...counts].flatMap(([row, own]) =>
+    [...own].flatMap(([column, count]): Cell[] =>
+      count === 0 ? [] : [{ row, column, value: count / sizes.get(row)! }],
+    ),
+  );
+  return {
+    names: [...classes.filter((name) => named.has(name)), ...(named.size < classes.length ? [others] : [])],
+    cells,
+  };
+};
+
 /** The section of the report. */
 export const confusionSection = async (outcomes: readonly SplitOutcome[]): Promise<Content> => {
   const classes = outcomes[0]!.classes;
   const confusion = confusionOf(outcomes);
-  const sizes = classSizes(confusion);
-  const cells = classes.flatMap((row, r) =>
-    classes.flatMap((column, c): Cell[] => {
-      const count = countOf(confusion, r, c);
-      return count === 0 ? [] : [{ row, column, value: count / sizes[r]! }];
-    }),
-  );
   const pairs = confusedPairs(confusion, classes);
+  const { names, cells } = cellsOf(confusion, classes, namedClasses(pairs, classes));
   const [worst] = pairs;
   return [
     await chart({
@@ -65,8 +97,8 @@ export const confusionSection = async (outcomes: readonly SplitOutcome[]): Promi
         worst
           ? `Most confused: ${(100 * worst.share).toFixed(0)} % of ${worst.truth} taken for ${worst.predicted}.`
           : 'No image was taken for another class.'
-      }`,
-      spec: heatMap(cells, { names: classes, row: 'true class', column: 'predicted class' }),
+      }${names.length < classes.length ? ` The ${names.length - 1} classes of the pairs most confused are named.` : ''}`,
+      spec: heatMap(cells, { names, row: 'true class', column: 'predicted class' }),
     }),
     pairs.length === 0
       ? undefined

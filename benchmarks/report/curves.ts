@@ -11,6 +11,7 @@ import { columnOf } from '../protocol/official.js';
 import type { SplitOutcome } from '../protocol/outcome.js';
 import type { Results } from '../protocol/results.js';
 import { percent } from './figures.js';
+import { ends, foldedText } from './folding.js';
 
 const MOST_POINTS = 120;
 
@@ -23,7 +24,10 @@ const thinned = <T>(points: readonly T[]): T[] => {
 /** Precision over recall of every class of a scored split, a small chart each. */
 export const precisionRecallSection = async (outcome: SplitOutcome): Promise<Content> => {
   const labels = labelsOf(outcome.classes, outcome.test);
+  const figureOf = (c: number): number => Object.values(outcome.perClass[c]!.figures)[0] ?? 0;
+  const drawn = new Set(ends([...outcome.classes.keys()].sort((a, b) => figureOf(b) - figureOf(a))));
   const points = outcome.classes.flatMap((name, c): Point[] => {
+    if (!drawn.has(c)) return [];
     const { precision, recall } = precisionRecall(columnOf(outcome.scores, c), labels[c]!.labels);
     return thinned([...recall.keys()]).map((i) => ({ x: recall[i]!, y: precision[i]!, series: name }));
   });
@@ -35,7 +39,7 @@ export const precisionRecallSection = async (outcome: SplitOutcome): Promise<Con
   });
   return chart({
     title: 'Precision over recall',
-    description: `One curve a class on the split ${outcome.name}; images with only difficult objects are left out.`,
+    description: `One curve a class on the split ${outcome.name}; images with only difficult objects are left out.${foldedText(outcome.classes.length)}`,
     spec: smallLines(points, { x: 'recall', y: 'precision', xDomain: [0, 1], yDomain: [0, 1] }),
     data: table({
       caption: 'Best precision at a recall or beyond, percent',

@@ -30,6 +30,7 @@ export const reportOf = async (document: Results, evaluation: Evaluation): Promi
   const single = evaluation.benchmark.metric === 'meanClassRecall';
   const scored = evaluation.outcomes.filter(({ figures }) => Object.keys(figures).length > 0);
   const [first] = scored;
+  const orient = document.descriptors.recipes.some((recipe) => recipe.orient);
   const what = evaluation.dataset.name === 'voc2012-action' ? 'persons' : 'images';
   const sections: (Section | undefined)[] = [
     { title: 'Results', body: results(document) },
@@ -39,7 +40,7 @@ export const reportOf = async (document: Results, evaluation: Evaluation): Promi
       : undefined,
     first && single ? { title: 'Confusion', body: await confusionSection(scored) } : undefined,
     { title: 'Choice of C', body: await choiceSection(document) },
-    first ? { title: testTitle(scored), body: await exampleSection(scored, single) } : undefined,
+    first ? { title: testTitle(scored), body: await exampleSection(scored, single, orient) } : undefined,
     { title: 'Images left out, duplicates', body: checkSection(document) },
     { title: 'Descriptors', body: descriptorSection(document) },
     { title: 'How it was made', body: makingSection(document) },

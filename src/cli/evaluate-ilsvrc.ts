@@ -50,7 +50,8 @@ export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
       stop();
       if (flags.json) sayJson(results);
       else if (results.rows.length > 0) {
-        const rows = results.rows.map(({ name, top1Error, top5Error }) => [
+        const { chanceRow } = await import('../../benchmarks/ilsvrc/results.js');
+        const rows = [...results.rows, chanceRow(results.classes)].map(({ name, top1Error, top5Error }) => [
           name,
           top1Error.toFixed(1),
           top5Error.toFixed(1),

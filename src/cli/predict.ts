@@ -17,11 +17,40 @@ type Options = FlagsOf<'predict'>;
 /** How to get a model. */
 const MODEL_ADVICE = text`\`verydeep evaluate folder\` with ${option('saveModels')} writes models/split-1.safetensors in its ${option('out')}.`;
 
-/** Classes by score, highest first. */
-const ranked = ({ model, scores }: Prediction, row: number): { name: string; score: number; c: number }[] =>
-  [...rowOf(scores, row)]
-    .map((score, c) => ({ name: model.classes[c]!, score, c }))
-    .sort((a, b) => b.score - a.score);
+/** One class of one image. */
+interface Ranked {
+  readonly name: string;
+  readonly score: number;
+  /** Where the model was calibrated. */
+  readonly probability?: number;
+}
+
+/** The classes of each image, the likeliest first: by probability where the model was calibrated, else by score. */
+const rankedOf = async ({ model, scores }: Prediction): Promise<Ranked[][]> => {
+  const { probabilities } = await import('../classifiers/platt.js');
+  const likely = probabilities(model, scores);
+  return Array.from({ length: scores.rows }, (_, row) =>
+    [...rowOf(scores, row)]
+      .map((score, c): Ranked => ({
+        name: model.classes[c]!,
+        score,
+        ...(likely && { probability: rowOf(likely, row)[c]! }),
+      }))
+      .sort((a, b) => (b.probability ?? 0) - (a.probability ?? 0) || b.score - a.score),
+  );
+};
+
+/** A probability in whole percent; never as certain as 0 % or 100 %. */
+const percentOf = (probability: number): string => {
+  const percent = Math.round(100 * probability);
+  return percent >= 100 ? '> 99 %' : percent <= 0 ? '< 1 %' : `${percent} %`;
+};
+
+/** A class in the table. A calibrated one leads with its probability; its score alone accepts or rejects nothing. */
+const rankedText = ({ name, score, probability }: Ranked): string =>
+  probability === undefined
+    ? `${name} ${score.toFixed(3)}`
+    : `${name} ${percentOf(probability)} (${score.toFixed(3)})`;
 
 /** What names a row: the path, and where it is of a box of the image, the box's corners as the user gave them. */
 const columnsOf = ({ path, box }: Photo): Record<string, string | number> => ({
@@ -29,63 +58,55 @@ const columnsOf = ({ path, box }: Photo): Record<string, string | number> => ({
   ...(box && { xmin: box.x + 1, ymin: box.y + 1, xmax: box.x + box.width, ymax: box.y + box.height }),
 });
 
-const csvOf = async (prediction: Prediction): Promise<string> => {
+const csvOf = async ({ photos, model, scores }: Prediction, ranked: readonly Ranked[][]): Promise<string> => {
   const { csvLines } = await import('../formats/csv.js');
-  const lines = prediction.photos.map((photo, row) => [
-    ...Object.values(columnsOf(photo)),
-    ranked(prediction, row)[0]!.name,
-    ...rowOf(prediction.scores, row),
-  ]);
-  const names = Object.keys(prediction.photos[0] ? columnsOf(prediction.photos[0]) : { path: '' });
-  return csvLines([[...names, 'class', ...prediction.model.classes], ...lines]);
+  const lines = photos.map((photo, row) => {
+    const [{ name, probability }] = ranked[row] as [Ranked];
+    return [
+      ...Object.values(columnsOf(photo)),
+      name,
+      ...(probability === undefined ? [] : [probability]),
+      ...rowOf(scores, row),
+    ];
+  });
+  const names = Object.keys(photos[0] ? columnsOf(photos[0]) : { path: '' });
+  const columns = [...names, 'class', ...(model.sigmoids ? ['probability'] : []), ...model.classes];
+  return csvLines([columns, ...lines]);
 };
 
 const show = async (prediction: Prediction, options: Options): Promise<void> => {
   const { photos, model, skipped } = prediction;
-  const { probabilities } = await import('../classifiers/platt.js');
-  const probable = probabilities(model, prediction.scores);
-  if (options.csv !== undefined) await writeFileAtomically(options.csv, await csvOf(prediction));
+  const ranked = await rankedOf(prediction);
+  const calibrated = model.sigmoids !== undefined;
+  if (options.csv !== undefined) await writeFileAtomically(options.csv, await csvOf(prediction, ranked));
   if (options.json) {
     sayJson({
       model: options.model,
       classes: model.classes,
-      calibrated: probable !== undefined,
+      calibrated,
       images: photos.map((photo, row) => ({
         ...columnsOf(photo),
-        class: ranked(prediction, row)[0]!.name,
-        ranking: ranked(prediction, row).map(({ name, score, c }) => ({
-          class: name,
-          score,
-          ...(probable && { probability: rowOf(probable, row)[c]! }),
-        })),
+        class: ranked[row]![0]!.name,
+        ranking: ranked[row]!.map(({ name, score, probability }) => ({ class: name, probability, score })),
         // Also as objects, in the same order, for readers that look up a class.
-        scores: new Map(ranked(prediction, row).map(({ name, score }) => [name, score])),
-        ...(probable && {
-          probabilities: new Map(
-            ranked(prediction, row).map(({ name, c }) => [name, rowOf(probable, row)[c]!]),
-          ),
+        ...(calibrated && {
+          probabilities: new Map(ranked[row]!.map(({ name, probability }) => [name, probability])),
         }),
+        scores: new Map(ranked[row]!.map(({ name, score }) => [name, score])),
       })),
       skipped,
     });
   } else if (options.csv === undefined) {
-    const best = (row: number): string =>
-      ranked(prediction, row)
-        .slice(0, options.top)
-        .map(({ name, score }) =>
-          probable
-            ? `${name} ${score.toFixed(3)} (${(100 * rowOf(probable, row)[model.classes.indexOf(name)]!).toFixed(0)} %)`
-            : `${name} ${score.toFixed(3)}`,
-        )
-        .join(', ');
     say(
       options,
       textTable(
         [
           'Image',
-          `Classes by score (positive: accepted)${probable ? ', calibrated probability' : '; not calibrated'}`,
+          calibrated
+            ? 'Classes by probability (score)'
+            : 'Classes by score (positive: accepted); not calibrated',
         ],
-        photos.map(({ id }, row) => [id, best(row)]),
+        photos.map(({ id }, row) => [id, ranked[row]!.slice(0, options.top).map(rankedText).join(', ')]),
       ),
     );
   } else note(options, `Wrote the scores of ${photos.length} images to ${options.csv}`);

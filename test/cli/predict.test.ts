@@ -72,6 +72,29 @@ describe('verydeep predict', function () {
         const wanted = 1 / (1 + Math.exp(a * scores[name]! + b));
         assert.ok(Math.abs(probabilities[name]! - wanted) < 1e-5);
       });
+      // The likeliest class leads, with its probability; nothing says that a score accepts or rejects.
+      const likely = Object.entries(probabilities).sort(([, a], [, b]) => b - a);
+      assert.deepEqual(
+        Object.keys(probabilities),
+        likely.map(([name]) => name),
+      );
+      const [[best, value]] = likely as [[string, number]];
+      assert.equal(images[0]!.class, best);
+      const table = await verydeep(['predict', '--model', file, image, '--csv', `${out}.csv`, ...args]);
+      assert.equal(table.code, 0, table.stderr);
+      const [header, row] = (await readFile(`${out}.csv`, 'utf8')).split('\n');
+      assert.equal(header, `path,class,probability,${model.classes.join(',')}`);
+      assert.ok(row!.startsWith(`${image},${best},${value},`), row);
+      const shown = await verydeep(['predict', '--model', file, image, ...args]);
+      const percents = [...shown.stdout.matchAll(/(\w+) (?:> |< )?(\d+) % \((-?\d+\.\d{3})\)/g)];
+      assert.ok(percents.length > 1, shown.stdout);
+      assert.equal(percents[0]![1], best);
+      const numbers = percents.map(([, , percent]) => Number(percent));
+      assert.deepEqual(
+        numbers,
+        [...numbers].sort((a, b) => b - a),
+      );
+      assert.doesNotMatch(shown.stdout, /accepted/);
       const refused = await verydeep([
         'evaluate',
         'voc2007',

@@ -63,6 +63,14 @@ const CONTRAST = `(() => {
   });
 })()`;
 
+/** Sizes on the screen, in pixels, of the texts of charts that are shown. */
+const TEXT_SIZES = `[...document.querySelectorAll('figure.chart svg')]
+  .filter((svg) => svg.getBoundingClientRect().width > 0)
+  .flatMap((svg) => {
+    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    return [...svg.querySelectorAll('text')].filter((t) => t.textContent).map((t) => scale * parseFloat(getComputedStyle(t).fontSize));
+  })`;
+
 describe("benchmarks' reports in Chromium", function () {
   this.timeout(120_000);
 
@@ -95,7 +103,7 @@ describe("benchmarks' reports in Chromium", function () {
         ] as const) {
           const { tab, problems } = await opened(browser, join(folder, name, 'report.html'));
           assert.deepEqual(await tab.evaluate(FAULTS), [], name);
-          assert.equal(await tab.locator('figure.chart svg').count(), charts, name);
+          assert.equal(await tab.locator('figure.chart').count(), charts, name);
           assert.ok((await tab.locator('img').count()) >= images, name);
           for (const scheme of ['light', 'dark'] as const) {
             await tab.emulateMedia({ colorScheme: scheme });
@@ -105,6 +113,13 @@ describe("benchmarks' reports in Chromium", function () {
             const least = contrasts.sort((a, b) => a - b)[name === 'caltech101' ? 12 : 0]!;
             assert.ok(least >= 4.5, `${name}, ${scheme}: contrast ${least}`);
           }
+          // On a page of 400 pixels all text of charts is as large as it was drawn, and nothing makes the page wider.
+          await tab.setViewportSize({ width: 400, height: 800 });
+          const sizes = await tab.evaluate<number[]>(TEXT_SIZES);
+          assert.ok(sizes.length > 20, name);
+          assert.ok(Math.min(...sizes) >= 10, `${name}: text of ${Math.min(...sizes)} pixels`);
+          assert.deepEqual(await tab.evaluate(FAULTS), [], `${name}, 400 pixels`);
+          await tab.setViewportSize({ width: 1280, height: 720 });
           // By keyboard alone: to the first heading that sorts, Enter, and Enter again.
           const figures = () =>
             tab.locator('main table').first().locator('tbody td.number').allTextContents();

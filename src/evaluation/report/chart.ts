@@ -1,6 +1,7 @@
 // Charts: a Vega-Lite specification rendered to SVG, so that the page needs no script to show it.
 import type { LoggerInterface } from 'vega';
 import type { TopLevelSpec } from 'vega-lite';
+import type { Drawings } from './charts.js';
 import type { Content, Html } from './html.js';
 import { capital, html, raw, slug } from './html.js';
 import { SERIES } from './style.js';
@@ -10,8 +11,8 @@ interface Chart {
   readonly title: string;
   /** What the chart shows, in words, for screen readers: the main figures, not the colours. */
   readonly description: string;
-  /** The Vega-Lite specification, with its data. */
-  readonly spec: TopLevelSpec;
+  /** The Vega-Lite specification, with its data; or two, for wide and narrow pages. One alone scrolls on narrow ones. */
+  readonly spec: TopLevelSpec | Drawings;
   /** The figures as a table, unfolded under the chart. */
   readonly data?: Content;
 }
@@ -61,33 +62,46 @@ const ownIds = (svg: string, name: string): string => {
   return renamed.replace(/url\(#([^)]+)\)/g, (_, id: string) => `url(#${found.get(id) ?? id})`);
 };
 
+/** The drawing as SVG. @param name unique on the page */
+const svgOf = async (spec: TopLevelSpec, name: string): Promise<Html> => {
+  const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')]);
+  const quiet: LoggerInterface = vega.logger(vega.Error); // Vega warns of colours that it does not know: the page's variables.
+  const compiled = compile(spec, { config: config, logger: quiet }).spec;
+  const view = new vega.View(vega.parse(compiled), { renderer: 'none', logger: quiet });
+  try {
+    const svg = ownIds(await view.toSVG(), name);
+    // Screen readers read the description; the drawing's hundreds of marks are hidden from them.
+    return raw(svg.replace('<svg', '<svg aria-hidden="true" focusable="false"'));
+  } finally {
+    view.finalize();
+  }
+};
+
+const drawingOf = async (spec: TopLevelSpec | Drawings, name: string): Promise<Html> => {
+  if (!('wide' in spec)) return svgOf(spec, name);
+  return html`<div class="wide">${await svgOf(spec.wide, name)}</div>
+    <div class="narrow">${await svgOf(spec.narrow, `${name}-narrow`)}</div>`;
+};
+
 /**
  * The chart as HTML: an SVG drawing with its description, and its figures as a table to unfold.
  *
  * @throws Error from Vega-Lite when the specification is wrong
  */
 export const chart = async ({ title, description, spec, data }: Chart): Promise<Html> => {
-  const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')]);
-  const quiet: LoggerInterface = vega.logger(vega.Error); // Vega warns of colours that it does not know: the page's variables.
-  const compiled = compile(spec, { config: config, logger: quiet }).spec;
-  const view = new vega.View(vega.parse(compiled), { renderer: 'none', logger: quiet });
-  try {
-    const svg = ownIds(await view.toSVG(), slug(title));
-    // Screen readers read the description; the drawing's hundreds of marks are hidden from them.
-    const drawing = svg.replace('<svg', '<svg aria-hidden="true" focusable="false"');
-    return html`<figure class="chart">
-      <figcaption><strong>${capital(title)}.</strong> <span>${description}</span></figcaption>
-      <div role="img" aria-label="${capital(title)}. ${description}">${raw(drawing)}</div>
-      ${
-        data === undefined
-          ? undefined
-          : html`<details>
-              <summary>The figures as a table</summary>
-              ${data}
-            </details>`
-      }
-    </figure>`;
-  } finally {
-    view.finalize();
-  }
+  const scrolls = 'wide' in spec ? undefined : html` tabindex="0"`;
+  return html`<figure class="chart">
+    <figcaption><strong>${capital(title)}.</strong> <span>${description}</span></figcaption>
+    <div role="img" aria-label="${capital(title)}. ${description}" ${scrolls}>
+      ${await drawingOf(spec, slug(title))}
+    </div>
+    ${
+      data === undefined
+        ? undefined
+        : html`<details>
+            <summary>The figures as a table</summary>
+            ${data}
+          </details>`
+    }
+  </figure>`;
 };

@@ -2,6 +2,16 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { SERIES } from './style.js';
 
+/** A chart for wide pages, and the same for narrow ones (NARROW pixels in all), where it would be too small to read. */
+export interface Drawings {
+  readonly wide: TopLevelSpec;
+  readonly narrow: TopLevelSpec;
+}
+
+/** Width of a chart on a page of 400 pixels. */
+const NARROW = 344;
+const fitted = { width: NARROW, autosize: { type: 'fit', contains: 'padding' } } as const;
+
 /** One point of a line chart. */
 export interface Point {
   readonly x: number;
@@ -44,8 +54,24 @@ const atValues = (points: readonly Point[]) => ({
   labelOverlap: 'greedy' as const,
 });
 
+const LEGEND_ROW = 18;
+
 /** One line per series, in the order given. */
-export const lines = (points: readonly Point[], options: LinesOptions): TopLevelSpec => {
+export const lines = (points: readonly Point[], options: LinesOptions): Drawings => {
+  const series = new Set(points.map((point) => point.series ?? '')).size;
+  const wide = linesIn(points, options);
+  return {
+    wide,
+    narrow: {
+      ...wide,
+      ...fitted,
+      height: 260 + (series > 1 ? series * LEGEND_ROW : 0),
+      config: { legend: { orient: 'bottom', direction: 'vertical', labelLimit: NARROW - 40 } },
+    },
+  };
+};
+
+const linesIn = (points: readonly Point[], options: LinesOptions): TopLevelSpec => {
   const { width = 640, height = 320, logarithmic = false, points: marked = false } = options;
   const series = [...new Set(points.map((point) => point.series ?? ''))];
   const dash = (name: string) => Math.floor(series.indexOf(name) / SERIES) % dashes.length;
@@ -84,8 +110,19 @@ export const lines = (points: readonly Point[], options: LinesOptions): TopLevel
   };
 };
 
-/** One small chart per series, in rows of five: curves of many classes side by side. */
-export const smallLines = (points: readonly Point[], options: LinesOptions): TopLevelSpec => {
+/** Letters of a name that fits above half a narrow page. */
+const SHORT_NAME = 16;
+
+/** One small chart per series, in rows of five, or two or one: curves of many classes side by side. */
+export const smallLines = (points: readonly Point[], options: LinesOptions): Drawings => {
+  const short = points.every(({ series = '' }) => series.length <= SHORT_NAME);
+  return {
+    wide: smallLinesIn(points, options, 5),
+    narrow: smallLinesIn(points, { ...options, width: short ? 88 : 250 }, short ? 2 : 1),
+  };
+};
+
+const smallLinesIn = (points: readonly Point[], options: LinesOptions, columns: number): TopLevelSpec => {
   const { width = 110, height = 90 } = options;
   const axis = { tickCount: 3, labelFontSize: 10, titleFontSize: 11 };
   return {
@@ -97,7 +134,7 @@ export const smallLines = (points: readonly Point[], options: LinesOptions): Top
       title: null,
       header: { labelFontSize: 12, labelLimit: 2 * width, labelColor: 'var(--ink)', labelPadding: 3 },
     },
-    columns: 5,
+    columns,
     spacing: 14,
     spec: {
       width,
@@ -121,17 +158,53 @@ interface Bar {
   readonly high?: number;
 }
 
-/** Horizontal bars, the longest first, with intervals if given. */
-export const bars = (
+interface BarsOptions {
+  readonly x: string;
+  readonly xDomain?: readonly [number, number];
+  readonly width?: number;
+}
+
+/** Names above their bars, from the left edge on. */
+const namesAbove = {
+  labelAlign: 'left',
+  labelBaseline: 'bottom',
+  labelPadding: -4,
+  labelOffset: -10,
+  labelLimit: NARROW - 20,
+  labelColor: 'var(--ink)',
+  ticks: false,
+  domain: false,
+  zindex: 1,
+};
+
+/** Horizontal bars, the longest first, with intervals if given; names stand above the bars on narrow pages. */
+export const bars = (values: readonly Bar[], options: BarsOptions): Drawings => ({
+  wide: barsIn(values, options, { width: options.width ?? 560, height: { step: 20 } }),
+  narrow: barsIn(
+    values,
+    options,
+    { width: NARROW - 24, height: { step: 36 } },
+    { axis: namesAbove, scale: { paddingInner: 0.55, paddingOuter: 0.5 } },
+  ),
+});
+
+const barsIn = (
   values: readonly Bar[],
-  options: { readonly x: string; readonly xDomain?: readonly [number, number]; readonly width?: number },
+  options: BarsOptions,
+  size: { readonly width: number; readonly height: { readonly step: number } },
+  names: object = {},
 ): TopLevelSpec =>
   ({
     data: { values: [...values] },
-    width: options.width ?? 560,
-    height: { step: 20 },
+    ...size,
     encoding: {
-      y: { field: 'name', type: 'nominal', sort: { field: 'value', order: 'descending' }, title: null },
+      y: {
+        field: 'name',
+        type: 'nominal',
+        sort: { field: 'value', order: 'descending' },
+        title: null,
+        ...names,
+      },
     },
     layer: [
       {
@@ -159,14 +232,14 @@ export interface Cell {
   readonly value: number;
 }
 
-/** A heat map of shares: rows and columns in the order given; figures are shown if there is room. */
+/** A heat map of shares: rows and columns in the order given, a few dozen; figures are shown if there is room. */
 export const heatMap = (
   cells: readonly Cell[],
   options: { readonly names: readonly string[]; readonly row: string; readonly column: string },
 ): TopLevelSpec => {
   const n = options.names.length;
-  const step = Math.max(5, Math.min(36, Math.floor(640 / n)));
-  const axis = { labels: n <= 60, ticks: n <= 60, labelFontSize: Math.min(12, step) };
+  const step = Math.max(14, Math.min(36, Math.floor(640 / n)));
+  const axis = { labelFontSize: 12 };
   return {
     data: { values: [...cells] },
     width: n * step,
@@ -183,7 +256,7 @@ export const heatMap = (
     },
     layer: [
       {
-        mark: { type: 'rect', stroke: 'var(--line)', strokeWidth: n <= 60 ? 0.5 : 0 },
+        mark: { type: 'rect', stroke: 'var(--line)', strokeWidth: 0.5 },
         encoding: {
           color: { value: 'var(--heat1)' },
           opacity: {

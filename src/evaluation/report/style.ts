@@ -47,14 +47,15 @@ nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;padding:0;
 table{border-collapse:collapse;min-width:min(100%,30rem);font-variant-numeric:tabular-nums}
 caption{text-align:left;padding:.25rem 0;caption-side:top}
 th,td{padding:.3rem .75rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
-th.number,td.number{text-align:right}tbody th{font-weight:inherit}
+caption span{display:block;position:sticky;left:0;max-width:min(46rem,100vw - 3rem)}
+th.number,td.number{text-align:right}td.number{white-space:nowrap}tbody th{font-weight:inherit}
 thead th{border-bottom:2px solid var(--quiet);vertical-align:bottom}
 tr.ours>*{background:var(--panel);font-weight:600}
 thead button{all:unset;cursor:pointer;font-weight:600}thead button:focus-visible{outline:3px solid var(--accent)}
 thead button::after{content:"\\2195";color:var(--quiet);padding-left:.3em;font-weight:400}
 th[aria-sort=ascending] button::after{content:"\\2191";color:var(--ink)}
 th[aria-sort=descending] button::after{content:"\\2193";color:var(--ink)}
-figure{margin:1rem 0}figure.chart svg{max-width:100%;height:auto;color:var(--ink)}
+figure{margin:1rem 0}figure.chart svg{max-width:100%;height:auto;color:var(--ink)}figure.chart>div{overflow-x:auto}.narrow{display:none}
 summary{cursor:pointer;color:var(--accent)}
 .thumbnails{list-style:none;padding:0;margin:.5rem 0;display:flex;flex-wrap:wrap;gap:.75rem}
 .thumbnails li{width:9rem}.thumbnails figure{margin:0}
@@ -66,9 +67,14 @@ dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}
 code,pre{font:0.9em/1.45 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace}
 pre{background:var(--panel);padding:.75rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+@media screen and (max-width:50rem){figure.chart svg{max-width:none}.wide{display:none}.narrow{display:block}}
 @media (max-width:40rem){dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}}
 @media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10pt}nav,.skip,thead button::after{display:none}
- .scroll{overflow:visible}h2,h3,figcaption,p.quiet,summary{break-after:avoid}figure.chart>div,figcaption,tr,.thumbnails{break-inside:avoid}
- .thumbnails{display:block}.thumbnails li{display:inline-block;vertical-align:top;margin:0 .5rem .5rem 0}
- thead{display:table-header-group}@page{margin:1.5cm}}
+ .scroll,figure.chart>div{overflow:visible}h2,h3,figcaption,caption,thead,p.quiet,summary{break-after:avoid}
+ table.whole,thead,tr,figure.chart>div,figcaption,.thumbnails,.examples{break-inside:avoid}
+ table:not(.whole) tr:nth-child(-n+4){break-after:avoid}table:not(.whole) tr:nth-last-child(-n+9){break-before:avoid}thead{display:table-header-group}
+ caption span{position:static}/* Inline blocks are never split between pages. */.examples>div{display:inline-block;vertical-align:top;width:32.5%}
+ .thumbnails{display:block;margin:0}.thumbnails li{display:inline-block;vertical-align:top;width:2.6cm;margin:0 .3rem .3rem 0}
+ .examples li{width:31%;margin:0 1% .3rem 0}.examples li:first-child:nth-last-child(n+4),.examples li:first-child:nth-last-child(n+4)~li{width:48%}
+ .thumbnails img{height:2.6cm}.examples img{height:1.8cm}@page{margin:1.5cm}}
 `.trim();

@@ -39,6 +39,9 @@ const sortKey = <Row>(column: Column<Row>, row: Row): string | undefined => {
   return column.sortBy && typeof key === 'string' ? key : undefined;
 };
 
+/** Rows of a table that is printed on one page. */
+const MOST_TOGETHER = 12;
+
 /** The table as HTML, in a region that scrolls by keyboard if it is wider than the page. */
 export const table = <Row>({ caption, columns, rows, sortable = true, ours }: Table<Row>): Html => {
   const numeric = columns.map(
@@ -62,9 +65,9 @@ export const table = <Row>({ caption, columns, rows, sortable = true, ours }: Ta
       : html`<td${kind}${value}>${content}</td>`;
   };
   return html`<div class="scroll" role="region" aria-label="${capital(caption)}" tabindex="0">
-    <table>
+    <table${rows.length <= MOST_TOGETHER ? html` class="whole"` : undefined}>
       <caption>
-        ${capital(caption)}
+        <span>${capital(caption)}</span>
       </caption>
       <thead>
         <tr>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { chart } from '../../../src/evaluation/report/chart.js';
-import { bars, heatMap, lines } from '../../../src/evaluation/report/charts.js';
+import { bars, heatMap, lines, smallLines } from '../../../src/evaluation/report/charts.js';
 import { SERIES } from '../../../src/evaluation/report/style.js';
 
 const draw = async (spec: Parameters<typeof chart>[0]['spec'], title = 'A chart') =>
@@ -22,7 +22,7 @@ describe('chart', () => {
     assert.match(svg, /role="img" aria-label="A chart. What it shows."/);
     assert.equal(
       svg.match(/stroke="var\(--series[12]\)"[^>]*d="|d="[^"]+"[^>]*stroke="var\(--series[12]\)"/g)?.length,
-      4,
+      8, // Line and legend of both, on wide pages and on narrow ones.
     );
     assert.deepEqual(svg.match(/(?:href|src)="(?!#)[^"]*"/g), null);
   });
@@ -31,17 +31,19 @@ describe('chart', () => {
     const names = Array.from({ length: SERIES + 2 }, (_, i) => `class ${i}`);
     const points = names.flatMap((series, i) => [0, 1].map((x) => ({ x, y: x * i, series })));
     for (const marked of [false, true]) {
-      const svg = await draw(lines(points, { x: 'x', y: 'y', points: marked }));
-      const legend = svg.slice(svg.indexOf('role-legend'));
-      assert.deepEqual(
-        names.map((name) => legend.split(`>${name}<`).length - 1),
-        names.map(() => 1),
-      );
-      const drawn = svg.match(/<path aria-label="[^"]*"[^>]* d="M[^"]*L[^>]*>/g) ?? [];
-      assert.deepEqual(
-        drawn.map((path) => /stroke-dasharray="([^"]*)"/.exec(path)?.[1]),
-        names.map((_, i) => (i < SERIES ? '1,0' : '6,3')),
-      );
+      const drawings = lines(points, { x: 'x', y: 'y', points: marked });
+      for (const svg of [await draw(drawings.wide), await draw(drawings.narrow)]) {
+        const legend = svg.slice(svg.indexOf('role-legend'));
+        assert.deepEqual(
+          names.map((name) => legend.split(`>${name}<`).length - 1),
+          names.map(() => 1),
+        );
+        const drawn = svg.match(/<path aria-label="[^"]*"[^>]* d="M[^"]*L[^>]*>/g) ?? [];
+        assert.deepEqual(
+          drawn.map((path) => /stroke-dasharray="([^"]*)"/.exec(path)?.[1]),
+          names.map((_, i) => (i < SERIES ? '1,0' : '6,3')),
+        );
+      }
     }
   });
 
@@ -109,5 +111,25 @@ describe('chart', () => {
       [],
     );
     assert.equal(one, again);
+  });
+
+  it('has a drawing for pages of 400 pixels, with text of at least 10', async () => {
+    const names = ['a name of twenty-five letters', 'b', 'c', 'd', 'e', 'f'];
+    const points = names.flatMap((series) => [0.01, 1, 90].map((x) => ({ x, y: x, series })));
+    for (const spec of [
+      lines(points, { x: 'C', y: 'mean class recall, %', logarithmic: true, points: true }),
+      bars(
+        names.map((name, i) => ({ name, value: 10 * i, low: i, high: 100 })),
+        { x: 'AP, %' },
+      ),
+      smallLines(points, { x: 'recall', y: 'precision', xDomain: [0, 1], yDomain: [0, 1] }),
+    ]) {
+      const html = await draw(spec);
+      const narrow = html.slice(html.indexOf('<div class="narrow">'));
+      assert.ok(Number(/<svg[^>]* width="([\d.]+)"/.exec(narrow)![1]) <= 352);
+      const sizes = [...narrow.matchAll(/font-size="([\d.]+)px"/g)].map(([, size]) => Number(size));
+      assert.ok(sizes.length > 5 && Math.min(...sizes) >= 10, sizes.join());
+      for (const name of names) assert.ok(narrow.includes(`>${name}<`), name);
+    }
   });
 });
