@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { describeLibrary } from '../../src/engine/ort.js';
 import { verydeep, withFolder } from '../support.js';
 
 interface Report {
@@ -37,9 +38,15 @@ describe('verydeep doctor', () => {
     withFolder(async (folder) => {
       const broken = join(folder, 'libonnxruntime.so');
       await writeFile(broken, 'not a library');
+      const whole = await readFile(describeLibrary().path);
+      const cut = join(folder, 'libonnxruntime.so.1');
+      await writeFile(cut, whole.subarray(0, 100_000));
       for (const [path, reason] of [
         [join(folder, 'nowhere.so'), /nowhere\.so of VERYDEEP_ONNXRUNTIME does not exist/],
         [broken, /libonnxruntime\.so: /],
+        ...(process.platform === 'linux'
+          ? [[cut, new RegExp(`is cut off: ${whole.length - 100_000} bytes are missing`)] as const]
+          : []),
       ] as const) {
         const env = { ...clean, VERYDEEP_ONNXRUNTIME: path, CUDA_VISIBLE_DEVICES: '-1' };
         const { code, stdout, stderr } = await verydeep(['doctor', '--json'], { env });

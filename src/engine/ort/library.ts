@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import koffi from 'koffi';
 import { OutOfMemoryError, VerydeepError, messageOf } from '../../errors.js';
 import { reinstall } from '../reinstall.js';
+import { missingBytes } from './elf.js';
 import { API_VERSION, P, functions, releases } from './functions.js';
 
 // ONNX Runtime's official builds report their use to Microsoft. This is switched off when this module is
@@ -87,6 +88,8 @@ const findLibrary = (): Found => {
 export const loadLibrary = (): Library => {
   if (store[libraryKey]) return store[libraryKey] as Library;
   const { path, fix } = findLibrary();
+  const missing = missingBytes(path);
+  if (missing > 0) throw new NoLibraryError(`${path} is cut off: ${missing} bytes are missing`, fix);
   let handle: ReturnType<typeof koffi.load>;
   let base: Pointer | null;
   try {
