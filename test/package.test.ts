@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { loadBinary } from '../src/engine/koffi.js';
 import { reinstall } from '../src/engine/reinstall.js';
+import { VerydeepError } from '../src/errors.js';
 import { root, withFolder } from './support.js';
 
 interface Lock {
@@ -27,8 +29,8 @@ describe('the package', () => {
 
   it('says in which folder npm completes an installation: the project, the clone, or none', () =>
     withFolder(async (folder) => {
-      const inProject = `run "npm install --ignore-scripts" in ${folder}`;
-      const everywhere = 'run "npm install --global --ignore-scripts verydeep"';
+      const inProject = `run "npm install --ignore-scripts --include=optional" in ${folder}`;
+      const everywhere = 'run "npm install --global --ignore-scripts --include=optional verydeep"';
       const at = (...path: string[]) => reinstall(join(folder, ...path));
       const pnpm = ['node_modules', '.pnpm', 'verydeep@1', 'node_modules', 'verydeep'];
       await mkdir(join(folder, ...pnpm), { recursive: true });
@@ -37,6 +39,23 @@ describe('the package', () => {
       assert.equal(at('node_modules', 'verydeep'), inProject);
       assert.equal(at(...pnpm), inProject);
       assert.equal(reinstall(folder), inProject);
-      assert.equal(reinstall(), `run "npm install --ignore-scripts" in ${root.replace(/\/$/, '')}`);
+      assert.equal(
+        reinstall(),
+        `run "npm install --ignore-scripts --include=optional" in ${root.replace(/\/$/, '')}`,
+      );
     }));
+
+  it('says so too where the binary of koffi is missing, as in node_modules copied from another machine', () => {
+    assert.throws(
+      () =>
+        loadBinary('koffi', () => {
+          throw new Error('Cannot find the native Koffi module; did you bundle it correctly?');
+        }),
+      (error: Error) =>
+        error instanceof VerydeepError &&
+        /^Cannot load koffi, .*: Cannot find the native Koffi module\. To mend this, run "npm install/.test(
+          error.message,
+        ),
+    );
+  });
 });

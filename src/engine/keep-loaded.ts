@@ -1,5 +1,5 @@
 // Keeps a native addon's code in memory to the end of the process.
-import koffi from 'koffi';
+import koffi from './koffi.js';
 
 /** `RTLD_NODELETE` of <dlfcn.h>; elsewhere libraries are left as they are. */
 const NO_DELETE: Partial<Record<NodeJS.Platform, number>> = { linux: 0x1000, darwin: 0x80 };

@@ -1,5 +1,5 @@
 // Gives freed memory back to the system. The GNU C library keeps it in each thread's heap, which grows with images of mixed sizes.
-import koffi from 'koffi';
+import koffi from './koffi.js';
 
 /** glibc's default, fixed: otherwise it grows with the blocks that are freed. Larger blocks are mapped pages of their own. */
 const THRESHOLD = 128 * 1024;

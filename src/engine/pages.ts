@@ -1,5 +1,5 @@
 // Large pages for large matrices: fewer faults when the memory is first written, fewer misses when rows are read at random.
-import koffi from 'koffi';
+import koffi from './koffi.js';
 
 /** Linux's number of the advice. */
 const MADV_HUGEPAGE = 14;

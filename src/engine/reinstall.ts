@@ -11,8 +11,8 @@ const packageFolder = (): string => {
 };
 
 /**
- * What to run so that npm installs the packages that are missing, without their install scripts, which fetch files from
- * hosts that a network may not reach.
+ * What to run so that npm installs the packages that are missing: those that are optional, too, and without their install
+ * scripts, which fetch files from hosts that a network may not reach.
  *
  * @param folder the package's folder; replaced in tests
  */
@@ -21,6 +21,6 @@ export const reinstall = (folder = packageFolder()): string => {
   const project = folder.includes(modules) ? folder.slice(0, folder.indexOf(modules)) : folder;
   /* eslint-disable house/no-flags -- options of npm, not of ours */
   return existsSync(join(project, 'package.json'))
-    ? `run "npm install --ignore-scripts" in ${project}`
-    : 'run "npm install --global --ignore-scripts verydeep"';
+    ? `run "npm install --ignore-scripts --include=optional" in ${project}`
+    : 'run "npm install --global --ignore-scripts --include=optional verydeep"';
 };

@@ -32,6 +32,13 @@ export const firstMoments = (channels: number): RunningMoments => ({
   variance: new Float32Array(channels).fill(1),
 });
 
+/** Moments at this share of the way from some to others. */
+export const momentsBetween = (from: RunningMoments, to: RunningMoments, share: number): RunningMoments => {
+  const between = (a: Float32Array, b: Float32Array): Float32Array =>
+    a.map((value, i) => value + share * (b[i]! - value));
+  return { mean: between(from.mean, to.mean), variance: between(from.variance, to.variance) };
+};
+
 /**
  * Running moments after one more batch.
  *

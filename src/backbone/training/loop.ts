@@ -15,6 +15,7 @@ import type { TrainingLog } from './log.js';
 import { recipeRecord } from './recipe-record.js';
 import { writeHistory } from './results.js';
 import type { TrainingSettings } from './settings.js';
+import { averageRate } from './weight-average.js';
 
 /** Inputs of the trainer besides the recipe. */
 export interface TrainingRun {
@@ -147,6 +148,8 @@ export class Trainer {
           weightDecay: settings.weightDecay,
         });
       }
+      const share = averageRate(settings.averageWeights, step + 1);
+      if (share !== undefined) model.parameters.average(share);
       total.loss += stepLoss * this.#divisor;
       total.images += stepImages;
       const seen = new Set(skipped.map(({ id }) => id));

@@ -120,6 +120,12 @@ export const courseOptions = {
     default: 5e-4,
     paper: '0.0005',
   },
+  averageWeights: {
+    kind: kinds.number({ from: 0, below: 1, value: 'decay' }),
+    help: 'write and validate an exponential average of the weights with this decay a step, e.g. 0.999; 0 for none',
+    default: 0,
+    paper: 'none',
+  },
   dropout: {
     kind: kinds.number({ from: 0, below: 1, value: 'rate' }),
     help: 'dropout after fc6 and fc7',

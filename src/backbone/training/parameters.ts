@@ -1,6 +1,7 @@
-// The numbers of a net in training: weights, velocities, and the running moments of batch normalisation. What steps make of them, and
-// what of them is stored.
+// The numbers of a net in training: weights, velocities, running moments of batch normalisation, and averages. What steps make of them,
+// and what of them is stored.
 import type * as tfjs from '@tensorflow/tfjs-core';
+import { blend } from '../../engine/blend.js';
 import { momentumUpdate } from '../../engine/momentum.js';
 import { VerydeepError, option, text } from '../../errors.js';
 import type { SafetensorsEntry } from '../../formats/safetensors.js';
@@ -11,6 +12,7 @@ import {
   firstMoments,
   foldFactors,
   foldedNet,
+  momentsBetween,
   normalisedLayersOf,
   scaleOf,
 } from '../nets/batch-norm.js';
@@ -58,6 +60,7 @@ const parametersOf = (net: Architecture): Parameter[] => [
 ];
 
 const VELOCITY = 'velocity.';
+const AVERAGE = 'average.';
 const momentNames = (prefix: string, layer: string) =>
   [`${prefix}${layer}.mean`, `${prefix}${layer}.variance`] as const;
 
@@ -71,6 +74,9 @@ export class Parameters {
   readonly weights = new Map<string, tfjs.Tensor>();
   readonly #velocities = new Map<string, tfjs.Tensor>();
   readonly #running = new Map<string, RunningMoments>();
+  /** The averages of trainable tensors, and of running moments; empty until weights enter. */
+  readonly #average = new Map<string, tfjs.Tensor>();
+  readonly #averageRunning = new Map<string, RunningMoments>();
 
   private constructor(tf: Tf, net: Architecture, factors: ReadonlyMap<string, number>) {
     this.#tf = tf;
@@ -97,10 +103,17 @@ export class Parameters {
       if (factors.get(name) === 0) continue;
       const velocity = await stored(`${VELOCITY}${name}`);
       made.#velocities.set(name, velocity ? tf.tensor(toTf(velocity), [...shape]) : tf.zeros([...shape]));
+      const average = await stored(`${AVERAGE}${name}`);
+      if (average) made.#average.set(name, tf.tensor(toTf(average), [...shape]));
     }
+    const moments = async (prefix: string, layer: string): Promise<RunningMoments | undefined> => {
+      const [mean, variance] = await Promise.all(momentNames(prefix, layer).map(stored));
+      return mean && variance && { mean, variance };
+    };
     for (const { name, outputs } of normalisedLayersOf(net)) {
-      const [mean, variance] = await Promise.all(momentNames('', name).map(stored));
-      made.#running.set(name, mean && variance ? { mean, variance } : firstMoments(outputs));
+      made.#running.set(name, (await moments('', name)) ?? firstMoments(outputs));
+      const average = await moments(AVERAGE, name);
+      if (average) made.#averageRunning.set(name, average);
     }
     return made;
   }
@@ -132,19 +145,31 @@ export class Parameters {
     this.#running.set(name, afterBatch(this.#running.get(name)!, moments, count));
   };
 
+  /** Moves the average towards the current weights and running moments; a rate of 1 makes them the average. */
+  average(rate: number): void {
+    for (const name of this.trainable) {
+      const [average, weight] = [this.#average.get(name), this.weights.get(name)!];
+      this.#average.set(name, average ? blend(average, weight, rate) : this.#tf.add(weight, 0));
+    }
+    for (const [name, now] of this.#running) {
+      const before = this.#averageRunning.get(name);
+      this.#averageRunning.set(name, before ? momentsBetween(before, now, rate) : now);
+    }
+  }
+
   /**
-   * The tensors with which images are classified, by their names in backbone files: with batch normalisation folded. The caller disposes
-   * them.
+   * The tensors with which images are classified, by their names in backbone files: of the average, if there is one, with batch
+   * normalisation folded. The caller disposes them.
    */
   async final(): Promise<Map<string, tfjs.Tensor>> {
     const made = new Map<string, tfjs.Tensor>();
-    for (const name of weightShapes(foldedNet(this.#net)).keys())
-      made.set(name, this.#tf.clone(this.weights.get(name)!));
+    const best = (name: string): tfjs.Tensor => this.#average.get(name) ?? this.weights.get(name)!;
+    for (const name of weightShapes(foldedNet(this.#net)).keys()) made.set(name, this.#tf.clone(best(name)));
     for (const layer of normalisedLayersOf(this.#net)) {
       const [weightName, biasName] = [`${layer.name}.weight`, `${layer.name}.bias`];
       const [weight, shift] = [made.get(weightName)!, made.get(biasName)!];
-      const scale = await this.weights.get(scaleOf(layer))!.data<'float32'>();
-      const running = this.#running.get(layer.name)!;
+      const scale = await best(scaleOf(layer)).data<'float32'>();
+      const running = this.#averageRunning.get(layer.name) ?? this.#running.get(layer.name)!;
       const { factors, bias } = foldFactors(running, scale, await shift.data<'float32'>());
       made.set(
         weightName,
@@ -178,21 +203,26 @@ export class Parameters {
     const entry = (prefix: string, name: string, tensor: tfjs.Tensor): SafetensorsEntry => ({
       ...{ name: `${prefix}${name}`, shape: shapeOf(name), data: () => this.toFile(name, tensor) },
     });
-    return [
-      ...[...this.weights].map(([name, tensor]) => entry('', name, tensor)),
-      ...[...this.#velocities].map(([name, tensor]) => entry(VELOCITY, name, tensor)),
-      ...[...this.#running].flatMap(([layer, { mean, variance }]) =>
-        momentNames('', layer).map((name, i) => {
+    const moments = (prefix: string, of: ReadonlyMap<string, RunningMoments>): SafetensorsEntry[] =>
+      [...of].flatMap(([layer, { mean, variance }]) =>
+        momentNames(prefix, layer).map((name, i) => {
           const data = [mean, variance][i]!;
           return { name, shape: [data.length], data: () => [data] };
         }),
-      ),
+      );
+    return [
+      ...[...this.weights].map(([name, tensor]) => entry('', name, tensor)),
+      ...[...this.#velocities].map(([name, tensor]) => entry(VELOCITY, name, tensor)),
+      ...moments('', this.#running),
+      ...[...this.#average].map(([name, tensor]) => entry(AVERAGE, name, tensor)),
+      ...moments(AVERAGE, this.#averageRunning),
     ];
   }
 
   dispose(): void {
-    this.#tf.dispose([...this.weights.values(), ...this.#velocities.values()]);
-    this.weights.clear();
-    this.#velocities.clear();
+    for (const tensors of [this.weights, this.#velocities, this.#average]) {
+      this.#tf.dispose([...tensors.values()]);
+      tensors.clear();
+    }
   }
 }

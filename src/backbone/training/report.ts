@@ -104,6 +104,7 @@ export const trainingReport = async (
           'Label smoothing': settings.labelSmoothing || undefined,
           Momentum: settings.momentum,
           'Weight decay': settings.weightDecay,
+          'Average of weights': settings.averageWeights > 0 ? `decay ${settings.averageWeights}` : undefined,
           Dropout: settings.dropout,
           'Smallest side S': side,
           Mirrored: settings.flip ? 'yes' : 'no',

@@ -26,6 +26,8 @@ export interface TrainingSettings extends Schedule {
   readonly momentum: number;
   /** L2 multiplier on weights; biases are not decayed. */
   readonly weightDecay: number;
+  /** Decay a step of the average of weights that is written and validated; 0 for none. */
+  readonly averageWeights: number;
   /** Rate of dropout after fc6 and fc7. */
   readonly dropout: number;
   readonly init: Initialisation;

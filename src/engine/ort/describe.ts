@@ -1,5 +1,5 @@
 // Facts about the ONNX Runtime library.
-import koffi from 'koffi';
+import koffi from '../koffi.js';
 import { P } from './functions.js';
 import { type Pointer, check, loadLibrary } from './library.js';
 

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import koffi from 'koffi';
+import koffi from '../koffi.js';
 import { OutOfMemoryError, VerydeepError, messageOf } from '../../errors.js';
 import { reinstall } from '../reinstall.js';
 import { missingBytes } from './elf.js';

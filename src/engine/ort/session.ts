@@ -1,6 +1,6 @@
 // Compiled models: creation, inputs, outputs and runs.
 import { usableCores } from '../../cores.js';
-import koffi from 'koffi';
+import koffi from '../koffi.js';
 import { UsageError, VerydeepError } from '../../errors.js';
 import type { Dimension } from '../onnx.js';
 import { type SharedSession, enter, leave, publish } from '../shared-slots.js';

@@ -1,5 +1,5 @@
 // Arrays of one thread that another thread of the process computes on: their addresses are in a shared table.
-import koffi from 'koffi';
+import koffi from '../koffi.js';
 
 /** Views cached by a thread: the same arrays recur at every training step. */
 const MOST_VIEWS = 256;

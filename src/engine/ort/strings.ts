@@ -1,5 +1,5 @@
 // Strings for the C API.
-import koffi from 'koffi';
+import koffi from '../koffi.js';
 
 /** Pointers to NUL-terminated strings, and the strings, which must stay reachable. */
 export const stringTable = (

@@ -1,5 +1,5 @@
 // ONNX Runtime's tensors on the caller's memory.
-import koffi from 'koffi';
+import koffi from '../koffi.js';
 import { OutOfMemoryError, UsageError, VerydeepError } from '../../errors.js';
 import type { Dimension } from '../onnx.js';
 import { type TensorData, type TensorType, elementTypes } from '../tensor.js';

@@ -35,6 +35,7 @@ const settings = (part: Partial<TrainingSettings> = {}): TrainingSettings => ({
   microBatch: 8,
   momentum: 0.9,
   weightDecay: 5e-4,
+  averageWeights: 0,
   dropout: 0.5,
   schedule: 'constant',
   learningRate: 0.02,
@@ -255,6 +256,58 @@ describe('trainer', () => {
         });
       }
       assert.ok(history.every(({ validationTop1Error }) => validationTop1Error !== undefined));
+    }));
+
+  it('writes and validates the average of the weights of every fourth step; resumed, the same bytes', () =>
+    withRun(async (run, folder) => {
+      const decay = 0.9;
+      const own = settings({
+        ...{
+          net: tinyNet({ batchNorm: true }),
+          averageWeights: decay,
+          epochs: 3,
+          factors: { 'fc6.weight': 0 },
+        },
+      });
+      const [whole, out] = [await folder('whole'), await folder('out')];
+      const count = tf.memory().numTensors;
+      const { backbone, step } = await train({ ...run, out: whole }, own);
+      assert.equal(tf.memory().numTensors, count);
+      // The weights of step 4 and step 8, as an interrupted run's checkpoints hold them.
+      const names = ['fc8.weight', 'fc7.bias', 'conv1_1.gamma', 'conv2_1.mean'];
+      const weightsAt = async (stopAt: number): Promise<Map<string, Float32Array>> => {
+        const stop = new AbortController();
+        const onProgress = ({ done }: { done: number }) => {
+          if (done === stopAt) stop.abort();
+        };
+        await train({ ...run, out, resume: true, signal: stop.signal, onProgress }, own);
+        const file = await openSafetensors(join(out, 'checkpoint.safetensors'));
+        const found = new Map<string, Float32Array>();
+        for (const name of names) found.set(name, await file.read(name));
+        await file.close();
+        return found;
+      };
+      const [four, eight] = [await weightsAt(4), await weightsAt(8)];
+      assert.equal(step, 9);
+      await train({ ...run, out, resume: true }, own);
+      assert.equal(await weightsOf(out), await weightsOf(whole));
+
+      const file = await openSafetensors(join(whole, 'checkpoint.safetensors'));
+      for (const name of names) {
+        // Of two entries, decay^4 to 1.
+        const share = 1 / (1 + decay ** 4);
+        const average = await file.read(`average.${name}`);
+        const wanted = four.get(name)!.map((x, i) => (1 - share) * x + share * eight.get(name)![i]!);
+        wanted.forEach((x, i) => assert.ok(Math.abs(average[i]! - x) < 1e-6, `${name} ${i}`));
+        if (name === 'fc8.weight')
+          assert.deepEqual(await (await openBackbone(backbone!)).read(name), average);
+      }
+      assert.ok(!file.tensors.has('average.fc6.weight'), 'what is frozen has no average');
+      await file.close();
+      await assert.rejects(
+        train({ ...run, out, resume: true }, settings({ ...own, averageWeights: 0 })),
+        /another averageWeights: 0.9 before, null now/,
+      );
     }));
 
   it('writes the untrained net for 0 epochs', () =>

@@ -50,7 +50,7 @@ const loops: Readonly<Record<string, (worker?: ComputeWorker) => unknown>> = {
   },
   batchNormMoments: (worker?: ComputeWorker) =>
     parallelBatchNorm.moments(worker, [normals(size, 8)], normals(16, 9), extent),
-  ...Object.fromEntries(
+  ...Object.fromEntries<(worker?: ComputeWorker) => unknown>(
     Object.entries(FORM).flatMap(([name, form]) => {
       const [of, part] = form === FORM.pooled ? [windows, size / 4] : [extent, size];
       const [x, dy, factors] = [normals(size, 10), normals(part, 11), normals(5 * 16, 12)];
