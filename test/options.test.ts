@@ -150,6 +150,17 @@ describe('recipe files', () => {
     });
   });
 
+  it('name an earlier net to start from and one to learn from', async () => {
+    const [large, small] = await read('nets:\n  - { name: L }\n  - { name: S, init-from: L, teacher: L }\n');
+    assert.deepEqual(large!.options, {});
+    const { initFrom, teacher } = small!.options;
+    for (const file of [initFrom, teacher]) assert.match(file!, /L[/\\]backbone\.safetensors$/);
+    await assert.rejects(
+      read('nets:\n  - { name: S, teacher: L }\n'),
+      /an earlier net or a file for teacher of S in .*recipe\.yaml but received "L"/,
+    );
+  });
+
   it('yield to the command line, in proportion to another input size', async () => {
     const [net] = await read('nets:\n  - { name: A, train-side: 256, batch: 64 }\n', {
       inputSize: 32,

@@ -76,7 +76,7 @@ const inProportion = (options: NetChoices, { inputSize }: NetChoices): NetChoice
 
 /**
  * Reads a recipe: `nets`, a list of nets with a `name` and options in kebab-case, and `defaults` for all of
- * them. `init-from` names an earlier net of the recipe, or a file.
+ * them. `init-from` and `teacher` name an earlier net of the recipe, or a file.
  *
  * @param file a YAML file; if missing, one of the package's own (`paper.yaml`)
  * @param out parent of the nets' folders
@@ -104,22 +104,22 @@ export const readRecipe = async (
   const names: string[] = [];
   return nets.map((net: unknown): PlannedNet => {
     if (!isRecord(net)) throw expected('a name and options', `a net in ${path}`, net);
-    const { name, 'init-from': from, ...entries } = net;
+    const { name, 'init-from': from, teacher, ...entries } = net;
     if (typeof name !== 'string' || !/^[\w.@-]+$/.test(name) || names.includes(name)) {
       throw expected('a name of its own (letters, digits, -, _)', `a net in ${path}`, name);
     }
-    const initFrom = (): string => {
-      if (typeof from !== 'string')
-        throw expected('a net or a file', `init-from of ${name} in ${path}`, from);
+    const netOrFile = (key: string, from: unknown): string => {
+      if (typeof from !== 'string') throw expected('a net or a file', `${key} of ${name} in ${path}`, from);
       if (names.includes(from)) return join(out, from, 'backbone.safetensors');
       const other = isAbsolute(from) ? from : join(dirname(path), from);
       if (!existsSync(other))
-        throw expected('an earlier net or a file', `init-from of ${name} in ${path}`, from);
+        throw expected('an earlier net or a file', `${key} of ${name} in ${path}`, from);
       return other;
     };
     const options = {
       ...inProportion(optionsOf(path, name, { ...defaults, ...entries }), overrides),
-      ...(from !== undefined && { initFrom: initFrom() }),
+      ...(from !== undefined && { initFrom: netOrFile('init-from', from) }),
+      ...(teacher !== undefined && { teacher: netOrFile('teacher', teacher) }),
       ...overrides,
     };
     names.push(name);

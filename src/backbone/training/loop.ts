@@ -5,6 +5,7 @@ import type { OnProgress, Skipped } from '../../progress.js';
 import { type TrainingState, noSums, writeCheckpoint } from './checkpoint.js';
 import type { EpochRecord } from './outcome.js';
 import type { Tf } from '../nets/forward.js';
+import type { Backbone } from '../nets/backbone.js';
 import type { Seen } from '../nets/seen.js';
 import type { Batch, Example, Loader } from './loader.js';
 import type { Model } from './model.js';
@@ -15,6 +16,7 @@ import type { TrainingLog } from './log.js';
 import { recipeRecord } from './recipe-record.js';
 import { writeHistory } from './results.js';
 import type { TrainingSettings } from './settings.js';
+import type { Teacher } from './teacher.js';
 import { averageRate } from './weight-average.js';
 
 /** Inputs of the trainer besides the recipe. */
@@ -32,6 +34,8 @@ export interface TrainingRun {
   readonly initial?: (name: string) => Promise<Float32Array | undefined>;
   /** The images that the initial net has seen; undefined if its file does not record them. */
   readonly before?: Seen | undefined;
+  /** The net that teaches this one, by the settings' weight and temperature. */
+  readonly teacher?: Backbone;
   /** Steps between checkpoints, besides those at each epoch's end; 0 for none. */
   readonly checkpointEvery?: number;
   /** Requests a stop after the current step, with a checkpoint. */
@@ -75,6 +79,7 @@ export class Trainer {
     readonly log: TrainingLog,
     readonly events: EventFile,
     state: TrainingState,
+    readonly teacher?: Teacher,
   ) {
     this.#state = state;
     this.#fixedSide = settings.trainSide[0] === settings.trainSide[1];
@@ -132,7 +137,8 @@ export class Trainer {
         const { examples, pixels, skipped: unreadable } = await this.#next(batches);
         bad.push(...unreadable);
         if (examples.length === 0) continue;
-        const result = model.gradients(pixels, examples, this.#divisor, dropout);
+        const soft = this.teacher?.targets(pixels, examples.length);
+        const result = model.gradients(pixels, examples, this.#divisor, dropout, soft);
         gradients = addGradients(tf, gradients, result.gradients);
         stepLoss += result.loss;
         stepImages += examples.length;

@@ -1,4 +1,5 @@
-// The training objective: cross-entropy on the class (multinomial logistic regression), and on the superclass if asked.
+// The training objective: cross-entropy on the class (multinomial logistic regression), and if asked on the superclass and on a teacher's
+// soft targets.
 
 /** The heads of fc8's outputs: first the classes, then the superclasses. */
 export interface Heads {
@@ -8,6 +9,16 @@ export interface Heads {
   readonly superclassLoss: number;
   /** Share of each head's target that is spread evenly over its outputs (Szegedy et al., 2016); 0 where missing. */
   readonly labelSmoothing?: number;
+}
+
+/** A teacher's scores as targets of the class, beside the label (Hinton et al., 2015). */
+export interface SoftTargets {
+  /** [rows, classes], before soft-max. */
+  readonly scores: Float32Array;
+  /** Weight of the teacher, 0 to 1; the label's cross-entropy has the rest. */
+  readonly weight: number;
+  /** Divides both nets' scores before soft-max. */
+  readonly temperature: number;
 }
 
 /** The target of an image: indices of its class and superclass. */
@@ -44,12 +55,45 @@ const headLoss = (
   return weight * (normaliser - (1 - smoothing) * scores[begin + label]!) - even * total;
 };
 
+/** Log soft-max of `size` scores from `begin` on, divided by a temperature. */
+const logSoftmax = (scores: Float32Array, begin: number, size: number, temperature: number): Float64Array => {
+  const row = Float64Array.from({ length: size }, (_, k) => scores[begin + k]! / temperature);
+  const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
+  const normaliser = Math.log(row.reduce((sum, x) => sum + Math.exp(x - largest), 0)) + largest;
+  return row.map((x) => x - normaliser);
+};
+
+/**
+ * The divergence (Kullback-Leibler's) of one row from the teacher's, times the squared temperature, so that gradients do not shrink with
+ * it; adds its gradient to the head's elements, which begin at `begin`.
+ */
+const teacherLoss = (
+  scores: Float32Array,
+  gradient: Float32Array,
+  begin: number,
+  size: number,
+  { scores: theirs, temperature }: SoftTargets,
+  row: number,
+  weight: number,
+): number => {
+  const own = logSoftmax(scores, begin, size, temperature);
+  const wanted = logSoftmax(theirs, row * size, size, temperature);
+  let loss = 0;
+  for (let k = 0; k < size; k++) {
+    const [q, p] = [Math.exp(own[k]!), Math.exp(wanted[k]!)];
+    loss += p * (wanted[k]! - own[k]!);
+    gradient[begin + k]! += weight * temperature * (q - p);
+  }
+  return weight * temperature ** 2 * loss;
+};
+
 /**
  * The loss and its gradient: the sum over rows of -log soft-max of the class, plus `superclassLoss` times the
  * same for the superclass (each head has a soft-max of its own), divided by `divisor`. With the size of the
  * whole batch as divisor, losses and gradients of its parts add up to those of the batch.
  *
  * @param scores fc8's outputs [rows, classes + superclasses]
+ * @param teacher targets of the class besides the labels: they count by their weight, the labels by the rest
  * @returns the loss, and its derivative by each score in the same order
  */
 export const trainingLoss = (
@@ -57,13 +101,17 @@ export const trainingLoss = (
   targets: readonly Target[],
   { classes, superclasses, superclassLoss, labelSmoothing = 0 }: Heads,
   divisor: number,
+  teacher?: SoftTargets,
 ): { loss: number; gradient: Float32Array } => {
   const columns = classes + superclasses;
   const gradient = new Float32Array(scores.length);
   let loss = 0;
   targets.forEach(({ label, superlabel }, row) => {
     const begin = row * columns;
-    loss += headLoss(scores, gradient, begin, classes, label, 1 / divisor, labelSmoothing);
+    const share = (1 - (teacher?.weight ?? 0)) / divisor;
+    loss += headLoss(scores, gradient, begin, classes, label, share, labelSmoothing);
+    if (teacher)
+      loss += teacherLoss(scores, gradient, begin, classes, teacher, row, teacher.weight / divisor);
     if (superclassLoss > 0 && superlabel !== undefined) {
       const weight = superclassLoss / divisor;
       loss += headLoss(scores, gradient, begin + classes, superclasses, superlabel, weight, labelSmoothing);

@@ -3,7 +3,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Architecture } from '../nets/architecture.js';
 import { foldedNet } from '../nets/batch-norm.js';
 import { type Dropout, type Tf, type Weights, forward } from '../nets/forward.js';
-import { type Heads, type Target, correctRows, trainingLoss } from './loss.js';
+import { type Heads, type SoftTargets, type Target, correctRows, trainingLoss } from './loss.js';
 import { Parameters, type Source, type StoredTensors, type UpdateOptions } from './parameters.js';
 
 export type { Source } from './parameters.js';
@@ -53,6 +53,7 @@ export class Model {
     targets: readonly Target[],
     divisor: number,
     dropout: Dropout | undefined,
+    teacher?: SoftTargets,
   ): PartResult {
     const { tf, net, heads, parameters } = this;
     const names = parameters.trainable;
@@ -62,7 +63,7 @@ export class Model {
     const lossOf = tf.customGrad((...inputs) => {
       const logits = inputs[0] as tfjs.Tensor2D;
       const scores = logits.dataSync<'float32'>();
-      const { loss, gradient } = trainingLoss(scores, targets, heads, divisor);
+      const { loss, gradient } = trainingLoss(scores, targets, heads, divisor, teacher);
       correct = correctRows(scores, net.outputs, heads.classes, targets);
       return { value: tf.scalar(loss), gradFunc: () => tf.tensor2d(gradient, logits.shape) };
     });

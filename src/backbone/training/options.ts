@@ -50,6 +50,11 @@ export const startOptions = {
     default: 'auto',
     paper: 'paper',
   },
+  teacher: {
+    kind: kinds.file(),
+    help: 'distillation: a trained net of the same classes and input size, whose scores of the same crops are targets too (.safetensors)',
+    paper: 'none',
+  },
   classes: {
     kind: kinds.choice(['same', 'new'], 'which'),
     help: text`with ${option('initFrom')}: new replaces the last layer, for other classes`,
@@ -137,6 +142,16 @@ export const courseOptions = {
     help: 'share of the target that is spread evenly over all classes',
     default: 0,
     paper: 'none',
+  },
+  teacherWeight: {
+    kind: kinds.number({ from: 0, below: 1, value: 'weight' }),
+    help: text`with ${option('teacher')}: weight of its targets; the labels have the rest`,
+    default: 0.5,
+  },
+  temperature: {
+    kind: kinds.number({ above: 0 }),
+    help: text`with ${option('teacher')}: divisor of both nets' scores in its targets`,
+    default: 4,
   },
   superclassLoss: {
     kind: kinds.number({ from: 0, value: 'weight' }),

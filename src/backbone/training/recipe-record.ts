@@ -20,7 +20,7 @@ const optionNames: Readonly<Record<string, string>> = {
 
 /** Options that have the same name in the record. */
 const isOption = new Set(
-  'batch microBatch momentum dropout labelSmoothing averageWeights schedule flip orient seed config width blocks inputSize fullyConnected batchNorm'.split(
+  'batch microBatch momentum dropout labelSmoothing averageWeights teacher schedule flip orient seed config width blocks inputSize fullyConnected batchNorm'.split(
     ' ',
   ),
 );
@@ -28,7 +28,7 @@ const isOption = new Set(
 /** All settings that determine the weights, except the number of epochs: a resumed run must have the same. */
 export const recipeRecord = (settings: TrainingSettings): Record<string, unknown> => {
   const { net, schedule, learningRate, epochs, patience, decreases, colourShift, colourAxes } = settings;
-  const { warmUp, labelSmoothing, averageWeights } = settings;
+  const { warmUp, labelSmoothing, averageWeights, taughtBy, teacherWeight, temperature } = settings;
   const dependsOnEpochs = schedule !== 'plateau' && schedule !== 'constant';
   return JSON.parse(
     JSON.stringify({
@@ -47,6 +47,7 @@ export const recipeRecord = (settings: TrainingSettings): Record<string, unknown
       },
       ...(labelSmoothing > 0 && { labelSmoothing }),
       ...(averageWeights > 0 && { averageWeights }),
+      ...(taughtBy && { teacher: { ...taughtBy, weight: teacherWeight, temperature } }),
       initialisation: settings.init,
       initialStd: settings.initStd,
       sides: settings.trainSide,

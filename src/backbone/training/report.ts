@@ -109,6 +109,9 @@ export const trainingReport = async (
           'Smallest side S': side,
           Mirrored: settings.flip ? 'yes' : 'no',
           'Colour shift': settings.colourShift || 'none',
+          Teacher: settings.taughtBy
+            ? `${settings.taughtBy.file}, weight ${settings.teacherWeight}, temperature ${settings.temperature}`
+            : undefined,
           'First weights': settings.initialisedFrom?.file ?? settings.init,
           Seed: settings.seed,
         }),

@@ -46,6 +46,11 @@ export interface TrainingSettings extends Schedule {
   readonly seed: number;
   /** Learning-rate factors by tensor (`conv1_1.weight`); 0 freezes. From `rateFactors` and `freeze`. */
   readonly factors: Readonly<Record<string, number>>;
+  /** Weight of the teacher's targets, if there is one, and the temperature of both soft-maxes. */
+  readonly teacherWeight: number;
+  readonly temperature: number;
+  /** Name and checksum of the teacher. */
+  readonly taughtBy?: { readonly file: string; readonly sha256: string } | undefined;
   /** Name and checksum of the initial weights. */
   readonly initialisedFrom?: { readonly file: string; readonly sha256: string } | undefined;
 }

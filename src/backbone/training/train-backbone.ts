@@ -6,6 +6,7 @@ import { checkSides } from './augmentation.js';
 import { examplesOf, superclassesOf } from './examples.js';
 import { Loader } from './loader.js';
 import { microBatchOf } from './micro-batch.js';
+import { checkTeacher } from './teacher.js';
 import { type TrainingOptions, defaultSide, trainingOptions } from './options.js';
 import { type TrainingSettings, checkSettings } from './settings.js';
 import type { TrainingResult } from './outcome.js';
@@ -73,6 +74,11 @@ const netOf = (options: TrainingOptions, source: Backbone | undefined, outputs: 
   });
 };
 
+/** A net in the record of a run. */
+const named = async (net: Backbone): Promise<{ file: string; sha256: string }> => ({
+  ...{ file: net.path, sha256: await net.sha256() },
+});
+
 /** Learning-rate factors by tensor; 0 freezes. */
 const factorsOf = (
   { rateFactors: factors, freeze }: TrainingOptions,
@@ -87,7 +93,7 @@ const settingsOf = async (
   net: Architecture,
   factors: TrainingSettings['factors'],
   names: { classes: readonly string[]; superclasses: readonly string[] },
-  source: Backbone | undefined,
+  { source, teacher }: { readonly source: Backbone | undefined; readonly teacher: Backbone | undefined },
   { input, colourAxes }: Colours,
   interpolation: Interpolation,
 ): Promise<TrainingSettings> => ({
@@ -99,7 +105,8 @@ const settingsOf = async (
   interpolation,
   input: { ...input, interpolation },
   factors,
-  ...(source && { initialisedFrom: { file: source.path, sha256: await source.sha256() } }),
+  ...(source && { initialisedFrom: await named(source) }),
+  ...(teacher && { taughtBy: await named(teacher) }),
 });
 
 /** Weights of the layers taken from another net; undefined for the others. */
@@ -136,6 +143,8 @@ export const trainBackbone = async (
   const options = withDefaults(trainingOptions, given);
   const source =
     options.initFrom === undefined ? undefined : await openBackbone(options.initFrom, option('initFrom'));
+  const teacher =
+    options.teacher === undefined ? undefined : await openBackbone(options.teacher, option('teacher'));
   const { classes } = data;
   const superclasses = options.superclassLoss > 0 ? superclassesOf(classes) : [];
   const examples = {
@@ -143,6 +152,7 @@ export const trainBackbone = async (
     validation: examplesOf(data.validation, classes, superclasses),
   };
   const net = netOf(options, source, classes.length + superclasses.length);
+  if (teacher) checkTeacher(teacher, net.inputSize, classes);
   const initial = source && initialOf(options, net, classes, source, note);
   const interpolation = options.interpolation ?? source?.metadata.input.interpolation ?? defaultInterpolation;
   checkSides(trainSideOf(options, net), net.inputSize);
@@ -184,7 +194,7 @@ export const trainBackbone = async (
       net,
       factors,
       names,
-      source,
+      { source, teacher },
       colours,
       interpolation,
     );
@@ -199,6 +209,7 @@ export const trainBackbone = async (
         checkpointEvery: options.checkpointEvery,
         before: await source?.seen(),
         ...(initial && { initial }),
+        ...(teacher && { teacher }),
         ...watch,
       },
       settings,

@@ -11,6 +11,7 @@ import { normalisedLayersOf, scaleOf } from '../nets/batch-norm.js';
 import { tensorsOf } from '../nets/layout.js';
 import type { Heads } from './loss.js';
 import { Model, type Source } from './model.js';
+import { Teacher } from './teacher.js';
 import { EventFile } from './tensorboard.js';
 import { TrainingLog } from './log.js';
 import { Trainer, type TrainingRun } from './loop.js';
@@ -52,7 +53,10 @@ const initialSource = (run: TrainingRun, settings: TrainingSettings): Source => 
 
 /** The images that the net has seen: for an untrained net, only those of the initial net. */
 const seenBy = async (run: TrainingRun, settings: TrainingSettings, steps: number): Promise<Seen> => {
-  const before = settings.initialisedFrom ? [run.before] : [];
+  const before = [
+    ...(settings.initialisedFrom ? [run.before] : []),
+    ...(run.teacher && steps > 0 ? [await run.teacher.seen()] : []),
+  ];
   if (steps === 0) return uniteSeen([nothingSeen, ...before]);
   const training = digestSet(await run.loader.digestsOf(run.train));
   const validation = digestSet(await run.loader.digestsOf(run.validation));
@@ -77,6 +81,7 @@ export const train = async (run: TrainingRun, settings: TrainingSettings): Promi
   };
   const checkpoint = await resumed(run, settings);
   let model: Model | undefined;
+  let teacher: Teacher | undefined;
   let log: TrainingLog | undefined;
   let events: EventFile | undefined;
   try {
@@ -90,9 +95,11 @@ export const train = async (run: TrainingRun, settings: TrainingSettings): Promi
       initialSource(run, settings),
       checkpoint?.stored,
     );
+    teacher =
+      run.teacher && (await Teacher.create(run.tf, run.teacher, settings, input, settings.classes.length));
     log = await TrainingLog.open(run.out, state.step);
     events = await EventFile.create(run.out, state.step);
-    const trainer = new Trainer(run, { ...settings, input }, model, log, events, state);
+    const trainer = new Trainer(run, { ...settings, input }, model, log, events, state, teacher);
     while (trainer.state.epoch < settings.epochs && !trainer.state.schedule.finished) {
       if (!(await trainer.epoch())) {
         const { history, step, skipped } = trainer.state;
@@ -110,6 +117,7 @@ export const train = async (run: TrainingRun, settings: TrainingSettings): Promi
     return { backbone, history, step, skipped, interrupted: false };
   } finally {
     model?.dispose();
+    teacher?.dispose();
     await log?.close();
     await events?.close();
     await checkpoint?.close();

@@ -52,6 +52,30 @@ describe('loss', () => {
     assert.ok(Math.abs(value(both, 1) - smoothed) < 1e-5);
   });
 
+  it("adds the divergence from a teacher's soft targets, as worked out by hand", () => {
+    // At temperature 2 the student's soft-max is 1/8, 1/4, 5/8, the teacher's 1/2, 1/4, 1/4.
+    const scores = Float32Array.from([1, 2, 5], (x) => 2 * Math.log(x));
+    const teacher = {
+      scores: Float32Array.from([2, 1, 1], (x) => 2 * Math.log(x)),
+      weight: 0.3,
+      temperature: 2,
+    };
+    const heads = { classes: 3, superclasses: 0, superclassLoss: 0 };
+    const divergence = 0.5 * Math.log(4) + 0.25 * Math.log(0.25 / 0.625);
+    // Without a temperature, the student's soft-max is 1/30, 4/30, 25/30.
+    const wanted = 0.7 * Math.log(30 / 4) + 0.3 * 4 * divergence;
+    const { loss, gradient } = trainingLoss(scores, [{ label: 1 }], heads, 1, teacher);
+    assert.ok(Math.abs(loss - wanted) < 1e-6, `${loss} ${wanted}`);
+    [
+      (0.7 * 1) / 30 + 0.3 * 2 * (0.125 - 0.5),
+      0.7 * (4 / 30 - 1) + 0.3 * 2 * (0.25 - 0.25),
+      (0.7 * 25) / 30 + 0.3 * 2 * (0.625 - 0.25),
+    ].forEach((x, i) => assert.ok(Math.abs(gradient[i]! - x) < 1e-6, `${i}: ${gradient[i]} ${x}`));
+    const alike = { ...teacher, scores, weight: 1 };
+    const same = trainingLoss(scores, [{ label: 1 }], heads, 1, alike);
+    assert.ok(Math.abs(same.loss) < 1e-12 && same.gradient.every((x) => Math.abs(x) < 1e-7));
+  });
+
   it("parts of a batch add up to the batch's loss, and have its gradients", () => {
     const heads = { classes: 3, superclasses: 2, superclassLoss: 0.5 };
     const whole = trainingLoss(logits, targets, heads, 6);

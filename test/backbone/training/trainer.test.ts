@@ -36,6 +36,8 @@ const settings = (part: Partial<TrainingSettings> = {}): TrainingSettings => ({
   momentum: 0.9,
   weightDecay: 5e-4,
   averageWeights: 0,
+  teacherWeight: 0.5,
+  temperature: 4,
   dropout: 0.5,
   schedule: 'constant',
   learningRate: 0.02,
@@ -308,6 +310,35 @@ describe('trainer', () => {
         train({ ...run, out, resume: true }, settings({ ...own, averageWeights: 0 })),
         /another averageWeights: 0.9 before, null now/,
       );
+    }));
+
+  it('learns from a teacher; resumed, the same bytes; its images count as seen', () =>
+    withRun(async (run, folder) => {
+      const larger = settings({ net: tinyNet({ width: 1 / 8 }), seed: 2 });
+      const images = { train: run.train.slice(0, 3), validation: run.train.slice(3, 5) };
+      const first = await train({ ...run, ...images, out: await folder('teacher') }, larger);
+      const teacher = await openBackbone(first.backbone!);
+      const own = settings({ taughtBy: { file: 'teacher', sha256: await teacher.sha256() }, temperature: 2 });
+      const [whole, out, alone] = [await folder('whole'), await folder('out'), await folder('alone')];
+      const count = tf.memory().numTensors;
+      const rest = { ...run, train: run.train.slice(5), teacher };
+      const { backbone } = await train({ ...rest, out: whole }, own);
+      assert.equal(tf.memory().numTensors, count);
+      const stop = new AbortController();
+      const onProgress = ({ done }: { done: number }) => {
+        if (done === 1) stop.abort();
+      };
+      await train({ ...rest, out, signal: stop.signal, onProgress }, own);
+      await assert.rejects(
+        train({ ...rest, out, resume: true }, settings({ ...own, temperature: 3 })),
+        /another teacher: .*"temperature":2.* before, .*"temperature":3/,
+      );
+      await train({ ...rest, out, resume: true }, own);
+      assert.equal(await weightsOf(out), await weightsOf(whole));
+      await train({ ...run, train: rest.train, out: alone }, settings());
+      assert.notEqual(await weightsOf(alone), await weightsOf(whole));
+      const [seen, before] = [await (await openBackbone(backbone!)).seen(), await teacher.seen()];
+      for (const digest of before!.training) assert.ok(seen!.training.includes(digest));
     }));
 
   it('writes the untrained net for 0 epochs', () =>

@@ -46,6 +46,19 @@ loss.backward()
 print(json.dumps([loss.item(), x.grad.flatten().tolist()]))
 `;
 
+const distillation = `
+import json, sys, torch
+import torch.nn.functional as F
+scores, teacher, labels = json.loads(sys.argv[1])
+x = torch.tensor(scores, dtype=torch.float64).reshape(len(labels), -1).requires_grad_()
+t = torch.tensor(teacher, dtype=torch.float64).reshape(len(labels), -1)
+T, w = 3.0, 0.6
+soft = F.kl_div(F.log_softmax(x / T, 1), F.log_softmax(t / T, 1), reduction="batchmean", log_target=True) * T * T
+loss = (1 - w) * F.cross_entropy(x, torch.tensor(labels), label_smoothing=0.1) + w * soft
+loss.backward()
+print(json.dumps([loss.item(), x.grad.flatten().tolist()]))
+`;
+
 describe('schedules and losses against PyTorch', () => {
   it('learning rates of every step equal those of torch.optim.lr_scheduler', async () => {
     const theirs = JSON.parse(await python(rates, [])) as Record<ScheduleName, number[]>;
@@ -73,6 +86,23 @@ describe('schedules and losses against PyTorch', () => {
       labels.map((label) => ({ label })),
       heads,
       labels.length,
+    );
+    assert.ok(Math.abs(ours.loss - loss) < 1e-9, `${ours.loss} against ${loss}`);
+    gradient.forEach((x, i) => assert.ok(Math.abs(ours.gradient[i]! - x) < 1e-7, `${i}`));
+  });
+
+  it("a teacher's targets have the loss and the gradient of torch.nn.functional.kl_div", async () => {
+    const [scores, theirs] = [randomArray(12 * 7, 5), randomArray(12 * 7, 6)];
+    const labels = Array.from({ length: 12 }, (_, i) => (i * 3) % 7);
+    const [loss, gradient] = JSON.parse(
+      await python(distillation, [JSON.stringify([[...scores], [...theirs], labels])]),
+    ) as [number, number[]];
+    const ours = trainingLoss(
+      scores,
+      labels.map((label) => ({ label })),
+      { classes: 7, superclasses: 0, superclassLoss: 0, labelSmoothing: 0.1 },
+      labels.length,
+      { scores: theirs, weight: 0.6, temperature: 3 },
     );
     assert.ok(Math.abs(ours.loss - loss) < 1e-9, `${ours.loss} against ${loss}`);
     gradient.forEach((x, i) => assert.ok(Math.abs(ours.gradient[i]! - x) < 1e-7, `${i}`));
