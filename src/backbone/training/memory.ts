@@ -25,6 +25,10 @@ export interface TrainingSize {
   readonly inParts: boolean;
   /** Tensors that are not trained, by name. */
   readonly isFrozen?: (tensor: string) => boolean;
+  /** Whether an average of the weights is kept. */
+  readonly averaged?: boolean;
+  /** The net that teaches this one. */
+  readonly teacher?: Architecture;
   /** Channels of the engine's blocks; 0 where it has none. */
   readonly nchwcBlock: number;
   /** Threads that compute. */
@@ -166,8 +170,9 @@ const largest = (lengths: readonly number[]): number => lengths.reduce((a, b) =>
 const bytesOf = (lengths: readonly number[]): number =>
   lengths.filter((length) => length >= FEW).reduce((sum, length) => sum + bufferBytes(length), 0);
 
-/** Weights, velocities and gradients. */
-const parameterNeeds = ({ net, images, inParts, isFrozen = () => false }: TrainingSize): Need[] => {
+/** Weights, velocities, gradients and averages. */
+const parameterNeeds = (size: TrainingSize): Need[] => {
+  const { net, images, inParts, averaged = false, isFrozen = () => false } = size;
   const tensors = tensorsOf(net).map(({ name, layer, bias }) => {
     const length = bias ? layer.outputs : sizeFromShape(tfShape(layer));
     // A frozen kernel is kept in the engine's order too: it stays the same from step to step.
@@ -186,7 +191,15 @@ const parameterNeeds = ({ net, images, inParts, isFrozen = () => false }: Traini
     ['weights', bytesOf(tensors.map(({ length }) => length)) + bytesOf(reordered)],
     ['velocities', bytesOf(trained)],
     ['gradients', gradients + sums],
+    ...(averaged ? [['average of weights', bytesOf(trained)] satisfies Need] : []),
   ];
+};
+
+/** A teacher's weights, and the outputs of its layers: nothing of it is trained. */
+const teacherNeeds = (size: TrainingSize, net: Architecture): Need => {
+  const own = { ...size, net, averaged: false, isFrozen: () => true };
+  const weights = parameterNeeds(own).reduce((sum, [, bytes]) => sum + bytes, 0);
+  return ['teacher', weights + bytesOf(stepLengths(own).kept)];
 };
 
 /**
@@ -205,6 +218,7 @@ export const trainingNeeds = (size: TrainingSize): Need[] => {
   const { kept, workspace, insideGraph } = stepLengths(size);
   return [
     ...parameterNeeds(size),
+    ...(size.teacher ? [teacherNeeds(size, size.teacher)] : []),
     ['activations and their gradients', bytesOf(kept)],
     ['convolutions', bytesOf([largest(workspace), largest(insideGraph)])],
     ['writing checkpoints', checkpointBytes(net)],

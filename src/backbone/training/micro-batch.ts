@@ -93,6 +93,7 @@ type RunOptions = Omit<TrainingOptions, 'trainSide'> & {
   readonly net: Architecture;
   readonly trainSide: readonly [number, number];
   readonly factors: Readonly<Record<string, number>>;
+  readonly teacherNet?: Architecture;
 };
 
 /**
@@ -103,11 +104,13 @@ type RunOptions = Omit<TrainingOptions, 'trainSide'> & {
  * @throws UsageError if memory does not suffice, before anything is allocated
  */
 export const microBatchOf = async (
-  { batch, microBatch, net, trainSide: [low, high], factors, epochs, workers, prefetch, cache }: RunOptions,
+  run: RunOptions,
   images: { readonly train: number; readonly validation: number },
   { tf, threads }: Engine,
   { out, resume, note }: { out: string; resume: boolean; note?: (text: string) => void },
 ): Promise<number> => {
+  const { batch, microBatch, net, trainSide, factors, epochs, workers, prefetch, cache } = run;
+  const [low, high] = trainSide;
   const recorded = resume ? await recordedMicroBatch(out) : undefined;
   // Batch normalisation goes by the moments of the images that are in the net at once: there memory does not decide how many.
   const wanted = microBatch === 'auto' ? (recorded ?? (net.batchNorm ? batch : 'auto')) : microBatch;
@@ -117,7 +120,8 @@ export const microBatchOf = async (
   if (wanted !== 'auto' && wanted > batch) return wanted; // Refused with the other settings.
   const all = images.train + images.validation;
   const facts = {
-    ...{ net, threads, workers },
+    ...{ net, threads, workers, averaged: run.averageWeights > 0 },
+    ...(run.teacherNet && { teacher: run.teacherNet }),
     nchwcBlock: backend.nchwcBlock,
     isFrozen: (tensor: string) => factors[tensor] === 0,
     cacheBytes: low === high ? Math.min(cache * 2 ** 20, all * 4 * low ** 2) : 0,

@@ -174,7 +174,10 @@ export const trainBackbone = async (
   try {
     const factors = factorsOf(options, net);
     microBatch = await microBatchOf(
-      { ...options, net, trainSide: trainSideOf(options, net), factors },
+      {
+        ...{ ...options, net, trainSide: trainSideOf(options, net), factors },
+        ...(teacher && { teacherNet: teacher.metadata.architecture }),
+      },
       { train: examples.train.length, validation: examples.validation.length },
       engine,
       { out, resume, ...(note && { note }) },

@@ -47,6 +47,19 @@ describe('the memory of a training run', () => {
     assert.equal(activations(true) - activations(false), 4 * 16 * 32 * 32 * 64);
   });
 
+  it('holds an average of what is trained, and the weights and outputs of a teacher', () => {
+    const isFrozen = (tensor: string): boolean => /^conv|^fc6/.test(tensor);
+    assert.equal(needs({ averaged: true })['average of weights'], weights);
+    assert.equal(needs({ averaged: true, isFrozen })['average of weights'], 4 * (fc7 + fc8));
+    assert.equal(needs()['average of weights'], undefined);
+    // The filters are kept in the engine's order too, as 16 numbers for 9; then ReLU, pooled, fc6 and fc7, the pixels.
+    const reordered = (4 * conv * 16) / 9;
+    const map = 16 * 32 * 32 * 64;
+    const outputs = 4 * (map + map / 4 + 2 * 7 * 16 * 512 + 16 * 32 * 32 * 3);
+    assert.equal(needs({ teacher: net, averaged: true })['teacher'], weights + reordered + outputs);
+    assert.equal(needs({ teacher: net })['gradients'], needs()['gradients']);
+  });
+
   it('holds no velocity and no gradient of what is frozen, and no gradient of the maps before what is trained', () => {
     const frozen = needs({ isFrozen: (tensor) => /^conv|^fc6/.test(tensor) });
     assert.equal(frozen['velocities'], 4 * (fc7 + fc8));
