@@ -54,7 +54,10 @@ const main = async (): Promise<void> => {
     .option('--json', 'print one JSON document on standard output')
     .option('--quick', 'fewer repetitions and smaller cases, to see that it works')
     .option('--profile', 'training: only where the time of a step goes')
-    .option('--size <name>', 'svm: only voc, caltech101, caltech256 or growth')
+    .option(
+      '--size <name>',
+      'svm: only voc, caltech101, caltech256 or growth; memory: only training or extraction',
+    )
     .option('--threads <n>', 'threads that compute', String(usableCores()))
     .parse();
   const [name] = program.args as [string];

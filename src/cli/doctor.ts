@@ -5,6 +5,7 @@ import { type FlagsOf, commandOptions } from './tables.js';
 import { exitCodes, say, sayJson } from './output.js';
 import type { EngineDescription, EnginesReport } from '../engine/describe.js';
 import type { Int8Support } from '../backbone/int8/vnni.js';
+import { type FreeMemory, freeMemory, gigabytes } from '../memory.js';
 
 const engineText = ({ name, available, chosen, version, notes, fix }: EngineDescription): string => {
   const state = chosen ? 'chosen by --engine auto' : available ? 'available' : 'not available';
@@ -15,10 +16,11 @@ const engineText = ({ name, available, chosen, version, notes, fix }: EngineDesc
   ].join('\n');
 };
 
-const reportText = (report: EnginesReport, int8: Int8Support, threads: number): string =>
+const reportText = (report: EnginesReport, int8: Int8Support, threads: number, free: FreeMemory): string =>
   [
     `Node ${report.node} on ${report.platform}`,
     `${report.processor}, ${report.cores} cores, ${report.memoryGiB} GiB of memory; ${threads} threads compute`,
+    `${gigabytes(free.bytes)} GB of memory are free (${free.source})`,
     ...Object.entries(report.versions).map(([name, version]) => `  ${name} ${version}`),
     '',
     'Engines:',
@@ -39,7 +41,8 @@ export const command = (): Command =>
       const hasRuntime = report.engines.some(({ name, available }) => name === 'onnxruntime' && available);
       const int8: Int8Support = hasRuntime ? int8Support() : { bits: 7, reason: 'needs ONNX Runtime' };
       const chosen = report.engines.find((engine) => engine.chosen)?.name ?? null;
-      if (options.json) sayJson({ ...report, int8, threads: options.threads, chosen });
-      else say(options, reportText(report, int8, options.threads));
+      const free = freeMemory();
+      if (options.json) sayJson({ ...report, int8, threads: options.threads, free, chosen });
+      else say(options, reportText(report, int8, options.threads, free));
       if (chosen === null) process.exitCode = exitCodes.failed;
     });

@@ -20,6 +20,7 @@ describe('verydeep doctor', () => {
     assert.equal(code, 0);
     assert.match(stdout, /^\* (onnxruntime|tensorflow) [\d.]+: chosen by --engine auto$/m);
     assert.match(stdout, /(fast|general) convolution: /);
+    assert.match(stdout, /^\d+\.\d+ GB of memory are free \(.+\)$/m);
     assert.match(stdout, /--precision int8: .*[78]-bit weights/);
   });
 

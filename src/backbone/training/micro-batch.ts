@@ -96,44 +96,58 @@ type RunOptions = Omit<TrainingOptions, 'trainSide'> & {
   readonly teacherNet?: Architecture;
 };
 
-/**
- * The micro-batch of a run: the one that was asked for, else that of the run to resume, else as many images as memory
- * allows, which is noted.
- *
- * @param images how many images there are
- * @throws UsageError if memory does not suffice, before anything is allocated
- */
-export const microBatchOf = async (
+/** The images of a run, by number. */
+interface Counts {
+  readonly train: number;
+  readonly validation: number;
+}
+
+/** The memory that a run needs, by its micro-batch; undefined for TensorFlow, of which it is not known on which device. */
+export const needsOfRun = (
   run: RunOptions,
-  images: { readonly train: number; readonly validation: number },
-  { tf, threads }: Engine,
-  { out, resume, note }: { out: string; resume: boolean; note?: (text: string) => void },
-): Promise<number> => {
-  const { batch, microBatch, net, trainSide, factors, epochs, workers, prefetch, cache } = run;
+  { train, validation }: Counts,
+  { tf, threads }: Pick<Engine, 'tf' | 'threads'>,
+): ((microBatch: number) => Need[]) | undefined => {
+  const { batch, net, trainSide, factors, epochs, workers, prefetch, cache } = run;
   const [low, high] = trainSide;
-  const recorded = resume ? await recordedMicroBatch(out) : undefined;
-  // Batch normalisation goes by the moments of the images that are in the net at once: there memory does not decide how many.
-  const wanted = microBatch === 'auto' ? (recorded ?? (net.batchNorm ? batch : 'auto')) : microBatch;
   const backend = tf.backend();
-  // What TensorFlow takes, and on which device, is not reckoned.
-  if (!(backend instanceof OnnxRuntimeBackend)) return wanted === 'auto' ? batch : wanted;
-  if (wanted !== 'auto' && wanted > batch) return wanted; // Refused with the other settings.
-  const all = images.train + images.validation;
+  if (!(backend instanceof OnnxRuntimeBackend)) return undefined;
   const facts = {
     ...{ net, threads, workers, averaged: run.averageWeights > 0 },
     ...(run.teacherNet && { teacher: run.teacherNet }),
     nchwcBlock: backend.nchwcBlock,
     isFrozen: (tensor: string) => factors[tensor] === 0,
-    cacheBytes: low === high ? Math.min(cache * 2 ** 20, all * 4 * low ** 2) : 0,
+    cacheBytes: low === high ? Math.min(cache * 2 ** 20, (train + validation) * 4 * low ** 2) : 0,
   };
-  const needsOf = (size: number): Need[] =>
+  return (microBatch) =>
     trainingNeeds({
       ...facts,
-      images: epochs === 0 ? 0 : Math.min(size, Math.max(images.train, images.validation)),
-      inParts: size < Math.min(batch, images.train),
+      images: epochs === 0 ? 0 : Math.min(microBatch, Math.max(train, validation)),
+      inParts: microBatch < Math.min(batch, train),
       // No more batches than there are in an epoch.
-      prefetch: Math.min(prefetch, Math.ceil(images.train / size) - 1),
+      prefetch: Math.min(prefetch, Math.ceil(train / microBatch) - 1),
     });
+};
+
+/**
+ * The micro-batch of a run: the one that was asked for, else that of the run to resume, else as many images as memory
+ * allows, which is noted.
+ *
+ * @throws UsageError if memory does not suffice, before anything is allocated
+ */
+export const microBatchOf = async (
+  options: RunOptions,
+  images: Counts,
+  engine: Engine,
+  { out, resume, note }: { out: string; resume: boolean; note?: (text: string) => void },
+): Promise<number> => {
+  const { batch, microBatch, net } = options;
+  const recorded = resume ? await recordedMicroBatch(out) : undefined;
+  // Batch normalisation goes by the moments of the images that are in the net at once: there memory does not decide how many.
+  const wanted = microBatch === 'auto' ? (recorded ?? (net.batchNorm ? batch : 'auto')) : microBatch;
+  const needsOf = needsOfRun(options, images, engine);
+  if (!needsOf) return wanted === 'auto' ? batch : wanted;
+  if (wanted !== 'auto' && wanted > batch) return wanted; // Refused with the other settings.
   const free = freeMemory();
   const chosen = chooseMicroBatch({
     ...{ wanted, isRecorded: wanted === recorded, batch, needsOf, free },

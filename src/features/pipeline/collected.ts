@@ -1,9 +1,10 @@
 // Descriptors collected in memory, with the interface of a store on disk.
 import type { Backbone } from '../../backbone/nets/backbone.js';
 import type { Item } from '../../datasets/dataset.js';
-import { expected, option } from '../../errors.js';
+import { UsageError, expected, option, text } from '../../errors.js';
 import { decodeFloat16, encodeFloat16 } from '../../formats/float16.js';
 import type { Matrix } from '../../matrix.js';
+import { freeMemory, gigabytes } from '../../memory.js';
 import type { Skipped } from '../../progress.js';
 import type { Features } from '../store/features.js';
 import { PART_SIZE } from '../store/store.js';
@@ -17,6 +18,15 @@ interface Fact {
   readonly width: number;
   readonly height: number;
 }
+
+/** Throws if memory does not suffice for all descriptors. @throws UsageError */
+const checkRoom = (images: number, bytes: number): void => {
+  const free = freeMemory();
+  if (bytes <= free.bytes) return;
+  throw new UsageError(
+    text`The descriptors of ${images} images need ${gigabytes(bytes)} GB of memory, but ${gigabytes(free.bytes)} GB are free (${free.source}). Give ${option('out')}, a folder: then they are on disk.`,
+  );
+};
 
 /** Collects results one image at a time; memory for all descriptors is allocated once. */
 export class Collection {
@@ -37,8 +47,10 @@ export class Collection {
       return;
     }
     const { sha256, width, height, descriptors } = outcome;
-    if (this.#data.length === 0)
+    if (this.#data.length === 0) {
+      checkRoom(this.#images, 4 * this.#images * descriptors.reduce((sum, { length }) => sum + length, 0));
       this.#data = descriptors.map(({ length }) => new Float32Array(this.#images * length));
+    }
     descriptors.forEach((vector, layer) =>
       this.#data[layer]!.set(vector, this.#facts.length * vector.length),
     );

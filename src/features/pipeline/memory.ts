@@ -34,17 +34,21 @@ const MB = 1e6;
 const RUNTIME = 140 * MB;
 const WORKER = 16 * MB;
 
-/** Bytes of a number in memory: of weights and activations. */
-const bytesOf = { fp32: { weight: 4, activation: 4 }, int8: { weight: 1, activation: 1 } } as const;
+/** Bytes of a number in memory, a weight or an activation. */
+const bytesOf = { fp32: 4, int8: 1 } as const;
 
 /** ONNX Runtime has a kernel as it is read, and in its own order. */
 const KERNEL_COPIES = 2;
 /** What blocks of memory hold beyond the maps in them. */
-const LOOSE = 1.25;
+const loose = { fp32: 1.25, int8: 1.1 } as const;
+/** Bytes for each position with which ONNX Runtime computes a convolution of 8-bit maps, at least. */
+const INT8_CONVOLUTION = 130;
+/** What int8 takes besides: a second kind of kernels, its check of the calibration. */
+const INT8_RUNTIME = 30 * MB;
 /** Numbers for each pixel of the input: its channels as they are read, in float32, normalised. */
 const PER_PIXEL = 4;
-/** Local response normalisation holds its input, its output, and sums. */
-const LRN_MAPS = 3;
+/** Local response normalisation holds maps of sums besides its input and its output. */
+const LRN_SUMS = 1.25;
 
 /** The maps of an image on their way through the net. */
 interface Maps {
@@ -53,18 +57,23 @@ interface Maps {
   readonly share: number;
 }
 
-/** The most numbers for each pixel of the input that are in memory at once: a layer's input and its output. */
-const mostNumbers = ({ layers }: ComputedNet): number => {
+/** The most bytes for each pixel of the input that are in memory at once: a layer's input and its output. */
+const mostBytes = ({ layers }: ComputedNet, precision: Recipe['precision']): number => {
+  const bytes = loose[precision] * bytesOf[precision];
   let most = 0;
-  const step = ({ channels, share }: Maps, next: Maps, copies = 0): Maps => {
-    most = Math.max(most, channels * share + next.channels * next.share + copies);
+  const step = ({ channels, share }: Maps, next: Maps, besides = 0): Maps => {
+    most = Math.max(most, bytes * (channels * share + next.channels * next.share) + besides * next.share);
     return next;
   };
   interpret<Maps>(
     layers.filter(({ kind }) => kind !== 'dense'),
     {
-      conv: (maps, { outputs }) => step(maps, { ...maps, channels: outputs }),
-      lrn: (maps) => step(maps, maps, (LRN_MAPS - 2) * maps.channels * maps.share),
+      conv: (maps, { inputs, outputs }) => {
+        if (precision === 'int8' && inputs > 3) most = Math.max(most, INT8_CONVOLUTION * maps.share);
+        return step(maps, { ...maps, channels: outputs });
+      },
+      // In float32 with both precisions.
+      lrn: (maps) => step(maps, maps, 4 * LRN_SUMS * maps.channels),
       pool: (maps) => step(maps, { ...maps, share: maps.share / 4 }),
       relu: (maps) => maps,
       dense: (maps) => maps,
@@ -82,26 +91,27 @@ export const activationBytes = (
   const images = flip ? 2 : 1;
   const each = nets.map((net) => {
     const fc6 = net.layers.find(({ name }) => name === 'fc6');
+    const { architecture } = net;
     // fc6 is a convolution over the last map: a column of its inputs for each position.
     const columns =
-      fc6?.kind === 'dense' && precision === 'fp32'
-        ? (fc6.inputs * fc6.kernel ** 2 * pixels) /
-          (net.architecture.inputSize / lastMapSide(net.architecture)) ** 2
+      fc6?.kind === 'dense'
+        ? (bytesOf[precision] * fc6.inputs * fc6.kernel ** 2 * pixels) /
+          (architecture.inputSize / lastMapSide(architecture)) ** 2
         : 0;
-    const numbers = Math.max(LOOSE * mostNumbers(net) * pixels, columns) + PER_PIXEL * pixels;
-    return images * bytesOf[precision].activation * numbers;
+    const pixelBytes = PER_PIXEL * bytesOf[precision] * pixels;
+    return images * (Math.max(mostBytes(net, precision) * pixels, columns) + pixelBytes);
   });
   return Math.max(0, ...each);
 };
 
 /** Bytes of the nets' weights in memory: kernels of convolutions are reordered, matrices stay in the file. */
-const weightBytes = ({ nets, precision }: ExtractionSize): number =>
+const weightBytes = ({ nets, precision }: Pick<ExtractionSize, 'nets' | 'precision'>): number =>
   nets
     .flatMap(({ layers }) => layers)
     .reduce((sum, layer) => {
       if (layer.kind !== 'conv' && layer.kind !== 'dense') return sum;
       const numbers = layer.inputs * layer.outputs * layer.kernel ** 2;
-      return sum + bytesOf[precision].weight * numbers * (layer.kind === 'conv' ? KERNEL_COPIES : 1);
+      return sum + bytesOf[precision] * numbers * (layer.kind === 'conv' ? KERNEL_COPIES : 1);
     }, 0);
 
 /** Images in memory beside those in the nets. */
@@ -114,7 +124,10 @@ export const extractionNeeds = (size: ExtractionSize): Need[] => {
     ['weights', weightBytes(size)],
     ['activations', workers * activationBytes(size, viewPixels)],
     ['decoded images', (2 * workers + AHEAD) * imageBytes],
-    ['the program and its threads', RUNTIME + workers * WORKER],
+    [
+      'the program and its threads',
+      RUNTIME + workers * WORKER + (size.precision === 'int8' ? INT8_RUNTIME : 0),
+    ],
   ];
 };
 

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { architecture, layersOf } from '../../../src/backbone/nets/architecture.js';
 import { UsageError, VerydeepError } from '../../../src/errors.js';
+import { Collection } from '../../../src/features/pipeline/collected.js';
 import { extractFeatures } from '../../../src/features/pipeline/extract.js';
+import { describeBlocks } from '../../../src/features/pipeline/describer.js';
 import { fitWorkers } from '../../../src/features/pipeline/fit.js';
+import type { Outcome } from '../../../src/features/pipeline/image.js';
 import {
   type ExtractionSize,
   activationBytes,
@@ -84,6 +87,22 @@ describe('the memory of an extraction', () => {
     }));
 });
 
+describe('descriptors in memory', () => {
+  it('are refused where they do not fit, before memory is taken for them', () => {
+    const outcome: Outcome = {
+      kind: 'described',
+      ...{ sha256: 'ab', width: 1, height: 1, reused: false, megapixels: 1 },
+      descriptors: [new Float32Array(4096)],
+    };
+    const item = { id: 'a', path: 'a', source: { file: 'a' }, labels: [] };
+    assert.throws(
+      () => new Collection(1e9).add(item, outcome),
+      /The descriptors of 1000000000 images need 16384\.0 GB of memory, but .* GB are free \(.*\)\. Give out/,
+    );
+    new Collection(10).add(item, outcome);
+  });
+});
+
 describe('workers', () => {
   const recipe = recipeOf({ scales: [100] });
   const total = (workers: number): number =>
@@ -153,6 +172,21 @@ describe('an extraction on little memory', () => {
           return true;
         });
       }
+    }));
+
+  it('counts all nets of a prediction together', () =>
+    withFolder(async (folder) => {
+      const items = await pictures(join(folder, 'images'), 1);
+      const backbone = await randomBackbone(join(folder, 'net.safetensors'), small({}));
+      const nets = netsFor([backbone], { scales: [512] });
+      const workers = async (stacks: number, memory: string): Promise<number[]> => {
+        const plans = await withVariables({ VERYDEEP_MEMORY: memory }, () =>
+          describeBlocks(new Array(stacks).fill(nets), items, { threads: 2 }, () => undefined),
+        );
+        return plans.map((plan) => plan.workers);
+      };
+      assert.deepEqual(await workers(1, '0.3'), [2]);
+      await assert.rejects(workers(2, '0.3'), /GB for other nets.*but 0\.3 GB are free/);
     }));
 
   it('ends, with what is done kept, at an image that is larger than memory suffices for', () =>
