@@ -1,4 +1,4 @@
-// Kaggle's files for ILSVRC: the list of synsets, and the solutions of the validation images.
+// Reads Kaggle's files for ILSVRC: the list of synsets, and the labels of the validation images.
 import { existsSync } from 'node:fs';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -8,14 +8,14 @@ import { UsageError, VerydeepError, expected, messageOf } from '../errors.js';
 
 const WNID = /^n\d{8}$/;
 
-/** The first of `folders` that holds `name`, as a path. */
+/** The path of `name` in the first of `folders` that contains it. */
 const findIn = (folders: readonly string[], name: string): string | undefined =>
   folders.map((folder) => join(folder, name)).find(existsSync);
 
 /**
- * WNIDs and words of `LOC_synset_mapping.txt` ("n01440764 tench, Tinca tinca" in a line).
+ * Reads WNIDs and words from `LOC_synset_mapping.txt`, with lines such as "n01440764 tench, Tinca tinca".
  *
- * @returns undefined where none of the folders holds the file
+ * @returns undefined if no folder contains the file
  * @throws UsageError naming file and line
  */
 export const readSynsetMapping = async (
@@ -35,10 +35,10 @@ export const readSynsetMapping = async (
 };
 
 /**
- * Image ids (without ending) and WNIDs of `LOC_val_solution.csv`: header `ImageId,PredictionString`, rows in any order;
- * the class is the first word of the string, which repeats `wnid xmin ymin xmax ymax` for each box.
+ * Reads image ids (file names without extension) and WNIDs from `LOC_val_solution.csv`. Its columns are
+ * `ImageId,PredictionString`, its rows in any order; the string holds `wnid xmin ymin xmax ymax` for each box.
  *
- * @returns undefined where none of the folders holds the file
+ * @returns undefined if no folder contains the file
  * @throws UsageError naming file and line
  */
 export const readValidationSolution = async (

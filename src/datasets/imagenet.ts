@@ -1,4 +1,4 @@
-// ILSVRC2012 as it is found on disks: class folders, the flat validation set with the development kit, Kaggle's files, tars.
+// Reads ILSVRC2012 in all its layouts: class folders, flat validation images with the development kit, Kaggle's, tars.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError, expected } from '../errors.js';
@@ -13,9 +13,9 @@ import { isImagesName } from './split-names.js';
 import { readTinyImagenet, tinyImagenetIn } from './tiny-imagenet.js';
 import { type PassedOver, listFolder, walkFolder } from './walk.js';
 
-/** Images of one split: in a folder for each class, or flat (folder ""). */
+/** The images of a split, in class folders or flat (folder ""). */
 interface Part {
-  /** What holds them, for messages. */
+  /** Their folder or archive, for messages. */
   readonly where: string;
   readonly strays: readonly PassedOver[];
   readonly images: readonly {
@@ -26,12 +26,12 @@ interface Part {
 }
 
 const WNID = /^n\d{8}$/;
-/** Folders that may hold `train`, `val` and `test`: the root, and Kaggle's. */
+/** Folders that may contain `train`, `val` and `test`: the root, and Kaggle's. */
 const BASES = ['.', 'ILSVRC/Data/CLS-LOC', 'Data/CLS-LOC', 'CLS-LOC'];
-/** Folders that may hold Kaggle's lists. */
+/** Folders that may contain Kaggle's lists. */
 const LISTS = ['.', 'ILSVRC', '..', '../..', '../../..'];
 
-/** Goes through a split's folder: images in class folders, in a level `images` of these, or flat. */
+/** Lists a split's folder: images in class folders, in their subfolders `images`, or flat. */
 const readFolderPart = async (folder: string, split: string): Promise<Part> => {
   const { files, passed } = await walkFolder(folder);
   const images: Part['images'][number][] = [];
@@ -47,7 +47,7 @@ const readFolderPart = async (folder: string, split: string): Promise<Part> => {
   return { where: folder, images, strays };
 };
 
-/** A split's images: from its folder, else from its archive; undefined where neither is there. */
+/** A split's images, from its folder or else its archive; undefined if both are missing. */
 const findPart = async (root: string, split: string, options: ArchiveOptions): Promise<Part | undefined> => {
   const folder = BASES.map((base) => join(root, base, split)).find((path) => existsSync(join(path, '.')));
   if (folder !== undefined) return readFolderPart(folder, split);
@@ -65,7 +65,7 @@ const findPart = async (root: string, split: string, options: ArchiveOptions): P
   };
 };
 
-/** The class of each image of a flat validation set, by file name without ending. */
+/** The class of each flat validation image, by file name without extension. */
 const flatLabels = async (
   root: string,
   part: Part,
@@ -92,17 +92,19 @@ const namesIn = async (folder: string): Promise<string[]> => {
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /**
- * Reads ILSVRC2012. Training images lie in `train/<wnid>/`, or in `ILSVRC2012_img_train.tar`, which is read in place.
- * Validation images lie in `val/<wnid>/`, or flat in `val/` or `ILSVRC2012_img_val.tar` with labels from the development
- * kit or from Kaggle's CSV. Kaggle's `ILSVRC/Data/CLS-LOC/` is found too. Images of `test` have no labels. Tiny ImageNet
- * as unpacked is recognised.
+ * Reads ILSVRC2012, or unpacked Tiny ImageNet.
  *
- * Classes are the sorted WNIDs. The kit's ILSVRC2012_ID is another order and is mapped through `meta.mat`.
+ * - Training images: `train/<wnid>/`, or `ILSVRC2012_img_train.tar`, read in place.
+ * - Validation images: `val/<wnid>/`; or flat in `val/` or `ILSVRC2012_img_val.tar`, with labels from the development
+ *   kit or Kaggle's CSV.
+ * - Test images: no labels.
  *
- * @param root the folder that holds these
- * @returns splits `train`, `val` and `test`, those that are there
- * @throws UsageError when neither training nor validation images are there, a validation image has no label, or its
- *   class is not among the training classes
+ * Kaggle's `ILSVRC/Data/CLS-LOC/` is found too. Classes are the sorted WNIDs; the kit's ILSVRC2012_ID, which has another
+ * order, is mapped by `meta.mat`.
+ *
+ * @returns the splits found, of `train`, `val` and `test`
+ * @throws UsageError if there are neither training nor validation images, or a validation image has no label or a class
+ *   without training images
  */
 export const readImagenet = async (root: string, options: ArchiveOptions = {}): Promise<Dataset> => {
   const absolute = resolve(root);
@@ -120,7 +122,7 @@ export const readImagenet = async (root: string, options: ArchiveOptions = {}): 
   }
   const strays: PassedOver[] = [train, val, test].flatMap((part) => part?.strays ?? []);
   const labelled: [split: string, item: Item][] = [];
-  const labels = new Map<string, readonly string[]>(); // One array a class, shared by its million items.
+  const labels = new Map<string, readonly string[]>(); // One array per class, shared by its images.
   const add = (split: string, { path, source }: Part['images'][number], wnid: string | undefined): void => {
     const name = nameOf(path);
     const id = validationNumber(name) === undefined ? path : `${split}/${name}`;

@@ -1,4 +1,4 @@
-// Published sizes of the data sets, to check a copy on disk against: images by split, images and objects by class.
+// Published sizes of the data sets, to check a copy on disk: images by split, images and objects by class.
 
 /** Images of a class, or of all classes, in each split. */
 export type SplitCounts = Readonly<Record<string, number>>;
@@ -12,16 +12,16 @@ export interface PublishedCounts {
   readonly images?: Readonly<Record<string, SplitCounts>>;
   /** Objects that are not difficult, by class and split, where published. */
   readonly objects?: Readonly<Record<string, SplitCounts>>;
-  /** Images of every class in each split, where all classes have the same number. */
+  /** Images per class in each split, if it is the same for all classes. */
   readonly perClass?: SplitCounts;
-  /** Least images of a class, where only that is known of each. */
+  /** Minimum number of images per class, if nothing more is published. */
   readonly least?: number;
-  /** Splits without public labels, which many copies do not have: a missing one is no difference. */
+  /** Splits without public labels. Many copies lack them; a missing one is not reported. */
   readonly optional?: readonly string[];
 }
 
-// Columns: images and objects of train, of val and, for 2007, of test; objects that are not difficult. From the tables of
-// the development kits; their columns of objects sum to the published totals (a test adds them up).
+// Columns: images and objects (without difficult ones) of train, val and, for 2007, test, from the tables of the
+// development kits. A test checks that the objects sum to the published totals.
 const voc: Readonly<Record<2007 | 2012, Readonly<Record<string, readonly number[]>>>> = {
   2007: {
     aeroplane: [112, 151, 126, 155, 204, 285],
@@ -69,7 +69,7 @@ const voc: Readonly<Record<2007 | 2012, Readonly<Record<string, readonly number[
   },
 };
 
-/** One table of counts by class and split: columns `first`, `first + 2`, `first + 4`, and the sum of train and val. */
+/** Counts by class and split: columns `first`, `first + 2` and `first + 4`, and train + val. */
 const countsOf = (year: 2007 | 2012, first: 0 | 1): Record<string, SplitCounts> =>
   Object.fromEntries(
     Object.entries(voc[year]).map(([name, row]) => {
@@ -78,7 +78,7 @@ const countsOf = (year: 2007 | 2012, first: 0 | 1): Record<string, SplitCounts> 
     }),
   );
 
-// Images by class; with the 467 of the background they are 9,144.
+// Images by class: 9,144 with the 467 of the background.
 const caltech101: Readonly<Record<string, number>> = {
   BACKGROUND_Google: 467,
   accordion: 55,
@@ -184,7 +184,7 @@ const caltech101: Readonly<Record<string, number>> = {
   yin_yang: 60,
 };
 
-/** Counts by data set. Of `voc2012-action` the persons by class are not in this table: only totals are checked. */
+/** Counts by data set. For `voc2012-action` only totals are checked. */
 export const publishedCounts: Readonly<Record<string, PublishedCounts>> = {
   voc2007: {
     splits: { train: 2501, val: 2510, trainval: 5011, test: 4952 },

@@ -1,4 +1,4 @@
-// Seeded random splits, class by class: the protocols of Caltech-101 and -256, and validation parts (paper, appendix B).
+// Seeded random splits, stratified by class: for Caltech-101 and -256, and for validation (paper, appendix B).
 import { expected, option, UsageError, text } from '../errors.js';
 import { Random } from '../random.js';
 import { byCode, onlyLabel } from './common.js';
@@ -12,16 +12,16 @@ export interface Split {
 export interface SplitOptions {
   /** Training images of each class. */
   readonly trainPerClass: number;
-  /** At most so many test images of each class; all others where missing. */
+  /** Maximum number of test images per class. Default: all that are left. */
   readonly testPerClass?: number;
   readonly seed: number;
-  /** Which of several splits with the same seed, from 0. */
+  /** Index of the split among those with the same seed, from 0. */
   readonly index?: number;
 }
 
 const MAX_NAMED = 5;
 
-/** Items by stratum, both in code-unit order, so that the order they came in does not matter. */
+/** Items by stratum. Both are sorted by code units, so that the result does not depend on the input's order. */
 const strata = (items: readonly Item[], key: (item: Item) => string): [string, Item[]][] => {
   const groups = new Map<string, Item[]>();
   for (const item of [...items].sort((a, b) => byCode(a.id, b.id))) {
@@ -33,18 +33,17 @@ const strata = (items: readonly Item[], key: (item: Item) => string): [string, I
   return [...groups].sort(([a], [b]) => byCode(a, b));
 };
 
-/** `items` that are in `chosen`, in the order of `items`. */
+/** The items in `chosen`, in the order of `items`. */
 const pick = (items: readonly Item[], chosen: ReadonlySet<Item>): Item[] =>
   items.filter((item) => chosen.has(item));
 
 /**
- * Draws `trainPerClass` training images of each class at random, and the others (at most `testPerClass`) as test images.
- * Each class has a random stream of its own: adding a class leaves the draw of the others as it was.
+ * Draws `trainPerClass` training images of each class at random; the others, at most `testPerClass` per class, are test
+ * images. Each class has its own random stream: adding a class does not change the draw of the others.
  *
  * @param items items with exactly one label
- * @returns both parts in the order of `items`; they share no item
- * @throws UsageError when there is only one class, or when a class has not more images than `trainPerClass`: the
- *   message names these classes and their numbers
+ * @returns two disjoint parts, in the order of `items`
+ * @throws UsageError if there is only one class, or naming the classes with no more than `trainPerClass` images
  */
 export const stratifiedSplit = (items: readonly Item[], options: SplitOptions): Split => {
   const { trainPerClass, testPerClass = Infinity, seed, index = 0 } = options;
@@ -76,11 +75,10 @@ export const stratifiedSplit = (items: readonly Item[], options: SplitOptions): 
 };
 
 /**
- * Sets a share of each class aside: 20 % of the training images for the choice of C, for instance. At least one image of
- * a class with two or more is set aside and at least one stays. An item with several labels belongs to the stratum of
- * just these labels.
+ * Holds out a share of each class, such as 20 % of the training images to choose C. A class with two or more images
+ * keeps at least one in each part. Items with the same set of labels form one stratum.
  *
- * @param share between 0 and 1; the number set aside is rounded to the nearest
+ * @param share between 0 and 1; the number per stratum is rounded
  * @returns `rest` and `aside`, in the order of `items`
  */
 export const setAside = (

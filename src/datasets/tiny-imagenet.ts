@@ -1,5 +1,4 @@
-// Reads Tiny ImageNet, as published or sorted into class folders: 200 classes of 64 x 64 pixels, each image
-// with a box.
+// Reads Tiny ImageNet, as published or sorted into class folders: 200 classes, 64 x 64 pixels, a box for each image.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expected } from '../errors.js';
@@ -31,14 +30,14 @@ export const tinyImagenetIn = (root: string): boolean =>
       ['train', 'val'].some((split) => existsSync(join(root, folder, split))),
   );
 
-/** Lines of a file with their numbers from 1; empty ones are left out. */
+/** The non-empty lines of a file, with their numbers from 1. */
 const linesOf = (text: string): [content: string, line: number][] =>
   text
     .split(/\r?\n/)
     .map((content, i): [string, number] => [content, i + 1])
     .filter(([content]) => content.trim() !== '');
 
-/** Names of classes from `words.txt`: "n02124075 Egyptian cat", apart by a tab. A name that two have is told apart by WNID. */
+/** Class names from `words.txt`: WNID, tab, name. Equal names get their WNID appended. */
 const namesOf = async (tree: Tree, wnids: readonly string[]): Promise<Map<string, string>> => {
   const words = new Map<string, string>();
   const wanted = new Set(wnids);
@@ -56,7 +55,7 @@ const namesOf = async (tree: Tree, wnids: readonly string[]): Promise<Map<string
   );
 };
 
-/** An image's row: its class, where the file has that column, and its box. */
+/** A row of an image: its box, and its class if the file has that column. */
 interface Row {
   readonly wnid?: string;
   readonly box: Box;
@@ -93,7 +92,7 @@ const readRows = async (
   );
 };
 
-/** The images directly in a folder and in its folder `images`, with their paths. */
+/** The images in a folder and its subfolder `images`, with their paths. */
 const imagesOf = async (
   tree: Tree,
   folder: string,
@@ -111,12 +110,17 @@ const imagesOf = async (
 };
 
 /**
- * Reads Tiny ImageNet. Training images lie in `train/<wnid>/images/` or `train/<wnid>/`; validation images flat in
- * `val/images/` with `val_annotations.txt`, or sorted into folders as the training images are. Images of `test` have no
- * labels. Classes are named by `words.txt` (by their WNIDs where it is missing), in the order of the WNIDs.
+ * Reads Tiny ImageNet.
  *
- * @param root the folder that holds `tiny-imagenet-200` or its archive, or that folder itself
- * @throws UsageError naming file and line: no images, a malformed row, a class that is not among the training classes
+ * - Training images: `train/<wnid>/images/` or `train/<wnid>/`.
+ * - Validation images: flat in `val/images/` with `val_annotations.txt`, or in class folders.
+ * - Test images: no labels.
+ *
+ * Classes are in the order of their WNIDs, with names from `words.txt` if it is there.
+ *
+ * @param root the folder `tiny-imagenet-200`, or the folder that contains it or its archive
+ * @throws UsageError if there are no images, or naming file and line of a malformed row or of a class without training
+ *   images
  */
 export const readTinyImagenet = async (
   root: string,
@@ -164,7 +168,7 @@ export const readTinyImagenet = async (
   const listed = linesOf((await textOf(tree, 'wnids.txt')) ?? '').map(([content]) => content.trim());
   const wnids = [...new Set([...listed, ...found.flatMap(([, wnid]) => wnid ?? [])])].sort(byCode);
   const names = await namesOf(tree, wnids);
-  const labels = new Map(wnids.map((wnid) => [wnid, [names.get(wnid)!]])); // One array a class, shared by its images.
+  const labels = new Map(wnids.map((wnid) => [wnid, [names.get(wnid)!]])); // One array per class, shared by its images.
   const items = found.map(([split, wnid, path, source, box]): [string, Item] => [
     split,
     { id: path, path, source, labels: wnid === undefined ? [] : labels.get(wnid)!, ...(box && { box }) },

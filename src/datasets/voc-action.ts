@@ -1,4 +1,4 @@
-// VOC-2012 actions: an item is a person with a box; ten actions, several at once, and persons who do none of them.
+// The action task of VOC-2012: each item is a person with a box, labelled with any of ten actions.
 import { expected } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type Tree, textOf } from './archives/tree.js';
@@ -21,8 +21,8 @@ import {
 } from './voc-lists.js';
 
 /**
- * The ten actions that are told apart. "other" is none of them: there is no classifier for it, but its persons stay,
- * without a label, as negatives of all ten.
+ * The ten classes. Persons of the action "other" have no label: they are negatives of all ten, and "other" has no
+ * classifier.
  */
 export const VOC_ACTIONS: readonly string[] = [
   'jumping',
@@ -62,7 +62,7 @@ const readActionFiles = async (
   );
 };
 
-/** The split's own list: with object indices, or of images alone. */
+/** The list of a split: lines of image and object index, or of images only. */
 const readSplitList = async (tree: Tree, split: VocSplit): Promise<List | undefined> => {
   const path = `ImageSets/Action/${split}.txt`;
   const [first = ''] = ((await textOf(tree, path)) ?? '').trimStart().split('\n');
@@ -80,7 +80,7 @@ const annotationsOf = async (tree: Tree, ids: readonly string[]): Promise<Map<st
   return annotations;
 };
 
-/** The rows of a split: of its labels, else of its list, else every person of its images. */
+/** The rows of a split: from its label lists, else from its own list, else all persons of its images. */
 const personsOf = (list: List, annotations: ReadonlyMap<string, VocAnnotation>): List => ({
   file: list.file,
   rows: list.rows.flatMap((row) =>
@@ -92,7 +92,7 @@ const personsOf = (list: List, annotations: ReadonlyMap<string, VocAnnotation>):
   ),
 });
 
-/** The persons of all lists of actions, each at the first place that names it. */
+/** The persons in the lists of all actions, each with its first occurrence. */
 const allPersons = (actions: readonly List[]): Map<string, { row: Row; file: string }> => {
   const persons = new Map<string, { row: Row; file: string }>();
   for (const { rows, file } of actions) {
@@ -102,10 +102,10 @@ const allPersons = (actions: readonly List[]): Map<string, { row: Row; file: str
 };
 
 /**
- * Makes sure that every list of an action that names an image names all its persons. A person whose image an action does
- * not name does not do it: as published, `jumping` has no rows for images that were collected in 2010.
+ * Checks that an action's list names all persons of an image or none. If it names none, they are negatives: the
+ * published list of `jumping` has no rows for images collected in 2010.
  *
- * @returns a remark for each list that lacks images of a year which it names otherwise: it may have been cut short
+ * @returns a remark for each list that names some images of a year but not all: the file may be cut short
  */
 const requireSamePersons = (persons: List, actions: readonly List[]): string[] =>
   actions.flatMap((action) => {
@@ -152,7 +152,7 @@ const readSplit = async (
         object?.name ?? `only ${annotations.get(id)!.objects.length} objects`,
       );
     }
-    // A person that an action leaves out does not do it.
+    // A person missing from an action's list is a negative.
     const having = (value: number): string[] =>
       VOC_ACTIONS.filter((_, a) => (labels ? (labels[a]!.get(keyOf(row)) ?? -1) : 0) === value);
     const ignored = having(0);
@@ -172,13 +172,12 @@ const onePerKey = (rows: readonly Row[], key: (row: Row) => string): Row[] => [
 ];
 
 /**
- * Reads the action task of VOC-2012. An item is one person of an image: its id is the image's with the object's index
- * (over all objects of the annotation, from 1), "2010_006088#1". Of persons whose labels are not public, all actions
- * are ignored.
+ * Reads the action task of VOC-2012. Each item is one person. Its id is the image's id with the index of the object in
+ * the annotation, from 1: "2010_006088#1". Where labels are not public, all actions are ignored.
  *
- * @param root as of `readVoc`
- * @throws UsageError naming file and line: an action's file missing, an id without image or annotation, an object index
- *   beyond the annotation's objects or not of a person, an unknown label, ids of another split
+ * @param root the root, as for `readVoc`
+ * @throws UsageError naming file and line: a missing list, an id without image or annotation, an object index that is
+ *   out of range or not a person, an unknown label, an id of another split
  */
 export const readVocAction = async (
   root: string,

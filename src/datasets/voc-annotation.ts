@@ -1,4 +1,4 @@
-// VOC's annotation of an image: its objects with their boxes, difficult flags and, for persons, actions.
+// Reads VOC's annotation of an image: objects with boxes, difficult flags and, for persons, actions.
 import { XMLParser } from 'fast-xml-parser';
 import { SyntaxValidator } from 'fast-xml-validator';
 import { UsageError, expected, messageOf } from '../errors.js';
@@ -11,7 +11,7 @@ export interface VocObject {
   readonly name: string;
   /** In 0-based pixels; the kit's are 1-based and inclusive. */
   readonly box: Box;
-  /** Hard to recognise: not to be counted. */
+  /** Hard to recognise; left out of the evaluation. */
   readonly difficult: boolean;
   readonly truncated: boolean;
   /** Actions annotated for a person, and whether the person performs them. */
@@ -19,19 +19,19 @@ export interface VocObject {
 }
 
 export interface VocAnnotation {
-  /** "VOC2007" or "VOC2012", where the file says. */
+  /** "VOC2007" or "VOC2012", if given in the file. */
   readonly folder: string | undefined;
-  /** Size of the image in pixels, where the file says. */
+  /** Size of the image in pixels, if given in the file. */
   readonly width: number | undefined;
   readonly height: number | undefined;
-  /** In the order of the file: object index 1 of the action lists is the first. */
+  /** In file order; the action lists count them from 1. */
   readonly objects: readonly VocObject[];
 }
 
 /** A parsed element: its text, or its children. */
 type Element = string | { readonly [name: string]: Element | readonly Element[] };
 
-// Entities are left as they stand, so that a file cannot blow up; values stay text, so that nothing is guessed.
+// Entities are not expanded, so that a small file cannot fill memory. Values stay text.
 const parser = new XMLParser({
   processEntities: false,
   ignoreAttributes: true,
@@ -57,14 +57,14 @@ const textIn = (element: Element | undefined, name: string): string | undefined 
   return typeof value === 'string' ? value : undefined;
 };
 
-/** A number that may be missing; what is none says nothing either. */
+/** A number; undefined if missing or invalid. */
 const maybeNumberIn = (element: Element | undefined, name: string): number | undefined => {
   const value = child(element, name);
   const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : NaN;
   return Number.isFinite(number) ? number : undefined;
 };
 
-/** The box of an object: from 1-based inclusive corners, which need not be whole, to 0-based corner and size. */
+/** Converts 1-based inclusive corners, which may be fractions, to a 0-based corner and size. */
 const boxOf = (object: Element, where: string): Box => {
   const corners = child(object, 'bndbox');
   const [left, top, right, bottom] = ['xmin', 'ymin', 'xmax', 'ymax'].map((name) =>
@@ -80,7 +80,7 @@ const boxOf = (object: Element, where: string): Box => {
  * Parses an annotation.
  *
  * @param where the file, for messages
- * @throws UsageError naming the file and the line, or the object and the element, at fault
+ * @throws UsageError naming the file with the line, or the object and element, at fault
  */
 export const parseAnnotation = (xml: string, where: string): VocAnnotation => {
   let document: Element;
@@ -123,7 +123,7 @@ export const parseAnnotation = (xml: string, where: string): VocAnnotation => {
 /**
  * Reads the annotation of an image.
  *
- * @throws UsageError naming the file when it is missing, malformed, or of another year
+ * @throws UsageError naming a file that is missing, malformed or of another year
  */
 export const readAnnotation = async (tree: Tree, id: string): Promise<VocAnnotation> => {
   const path = `Annotations/${id}.xml`;

@@ -1,4 +1,4 @@
-// Objects of VOC counted from the annotations, and whether annotations and lists of labels agree.
+// Counts VOC's objects from the annotations, and compares annotations with the label lists.
 import { UsageError } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import type { Dataset } from './dataset.js';
@@ -8,18 +8,17 @@ import { type VocYear, openVocTree } from './voc-lists.js';
 const FILES_AT_ONCE = 32;
 const MOST = 5;
 
-/** The first few problems, and how many more there are. */
+/** The first problems, and the number of further ones. */
 const firstOf = (problems: readonly string[]): string[] => [
   ...problems.slice(0, MOST),
   ...(problems.length > MOST ? [`${problems.length - MOST} more annotations like the last one`] : []),
 ];
 
 /**
- * Counts the objects that are not difficult, by class and split, in every split whose labels are public.
+ * Counts the objects that are not difficult by class and split, in all splits with public labels.
  *
- * @returns the counts, and a line for each image whose labels are not those that its annotation gives (1 with an object
- *   that is not difficult, 0 with difficult ones only) and for each annotation that is missing or malformed, the first few
- *   of them
+ * @returns the counts, and the first problems: annotations that are missing or malformed, and images whose labels differ
+ *   from the annotation (1 for a class with an object that is not difficult, 0 for one with difficult objects only)
  */
 export const countObjects = async (
   year: VocYear,

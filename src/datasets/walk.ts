@@ -19,7 +19,7 @@ export interface Listing {
   readonly folders: readonly { readonly name: string; readonly link: boolean }[];
   /** By name. */
   readonly passed: readonly PassedOver[];
-  /** Whether a command wrote its results here. */
+  /** Whether it is a results folder of a command. */
   readonly isOutput: boolean;
 }
 
@@ -48,7 +48,7 @@ const specialReason = (kind: Kind): string => {
   return 'a device, not a file';
 };
 
-/** The sign that stands for bytes that are no UTF-8, when Node reads a name. */
+/** The character that Node puts for invalid UTF-8 in a name. */
 const REPLACEMENT = '\uFFFD';
 
 const isUnreadableName = async (folder: string, name: string): Promise<boolean> =>
@@ -59,10 +59,10 @@ const isUnreadableName = async (folder: string, name: string): Promise<boolean> 
   ));
 
 /**
- * What lies in a folder. Hidden files and what systems leave behind are left out; links that lead nowhere, pipes,
- * sockets, devices and names that are no UTF-8 are passed over with a reason.
+ * Reads a folder. Hidden files and system files are left out. Broken links, pipes, sockets, devices and names that are
+ * not UTF-8 are skipped with a reason.
  *
- * @throws the system's error where the folder cannot be read
+ * @throws the system's error if the folder cannot be read
  */
 export const listFolder = async (folder: string): Promise<Listing> => {
   const entries = (await readdir(folder, { withFileTypes: true })).sort((a, b) => byCode(a.name, b.name));
@@ -78,7 +78,7 @@ export const listFolder = async (folder: string): Promise<Listing> => {
     }
     let kind: Kind = entry;
     const link = entry.isSymbolicLink();
-    // Some file systems do not say what an entry is.
+    // Some file systems do not give the type of an entry.
     const isUnknown = !link && !entry.isFile() && !entry.isDirectory();
     if (link || isUnknown) {
       try {
@@ -96,7 +96,7 @@ export const listFolder = async (folder: string): Promise<Listing> => {
   return { files, folders, passed, isOutput: isOutputFolder(entries.map(({ name }) => name)) };
 };
 
-/** Whether the folder that a link leads to is `folder` or contains it. */
+/** Whether a link's target is `folder` or contains it. */
 export const isAbove = async (link: string, folder: string): Promise<boolean> => {
   const [target, holder] = await Promise.all([realpath(link), realpath(folder)]);
   return holder === target || holder.startsWith(target === sep ? sep : `${target}${sep}`);
@@ -115,11 +115,11 @@ export const LOOP_REASON = 'a link to a folder that contains it';
 export const OUTPUT_REASON = 'a folder of results that verydeep wrote';
 
 /**
- * Goes through a folder and all folders in it. Links to folders are followed after everything else, so that a folder is
- * read under its own name where it has one in `root`, and no folder is read twice. A folder that cannot be read, a link
- * to a folder that contains it or that is read already, and a folder of results are passed over with the reason.
+ * Traverses a folder and its subfolders. Each folder is read once: links are followed last, so that a folder inside
+ * `root` is read under its own name. Skipped with a reason: folders that cannot be read, links to a folder that was read
+ * or that contains the link, and results folders.
  *
- * @throws UsageError where `root` is no folder that can be read
+ * @throws UsageError if `root` is not a readable folder
  */
 export const walkFolder = async (
   root: string,
