@@ -1,4 +1,4 @@
-// Extraction on a GPU, by CUDA and by WebGPU: its descriptors against the processor's, its speed against PyTorch on the same GPU.
+// Extraction on a GPU, with CUDA and WebGPU: descriptors compared with the CPU's, speed with PyTorch on the same GPU.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import { type Row, type SpeedBenchmark, missingRow, row } from './row.js';
 const providers = ['cuda', 'webgpu'] as const;
 const SIDE = 384;
 
-/** Descriptors of a few JPEGs at two scales with mirror images, L2-normalised as every recipe leaves them. */
+/** L2-normalised descriptors of a few JPEGs at two scales, with mirror images. */
 const descriptorsBy = async (provider: Provider, threads: number): Promise<Float32Array> => {
   const out = await mkdtemp(join(tmpdir(), 'verydeep-bench-'));
   try {
@@ -35,7 +35,7 @@ const descriptorsBy = async (provider: Provider, threads: number): Promise<Float
   }
 };
 
-/** Rows of a provider; one that says why where it cannot be used. */
+/** The rows of a provider, or one row with the reason if it cannot be used. */
 const providerRows = async (
   provider: (typeof providers)[number],
   expected: Float32Array,

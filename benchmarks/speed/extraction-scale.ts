@@ -1,16 +1,16 @@
-// How the time of an int8 extraction with VGG-16 grows with images, scales and shards.
+// Growth of the time of an int8 extraction with VGG-16 in the number of images, scales and shards.
 import { type Comparison, type Growing, type ScalePoint, first, scaleRow } from './extraction/scale.js';
 import { pipeline } from './extraction/whole.js';
 import type { Row, SpeedBenchmark } from './row.js';
 
 const SCALES = [256, 384, 512, 640, 768];
 
-/** At most so much more than a straight line. */
+/** Largest ratio to linear growth. */
 const STRAIGHT = 1.1;
 
 type Run = ScalePoint & { readonly megapixels: number };
 
-/** The seconds that a run of no images would take, and those of each further one, by a run and a longer one. */
+/** Fixed seconds, and seconds per image, from a short and a long run. */
 const lineThrough = (a: Run, b: Run): { readonly start: number; readonly slope: number } => {
   const slope = (b.seconds - a.seconds) / (b.images - a.images);
   return { start: a.seconds - slope * a.images, slope };
@@ -38,7 +38,7 @@ export const run: SpeedBenchmark = async ({ threads, quick, onNote }) => {
     return { what, images, scales, shards, seconds, megapixels };
   };
   const add = (point: Run, comparison: Comparison) => rows.push(scaleRow(point, comparison));
-  /** The net is calibrated once for each list of scales; what is measured finds that done. */
+  /** Calibrates the net for a list of scales, before anything is timed. */
   const calibrate = (scales: readonly number[]) => measure('images', 1, scales);
 
   const [one] = SCALES;
@@ -50,7 +50,7 @@ export const run: SpeedBenchmark = async ({ threads, quick, onNote }) => {
   for (const [i, point] of byImages.entries()) {
     const line = start + slope * point.images;
     const peerName = `a straight line: ${start.toFixed(1)} s and ${(1000 * slope).toFixed(0)} ms an image`;
-    const between = i > 0 && i < byImages.length - 1; // The line goes through the first and the last.
+    const between = i > 0 && i < byImages.length - 1; // The first and the last define the line.
     add(point, between ? { peer: line, peerName, figure: point.seconds / line, target: STRAIGHT } : first);
   }
 

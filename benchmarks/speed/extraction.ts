@@ -1,4 +1,4 @@
-// Extraction with VGG-16 at full size: against the machine's peak, ONNX Runtime alone, PyTorch and ONNX Runtime in Python.
+// Extraction with full-size VGG-16, compared with the machine's peak, ONNX Runtime alone, PyTorch, and ONNX Runtime in Python.
 import { join } from 'node:path';
 import { openBackbone } from '../../src/backbone/nets/backbone.js';
 import { calibrate } from '../../src/backbone/int8/calibration.js';

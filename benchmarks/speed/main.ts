@@ -11,7 +11,7 @@ import { type Row, type SpeedBenchmark, type SpeedReport, describeMachine } from
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
-/** Modules of this folder that are no benchmarks. */
+/** Modules in this folder that are not benchmarks. */
 const shared = new Set(['main', 'row', 'peak', 'plot-command', 'python', 'peer-process', 'rounds']);
 
 const benchmarkNames = async (): Promise<string[]> =>

@@ -1,10 +1,10 @@
-// The machine's peak in float32: fused multiply-adds on registers alone, in machine code written here, on all cores.
+// The machine's float32 peak: machine code of fused multiply-adds on registers, on all cores.
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
 import { VerydeepError } from '../../src/errors.js';
 
-/** Independent sums: enough to cover the latency of two multiply-adds a cycle; registers 14 and 15 hold the factors. */
+/** Independent accumulators, enough to hide the latency at two multiply-adds per cycle. Registers 14 and 15 hold the factors. */
 const SUMS = 14;
 
 /** `vxorps xmm_i, xmm_i, xmm_i`: sets a whole vector register to zero. */
@@ -59,7 +59,7 @@ const measureHere = (wide: boolean, milliseconds: number): Measurement => {
     const code = machineCode(wide);
     new Uint8Array(koffi.view(address, length)).set(code);
     const call = koffi.decode(address, koffi.proto('void', ['uint64_t'])) as (rounds: number) => void;
-    const rounds = 200_000; // Half a millisecond: short enough to fall between interruptions.
+    const rounds = 200_000; // Half a millisecond, so that some calls are not interrupted.
     const flops = 2 * SUMS * (wide ? 16 : 8) * rounds;
     call(rounds / 10);
     let gflops = 0;
@@ -74,7 +74,7 @@ const measureHere = (wide: boolean, milliseconds: number): Measurement => {
   }
 };
 
-/** The widest vectors of this processor for which there is a loop; undefined elsewhere (ARM, Windows). */
+/** The widest vectors of this CPU that the loop supports; undefined on ARM and Windows. */
 export const vectorWidth = (): 'AVX-512' | 'AVX2' | undefined => {
   if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
   const has = flags();
@@ -83,9 +83,9 @@ export const vectorWidth = (): 'AVX-512' | 'AVX2' | undefined => {
 };
 
 /**
- * Peak in GFLOPS: the sum over `threads` cores of what each reaches at its best while all of them compute.
+ * Peak in GFLOPS: the sum of the best rates of `threads` cores that compute at the same time.
  *
- * @returns undefined where there is no loop for the processor
+ * @returns undefined if the loop does not support this CPU
  */
 export const measurePeak = async (threads: number, milliseconds = 1500): Promise<number | undefined> => {
   const width = vectorWidth();

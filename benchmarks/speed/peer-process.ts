@@ -1,4 +1,4 @@
-// A peer in a process of its own that answers line by line, so that its rounds can alternate with others'.
+// A peer in its own process that answers line by line, so that rounds of several peers can alternate.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
@@ -17,7 +17,7 @@ export interface PeerCommand {
 
 /**
  * A running peer. It reads lines from its standard input and answers each with a line of JSON; other lines
- * that it prints are ignored. Whoever starts one closes it.
+ * that it prints are ignored. The caller closes it.
  */
 export class PeerProcess {
   readonly #child: ChildProcessWithoutNullStreams;
@@ -59,7 +59,7 @@ export class PeerProcess {
   /**
    * Sends a line and waits for its answer.
    *
-   * @throws Error with the peer's last words when it has ended
+   * @throws Error with the peer's last output if it has ended
    */
   ask<T>(line: string): Promise<T> {
     if (this.#failure) return Promise.reject(this.#failure);
@@ -69,7 +69,7 @@ export class PeerProcess {
     });
   }
 
-  /** Ends the peer and waits until it is gone. */
+  /** Stops the peer and waits for its exit. */
   async close(): Promise<void> {
     this.#child.stdin.end();
     const patience = setTimeout(() => this.#child.kill('SIGKILL'), 5000);

@@ -1,4 +1,4 @@
-// What the scripts that draw a report share: `node dist/benchmarks/speed/… REPORT.json OUT.svg`.
+// Shared by the scripts that plot a report: `node dist/benchmarks/speed/… REPORT.json OUT.svg`.
 import { readFile, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import type { SpeedReport } from './row.js';
 export const svgOf = (spec: TopLevelSpec): Promise<string> =>
   new View(parse(compile(spec).spec), { renderer: 'none' }).toSVG();
 
-/** Draws the report that the first argument names into the file that the second names, where `module` is the script that runs. */
+/** Plots the report of the first argument to the file of the second, if `module` is the running script. */
 export const plotCommand = async (
   module: string,
   plot: (report: SpeedReport) => Promise<string>,

@@ -1,4 +1,4 @@
-// Python peers: a virtual environment that the benchmark makes once, and programs that answer in JSON.
+// Python peers: a virtual environment, created on first use, and programs that answer in JSON.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -34,8 +34,8 @@ export const keepMemory: NodeJS.ProcessEnv = {
 };
 
 /**
- * The interpreter of a virtual environment that holds the given packages: `VERYDEEP_PYTHON` where set, else one under
- * `.cache` that is made when it is not there (from the PyPI that pip is set up for).
+ * The interpreter of an environment with the given packages: `VERYDEEP_PYTHON` if set, else one in `.cache`, which pip
+ * creates on first use.
  *
  * @param packages requirements as pip takes them ("torch==2.13.0")
  */
@@ -57,7 +57,7 @@ export const pythonWith = async (packages: readonly string[]): Promise<string> =
 /**
  * Runs a Python program that reads JSON from its standard input and prints JSON as its last line.
  *
- * @returns its answer, or in words why there is none: a peer that cannot be had is a row that says why
+ * @returns its answer, or the reason if the peer is not available
  */
 export const askPython = async <T>(
   packages: readonly string[],

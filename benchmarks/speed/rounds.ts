@@ -1,21 +1,21 @@
-// Contenders timed in alternating rounds: temporary load on a shared machine then affects all of them.
+// Times contenders in alternating rounds, so that temporary load on a shared machine affects all of them.
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** One call, in milliseconds as the contender itself takes them. */
+/** One call; returns the milliseconds that the contender measured. */
 export type Round = () => number | Promise<number>;
 
-/** Threads of a pool spin for a while after their work: they must not do so while the next contender is timed. */
+/** Pause before each call: pool threads spin for a while after their work. */
 const CALM = 50;
 
-/** How rounds are run. */
+/** Options of the rounds. */
 export interface RoundOptions {
-  /** Whether a round that does not count comes first; default true. */
+  /** Whether to start with a round that is not counted. Default: true. */
   readonly warm?: boolean;
   /** Milliseconds before each call. */
   readonly calm?: number;
 }
 
-/** Milliseconds of the best of several rounds for each contender. In every round each is called once, and another one is first. */
+/** The best milliseconds of each contender over several rounds. Each round calls every contender once, starting with the next one. */
 export const alternate = async <Name extends string>(
   contenders: Readonly<Record<Name, Round>>,
   rounds: number,

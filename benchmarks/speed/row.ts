@@ -1,4 +1,4 @@
-// What a speed benchmark reports: rows that compare a measured figure with a target, and the machine they were measured on.
+// The report of a speed benchmark: the machine, and rows that compare measured figures with targets.
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { usableCores } from '../../src/cores.js';
 
@@ -12,16 +12,16 @@ export interface Row {
   /** Unit of `ours` and `peer`: "ms", "GFLOPS", "images/s", … */
   readonly unit: string;
   readonly ours: number | null;
-  /** The peer's measurement in the same unit; null where there is none. */
+  /** The peer's measurement in the same unit; null if missing. */
   readonly peer: number | null;
-  /** The peer, with version and settings; or why it is missing. */
+  /** The peer with version and settings, or the reason if it is missing. */
   readonly peerName: string;
-  /** What is compared with the target: a ratio, a share of peak, seconds; null where it could not be measured. */
+  /** The figure compared with the target: a ratio, a share of peak, seconds; null if not measured. */
   readonly figure: number | null;
-  /** Null for a row that only informs. */
+  /** Null if the row has no target. */
   readonly target: number | null;
   readonly better: Better;
-  /** Null where there is no target, or nothing was measured. */
+  /** Null without a target or a figure. */
   readonly met: boolean | null;
 }
 
@@ -32,9 +32,9 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly platform: string;
   readonly node: string;
-  /** Load average of the last minute when the run began: above a few tenths the figures are those of a shared machine. */
+  /** Load average of the last minute at the start; above a few tenths, other work slows the figures. */
   readonly load: number;
-  /** Further facts a benchmark measured: its peak, versions of libraries. */
+  /** Further facts: peak, versions of libraries. */
   readonly [fact: string]: string | number;
 }
 
@@ -47,17 +47,17 @@ export interface SpeedReport {
 /** Options that the runner passes to every benchmark. */
 export interface SpeedOptions {
   readonly threads: number;
-  /** Fewer repetitions and smaller cases, to see that the benchmark works. */
+  /** Fewer repetitions and smaller cases, to check that the benchmark works. */
   readonly quick: boolean;
   /** One case of a benchmark that has several, by name. */
   readonly size?: string;
-  /** Only where the time goes, for a benchmark that can tell. */
+  /** Report only the profile, in benchmarks that have one. */
   readonly profile?: boolean;
-  /** Tells what is being measured. */
+  /** Called with what is being measured. */
   readonly onNote: (text: string) => void;
 }
 
-/** What every module of benchmarks/speed but the shared ones exports as `run`. */
+/** The function `run` that each benchmark module exports. */
 export type SpeedBenchmark = (
   options: SpeedOptions,
 ) => Promise<{ rows: Row[]; facts?: Readonly<Record<string, string | number>> }>;
@@ -70,11 +70,11 @@ export const row = (facts: Omit<Row, 'met'>): Row => {
   return { ...facts, met };
 };
 
-/** A row for a peer or case that could not be measured, saying why. */
+/** A row with the reason that a peer or case could not be measured. */
 export const missingRow = (facts: Pick<Row, 'case' | 'unit' | 'target' | 'better'>, why: string): Row =>
   row({ ...facts, ours: null, peer: null, peerName: why, figure: null });
 
-/** Facts about this machine; `load` is read at once, before the benchmark adds its own. */
+/** Facts about this machine; call it before the benchmark, which adds to `load`. */
 export const describeMachine = (load: number): Machine => ({
   processor: cpus()[0]?.model.trim() ?? 'unknown',
   cores: usableCores(),
@@ -85,10 +85,10 @@ export const describeMachine = (load: number): Machine => ({
 });
 
 /**
- * Milliseconds of the best of several calls after one to warm up: other work on the machine only ever adds time.
+ * Milliseconds of the fastest of several calls after a warm-up; other work on the machine can only add time.
  *
- * @param repetitions how many calls are timed
- * @param warmUp milliseconds of calls before; one call at least
+ * @param repetitions number of timed calls
+ * @param warmUp milliseconds of warm-up, at least one call
  */
 export const bestTime = async (
   repetitions: number,

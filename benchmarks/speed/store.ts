@@ -1,4 +1,4 @@
-// Reading a feature store of 31,000 descriptors of 12,288 numbers into one matrix, against reading the same bytes plainly.
+// Reading a feature store of 31,000 descriptors of 12,288 numbers into a matrix, compared with reading the same bytes.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -40,12 +40,12 @@ const write = async (folder: string, images: number): Promise<void> => {
   }
 };
 
-/** Linux's number of the advice. */
+/** POSIX_FADV_DONTNEED on Linux. */
 const POSIX_FADV_DONTNEED = 4;
 
 type Advise = (file: number, offset: number, bytes: number, advice: number) => number;
 
-/** Drops files that are synced from the page cache, so that the next reading is the disk's; false where that cannot be. */
+/** Drops synced files from the page cache, so that they are next read from the disk; false if that is not possible. */
 const makeEvict = (): ((files: readonly string[]) => boolean) => {
   if (process.platform !== 'linux') return () => false;
   const advise = koffi
@@ -60,7 +60,7 @@ const makeEvict = (): ((files: readonly string[]) => boolean) => {
     });
 };
 
-/** Reads the files one after the other into the same mebibyte: what the disk (or the page cache) gives; returns the bytes. */
+/** Reads the files one after the other into a buffer of 1 MiB; returns the number of bytes. */
 const readPlainly = (files: readonly string[]): number => {
   const bytes = new Uint8Array(2 ** 20);
   let total = 0;

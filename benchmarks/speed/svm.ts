@@ -1,4 +1,4 @@
-// Linear SVMs: the whole grid of every class, against LIBLINEAR, scikit-learn and libsvm-js at equal quality; and how it grows.
+// Linear SVMs: the grid of C for all classes, compared with LIBLINEAR, scikit-learn and libsvm-js at equal quality; growth.
 import { type Gram, gramOf } from '../../src/classifiers/gram.js';
 import { solvePaths } from '../../src/classifiers/paths.js';
 import type { Bias } from '../../src/classifiers/options.js';
@@ -15,14 +15,14 @@ import { type PeerTimings, type Problem, QUALITY, libsvmPeer, pythonPeer } from 
 import { type Picture } from './svm/pictures.js';
 import { type Solved, faster, solveGrid } from './svm/solve.js';
 
-/** A size of the paper's data sets, and the ratios to reach. */
+/** A problem of the size of one of the paper's data sets, with its targets. */
 interface Size {
   readonly title: string;
   readonly threads: number;
-  /** Classes that LIBLINEAR is run on; scikit-learn, which takes twice as long, on one. */
+  /** Number of classes that LIBLINEAR trains; scikit-learn, which takes twice as long, trains one. */
   readonly peerClasses: number;
   readonly targets: { readonly liblinear?: number; readonly sklearn?: number; readonly libsvm?: number };
-  /** Seconds of the whole grid to stay within. */
+  /** Limit for the whole grid, in seconds. */
   readonly seconds?: number;
 }
 
@@ -57,7 +57,7 @@ const VOC_ROWS = 5011;
 const VOC_CLASSES = 20;
 const SMALL = { classes: 102, pictures: 30 };
 
-/** The pictures of the 20 largest subgroups, scales averaged; or those of 102 or all concepts, scales stacked. */
+/** Pictures of the 20 largest subgroups with scales averaged, or of 102 or all concepts with scales stacked. */
 export const dataOf = (size: string, pictures: readonly Picture[], matrix: Matrix): Data => {
   const labelled = (
     names: readonly string[],
@@ -85,7 +85,7 @@ export const dataOf = (size: string, pictures: readonly Picture[], matrix: Matri
   return { matrix: rowsAt(matrix, rows), classes: labelled(few, rows, 'name') };
 };
 
-/** The best objectives known: of our solver at a gap of 1e-5. */
+/** Reference objectives, from our solver at a gap of 1e-5. */
 const bestKnown = async (gram: Gram, classes: readonly ClassLabels[], bias: Bias): Promise<Problem[]> => {
   const problems: Problem[] = [];
   const common = { settings: fullSettings({ bias, tolerance: 1e-5 }), keep: 'coefficients' } as const;
@@ -97,15 +97,15 @@ const bestKnown = async (gram: Gram, classes: readonly ClassLabels[], bias: Bias
   return problems;
 };
 
-/** Classes that libsvm-js is run on. */
+/** Number of classes that libsvm-js trains. */
 const LIBSVM_CLASSES = 4;
 
-/** Where scikit-learn begins for a problem that LIBLINEAR did not solve well enough. */
+/** scikit-learn's first tolerance if LIBLINEAR's was not good enough. */
 const MIDDLE = 0.03;
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
-/** A row that compares our grid with a peer's, scaled up from a few classes to all. */
+/** A row that compares our grid with a peer's, extrapolated from a few classes to all. */
 const compared = (
   { title, peerClasses }: Size,
   peer: string,
@@ -156,7 +156,7 @@ const measure = async (
   const { threads } = size;
   const solveAll = (bias?: Bias): Promise<Solved> =>
     solveGrid(matrix, classes, DEFAULT_GRID, { threads, repetitions, ...(bias && { bias }) });
-  // Before and after every peer: the speed of a machine that others share drifts over the minutes that peers take.
+  // Timed before and after each peer: the speed of a shared machine drifts over minutes.
   let ours = await solveAll();
   onNote(
     `${ours.seconds.toFixed(2)} s, of which Gram ${ours.gramSeconds.toFixed(2)} s; worst gap ${ours.worstGap}`,
@@ -185,7 +185,7 @@ const measure = async (
     const answer = await pythonPeer(peer, matrix, problems.slice(0, part.peerClasses * DEFAULT_GRID.length));
     answers.push([title, peer, part, answer]);
     ours = faster(ours, await solveAll());
-    // scikit-learn's core is LIBLINEAR's: it begins with the tolerances that were right there.
+    // scikit-learn uses LIBLINEAR: start with the tolerances found for it.
     if (peer === 'liblinear' && typeof answer !== 'string') {
       const { timings } = answer;
       problems = problems.map((problem, i) => ({ ...problem, start: timings[i]?.tolerance ?? MIDDLE }));

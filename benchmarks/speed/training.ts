@@ -1,4 +1,4 @@
-// Training and forward passes of VGG nets: share of the machine's peak, and PyTorch, tfjs-node, tfjs-wasm and tfjs-cpu.
+// Training steps and forward passes of VGG nets, compared with the machine's peak, PyTorch, tfjs-node, tfjs-wasm and tfjs-cpu.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ interface Target {
   readonly forward: number;
 }
 
-/** The nets, and the shares of peak that a step and a forward pass are to reach. */
+/** The nets, with target shares of peak for a training step and a forward pass. */
 const cases: readonly (StepCase & { readonly target: Target })[] = [
   {
     name: 'VGG-16 112x112 batch 8',
@@ -52,7 +52,7 @@ const cases: readonly (StepCase & { readonly target: Target })[] = [
   },
 ];
 
-/** A net small enough for tfjs-cpu to end. */
+/** A net small enough for tfjs-cpu. */
 const tiny: StepCase = {
   name: 'VGG-A quarter width 32x32 batch 4',
   config: 'A',
@@ -64,7 +64,7 @@ const tiny: StepCase = {
   warmUp: 300,
 };
 
-/** Rounds in which all competitors take turns. */
+/** Number of rounds over all contenders. */
 const ROUNDS = 2;
 const TORCH_TARGET = 0.8;
 const NODE_TARGET = 1.1;
@@ -73,7 +73,7 @@ const GROWTH_TARGET = 1.03;
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** A row that compares our time with a peer's: the figure is how many times as fast we are. */
+/** A row that compares our time with a peer's; the figure is our speed relative to the peer's. */
 const against = (
   what: string,
   ours: number,
@@ -99,7 +99,7 @@ const against = (
   });
 };
 
-/** What all rows of a net are made of; of the peers' answers `at` is the net's. */
+/** Times of our backend and of the peers, and the peak. */
 interface Measured {
   readonly ours: StepTimes;
   readonly torch: StepsAnswer | string;
@@ -109,7 +109,7 @@ interface Measured {
   readonly threads: number;
 }
 
-/** A net's rows: its share of the peak and the peers, for both passes, and JavaScript's share of a step. */
+/** A net's rows: share of peak and peers for both passes, and the share of JavaScript in a step; `at` is its index in the answers. */
 const netRows = (
   net: (typeof cases)[number],
   at: number,
@@ -154,7 +154,7 @@ const netRows = (
   ];
 };
 
-/** Peak in GFLOPS; where there is no loop for the processor, that of the fastest matrix product. */
+/** Peak in GFLOPS; on CPUs that the loop does not support, the rate of the fastest matrix product. */
 const findPeak = async (threads: number): Promise<{ peak: number; peakBy: string }> => {
   const peak = await measurePeak(threads);
   if (peak !== undefined) return { peak, peakBy: `${vectorWidth()} multiply-adds on ${threads} threads` };

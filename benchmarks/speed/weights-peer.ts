@@ -1,10 +1,10 @@
-// The peer of the import of weights: PyTorch makes full-size nets, writes them as users have them, and computes with them.
+// PyTorch as the peer of weight import: creates full-size nets, saves them in users' formats, and computes their outputs.
 import { askPython } from './python.js';
 
-/** Kinds of files that are made. */
+/** Formats of the files. */
 export type WeightKind = 'torch-zip' | 'torch-legacy' | 'keras' | 'caffe';
 
-/** What is asked: a net in some kinds of files, and its outputs for images. */
+/** A net, the formats to save it in, and images to compute outputs for. */
 export interface WeightsQuestion {
   readonly folder: string;
   readonly config: 'D' | 'E';
@@ -15,13 +15,13 @@ export interface WeightsQuestion {
   readonly threads: number;
 }
 
-/** A file, how long its own library reads it, and what torch computes with the preprocessing that belongs to it. */
+/** A file, the time its own library takes to read it, and torch's outputs with the matching preprocessing. */
 export interface WeightsAnswer {
   readonly version: string;
   readonly files: readonly {
     readonly kind: WeightKind;
     readonly path: string;
-    /** Seconds that the format's own library takes to read all numbers; null where there is none. */
+    /** Seconds that the format's own library takes to read all numbers; null without such a library. */
     readonly readSeconds: number | null;
     readonly reader: string;
     readonly fc7: readonly (readonly number[])[];
@@ -125,6 +125,6 @@ for kind in q["kinds"]:
 print(json.dumps({"version": torch.__version__, "files": files}))
 `;
 
-/** Makes the files and computes; or the reason if PyTorch is not available. */
+/** Creates the files and computes the outputs; or returns the reason if PyTorch is not available. */
 export const askWeights = (question: WeightsQuestion): Promise<WeightsAnswer | string> =>
   askPython<WeightsAnswer>(['torch==2.13.0', 'numpy', 'h5py'], program, question, {});

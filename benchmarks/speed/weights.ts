@@ -1,4 +1,4 @@
-// Importing full-size weight files: time and memory of the command, and its nets' outputs against PyTorch's.
+// Importing full-size weight files: time and memory of the command, and the nets' outputs compared with PyTorch's.
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { type WeightKind, type WeightsAnswer, askWeights } from './weights-peer.
 
 const SIDE = 224;
 const IMAGES = 3;
-/** Whole files of 550 MB: importing one stays under so many seconds and megabytes, and this close to torch. */
+/** Targets for files of 550 MB: seconds, megabytes, and the difference to torch. */
 const targets = { seconds: 20, megabytes: 1500, error: 1e-4 } as const;
 
 const cache = fileURLToPath(new URL('../../../.cache/bench-weights/', import.meta.url));
@@ -32,12 +32,12 @@ const picture = (seed: number): Promise<Buffer> => {
 
 interface Usage {
   readonly seconds: number;
-  /** Seconds that processors worked for it, in all threads: what other work on the machine changes little. */
+  /** CPU seconds over all threads, which other work on the machine hardly changes. */
   readonly cpuSeconds: number;
   readonly megabytes: number;
 }
 
-/** Runs `verydeep weights import` in a process of its own; the process writes what it used when it ends. */
+/** Runs `verydeep weights import` in a separate process, which reports its resource usage at the end. */
 const timedImport = async (file: string, out: string): Promise<Usage> => {
   const usage = join(cache, 'usage.json');
   const hook =
@@ -63,7 +63,7 @@ const timedImport = async (file: string, out: string): Promise<Usage> => {
   return { seconds, cpuSeconds: (userCPUTime + systemCPUTime) / 1e6, megabytes: maxRSS / 1024 };
 };
 
-/** fc7 and class scores of each image by extraction's graph, one view each. */
+/** fc7 and class scores of each image, from extraction's graph on one view. */
 const outputsOf = async (path: string, pictures: readonly Buffer[], threads: number) => {
   const graph = compileGraph(await openBackbone(path), { layers: ['fc7', 'fc8'], flip: false });
   const { model, externalDataFolder, outputs } = graph;
@@ -78,7 +78,7 @@ const outputsOf = async (path: string, pictures: readonly Buffer[], threads: num
   }
 };
 
-/** Largest difference relative to the largest number, over all images. */
+/** Maximum difference over all images, relative to the largest number. */
 const relativeError = (ours: readonly Float32Array[], theirs: readonly (readonly number[])[]): number => {
   const most = Math.max(...theirs.flat().map(Math.abs));
   return (

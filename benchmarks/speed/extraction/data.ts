@@ -1,4 +1,4 @@
-// Data of the extraction benchmark: VGG-16 at the paper's size with random weights, and JPEGs of drawings.
+// Data of the extraction benchmark: full-size VGG-16 with random weights, and JPEGs of drawings.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -31,7 +31,7 @@ export const flopsOf = (height: number, width: number): number => {
   return sum;
 };
 
-/** Saves VGG-16 with uniform weights of He's variance, once; gives its path. */
+/** Path of VGG-16 with uniform weights of He's variance; written on first use. */
 export const vgg16File = async (): Promise<string> => {
   const path = join(cache, 'vgg16-random.safetensors');
   if (existsSync(path)) return path;
@@ -48,7 +48,7 @@ export const vgg16File = async (): Promise<string> => {
   return path;
 };
 
-/** JPEGs of OpenMoji's drawings on coloured grounds, 500 x 375 or of mixed sizes, made once. */
+/** JPEGs of OpenMoji's drawings on coloured backgrounds, 500 x 375 or of mixed sizes; written on first use. */
 export const jpegs = async (count: number, mixed = false): Promise<Item[]> => {
   const openmoji = dirname(createRequire(import.meta.url).resolve('openmoji/package.json'));
   const drawings = (await readdir(join(openmoji, 'color', 'svg')))

@@ -1,4 +1,4 @@
-// The graphs alone on one image: int8 against fp32, and both against the peers, all of them in alternating rounds.
+// The graphs alone on one image: int8 compared with fp32, and both with the peers, in alternating rounds.
 import type { Backbone } from '../../../src/backbone/nets/backbone.js';
 import type { CompiledGraph } from '../../../src/backbone/nets/graph.js';
 import { type Provider, Session } from '../../../src/engine/session.js';
@@ -20,7 +20,7 @@ interface GraphCase {
   readonly onNote: (text: string) => void;
 }
 
-/** A graph in a session as in an extraction: one round computes the image once. The caller closes it. */
+/** A session as extraction creates it; each round computes the image once. The caller closes it. */
 export const graphRound = (
   { model, externalDataFolder }: CompiledGraph,
   { width, height, data }: RgbImage,
@@ -32,7 +32,7 @@ export const graphRound = (
   return { round: () => timeOf(() => void session.run(inputs)), close: () => session.close() };
 };
 
-/** int8 against fp32 on some threads. */
+/** int8 compared with fp32 on a number of threads. */
 const ownRows = async (
   { fp32, int8, image, rounds }: GraphCase,
   size: string,
@@ -59,7 +59,7 @@ const ownRows = async (
 
 type Peers = readonly (RunningPeer<string> | string)[];
 
-/** The best round of every contender that runs, ours among them. */
+/** The best round of each available contender, and ours. */
 const raceWith = async ({ fp32, int8, image, threads, rounds }: GraphCase, peers: Peers) => {
   const ours = { fp32: graphRound(fp32, image, threads), int8: graphRound(int8, image, threads) };
   const running = peers.filter((peer) => typeof peer !== 'string');
@@ -78,7 +78,7 @@ const raceWith = async ({ fp32, int8, image, threads, rounds }: GraphCase, peers
   }
 };
 
-/** Rows of the graphs alone. */
+/** The rows of the graphs. */
 export const graphRows = async (facts: GraphCase): Promise<Row[]> => {
   const { backbone, fp32, image, threads, onNote } = facts;
   const { width, height } = image;

@@ -1,4 +1,4 @@
-// The Python peers of extraction, which answer a round a line: PyTorch, and ONNX Runtime on our own graph.
+// Python peers of extraction: PyTorch, and ONNX Runtime on our graph. They print one line per round.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CompiledGraph } from '../../../src/backbone/nets/graph.js';
@@ -15,14 +15,14 @@ export interface PeerQuestion {
   readonly height: number;
 }
 
-/** A peer that runs: its rounds by name. */
+/** A running peer, with its rounds by name. */
 export interface RunningPeer<Name extends string> {
   readonly version: string;
   readonly rounds: Readonly<Record<Name, Round>>;
   readonly close: () => Promise<void>;
 }
 
-/** The dense net in PyTorch, channels last, on the device that stands before it. */
+/** The dense net in PyTorch, channels last, on `device`, which must be defined before. */
 const TORCH_NET = `
 import json, sys, time, torch
 from torch import nn
@@ -39,7 +39,7 @@ net = nn.Sequential(*layers).eval().to(device, memory_format=torch.channels_last
 print(json.dumps({'version': torch.__version__}), flush=True)
 `;
 
-/** PyTorch on the processor, oneDNN, in float32 and under autocast to bfloat16. */
+/** PyTorch on the CPU with oneDNN, in float32 and with autocast to bfloat16. */
 const TORCH = `
 device = 'cpu'
 ${TORCH_NET}
@@ -51,7 +51,7 @@ for line in sys.stdin:
         print(1000 * (time.perf_counter() - start), flush=True)
 `;
 
-/** PyTorch on the GPU: pixels there, and the descriptor back. */
+/** PyTorch on the GPU, with the transfers of pixels and descriptor. */
 const TORCH_GPU = `
 device = 'cuda'
 ${TORCH_NET}
@@ -65,7 +65,7 @@ for line in sys.stdin:
         print(1000 * (time.perf_counter() - start), flush=True)
 `;
 
-/** ONNX Runtime in Python on the very same model file. */
+/** ONNX Runtime in Python on the same model file. */
 const ORT = `
 import json, sys, time, numpy, onnxruntime
 q = json.loads(sys.stdin.readline())
@@ -80,7 +80,7 @@ for line in sys.stdin:
     print(1000 * (time.perf_counter() - start), flush=True)
 `;
 
-/** Starts a Python program that answers its question with its version and then a round a line; in words why not, where it cannot. */
+/** Starts a Python program that prints its version and then one line per round; or returns why it cannot be started. */
 const startPython = async <Name extends string>(
   packages: readonly string[],
   program: string,
@@ -118,7 +118,7 @@ export const startTorchOnGpu = (question: PeerQuestion) =>
 
 /** ONNX Runtime in Python on the graph. */
 export const startOrt = async ({ model }: CompiledGraph, question: PeerQuestion) => {
-  const file = join(cache, 'vgg16-random.onnx'); // Beside the weights that it points to.
+  const file = join(cache, 'vgg16-random.onnx'); // In the folder of the weights that it refers to.
   await writeFile(file, model);
   const packages = ['onnxruntime==1.30.0', 'numpy'];
   const peer = await startPython(packages, ORT, { ...question, model: file }, ['onnxruntime'] as const);

@@ -1,4 +1,4 @@
-// Runs one extraction in a process of its own and prints, as JSON, how long images took and how much memory was resident.
+// Runs one extraction, as a separate process, and prints times and resident memory as JSON.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,15 +17,15 @@ export interface PipelineCase {
   readonly flip: boolean;
   readonly threads: number;
   readonly provider?: Provider;
-  /** Only this share of the images. */
+  /** Limits the run to this shard of the images. */
   readonly shard?: Shard;
 }
 
 export interface Measured {
-  /** Milliseconds an image, from the first that was done to the last. */
+  /** Milliseconds per image, between the ends of the first and the last image. */
   readonly milliseconds: number;
   readonly megapixels: number;
-  /** The extraction from its beginning to its end, nets loaded and parts written. */
+  /** Seconds of the whole extraction, with loading of nets and writing of parts. */
   readonly seconds: number;
   /** Resident memory in MiB after each image. */
   readonly resident: readonly number[];
@@ -55,7 +55,7 @@ const measure = async (facts: PipelineCase): Promise<Measured> => {
         },
       },
     );
-    // Images end in threes or fours, as the prefetch goes: the span between the first and the last is what counts.
+    // Prefetching makes images end in groups of three or four: only the span from first to last is meaningful.
     return {
       milliseconds: (times.at(-1)! - times[0]!) / (times.length - 1),
       megapixels: run.megapixels,

@@ -12,7 +12,7 @@ const titles: Readonly<Record<Growing, string>> = {
 const amountOf = ({ what, images, scales, shards }: ScalePoint): number =>
   ({ images, scales: scales.length, shards })[what];
 
-/** Seconds against images, scales and shards, side by side, as SVG. @throws RangeError where the report measured none */
+/** Seconds over images, scales and shards, side by side, as SVG. @throws RangeError if the report has no such rows */
 export const scalePlot = (report: SpeedReport): Promise<string> => {
   const points = scalePoints(report.rows);
   if (points.length === 0)

@@ -1,11 +1,11 @@
-// The rows of the scale benchmark: one of images, scales and shards grows while the others stay.
+// Rows of the scale benchmark: one of images, scales and shards varies, the others are fixed.
 import { type Row, row } from '../row.js';
 
-/** What grows. */
+/** The quantities that vary. */
 export const growing = ['images', 'scales', 'shards'] as const;
 export type Growing = (typeof growing)[number];
 
-/** One run; `seconds` are of the longest shard, from the beginning of its extraction to its end. */
+/** One run; `seconds` is the duration of the slowest shard. */
 export interface ScalePoint {
   readonly what: Growing;
   readonly images: number;
@@ -14,13 +14,13 @@ export interface ScalePoint {
   readonly seconds: number;
 }
 
-/** How a figure was made of a run: what it is compared with. */
+/** What the figure of a run is compared with. */
 export type Comparison = Pick<Row, 'peer' | 'peerName' | 'figure' | 'target'>;
 
-/** A run that others are compared with. */
+/** The comparison of a first run, which has no reference. */
 export const first: Comparison = { peer: null, peerName: '–', figure: null, target: null };
 
-/** One run as a row; its case says all of it in words, as {@link scalePoints} reads them. */
+/** One run as a row. {@link scalePoints} parses its case. */
 export const scaleRow = (point: ScalePoint, comparison: Comparison): Row => {
   const { what, images, scales, shards, seconds } = point;
   return row({
@@ -34,7 +34,7 @@ export const scaleRow = (point: ScalePoint, comparison: Comparison): Row => {
 
 const pattern = /^growth with (images|scales|shards): (\d+) images, scales ([\d ]+), (\d+) shards$/;
 
-/** The runs among the rows of a report. */
+/** The runs in the rows of a report. */
 export const scalePoints = (rows: readonly Row[]): ScalePoint[] =>
   rows.flatMap(({ case: text, ours }) => {
     const [, what, images, scales, shards] = pattern.exec(text) ?? [];

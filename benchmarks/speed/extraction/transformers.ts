@@ -1,4 +1,4 @@
-// transformers.js as a peer: it is installed into the benchmark's cache, and runs the very weights as a local model.
+// transformers.js as a peer, installed into the benchmark's cache; it runs the same weights as a local model.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { copyFile, link, mkdir, rm, writeFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import type { PeerQuestion, RunningPeer } from './peers.js';
 
 const VERSION = '4.3.1';
 
-/** It knows no VGG: a model of type `vit` is run whatever its graph, as long as names of inputs and outputs fit. */
+/** transformers.js has no VGG. A model of type `vit` runs with any graph whose inputs and outputs have the right names. */
 const CONFIG = { model_type: 'vit', architectures: ['ViTModel'] };
 
 const PROGRAM = `
@@ -39,7 +39,7 @@ for await (const _ of lines) {
 }
 `;
 
-/** The dense net up to fc7 in float32, from pixels whose mean is subtracted: transformers.js feeds no bytes. */
+/** The dense net up to fc7 on float32 pixels with the mean subtracted; transformers.js does not feed bytes. */
 const graphOf = (backbone: Backbone): Uint8Array => {
   const graph = new GraphBuilder();
   const pixels = graph.input('pixel_values', 'float32', ['batch', 'channels', 'height', 'width']);

@@ -1,4 +1,4 @@
-// Whole extractions, each in a process of its own: how much longer an image takes than its graph alone, and how much memory is resident.
+// Whole extractions, each in its own process: overhead over the graph alone, and resident memory.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,7 +12,7 @@ import { flopsOf } from './data.js';
 import { graphRound } from './graphs.js';
 import type { Measured, PipelineCase } from './pipeline.js';
 
-/** Runs an extraction in a process of its own. */
+/** Runs an extraction in its own process. */
 export const pipeline = async (facts: PipelineCase): Promise<Measured> => {
   const script = fileURLToPath(new URL('./pipeline.js', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script, JSON.stringify(facts)], {
@@ -21,20 +21,20 @@ export const pipeline = async (facts: PipelineCase): Promise<Measured> => {
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Measured;
 };
 
-/** What is measured: an image as all JPEGs become, and how many JPEGs. */
+/** What is measured: the graph, an image of the size that all JPEGs are resized to, and their number. */
 interface WholeCase {
   readonly fp32: CompiledGraph;
   readonly image: RgbImage;
   readonly threads: number;
   readonly images: number;
   readonly rounds: number;
-  /** GFLOPS; undefined where there is no loop to measure it. */
+  /** Peak in GFLOPS; undefined if it cannot be measured on this CPU. */
   readonly peak: number | undefined;
 }
 
 /**
- * The pipeline against the graph alone. Both times are means over as many images, the best of rounds that alternate: with one call's
- * best time a mean would be compared to its disadvantage.
+ * The pipeline compared with the graph alone. Both times are means over the same number of images, from the best of
+ * alternating rounds; the best time of a single call would be lower than any mean.
  */
 export const pipelineRows = async ({
   fp32,
@@ -92,13 +92,13 @@ const lastResident = (measured: Measured): number => mean(measured.resident.slic
 /** The image from which on memory must not grow. */
 const settled = (images: number): number => Math.min(50, Math.floor(images / 3));
 
-/** Growth of resident memory: the last tenth of the images against as many from where it has settled. */
+/** Growth of resident memory: the end of the run relative to the images after it has settled. */
 const growth = (measured: Measured): number => {
   const from = settled(measured.resident.length);
   return lastResident(measured) / mean(measured.resident.slice(from, from + tenth(measured))) - 1;
 };
 
-/** A row of that growth. */
+/** The row of the growth. */
 const grown = (name: string, measured: Measured): Row =>
   row({
     case: `${measured.resident.length} images of mixed sizes, growth of resident memory from image ${settled(measured.resident.length)} on, ${name}`,
@@ -111,16 +111,16 @@ const grown = (name: string, measured: Measured): Row =>
     better: 'lower',
   });
 
-/** How memory is compared: at one small scale, where the runtime is much of it, and by the paper's recipe for VOC. */
+/** Comparisons of memory: one small scale, where the runtime dominates, and the paper's recipe for VOC. */
 const comparisons = [
   { title: 'Q=224', scales: [224], flip: false, target: null },
   { title: 'five scales and flips', scales: recipes.voc.scales, flip: true, target: 0.4 },
 ] as const;
 
 /**
- * Resident memory in fp32 and int8: how it grows over many images of mixed sizes, and how much of it int8 needs.
+ * Resident memory in fp32 and int8: growth over many images of mixed sizes, and the ratio of int8 to fp32.
  *
- * @param few images of the comparison at five scales
+ * @param few number of images for the comparison at five scales
  */
 export const memoryRows = async (images: number, few: number, threads: number): Promise<Row[]> => {
   const rows: Row[] = [];

@@ -1,4 +1,4 @@
-// Descriptors for the SVM benchmark: of a VGG net whose fc7 has 4,096 numbers, trained on other drawings; made once, then on disk.
+// Descriptors of the SVM benchmark, from a VGG net with 4,096 numbers in fc7, trained on other drawings; cached on disk.
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,11 +27,11 @@ const netFlags = [
   ...['--input-size', '32', '--fully-connected', String(WIDTH), '--init', 'he'],
 ];
 
-/** Where an image is expected in the store: its id, which is its path too. */
+/** The id of an image in the store, which is also its path. */
 const idOf = ({ name, drawing, scene }: Picture): string =>
   `${name}/${drawing.artist}-${String(scene).padStart(2, '0')}.png`;
 
-/** Trains the net on the demo's training pictures, once; gives the path of its weights. */
+/** Path of the net's weights; trained on the demo's training pictures on first use. */
 const trainedNet = async (onNote: (text: string) => void): Promise<string> => {
   const out = join(cache, 'net');
   const path = join(out, 'backbone.safetensors');
@@ -48,7 +48,7 @@ const trainedNet = async (onNote: (text: string) => void): Promise<string> => {
   return path;
 };
 
-/** Renders the pictures that are not there yet. */
+/** Renders missing pictures. */
 const render = async (pictures: readonly Picture[]): Promise<Item[]> => {
   const folder = join(cache, 'pictures');
   for (const name of new Set(pictures.map((picture) => picture.name)))
@@ -69,7 +69,7 @@ const render = async (pictures: readonly Picture[]): Promise<Item[]> => {
   });
 };
 
-/** The pictures, and [pictures, 3 x 4096] their descriptors: dense over three scales, averaged with the mirror's, stacked. */
+/** The pictures and their descriptors [pictures, 3 x 4096]: dense, three scales stacked, averaged with the mirror image. */
 export const describePictures = async (
   onNote: (text: string) => void,
 ): Promise<{ pictures: Picture[]; matrix: Matrix }> => {
@@ -100,7 +100,7 @@ export const describePictures = async (
   return { pictures, matrix: { ...matrix, data } };
 };
 
-/** Some rows of a matrix. */
+/** The given rows of a matrix. */
 export const rowsAt = (matrix: Matrix, rows: readonly number[]): Matrix => {
   const data = new Float32Array(rows.length * matrix.columns);
   rows.forEach((row, i) =>
@@ -109,7 +109,7 @@ export const rowsAt = (matrix: Matrix, rows: readonly number[]): Matrix => {
   return { rows: rows.length, columns: matrix.columns, data };
 };
 
-/** The scales of stacked descriptors averaged instead, each descriptor of length one: as if made by that recipe. */
+/** Averages the scales of stacked descriptors and L2-normalises the result, as the averaging recipe does. */
 export const averaged = ({ rows, columns, data }: Matrix): Matrix => {
   const result = new Float32Array(rows * WIDTH);
   const scaleCount = columns / WIDTH;

@@ -1,4 +1,4 @@
-// How our grid grows with rows, columns, classes and values of C: one grows while the others stay.
+// Growth of our grid's time in rows, columns, classes and values of C; one varies, the others are fixed.
 import type { ClassLabels } from '../../../src/classifiers/problem.js';
 import { DEFAULT_GRID } from '../../../src/classifiers/select.js';
 import type { Matrix } from '../../../src/matrix.js';
@@ -7,7 +7,7 @@ import { type Row, row } from '../row.js';
 import { rowsAt } from './descriptors.js';
 import { solveGrid } from './solve.js';
 
-/** What the others stay at while one grows, and the values that it takes. */
+/** The fixed values, and those of the quantity that varies. */
 export const base = { rows: 4000, columns: 4096, classes: 20, grid: 8 } as const;
 const values = {
   rows: [1000, 2000, 4000, 8000, 15_420],
@@ -16,11 +16,11 @@ const values = {
   grid: [1, 2, 4, 8],
 } as const;
 
-/** What grows. */
+/** The quantities that vary. */
 export type Growing = keyof typeof base;
 type Case = Readonly<Record<Growing, number>>;
 
-/** One measurement as a row; its case says all of it in words, as {@link growthPoints} reads them. */
+/** One measurement as a row. {@link growthPoints} parses its case. */
 export const growthRow = (what: Growing, one: Case, seconds: number, gramSeconds: number): Row =>
   row({
     case: `growth with ${what}: ${one.rows} x ${one.columns}, ${one.classes} classes, ${one.grid} C; Gram ${gramSeconds.toFixed(2)} s`,
@@ -40,11 +40,11 @@ export interface GrowthPoint {
   readonly what: Growing;
   readonly value: number;
   readonly seconds: number;
-  /** Seconds of it that the Gram matrix took. */
+  /** Of these, seconds for the Gram matrix. */
   readonly gramSeconds: number;
 }
 
-/** The measurements of growth among the rows of a report. */
+/** The growth measurements in the rows of a report. */
 export const growthPoints = (rows: readonly Row[]): GrowthPoint[] =>
   rows.flatMap(({ case: text, figure }) => {
     const [, what, ...numbers] = pattern.exec(text) ?? [];
@@ -55,7 +55,7 @@ export const growthPoints = (rows: readonly Row[]): GrowthPoint[] =>
     ];
   });
 
-/** Rows of a matrix, and their first columns. */
+/** The given rows of a matrix, limited to the first columns. */
 const part = (matrix: Matrix, rows: readonly number[], columns: number): Matrix => {
   const whole = rowsAt(matrix, rows);
   if (columns === matrix.columns) return whole;
@@ -66,7 +66,7 @@ const part = (matrix: Matrix, rows: readonly number[], columns: number): Matrix 
   return { rows: rows.length, columns, data };
 };
 
-/** Measures every case on one thread, rows drawn by seed: of two runs the faster, of the largest one run. */
+/** Measures all cases on one thread with seeded random rows: the faster of two runs; one run of the largest case. */
 export const growthRows = async (
   { matrix, classes }: { readonly matrix: Matrix; readonly classes: readonly ClassLabels[] },
   quick: boolean,

@@ -1,8 +1,8 @@
-// How long a kernel takes in plain JavaScript: what who has libsvm-js alone must do before it can train on one.
+// Time of a linear kernel in plain JavaScript, which users of libsvm-js compute before training.
 import type { Matrix } from '../../../src/matrix.js';
 import { Random } from '../../../src/random.js';
 
-/** Fills in the inner products of rows `i` to `i + 3` with all rows up to them. */
+/** Writes the inner products of rows `i` to `i + 3` with all previous rows and each other. */
 type FourRows = (x: Matrix, i: number, into: Float64Array[]) => void;
 
 const dot = (data: Float32Array, p: number, q: number, columns: number): number => {
@@ -21,14 +21,14 @@ const dot = (data: Float32Array, p: number, q: number, columns: number): number 
   return a + b + (c + d);
 };
 
-/** One inner product at a time, unrolled by four. */
+/** One inner product at a time, unrolled four times. */
 const unrolled: FourRows = ({ data, columns }, i, into) => {
   for (let r = 0; r < 4; r++) {
     for (let j = 0; j <= i + r; j++) into[r]![j] = dot(data, (i + r) * columns, j * columns, columns);
   }
 };
 
-/** Four rows by two at a time: fewer loads, and the other rows come from memory a quarter as often. */
+/** Blocks of four by two rows: fewer loads, and a quarter of the memory traffic. */
 const blocked: FourRows = ({ data, columns }, i, into) => {
   const [p0, p1, p2, p3] = [i * columns, (i + 1) * columns, (i + 2) * columns, (i + 3) * columns];
   for (let j = 0; j <= i + 2; j += 2) {
@@ -69,18 +69,18 @@ const blocked: FourRows = ({ data, columns }, i, into) => {
   }
 };
 
-/** How a kernel is made, and how long all of it takes. */
+/** The method, and the seconds for the whole kernel. */
 export interface KernelTiming {
   readonly seconds: number;
   readonly how: string;
 }
 
-/** Groups of four neighbouring rows that are measured. */
+/** Number of measured groups of four adjacent rows. */
 const GROUPS = 30;
 
 /**
- * Seconds of the symmetric half of the kernel of all rows, summed in float64 on one thread: groups of four rows drawn by
- * seed, scaled up to all by the inner products that they need, by the faster of two ways.
+ * Seconds for half of the symmetric kernel in float64 on one thread, by the faster of two methods. Measured on random
+ * groups of four rows and extrapolated by the number of inner products.
  */
 export const kernelTiming = (x: Matrix): KernelTiming => {
   const groups = new Random('kernel').shuffle([...Array(Math.floor(x.rows / 4)).keys()]).slice(0, GROUPS);
@@ -89,7 +89,7 @@ export const kernelTiming = (x: Matrix): KernelTiming => {
   const all = (x.rows * (x.rows + 1)) / 2;
   const timed = Object.entries({ 'unrolled by four': unrolled, 'four rows by two': blocked }).map(
     ([how, make]): KernelTiming => {
-      make(x, 4 * groups[0]!, into); // Compiled before it is timed.
+      make(x, 4 * groups[0]!, into); // Warm-up: V8 compiles it.
       const start = performance.now();
       for (const group of groups) make(x, 4 * group, into);
       return { how, seconds: (((performance.now() - start) / 1000) * all) / done };

@@ -1,4 +1,4 @@
-// The peers of the SVM benchmark: LIBLINEAR's C library, scikit-learn, libsvm-js; each at its loosest tolerance that is good enough.
+// Peers of the SVM benchmark: LIBLINEAR's C library, scikit-learn and libsvm-js, each at the loosest sufficient tolerance.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -7,22 +7,22 @@ import type { Gram } from '../../../src/classifiers/gram.js';
 import type { Matrix } from '../../../src/matrix.js';
 import { askPython } from '../python.js';
 
-/** Tolerances that are tried, the loosest first. */
+/** Tolerances to try, the loosest first. */
 const tolerances = [1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4] as const;
 
-/** A primal objective is good enough within this of the best known one. */
+/** Largest relative difference to the reference objective. */
 export const QUALITY = 1e-3;
 
-/** One binary problem, with the best primal objective that is known. */
+/** One binary problem, with its reference objective. */
 export interface Problem {
   readonly labels: Int8Array;
   readonly C: number;
   readonly best: number;
-  /** A tolerance to try first and to keep where it is good enough; default one that the search finds itself. */
+  /** The tolerance to try first, kept if sufficient. Default: found by the search. */
   readonly start?: number;
 }
 
-/** The milliseconds of a problem's training at its tolerance; tolerance null where none was good enough. */
+/** Milliseconds of training and the tolerance; null if no tolerance was sufficient. */
 export interface Timing {
   readonly milliseconds: number;
   readonly tolerance: number | null;
@@ -114,10 +114,10 @@ for p in q['problems']:
 print(json.dumps({'name': name, 'timings': timings}))
 `;
 
-/** What a peer did with the problems; a text that says why where it is missing. */
+/** A peer's results, or the reason if it is missing. */
 export type PeerTimings = { readonly name: string; readonly timings: readonly Timing[] } | string;
 
-/** LIBLINEAR's library by way of ctypes, or scikit-learn. Only the training itself is timed; one thread. */
+/** LIBLINEAR through ctypes, or scikit-learn. Only training is timed, on one thread. */
 export const pythonPeer = async (
   peer: 'liblinear' | 'sklearn',
   matrix: Matrix,
@@ -158,7 +158,7 @@ interface Svm {
 }
 type SvmClass = new (options: object) => Svm;
 
-/** The lowest primal objective over the bias, for decision values without it: the minimum lies at a kink. */
+/** Minimises the primal objective over the bias, given decision values without it; the minimum is at a kink. */
 const primalOf = ({ labels, C }: Problem, signed: Float64Array, values: Float64Array): number => {
   let norm = 0;
   signed.forEach((a, i) => (norm += a * values[i]!));
@@ -176,7 +176,7 @@ const primalOf = ({ labels, C }: Problem, signed: Float64Array, values: Float64A
   return norm / 2 + C * lossAt((low + high) / 2);
 };
 
-/** libsvm-js on the precomputed kernel: `train` is timed, which copies the kernel into its memory; making it is not. */
+/** libsvm-js on a precomputed kernel. Timed is `train`, which copies the kernel; not its computation. */
 export const libsvmPeer = async (gram: Gram, problems: readonly Problem[]): Promise<PeerTimings> => {
   const Svm = await (createRequire(import.meta.url)('libsvm-js') as Promise<SvmClass>);
   const { rows, data } = gram;

@@ -1,33 +1,33 @@
-// The pictures of the SVM benchmark: emoji drawings as the demo renders them, each in many scenes, in the shape of Caltech-256.
+// Pictures of the SVM benchmark: emoji drawings in many scenes each, rendered as in the demo, as many as in Caltech-256.
 import { Random } from '../../../src/random.js';
 import { readConcepts } from '../../demo/concepts.js';
 import { type Drawing, readDrawings } from '../../demo/drawings.js';
 import { byConcept, firstVersions, groups } from '../../demo/selection.js';
 
-/** Classes, artists that drew each, scenes of each drawing: 257 x 5 x 12 = 15,420 pictures, as many as Caltech-256 trains on. */
+/** Classes, artists per class, scenes per drawing: 257 x 5 x 12 = 15,420 pictures, as many as train on Caltech-256. */
 const sizes = { classes: 257, artists: 5, scenes: 12 } as const;
 
-/** One picture: a drawing in the scene of a seed. */
+/** One picture: a drawing in a scene. */
 export interface Picture {
   readonly drawing: Drawing;
   readonly scene: number;
-  /** Its concept's folder: the class. */
+  /** The class: the folder of its concept. */
   readonly name: string;
-  /** The subgroup of its concept: a coarser class. */
+  /** A coarser class: the subgroup of its concept. */
   readonly subgroup: string;
-  /** Which of its class's pictures it is. */
+  /** Index within its class. */
   readonly index: number;
 }
 
 const transfer: readonly string[] = groups.transfer;
 
-/** The pictures, class by class; concepts are of groups that the net is not trained on. */
+/** The pictures by class, from groups of concepts that did not train the net. */
 export const choosePictures = async (): Promise<Picture[]> => {
   const all = byConcept(await readDrawings(await readConcepts()));
   const drawn = [...all].filter(
     ([{ group, subgroup }, drawings]) =>
       transfer.includes(group) &&
-      !transfer.includes(subgroup) && // Additions of one artist: "extras-openmoji/objects".
+      !transfer.includes(subgroup) && // Drawn by one artist only: "extras-openmoji/objects".
       firstVersions(drawings).length >= sizes.artists,
   );
   drawn.sort(([a], [b]) => (a.slug < b.slug ? -1 : 1));

@@ -4,7 +4,7 @@ import { plotCommand, svgOf } from '../plot-command.js';
 import type { SpeedReport } from '../row.js';
 import { type GrowthPoint, base, growthPoints } from './growth.js';
 
-/** Seconds against how many times the base case's rows, columns, classes or values of C, both logarithmic. */
+/** Seconds over multiples of the base case's rows, columns, classes or values of C, on logarithmic axes. */
 const specOf = (points: readonly GrowthPoint[]): TopLevelSpec => {
   const series = Object.entries(base).map(([what, value]) => [what, `${what} (1 = ${value})`] as const);
   const names = new Map<string, string>(series);
@@ -40,7 +40,7 @@ const specOf = (points: readonly GrowthPoint[]): TopLevelSpec => {
   };
 };
 
-/** The plot of a report's rows as SVG. @throws RangeError where the report measured no growth */
+/** The plot of a report's rows as SVG. @throws RangeError if the report has no growth rows */
 export const growthPlot = (report: SpeedReport): Promise<string> => {
   const points = growthPoints(report.rows);
   if (points.length === 0)

@@ -1,4 +1,4 @@
-// Times our solver: the Gram matrix, then every class and every C on it.
+// Times our solver: the Gram matrix, then all classes and values of C.
 import { type Gram, gramOf } from '../../../src/classifiers/gram.js';
 import { solvePaths } from '../../../src/classifiers/paths.js';
 import type { Bias } from '../../../src/classifiers/options.js';
@@ -8,14 +8,14 @@ import type { Matrix } from '../../../src/matrix.js';
 /** The best of the repetitions. */
 export interface Solved {
   readonly seconds: number;
-  /** Seconds of it that the Gram matrix took. */
+  /** Of these, seconds for the Gram matrix. */
   readonly gramSeconds: number;
   readonly worstGap: number;
 }
 
 /**
- * Solves all classes for a grid as the choice of C does: to a proved gap of 1e-3. Repetitions after the first take the
- * memory of the one before.
+ * Solves all classes for a grid as the choice of C does, to a proved gap of 1e-3. Repetitions reuse the memory of the
+ * first.
  */
 export const solveGrid = async (
   matrix: Matrix,

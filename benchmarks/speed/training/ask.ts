@@ -1,4 +1,4 @@
-// Asks a process of its own (steps.ts) how long steps take on a backend of tfjs, and puts rounds of answers together.
+// Times steps on a tfjs backend in a separate process (steps.ts), and merges the answers of several rounds.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { VerydeepError, messageOf } from '../../../src/errors.js';
@@ -10,7 +10,7 @@ export interface StepsQuestion {
   readonly nets: readonly StepCase[];
   readonly threads: number;
   readonly repetitions: number;
-  /** Steps of a net over which resident memory is watched. */
+  /** Number of steps over which memory growth is measured. */
   readonly growth?: { readonly net: StepCase; readonly steps: number };
 }
 
@@ -18,20 +18,20 @@ export interface StepsQuestion {
 export interface StepTimes {
   readonly training: number;
   readonly forward: number;
-  /** Where a step's time goes; on our backend. */
+  /** Profile of a step; on our backend only. */
   readonly profile?: Profile;
 }
 
 export interface StepsAnswer {
-  /** Of what computes. */
+  /** Version of the backend. */
   readonly version: string;
-  /** A net each. */
+  /** One entry per net. */
   readonly times: readonly StepTimes[];
   /** Resident memory at the end, relative to that after 50 steps. */
   readonly growth?: number;
 }
 
-/** Asks once; in words why not, where the backend cannot be had. */
+/** The times of one run, or the reason if the backend is not available. */
 export const askSteps = (
   question: StepsQuestion,
   env: NodeJS.ProcessEnv = {},
@@ -54,7 +54,7 @@ export const askSteps = (
     child.stdin.end(JSON.stringify(question));
   });
 
-/** Asks our own backend, which must be there. A process for each net: what V8 learns from one would slow the next down. */
+/** The times of our backend. One process per net: V8's optimisations for one net slow the next down. */
 export const askOurs = async (question: Omit<StepsQuestion, 'backend'>): Promise<StepsAnswer> => {
   const answer = await askSteps({ ...question, backend: 'onnxruntime' });
   if (typeof answer === 'string') throw new VerydeepError(answer);
@@ -62,8 +62,8 @@ export const askOurs = async (question: Omit<StepsQuestion, 'backend'>): Promise
 };
 
 /**
- * The best of several rounds, net by net and time by time; in words why not, where a round failed. Rounds of all competitors
- * alternate: on a shared machine, what disturbs one minute need not disturb the next.
+ * The best time of each net over several rounds, or the reason if a round failed. Rounds of all contenders alternate, so
+ * that temporary load affects all of them.
  */
 export const bestOf = (rounds: readonly (StepsAnswer | string)[]): StepsAnswer | string => {
   const failure = rounds.find((round) => typeof round === 'string');

@@ -1,11 +1,10 @@
-// Where the time of a training step goes: inside ONNX Runtime by kind of graph, in loops of WebAssembly, in Winograd's algorithm, and the
-// rest.
+// Profiles a training step: ONNX Runtime by kind of graph, WebAssembly loops, Winograd's algorithm, and the rest.
 import { parallelLoops } from '../../../src/engine/onnxruntime/loops/parallel.js';
 import { Sessions } from '../../../src/engine/onnxruntime/sessions.js';
 import { parallelWinograd } from '../../../src/engine/onnxruntime/winograd/parallel.js';
 import { type Row, row } from '../row.js';
 
-/** Kinds of work, and the graphs (keys of their sessions) that do it; the first that fits counts. */
+/** Kinds of work, by the session key of the graph; the first match counts. */
 const kinds: readonly (readonly [kind: string, graph: RegExp])[] = [
   ['Winograd: transforms of filters', /^Winograd:/],
   ['convolution', /^(Conv2D|Filter):/],
@@ -22,7 +21,7 @@ const LOOP = 'loop: ';
 
 type Timed = Record<string, (...args: never[]) => unknown>;
 
-/** Functions that are timed as a whole, and the kinds of work that they do. */
+/** Functions timed as a whole, with their kinds of work. */
 const timed: readonly (readonly [functions: Timed, kinds: Readonly<Record<string, string>>])[] = [
   [
     parallelLoops,
@@ -41,24 +40,24 @@ const timed: readonly (readonly [functions: Timed, kinds: Readonly<Record<string
   ],
 ];
 
-/** What is left of a step: tfjs, the kernels' own lines, plain loops over small tensors. */
+/** The rest of a step: tfjs, the kernels' JavaScript, loops over small tensors. */
 const SCRIPT = 'JavaScript';
 
 /** Milliseconds by kind of work, `SCRIPT` among them. */
 export interface Profile {
   readonly total: number;
   readonly parts: Readonly<Record<string, number>>;
-  /** The least that `SCRIPT` took in any of the calls: what else a machine does only ever adds to it. */
+  /** Minimum of `SCRIPT` over all calls. */
   readonly script: number;
 }
 
-/** What was called in a step, by the key of its graph or the kind of its loop, and for how long: noted in two stores, so as not to be the step's. */
+/** The calls in a step, by graph key or kind of loop, and their durations, in two arrays to keep the overhead small. */
 class Log {
   readonly #names: string[] = [];
   readonly #times: number[] = [];
   #length = 0;
 
-  /** A function that does the same and notes its time. */
+  /** Wraps a function so that its time is recorded. */
   timing<This, A extends unknown[], R>(
     nameOf: (...args: A) => string,
     call: (this: This, ...args: A) => R,
@@ -77,7 +76,7 @@ class Log {
     };
   }
 
-  /** Milliseconds by kind of work since the last time. */
+  /** Milliseconds by kind of work since the last call. */
   take(): Map<string, number> {
     const parts = new Map<string, number>();
     for (let i = 0; i < this.#length; i++) {
@@ -93,10 +92,9 @@ class Log {
 }
 
 /**
- * Where the time of the quickest of several calls of `use` goes. Graphs and loops are timed from outside: some microseconds each are
- * theirs.
+ * The profile of the fastest of several calls of `use`. Each timed graph or loop includes some microseconds of overhead.
  *
- * @param warmUp calls that are timed but do not count: V8 compiles the callers of what is timed again
+ * @param warmUp number of calls before, in which V8 compiles the timed functions
  */
 export const profileOf = (repetitions: number, use: () => void, warmUp: number): Profile => {
   const log = new Log();
@@ -126,7 +124,7 @@ export const profileOf = (repetitions: number, use: () => void, warmUp: number):
   }
 };
 
-/** A row for each kind of work of a step, the longest first. */
+/** One row per kind of work, the longest first. */
 export const profileRows = (name: string, { total, parts }: Profile): Row[] =>
   Object.entries(parts)
     .sort(([, a], [, b]) => b - a)

@@ -1,4 +1,4 @@
-// Times nets on one backend of tfjs, ours or another's, in a process of its own: question on standard input, answer in JSON.
+// Times nets on one tfjs backend, as a separate process: JSON on standard input, JSON as its answer.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
@@ -16,7 +16,7 @@ import { type StepCase, VggStep } from './vgg-step.js';
 const versionOf = (name: string): string =>
   (createRequire(import.meta.url)(`${name}/package.json`) as { version: string }).version;
 
-/** Loads the backend and returns the version of what computes. */
+/** Loads the backend and returns its version. */
 const load = async ({ backend, threads }: StepsQuestion): Promise<string> => {
   if (backend === 'onnxruntime') {
     await useEngine({ engine: backend, threads });
@@ -42,10 +42,10 @@ const measure = async ({ backend, repetitions }: StepsQuestion, which: StepCase)
   const net = new VggStep(tf, which);
   const step = (): void => void net.train(momentumUpdate);
   try {
-    // tfjs-wasm has no gradient of a filter: its training is not a number. tfjs-cpu takes seconds a step.
+    // tfjs-wasm has no gradient of filters and returns NaN; tfjs-cpu takes seconds per step.
     if (backend !== 'wasm' && backend !== 'cpu') for (let i = 0; i < which.warmUp; i++) step();
     const training = backend === 'wasm' ? NaN : await bestTime(repetitions, step);
-    // Before the forward passes, by which V8 learns of steps without gradients and compiles anew.
+    // Before the forward passes, after which V8 recompiles the shared functions.
     const profile = backend === 'onnxruntime' && profileOf(repetitions, step, Math.min(which.warmUp, 50));
     const forward = await bestTime(repetitions, () => void net.forward());
     return { training, forward, ...(profile && { profile }) };
@@ -55,8 +55,8 @@ const measure = async ({ backend, repetitions }: StepsQuestion, which: StepCase)
 };
 
 /**
- * Resident memory after many steps, relative to that after 50. Steps to warm up come before: V8's compiled code and its heap take some 20 MiB
- * more over the first thousand, of a small net's 180.
+ * Resident memory after many steps, relative to that after 50. Preceded by a warm-up, since V8's code and heap grow by
+ * some 20 MiB over the first thousand steps.
  */
 const growthOver = (steps: number, which: StepCase): number => {
   const net = new VggStep(tf, which);
@@ -83,4 +83,4 @@ const answer: StepsAnswer = {
   ...(growth && { growth: growthOver(growth.steps, growth.net) }),
 };
 process.stdout.write(`\n${JSON.stringify(answer)}\n`);
-process.exit(0); // Worker threads of a backend need not end the process.
+process.exit(0); // Worker threads of a backend may keep the process alive.

@@ -1,8 +1,8 @@
-// The peer PyTorch on the CPU: the same nets, batches and threads, with the settings it is fastest with.
+// PyTorch on the CPU as a peer: the same nets, batches and threads, with its fastest settings.
 import type { StepLayer } from './vgg-step.js';
 import { askPython } from '../python.js';
 
-/** What is asked: nets, and what to time on each. */
+/** The nets, and what to time. */
 interface TorchQuestion {
   readonly threads: number;
   readonly repetitions: number;
@@ -59,9 +59,9 @@ for case in q["cases"]:
 print(json.dumps({"version": torch.__version__, "times": times}))
 `;
 
-/** Times PyTorch in a process of its own; or the reason if it is not available. */
+/** PyTorch's times, measured in a separate process; or the reason if it is not available. */
 export const askTorch = (question: TorchQuestion): Promise<TorchAnswer | string> =>
   askPython<TorchAnswer>(['torch==2.13.0', 'numpy'], program, question);
 
-/** How the peer was run, for its rows. */
+/** The peer's name and settings, for its rows. */
 export const torchSettings = 'channels_last, inference_mode, memory kept by malloc';

@@ -1,4 +1,4 @@
-// A training step of a VGG net of any size by tfjs's ordinary operations, and the arithmetic it takes.
+// A training step of a VGG net of any size with tfjs operations, and its number of floating-point operations.
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { type Config, architecture, layersOf } from '../../../src/backbone/nets/architecture.js';
 import type { MomentumStep } from '../../../src/engine/momentum.js';
@@ -7,7 +7,7 @@ import { sizeFromShape } from '../../../src/shape.js';
 
 type Tf = typeof tfjs;
 
-/** A net and batch to be timed; the input may be any size whose map is not empty after five poolings. */
+/** A net and batch to time. The input may have any size that five poolings leave non-empty. */
 export interface StepCase {
   readonly name: string;
   readonly config: Config;
@@ -16,17 +16,17 @@ export interface StepCase {
   readonly fullyConnected: number;
   readonly outputs: number;
   readonly batch: number;
-  /** Training steps before those that are timed. V8 compiles what has run some hundred times: in short steps that shows. */
+  /** Warm-up steps. V8 compiles functions after some hundred calls, which matters for short steps. */
   readonly warmUp: number;
 }
 
-/** A layer as both our step and PyTorch's are built from it. */
+/** A layer, from which our step and PyTorch's are built. */
 export type StepLayer =
   | { readonly kind: 'conv'; readonly kernel: number; readonly inputs: number; readonly outputs: number }
   | { readonly kind: 'pool' }
   | { readonly kind: 'dense'; readonly inputs: number; readonly outputs: number };
 
-/** The layers, from the architecture table; every convolution and all dense layers but the last are followed by ReLU. */
+/** The layers, from the architecture table. ReLU follows all but the last. */
 export const stepLayers = ({ config, width, inputSize, fullyConnected, outputs }: StepCase): StepLayer[] => {
   const layers: StepLayer[] = [];
   let [side, channels] = [inputSize, 3];
@@ -44,7 +44,7 @@ export const stepLayers = ({ config, width, inputSize, fullyConnected, outputs }
   return layers;
 };
 
-/** Multiplications and additions of one pass and of one training step (no gradient of the pixels), in GFLOP. */
+/** GFLOP of a forward pass and of a training step, without the gradient of the pixels. */
 export const stepArithmetic = (which: StepCase): { forward: number; training: number } => {
   let side = which.inputSize;
   let [forward, first] = [0, 0];
@@ -65,7 +65,7 @@ interface Parameter {
   velocity: tfjs.Tensor;
 }
 
-/** How an engine takes a step of momentum: in place, or by operations. */
+/** The momentum update: in place, or with operations. */
 type Update = (
   weight: tfjs.Tensor,
   velocity: tfjs.Tensor,
@@ -75,7 +75,7 @@ type Update = (
 
 const sgd: MomentumStep = { learningRate: 1e-3, momentum: 0.9, decay: 5e-4 };
 
-/** A net with random weights (He), to be stepped again and again on the same random batch. */
+/** A net with random weights (He), trained on one random batch. */
 export class VggStep {
   readonly #tf: Tf;
   readonly #layers: StepLayer[];
@@ -132,7 +132,7 @@ export class VggStep {
     return units!;
   }
 
-  /** The forward pass; waits for its end by reading one number. */
+  /** Forward pass; reads one number, to wait for its end. */
   forward(): number {
     const tf = this.#tf;
     return tf.tidy(() => tf.sum(this.#scores(this.#parameters.map(({ value }) => value)))).dataSync()[0]!;

@@ -1,4 +1,4 @@
-// Charts: a Vega-Lite specification rendered to SVG, so that the page needs no script to show it.
+// Charts: renders a Vega-Lite specification to SVG, which needs no script in the page.
 import type { LoggerInterface } from 'vega';
 import type { TopLevelSpec } from 'vega-lite';
 import type { Drawings } from './charts.js';
@@ -17,13 +17,10 @@ interface Chart {
   readonly data?: Content;
 }
 
-/**
- * Maximum width of a label in pixels. Vega's estimate of widths here is a third too large: 180 would cut
- * names of 25 letters.
- */
+/** Maximum width of a label in pixels. Vega overestimates widths by a third: 180 would cut names of 25 letters. */
 const LONGEST_LABEL = 360;
 
-/** Colours as variables of the page's style sheet: the chart follows light, dark and print. */
+/** Colours are variables of the page's style sheet, for light, dark and print. */
 const config = {
   background: 'transparent',
   font: 'system-ui, "DejaVu Sans", sans-serif',
@@ -65,12 +62,12 @@ const ownIds = (svg: string, name: string): string => {
 /** The drawing as SVG. @param name unique on the page */
 const svgOf = async (spec: TopLevelSpec, name: string): Promise<Html> => {
   const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')]);
-  const quiet: LoggerInterface = vega.logger(vega.Error); // Vega warns of colours that it does not know: the page's variables.
+  const quiet: LoggerInterface = vega.logger(vega.Error); // Without warnings of CSS variables as colours.
   const compiled = compile(spec, { config: config, logger: quiet }).spec;
   const view = new vega.View(vega.parse(compiled), { renderer: 'none', logger: quiet });
   try {
     const svg = ownIds(await view.toSVG(), name);
-    // Screen readers read the description; the drawing's hundreds of marks are hidden from them.
+    // Screen readers get the description instead of hundreds of marks.
     return raw(svg.replace('<svg', '<svg aria-hidden="true" focusable="false"'));
   } finally {
     view.finalize();
@@ -86,7 +83,7 @@ const drawingOf = async (spec: TopLevelSpec | Drawings, name: string): Promise<H
 /**
  * The chart as HTML: an SVG drawing with its description, and its figures as a table to unfold.
  *
- * @throws Error from Vega-Lite when the specification is wrong
+ * @throws Error from Vega-Lite if the specification is invalid
  */
 export const chart = async ({ title, description, spec, data }: Chart): Promise<Html> => {
   const scrolls = 'wide' in spec ? undefined : html` tabindex="0"`;

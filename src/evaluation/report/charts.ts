@@ -2,13 +2,13 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { SERIES } from './style.js';
 
-/** A chart for wide pages, and the same for narrow ones (NARROW pixels in all), where it would be too small to read. */
+/** A chart for wide pages, and one for narrow pages, where the wide one would be too small to read. */
 export interface Drawings {
   readonly wide: TopLevelSpec;
   readonly narrow: TopLevelSpec;
 }
 
-/** Width of a chart on a page of 400 pixels. */
+/** Width in pixels of a chart on a page of 400 pixels. */
 const NARROW = 344;
 const fitted = { width: NARROW, autosize: { type: 'fit', contains: 'padding' } } as const;
 
@@ -47,7 +47,7 @@ const scale = (domain: readonly [number, number] | undefined, type?: 'log') => (
   ...(type ? { type, nice: false, padding: 12 } : { zero: domain === undefined ? false : domain[0] === 0 }),
 });
 
-/** Ticks of a logarithmic axis: at the values. */
+/** Ticks of a logarithmic axis, at the values of the points. */
 const atValues = (points: readonly Point[]) => ({
   values: [...new Set(points.map(({ x }) => x))],
   format: '.3~g',
@@ -110,10 +110,10 @@ const linesIn = (points: readonly Point[], options: LinesOptions): TopLevelSpec 
   };
 };
 
-/** Letters of a name that fits above half a narrow page. */
+/** Maximum letters of a name above half a narrow page. */
 const SHORT_NAME = 16;
 
-/** One small chart per series, in rows of five, or two or one: curves of many classes side by side. */
+/** One small chart per series, in rows of five; on narrow pages in rows of two, or of one if names are long. */
 export const smallLines = (points: readonly Point[], options: LinesOptions): Drawings => {
   const short = points.every(({ series = '' }) => series.length <= SHORT_NAME);
   return {
@@ -139,7 +139,7 @@ const smallLinesIn = (points: readonly Point[], options: LinesOptions, columns: 
     spec: {
       width,
       height,
-      // Clipped: a curve along the upper edge would raise its panel's title above the others.
+      // Clipped, so that a curve along the upper edge does not raise its panel's title.
       mark: { type: 'line', strokeWidth: 1.5, clip: true },
       encoding: {
         x: { field: 'x', type: 'quantitative', title: options.x, scale: scale(options.xDomain), axis },
@@ -164,7 +164,7 @@ interface BarsOptions {
   readonly width?: number;
 }
 
-/** Names above their bars, from the left edge on. */
+/** Axis with names above the bars, left-aligned. */
 const namesAbove = {
   labelAlign: 'left',
   labelBaseline: 'bottom',
@@ -232,7 +232,7 @@ export interface Cell {
   readonly value: number;
 }
 
-/** A heat map of shares: rows and columns in the order given, a few dozen; figures are shown if there is room. */
+/** A heat map of shares for up to a few dozen names, in the order given; with figures if there is room. */
 export const heatMap = (
   cells: readonly Cell[],
   options: { readonly names: readonly string[]; readonly row: string; readonly column: string },

@@ -1,4 +1,4 @@
-// HTML text that is safe by construction: every value in a template is escaped unless it is HTML already.
+// Safe HTML: all values in a template are escaped, except HTML.
 
 /** A piece of HTML: only {@link html} and {@link raw} make one. */
 export interface Html {

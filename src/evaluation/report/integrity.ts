@@ -1,4 +1,4 @@
-// The checksum with which a page's content security policy allows its own script and no other.
+// The checksum by which a page's content security policy allows its own script only.
 import { createHash } from 'node:crypto';
 
 /** `sha256-…` of a text, as written in content security policies. */

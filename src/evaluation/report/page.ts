@@ -34,7 +34,7 @@ const policy = [
   "form-action 'none'",
 ].join('; ');
 
-/** The script as an element: without white space around it, which would change its checksum. */
+/** The script element, without white space, which would change the checksum. */
 const script = raw(`<script>${sortScript}</script>`);
 
 const ids = (sections: readonly Section[]): string[] => {

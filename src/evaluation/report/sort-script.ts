@@ -1,6 +1,6 @@
-// The one script of a report: a click on a column's heading sorts the table; printing opens collapsed parts.
+// The script of a report: column headings sort the table, and printing opens collapsed parts.
 
-/** Runs in the browser; works in current and recent browsers, without modules or network. */
+/** JavaScript for current and recent browsers, without modules or network. */
 export const sortScript = `
 'use strict';
 (() => {

@@ -1,6 +1,6 @@
 // The style sheet of reports, for screen and paper, light and dark.
 
-/** Colours by name: light, dark. The series colours keep a contrast of 3:1 on their background and differ in lightness. */
+/** Colours by name: light, dark. Series colours have a contrast of at least 3:1 and differ in lightness. */
 const colours: Readonly<Record<string, readonly [light: string, dark: string]>> = {
   page: ['#ffffff', '#14171c'],
   panel: ['#f5f6f8', '#1d2128'],

@@ -1,4 +1,4 @@
-// Tables that a click or a key sorts, with a caption and headings that screen readers announce.
+// Sortable tables, with a caption and headings for screen readers.
 import type { Content, Html } from './html.js';
 import { capital, html } from './html.js';
 
@@ -22,7 +22,7 @@ interface Table<Row> {
   readonly rows: readonly Row[];
   /** Whether headings sort; default true. */
   readonly sortable?: boolean;
-  /** Rows to highlight: our own results among published ones. */
+  /** Rows to highlight, such as our own results. */
   readonly ours?: (row: Row) => boolean;
 }
 
@@ -39,10 +39,10 @@ const sortKey = <Row>(column: Column<Row>, row: Row): string | undefined => {
   return column.sortBy && typeof key === 'string' ? key : undefined;
 };
 
-/** Rows of a table that is printed on one page. */
+/** Maximum rows of a table that is kept on one printed page. */
 const MOST_TOGETHER = 12;
 
-/** The table as HTML, in a region that scrolls by keyboard if it is wider than the page. */
+/** The table as HTML, in a region that scrolls, also by keyboard, if it is wider than the page. */
 export const table = <Row>({ caption, columns, rows, sortable = true, ours }: Table<Row>): Html => {
   const numeric = columns.map(
     (column) => column.numeric ?? (rows.length > 0 && typeof column.value(rows[0] as Row) === 'number'),
