@@ -4,11 +4,12 @@ import '@tensorflow/tfjs-layers'; // Its bundle registers the gradients of tfjs-
 import * as tf from '@tensorflow/tfjs-core';
 import { OutOfMemoryError, UsageError, VerydeepError, expected, messageOf, option, text } from '../errors.js';
 import { type EngineName, engineNames } from './names.js';
+import type { ComputePrecision } from './options.js';
 import { BACKEND_NAME } from './onnxruntime/backend.js';
 import { registerOnnxRuntimeBackend } from './onnxruntime/register.js';
 import { describeLibrary } from './ort.js';
 import { type NamedDevice, chooseDevice } from './torch/device.js';
-import { loadTorch } from './torch/library.js';
+import { loadTorch, setTf32 } from './torch/library.js';
 import { registerTorchBackend } from './torch/register.js';
 import {
   type TensorFlowAttempt,
@@ -29,6 +30,8 @@ export interface EngineOptions {
   readonly gpu?: number;
   /** Where torch computes, by PyTorch's names: `cpu`, `cuda:0`, …; `auto` (default) takes a GPU where there is one. */
   readonly device?: string;
+  /** In what torch computes convolutions and matrix products; default float32. */
+  readonly compute?: ComputePrecision;
 }
 
 /** tfjs with a backend set. */
@@ -81,6 +84,7 @@ const deviceName = ({ device = 'auto', gpu }: EngineOptions): string =>
   device === 'auto' && gpu !== undefined ? `cuda:${gpu}` : device;
 
 const chooseTorch = (options: EngineOptions, why: string): Choice => {
+  setTf32(options.compute === 'tf32'); // The libraries read it when they are loaded.
   const library = loadTorch();
   const device = chooseDevice(library, deviceName(options));
   const reason = `${why}; libtorch ${library.version} of ${library.place.from} computes on ${device.name}`;
@@ -138,6 +142,10 @@ export const useEngine = async (options: EngineOptions = {}): Promise<Engine> =>
   if (!Number.isInteger(threads) || threads < 1)
     throw expected('a whole number of at least 1', 'threads', threads);
   const choice = await choose(options);
+  if (choice.name !== 'torch' && (options.compute ?? 'float32') !== 'float32')
+    throw new UsageError(
+      text`${option('compute')} ${options.compute!} needs ${option('engine')} torch: engine ${choice.name} computes in float32.`,
+    );
   if (open) {
     if (open.engine.name !== choice.name || open.engine.threads !== threads) {
       throw new UsageError(
@@ -151,7 +159,7 @@ export const useEngine = async (options: EngineOptions = {}): Promise<Engine> =>
     describeLibrary(); // Throws the reason where the library cannot be loaded; tfjs would only print it.
     registerOnnxRuntimeBackend(threads);
   }
-  if (choice.name === 'torch') registerTorchBackend(threads, choice.device);
+  if (choice.name === 'torch') registerTorchBackend(threads, choice.device, options.compute);
   const backend = choice.name === 'onnxruntime' ? BACKEND_NAME : choice.name;
   if (!(await tf.setBackend(backend)))
     throw new VerydeepError(`The backend ${backend} of tfjs could not be started.`);

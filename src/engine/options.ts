@@ -8,6 +8,19 @@ import { engineNames } from './names.js';
 export const providers = ['cpu', 'webgpu', 'cuda'] as const;
 export type Provider = (typeof providers)[number];
 
+/** In what the engine `torch` computes convolutions and matrix products; weights, sums and the loss are in float32 always. */
+export const precisions = ['float32', 'tf32', 'bfloat16'] as const;
+export type ComputePrecision = (typeof precisions)[number];
+
+/** An option of training alone: it moves the numbers. */
+export const computeOptions = {
+  compute: {
+    kind: kinds.choice(precisions),
+    help: text`with ${option('engine')} torch: numbers of convolutions and matrix products; tf32 on NVIDIA's GPUs only`,
+    default: 'float32',
+  },
+} as const satisfies OptionTable;
+
 export const engineOptions = {
   engine: { kind: kinds.choice(engineNames), help: 'compute engine', default: 'auto' },
   device: {

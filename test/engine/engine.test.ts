@@ -34,6 +34,10 @@ describe('useEngine', () => {
   it('refuses unknown engines and numbers of threads, by name', async () => {
     await assert.rejects(useEngine({ engine: 'caffe' as 'auto' }), usage(/engine.*caffe/));
     await assert.rejects(useEngine({ threads: 0 }), usage(/threads/));
+    await assert.rejects(
+      useEngine({ engine: 'onnxruntime', compute: 'bfloat16' }),
+      usage(/compute bfloat16 needs engine torch: engine onnxruntime computes in float32/),
+    );
     await withVariables({ VERYDEEP_ENGINE: 'caffe' }, () =>
       assert.rejects(useEngine(), usage(/VERYDEEP_ENGINE.*caffe/)),
     );

@@ -150,6 +150,58 @@ describe('the engine torch', function () {
     );
   });
 
+  it('computes products in bfloat16 near to float32, and keeps weights, sums and velocities in float32', async () => {
+    const run = (): Float32Array[] => {
+      const tensors = tf.tidy(() => {
+        const x = normal([4, 12, 12, 3], 1) as Image;
+        const filter = normal([3, 3, 3, 16], 2) as Image;
+        const weight = normal([12 * 12 * 16, 5], 3) as tf.Tensor2D;
+        const bias = normal([16], 4) as tf.Tensor1D;
+        const loss = (f: tf.Tensor, b: tf.Tensor, w: tf.Tensor): tf.Scalar => {
+          const maps = tf.fused.conv2d({
+            x,
+            filter: f as Image,
+            bias: b,
+            strides: 1,
+            pad: 'same',
+          });
+          // Without pooling, whose choice of the largest a rounding changes.
+          const row = tf.reshape<tf.Rank.R2>(tf.relu(maps), [4, -1]);
+          return tf.mean(tf.square(tf.fused.matMul({ a: row, b: w })));
+        };
+        const { value, grads } = tf.valueAndGrads((f, b, w) => loss(f, b, w))([filter, bias, weight]);
+        const state = momentumUpdate(filter.clone(), tf.zerosLike(filter), grads[0] as Image, {
+          learningRate: 1e-3,
+          momentum: 0.9,
+          decay: 0,
+        });
+        return [value, ...grads, tf.sub(state.weight, filter)];
+      });
+      const numbers = tensors.map((tensor) => Float32Array.from(tensor.dataSync()));
+      tf.dispose(tensors);
+      return numbers;
+    };
+    await tf.setBackend('cpu');
+    const exact = run();
+    try {
+      registerTorchBackend(1, undefined, 'bfloat16');
+      await tf.setBackend('torch');
+      const near = run();
+      // bfloat16 has 8 bits, and a sign of ReLU that flips moves a gradient: the directions agree, float32's to 1e-10.
+      const angles = exact.map((values, i) => {
+        const dot = (x: Float32Array, y: Float32Array): number =>
+          x.reduce((sum, value, at) => sum + value * y[at]!, 0);
+        const other = near[i]!;
+        return 1 - dot(values, other) / Math.sqrt(dot(values, values) * dot(other, other));
+      });
+      angles.forEach((angle, i) => assert.ok(angle < 2e-3, `result ${i}: 1 - cosine is ${angle}`));
+      assert.ok(Math.max(...angles) > 1e-8, `nothing was computed in bfloat16: ${angles.join(', ')}`);
+    } finally {
+      await tf.setBackend('cpu');
+      registerTorchBackend(1);
+    }
+  });
+
   it('trains a net that is no VGG by the program in the docs', async () => {
     const page = await readFile(join(root, 'docs', 'engine.md'), 'utf8');
     const program = /## For any program of TensorFlow\.js[\s\S]*?```js\n([\s\S]*?)```/.exec(page)![1]!;

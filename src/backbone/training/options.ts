@@ -1,7 +1,7 @@
 // Options of training. Defaults are the paper's (section 3.1) unless they depend on the data.
 import { usableCores } from '../../cores.js';
 import { option, text } from '../../errors.js';
-import { engineOptions } from '../../engine/options.js';
+import { computeOptions, engineOptions } from '../../engine/options.js';
 import { interpolations } from '../../interpolation.js';
 import { type Kind, type OptionTable, type OptionsOf, commonOptions, kinds } from '../../options.js';
 import { PAPER_STD, initialisations } from '../nets/initialisation.js';
@@ -212,6 +212,7 @@ const loopOptions = {
     otherwise: 'number of cores minus 1, at most 8',
   },
   ...engineOptions,
+  ...computeOptions,
 } as const satisfies OptionTable;
 
 /** All options of a training run. */

@@ -160,6 +160,7 @@ export const trainBackbone = async (
     engine: options.engine,
     threads: options.threads,
     device: options.device,
+    compute: options.compute,
     ...(options.gpu !== undefined && { gpu: options.gpu }),
   });
   const loader = new Loader({

@@ -43,7 +43,7 @@ const toNative = (values: BackendValues, dtype: DataType): NativeArray => {
 
 /**
  * Kernels take tensors by {@link native} and make results by {@link wrap}. tfjs's tensors are NHWC and dense in shape, but
- * in libtorch they may have any strides, and a mask may stay boolean until someone wants numbers.
+ * in libtorch they may have any strides, a mask may stay boolean, and activations bfloat16, until someone wants numbers.
  */
 export class TorchBackend extends MathBackendCPU {
   /** How often a kernel of tfjs-cpu computed in place of a native one, by name. */
@@ -52,7 +52,11 @@ export class TorchBackend extends MathBackendCPU {
   /** Tensors that nobody disposed and nobody can reach. */
   readonly #forgotten: FinalizationRegistry<{ native?: Native | undefined }>;
 
-  constructor(readonly torch: Torch) {
+  /** @param halves whether convolutions and products compute in bfloat16 */
+  constructor(
+    readonly torch: Torch,
+    readonly halves = false,
+  ) {
     super();
     this.#forgotten = new FinalizationRegistry(({ native }) => {
       if (native) this.torch.delete(native.handle);
@@ -109,6 +113,21 @@ export class TorchBackend extends MathBackendCPU {
     }
     const { handle, shape } = data.native;
     return isSameShape(shape, tensor.shape) ? handle : own(this.torch.reshape(handle, tensor.shape));
+  }
+
+  /** As {@link native}, but activations in bfloat16 as they are. */
+  activation(tensor: TensorInfo, own: (handle: Handle) => Handle): Handle {
+    const handle = this.raw(tensor, own);
+    return this.torch.dtypeOf(handle) === dtypes.bfloat16 ? handle : this.native(tensor, own);
+  }
+
+  /** A tensor that a convolution or a product takes: as {@link native}, or in bfloat16 where these compute in it. */
+  factor(tensor: TensorInfo, own: (handle: Handle) => Handle): Handle {
+    if (!this.halves) return this.native(tensor, own);
+    const handle = this.raw(tensor, own);
+    return this.torch.dtypeOf(handle) === dtypes.bfloat16
+      ? handle
+      : own(this.torch.cast(handle, dtypes.bfloat16));
   }
 
   #replace(data: TensorData, handle: Handle, shape: readonly number[]): void {

@@ -174,6 +174,16 @@ export const loadTorch = (): TorchLibrary => {
   return library;
 };
 
+/**
+ * Whether NVIDIA's libraries may compute float32 products in TF32 (8 bits of exponent, 10 of fraction). They read the
+ * environment when they are first used; a value set by the user is kept.
+ */
+export const setTf32 = (allowed: boolean): void => {
+  const { env } = process;
+  if (allowed) env['TORCH_ALLOW_TF32_CUBLAS_OVERRIDE'] ??= '1';
+  else env['NVIDIA_TF32_OVERRIDE'] ??= '0';
+};
+
 const OUT_OF_MEMORY = /out of memory|can't allocate memory|not enough memory|DefaultCPUAllocator/i;
 
 /** The error that libtorch caught, with its own text. */

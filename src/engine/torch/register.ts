@@ -17,6 +17,7 @@ import { productConfigs } from './kernels/products.js';
 import { reductionConfigs } from './kernels/reductions.js';
 import { shapeConfigs } from './kernels/shape.js';
 import { loadTorch } from './library.js';
+import type { ComputePrecision } from '../options.js';
 
 /** The kernels that libtorch computes. */
 export const kernelConfigs = [
@@ -55,12 +56,17 @@ const registerKernels = (): void => {
  * then.
  *
  * @param threads threads that compute on the CPU; default libtorch's own choice
+ * @param compute `bfloat16`: convolutions and products take and give bfloat16, and add up in float32; else the types are float32
  * @throws VerydeepError where libtorch is not found or cannot be used
  */
-export const registerTorchBackend = (threads?: number, device: TorchDevice = CPU): void => {
+export const registerTorchBackend = (
+  threads?: number,
+  device: TorchDevice = CPU,
+  compute: ComputePrecision = 'float32',
+): void => {
   const torch = new Torch(loadTorch(), device);
   if (threads !== undefined) torch.setThreads(threads);
   registerKernels();
   if (engine().backendNames().includes(BACKEND_NAME)) removeBackend(BACKEND_NAME);
-  registerBackend(BACKEND_NAME, () => new TorchBackend(torch), 1);
+  registerBackend(BACKEND_NAME, () => new TorchBackend(torch, compute === 'bfloat16'), 1);
 };

@@ -9,7 +9,8 @@ import {
   backend_util,
 } from '@tensorflow/tfjs-core';
 import { sizeFromShape } from '../../../shape.js';
-import { type Argument, type Handle, bool, int, ints, list, none, some, tensor } from '../call.js';
+import type { TorchBackend } from '../backend.js';
+import { type Argument, type Handle, bool, dtypes, int, ints, list, none, some, tensor } from '../call.js';
 import { activate, canActivate } from './activation.js';
 import { type KernelCall, type NativeKernel, areFloat, config } from './kernel.js';
 
@@ -61,7 +62,7 @@ const inputOf = (
   x: TensorInfo,
   info: backend_util.Conv2DInfo,
 ): Handle => {
-  const handle = own(torch.permute(backend.native(x, own), TO_NCHW));
+  const handle = own(torch.permute(backend.factor(x, own), TO_NCHW));
   if (isEven(info)) return handle;
   const { top, bottom, left, right } = info.padInfo;
   return own(torch.pad(handle, [left, right, top, bottom], 0));
@@ -85,8 +86,11 @@ const filterOf = ({ backend, torch, own }: KernelCall, filter: TensorInfo): Hand
     torch.copy(ordered, handle);
     return ordered;
   });
-  return own(torch.permute(backend.native(filter, own), TO_OIHW));
+  return own(torch.permute(backend.factor(filter, own), TO_OIHW));
 };
+
+/** The element type that convolutions compute in. */
+const typeOf = ({ halves }: TorchBackend): number => (halves ? dtypes.bfloat16 : dtypes.float32);
 
 const convolve = (call: KernelCall, bias: TensorInfo | undefined): TensorInfo | undefined => {
   const { backend, torch, inputs, own } = call;
@@ -94,7 +98,7 @@ const convolve = (call: KernelCall, bias: TensorInfo | undefined): TensorInfo | 
   if (!areFloat(x, filter) || x.shape.length !== 4) return undefined;
   const info = geometryOf(x.shape, filter.shape, call);
   if (!info || (bias && sizeFromShape(bias.shape) !== info.outChannels)) return undefined;
-  const row = bias && own(torch.reshape(backend.native(bias, own), [info.outChannels]));
+  const row = bias && own(torch.reshape(backend.factor(bias, own), [info.outChannels]));
   const y = own(
     torch.call(
       'aten::convolution',
@@ -146,8 +150,8 @@ const backpropInput: NativeKernel = (call) => {
   const [batch, height, width, channels] = shape as Shape4D;
   const padded = isEven(info) ? shape : [batch, height + top + bottom, width + left + right, channels];
   // Only shape and order of the input count.
-  const x = own(torch.permute(own(torch.empty(padded)), TO_NCHW));
-  const slope = own(torch.permute(backend.native(dy, own), TO_NCHW));
+  const x = own(torch.permute(own(torch.empty(padded, typeOf(backend))), TO_NCHW));
+  const slope = own(torch.permute(backend.factor(dy, own), TO_NCHW));
   let dx = own(gradient(call, { dy: slope, x, filter: filterOf(call, filter) }, info, 'x'));
   if (!isEven(info)) dx = own(torch.pad(dx, [-left, -right, -top, -bottom], 0));
   return backend.wrap(torch.permute(dx, TO_NHWC), shape);
@@ -161,8 +165,8 @@ const backpropFilter: NativeKernel = (call) => {
   const info = geometryOf(x.shape, shape, call);
   if (!info) return undefined;
   // Only shape and order of the filter count.
-  const filter = own(torch.permute(own(torch.empty(shape, undefined, filterStrides(shape))), TO_OIHW));
-  const slope = own(torch.permute(backend.native(dy, own), TO_NCHW));
+  const filter = own(torch.permute(own(torch.empty(shape, typeOf(backend), filterStrides(shape))), TO_OIHW));
+  const slope = own(torch.permute(backend.factor(dy, own), TO_NCHW));
   const dw = own(gradient(call, { dy: slope, x: inputOf(call, x, info), filter }, info, 'filter'));
   return backend.wrap(torch.permute(dw, TO_HWIO), shape);
 };

@@ -45,6 +45,8 @@ import { isSameShape } from '../../../shape.js';
 import { tensor } from '../call.js';
 import { type NativeKernel, areFloat, config } from './kernel.js';
 
+const RELU = 'aten::relu';
+
 /** Of one float32 tensor, with a result of the same type. */
 const unary: Readonly<Record<string, string>> = {
   [Abs]: 'aten::abs',
@@ -56,7 +58,7 @@ const unary: Readonly<Record<string, string>> = {
   [Log1p]: 'aten::log1p',
   [Neg]: 'aten::neg',
   [Reciprocal]: 'aten::reciprocal',
-  [Relu]: 'aten::relu',
+  [Relu]: RELU,
   [Rsqrt]: 'aten::rsqrt',
   [Sigmoid]: 'aten::sigmoid',
   [Sign]: 'aten::sign',
@@ -98,17 +100,19 @@ const unaryKernel =
   ({ backend, torch, inputs, own }) => {
     const x = inputs['x']!;
     if (!areFloat(x)) return undefined;
-    return backend.wrap(torch.call(operator, tensor(backend.native(x, own))), x.shape);
+    // ReLU is the same in any type.
+    const handle = operator === RELU ? backend.activation(x, own) : backend.native(x, own);
+    return backend.wrap(torch.call(operator, tensor(handle)), x.shape);
   };
 
-/** `raw`: whether a mask may be one of the factors without becoming numbers first. */
+/** `raw`: whether a mask, or activations in bfloat16, may be a factor as they are. */
 const binaryKernel =
   (operator: string, dtype: 'float32' | 'bool', raw = false): NativeKernel =>
   ({ backend, torch, inputs, own }) => {
     const [a, b] = [inputs['a']!, inputs['b']!];
     if (!areFloat(a, b)) return undefined;
-    const [x, y] = [backend.native(a, own), raw ? backend.raw(b, own) : backend.native(b, own)];
-    return backend.wrap(torch.call(operator, tensor(x), tensor(y)), broadcast(a.shape, b.shape), dtype);
+    const [x, y] = [a, b].map((each) => (raw ? backend.raw(each, own) : backend.native(each, own)));
+    return backend.wrap(torch.call(operator, tensor(x!), tensor(y!)), broadcast(a.shape, b.shape), dtype);
   };
 
 /** a + factor * b. */
@@ -143,7 +147,7 @@ const clip =
 const step: NativeKernel = ({ backend, torch, inputs, attrs, own }) => {
   const x = inputs['x']!;
   if (!areFloat(x) || (attrs['alpha'] ?? 0) !== 0) return undefined;
-  const handle = backend.native(x, own);
+  const handle = backend.raw(x, own);
   const zero = own(torch.full([], 0));
   return backend.wrap(torch.call('aten::gt.Tensor', tensor(handle), tensor(zero)), x.shape);
 };

@@ -59,7 +59,7 @@ const maxPool: NativeKernel = (call) => {
   const x = inputs['x']!;
   const info = areFloat(x) ? geometryOf(x.shape, call) : undefined;
   if (!info) return undefined;
-  const map = own(torch.permute(backend.native(x, own), TO_NCHW));
+  const map = own(torch.permute(backend.activation(x, own), TO_NCHW));
   const [y, indices] = torch.callAll('aten::max_pool2d_with_indices', [tensor(map), ...maxSettings(info)], 2);
   const result = backend.wrap(torch.permute(own(y!), TO_NHWC), info.outShape);
   backend.keepIndices(result, indices!);
@@ -71,8 +71,12 @@ const maxPoolGrad: NativeKernel = (call) => {
   const [dy, x, y] = [inputs['dy']!, inputs['input']!, inputs['output']];
   const info = areFloat(dy, x) ? geometryOf(x.shape, call) : undefined;
   if (!info) return undefined;
-  const map = own(torch.permute(backend.native(x, own), TO_NCHW));
-  const slope = own(torch.permute(backend.native(dy, own), TO_NCHW));
+  const map = own(torch.permute(backend.activation(x, own), TO_NCHW));
+  // The operator takes both of one type.
+  const given = backend.activation(dy, own);
+  const type = torch.dtypeOf(map);
+  const alike = torch.dtypeOf(given) === type ? given : own(torch.cast(given, type));
+  const slope = own(torch.permute(alike, TO_NCHW));
   let indices = y && backend.indicesOf(y);
   if (indices === undefined) {
     const found = torch.callAll('aten::max_pool2d_with_indices', [tensor(map), ...maxSettings(info)], 2);

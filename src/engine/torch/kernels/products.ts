@@ -7,7 +7,7 @@ import { type KernelCall, type NativeKernel, areFloat, config } from './kernel.j
 
 /** A matrix, its last two axes exchanged if asked. */
 const matrix = ({ backend, torch, own }: KernelCall, x: TensorInfo, transposed: unknown): Handle => {
-  const handle = backend.native(x, own);
+  const handle = backend.factor(x, own);
   return transposed ? own(torch.call('aten::transpose.int', tensor(handle), int(-1), int(-2))) : handle;
 };
 
@@ -40,11 +40,11 @@ const fusedMatMul: NativeKernel = (call) => {
   let result: Handle;
   if (isLinear) {
     const weight = matrix(call, b, !attrs['transposeB']); // `linear` takes [outputs, inputs].
-    const row = own(torch.reshape(backend.native(bias, own), [shape.at(-1)!]));
+    const row = own(torch.reshape(backend.factor(bias, own), [shape.at(-1)!]));
     result = torch.call('aten::linear', tensor(x), tensor(weight), some(tensor(row)));
   } else {
     result = torch.call('aten::matmul', tensor(x), tensor(matrix(call, b, attrs['transposeB'])));
-    if (bias) result = torch.addScaled(own(result), backend.native(bias, own), 1);
+    if (bias) result = torch.addScaled(own(result), backend.factor(bias, own), 1);
   }
   return backend.wrap(activate(call, result), shape);
 };

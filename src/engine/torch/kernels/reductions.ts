@@ -26,7 +26,9 @@ const reduce =
     if (axes.length === 0) return undefined;
     const keepDims = bool(attrs['keepDims'] === true);
     const optional = operator === 'aten::amax' || operator === 'aten::amin' ? ints(axes) : some(ints(axes));
-    const handle = torch.call(operator, tensor(backend.native(x, own)), optional, keepDims, ...more);
+    // Sums are made in float32 whatever is added up.
+    const given = more.length > 0 ? backend.raw(x, own) : backend.native(x, own);
+    const handle = torch.call(operator, tensor(given), optional, keepDims, ...more);
     return backend.wrap(handle, shape);
   };
 
