@@ -19,8 +19,10 @@ export interface ImageTask {
   readonly source: ByteSource;
   readonly path: string;
   readonly draw: Draw;
-  /** Also return the scaled pixels. */
-  readonly keep: boolean;
+  /** The decoded image, if it is known: the file is not read then. */
+  readonly decoded?: RgbImage | undefined;
+  /** Also return the scaled pixels, or the decoded ones if they are at most `most` bytes. */
+  readonly keep?: { readonly what: 'scaled' | 'decoded'; readonly most: number } | undefined;
   /** Also return the digest of the file's bytes. */
   readonly digest: boolean;
 }
@@ -72,24 +74,35 @@ const orReason = async <T>(read: () => Promise<T>): Promise<T | { readonly reaso
   }
 };
 
+type HowScaled = Pick<BatchTask, 'interpolation' | 'orient'>;
+
 const scaled = async (
   bytes: Uint8Array,
   path: string,
   side: number,
-  { interpolation, orient = false }: Pick<BatchTask, 'interpolation' | 'orient'>,
+  { interpolation, orient = false }: HowScaled,
 ): Promise<RgbImage> => resizeSmallestSide(await decode(bytes, path, { orient }), side, interpolation, path);
+
+/** The pixels that the task wants back, in memory of their own. */
+const keptOf = ({ keep }: ImageTask, decoded: RgbImage, image: RgbImage): { pixels?: RgbImage } => {
+  const kept = keep?.what === 'scaled' ? image : decoded;
+  if (!keep || (keep.what === 'decoded' && kept.data.length > keep.most)) return {};
+  return { pixels: { ...kept, data: new Uint8Array(kept.data) } };
+};
 
 const batch = async (task: BatchTask): Promise<Moved<readonly PreparedImage[]>> => {
   const { crop, memory, input } = task;
   const all: PreparedImage[] = [];
-  for (const { row, source, path, draw, keep, digest } of task.images) {
+  for (const each of task.images) {
+    const { row, source, path, draw, digest } = each;
     const result = await orReason(async () => {
-      const bytes = await readImageBytes(source, path);
-      const image = await scaled(bytes, path, draw.side, task);
+      const bytes = each.decoded ? undefined : await readImageBytes(source, path);
+      const decoded = each.decoded ?? (await decode(bytes!, path, { orient: task.orient ?? false }));
+      const image = await resizeSmallestSide(decoded, draw.side, task.interpolation, path);
       cropInto(new Float32Array(memory), row * crop * crop * 3, image, crop, draw, input);
       return {
-        ...(keep && { pixels: { ...image, data: new Uint8Array(image.data) } }),
-        ...(digest && { digest: digestOf(sha256(bytes)) }),
+        ...keptOf(each, decoded, image),
+        ...(digest && bytes && { digest: digestOf(sha256(bytes)) }),
       };
     });
     all.push({ row, ...result });

@@ -1,4 +1,5 @@
-// The input pipeline: batches of training images, prepared ahead by worker threads, small sets kept in memory.
+// The input pipeline: batches of training images, prepared ahead by worker threads, small sets kept in memory: scaled where the scale is
+// fixed, else decoded.
 import type { ImageSource } from '../../datasets/dataset.js';
 import type { RgbImage } from '../../images/image.js';
 import type { Interpolation } from '../../interpolation.js';
@@ -39,7 +40,7 @@ interface LoaderOptions {
   readonly workers: number;
   /** Batches prepared ahead of the one in use. */
   readonly prefetch: number;
-  /** Most bytes of decoded images kept in memory (only images at one fixed scale are kept). */
+  /** Most bytes of images kept in memory: at one fixed scale, or decoded if they are hardly larger than the scales. */
   readonly cacheBytes: number;
 }
 
@@ -49,12 +50,18 @@ const deal = <T>(values: readonly T[], parts: number): T[][] =>
     values.filter((_value, i) => i % parts === part),
   );
 
+/** Memory for an image of this smallest side: that of a sides' ratio of 4:3. */
+const keptBytes = (side: number): number => side * side * 4;
+
 const keyOf = ({ file, slice }: ImageSource): string => (slice ? `${file}\u0000${slice.offset}` : file);
 
 /** Reads images in worker threads. The caller closes it. */
 export class Loader {
   readonly #options: LoaderOptions;
-  readonly #cache = new Map<string, RgbImage>();
+  /** Images at the fixed scale. */
+  readonly #scaled = new Map<string, RgbImage>();
+  /** Images as decoded, for scales that vary. */
+  readonly #decoded = new Map<string, RgbImage>();
   readonly #bad = new Map<string, string>();
   readonly #skipped: Skipped[] = [];
   /** Digests of the images that were read, by content. */
@@ -67,7 +74,7 @@ export class Loader {
     this.#options = options;
   }
 
-  /** Bytes of decoded images in memory. */
+  /** Bytes of images in memory. */
   get cachedBytes(): number {
     return this.#cached;
   }
@@ -106,7 +113,8 @@ export class Loader {
   async close(): Promise<void> {
     await this.#threads?.close();
     this.#threads = undefined;
-    this.#cache.clear();
+    this.#scaled.clear();
+    this.#decoded.clear();
   }
 
   /**
@@ -142,15 +150,15 @@ export class Loader {
   /** Whether an image needs no worker: it is in memory at the fixed scale, or known to be unreadable. */
   #known({ source }: Example, fixed: boolean): boolean {
     const key = keyOf(source);
-    return (fixed && this.#cache.has(key)) || this.#bad.has(key);
+    return (fixed && this.#scaled.has(key)) || this.#bad.has(key);
   }
 
   /**
-   * Whether memory suffices to keep one more image of smallest side `side`; if so, reserves it, assuming 4:3.
+   * Whether memory suffices to keep one more image of smallest side `side`; if so, reserves it.
    */
-  #reserve(side: number, fixed: boolean): boolean {
-    const bytes = side * side * 4;
-    if (!fixed || this.#cached + this.#reserved + bytes > this.#options.cacheBytes) return false;
+  #reserve(side: number): boolean {
+    const bytes = keptBytes(side);
+    if (this.#cached + this.#reserved + bytes > this.#options.cacheBytes) return false;
     this.#reserved += bytes;
     return true;
   }
@@ -166,9 +174,12 @@ export class Loader {
     const threads = (this.#threads ??= imageThreads(workers));
     const kept = new Set<number>();
     const images = samples.map(({ example, draw, row }): ImageTask => {
-      if (this.#reserve(draw.side, fixed)) kept.add(row);
       const { source, path } = example;
-      return { row, source, path, draw, keep: kept.has(row), digest: !this.#digests.has(example) };
+      const decoded = fixed ? undefined : this.#decoded.get(keyOf(source));
+      if (!decoded && this.#reserve(draw.side)) kept.add(row);
+      const what = fixed ? ('scaled' as const) : ('decoded' as const);
+      const keep = kept.has(row) ? { what, most: keptBytes(draw.side) } : undefined;
+      return { row, source, path, draw, decoded, keep, digest: !this.#digests.has(example) };
     });
     const byRow = new Map(samples.map((sample) => [sample.row, sample]));
     const answers = await Promise.all(
@@ -180,12 +191,14 @@ export class Loader {
       const { example, draw } = byRow.get(row)!;
       const key = keyOf(example.source);
       if (digest !== undefined) this.#digests.set(example, digest);
-      if (kept.has(row)) this.#reserved -= draw.side * draw.side * 4;
+      if (kept.has(row)) this.#reserved -= keptBytes(draw.side);
       if (reason !== undefined) {
         this.#refuse(example, reason);
       } else if (pixels) {
-        this.#cache.set(key, pixels);
-        this.#cached += pixels.data.length;
+        const cache = fixed ? this.#scaled : this.#decoded;
+        // Batches that are prepared together may bring an image twice.
+        this.#cached += pixels.data.length - (cache.get(key)?.data.length ?? 0);
+        cache.set(key, pixels);
       }
     }
   }
@@ -206,7 +219,7 @@ export class Loader {
     const pixels = new Float32Array(readable.length * size);
     readable.forEach(({ example, draw, row }, i) => {
       if (shared && fetched.has(row)) pixels.set(shared.subarray(row * size, (row + 1) * size), i * size);
-      else cropInto(pixels, i * size, this.#cache.get(keyOf(example.source)) as RgbImage, crop, draw, input);
+      else cropInto(pixels, i * size, this.#scaled.get(keyOf(example.source)) as RgbImage, crop, draw, input);
     });
     const skipped = list.flatMap(({ example: { id, path, source } }) => {
       const reason = this.#bad.get(keyOf(source));

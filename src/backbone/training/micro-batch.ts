@@ -109,7 +109,7 @@ export const needsOfRun = (
   { tf, threads }: Pick<Engine, 'tf' | 'threads'>,
 ): ((microBatch: number) => Need[]) | undefined => {
   const { batch, net, trainSide, factors, epochs, workers, prefetch, cache } = run;
-  const [low, high] = trainSide;
+  const [, high] = trainSide;
   const backend = tf.backend();
   if (!(backend instanceof OnnxRuntimeBackend)) return undefined;
   const facts = {
@@ -117,7 +117,7 @@ export const needsOfRun = (
     ...(run.teacherNet && { teacher: run.teacherNet }),
     nchwcBlock: backend.nchwcBlock,
     isFrozen: (tensor: string) => factors[tensor] === 0,
-    cacheBytes: low === high ? Math.min(cache * 2 ** 20, (train + validation) * 4 * low ** 2) : 0,
+    cacheBytes: Math.min(cache * 2 ** 20, (train + validation) * 4 * high ** 2),
   };
   return (microBatch) =>
     trainingNeeds({

@@ -201,7 +201,7 @@ const loopOptions = {
   },
   cache: {
     kind: kinds.whole({ from: 0, value: 'MB' }),
-    help: 'memory for caching decoded images of small data sets',
+    help: 'memory for the images of small data sets: scaled where S is fixed, else decoded if they are hardly larger than S',
     default: 1024,
   },
   prefetch: { kind: kinds.whole(), help: 'batches prepared ahead', default: 3 },

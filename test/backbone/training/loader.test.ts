@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { type Example, Loader, type Sample } from '../../../src/backbone/training/loader.js';
@@ -90,17 +90,45 @@ describe('loader', () => {
       ]);
     }));
 
-  it('keeps no image in memory beyond its limit, nor any of varying scale', () =>
+  it('keeps no image in memory beyond its limit, nor a decoded one much larger than its scale', () =>
     withExamples(async (examples) => {
       const small = new Loader({ ...options, cacheBytes: 1000 });
-      const jittered = new Loader(options);
+      const jittered = new Loader({ ...options, cacheBytes: 2000 });
+      const large = new Loader(options);
       try {
         await collect(small, [present(examples)]);
         assert.ok(small.cachedBytes > 0 && small.cachedBytes <= 1000, `${small.cachedBytes}`);
-        await collect(jittered, [present(examples)], false);
-        assert.equal(jittered.cachedBytes, 0);
+        const atSide = (side: number) => examples.map((example) => ({ example, draw: { ...place, side } }));
+        await collect(jittered, [atSide(20)], false);
+        assert.ok(jittered.cachedBytes > 0 && jittered.cachedBytes <= 2000, `${jittered.cachedBytes}`);
+        // The images have at least 12 x 12 pixels, 432 bytes: more than 4 for each pixel of 10 x 10.
+        await collect(large, [atSide(10)], false);
+        assert.equal(large.cachedBytes, 0);
       } finally {
-        await Promise.all([small.close(), jittered.close()]);
+        await Promise.all([small.close(), jittered.close(), large.close()]);
+      }
+    }));
+
+  it('reads an image once where scales vary, and prepares the same crops from memory', () =>
+    withExamples(async (examples) => {
+      const epoch = (sides: readonly number[]) => [
+        examples.map((example, i) => ({ example, draw: { ...place, side: sides[i % sides.length]! } })),
+      ];
+      const [kept, fresh] = [new Loader(options), new Loader({ ...options, cacheBytes: 0 })];
+      try {
+        const first = await collect(kept, epoch([20, 21, 22]), false);
+        assert.deepEqual(await collect(fresh, epoch([20, 21, 22]), false), first);
+        const second = await collect(fresh, epoch([12, 9, 15]), false);
+        const digests = await fresh.digestsOf(examples);
+        // Validation, at one scale, comes between epochs, of some of the same images here.
+        const fixed = [present(examples.slice(0, 4))];
+        assert.deepEqual(await collect(kept, fixed), await collect(fresh, fixed));
+        for (const { source } of examples) await rm(source.file);
+        assert.deepEqual(await collect(kept, epoch([12, 9, 15]), false), second);
+        assert.deepEqual(await kept.digestsOf(examples), digests);
+        assert.equal(fresh.cachedBytes, 0);
+      } finally {
+        await Promise.all([kept.close(), fresh.close()]);
       }
     }));
 
