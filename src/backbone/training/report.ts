@@ -98,6 +98,7 @@ export const trainingReport = async (
           Net: `${net.config}, width ${net.width}, ${net.blocks} blocks, input ${net.inputSize}, fully-connected ${net.fullyConnected}${net.batchNorm ? ', batch normalisation' : ''}`,
           Parameters: parameterCount(net),
           Classes: settings.classes.length,
+          'Top-1 error by chance': percent(100 - 100 / Math.max(1, settings.classes.length)),
           Superclasses: settings.superclasses.length || undefined,
           Batch: `${settings.batch}${settings.microBatch < settings.batch ? ` in parts of ${settings.microBatch}` : ''}`,
           'Learning rate': `${settings.learningRate}, ${settings.schedule}${settings.warmUp > 0 ? `, warm-up over ${settings.warmUp} epochs` : ''}`,
