@@ -9,9 +9,9 @@ import { type ExtractOptions, extractFeatures } from '../src/features/pipeline/e
 import { openFeatures } from '../src/features/store/reader.js';
 import type { Recipe } from '../src/features/recipe/recipe.js';
 import { writeAtomically, writeFileAtomically } from '../src/io/files.js';
-import { makeOutputFolder } from '../src/io/output-folder.js';
+import { claimFolder, removeResults } from '../src/io/work.js';
 import type { OnProgress, Skipped } from '../src/progress.js';
-import { type OptionsOf, checkOptions, valuesOf, withDefaults } from '../src/options.js';
+import { type OptionsOf, checkOptions, decisive, valuesOf, withDefaults } from '../src/options.js';
 import { ilsvrcOptions } from './ilsvrc/options.js';
 import { publishedErrors } from './ilsvrc/published.js';
 import {
@@ -23,6 +23,7 @@ import {
 } from './ilsvrc/posteriors.js';
 import { appendLines, predictionHeader, predictionLines } from './ilsvrc/predictions.js';
 import { refuseSeen, refuseSeenEarly, seenByNets, seenResult, seenTest } from './protocol/seen.js';
+import { contentsOf, imagesAt } from './protocol/work.js';
 import { ilsvrcReport } from './ilsvrc/report.js';
 import type { ErrorRow, IlsvrcResults } from './ilsvrc/results.js';
 
@@ -33,6 +34,10 @@ export interface IlsvrcOptions extends Partial<OptionsOf<typeof ilsvrcOptions>> 
   readonly backbones?: readonly string[];
   readonly features?: readonly string[];
   readonly out: string;
+  /** Continue a run of the same options in `out`. Default true. */
+  readonly resume?: boolean;
+  /** Replace results of other options. */
+  readonly force?: boolean;
   /** Smallest sides Q; 256, 384, 512 relative to the net's input if missing. */
   readonly scales?: readonly number[];
   /** Whether posteriors of the mirror image are averaged in. Default true. */
@@ -41,7 +46,7 @@ export interface IlsvrcOptions extends Partial<OptionsOf<typeof ilsvrcOptions>> 
   readonly precision?: 'fp32' | 'int8';
   /** Applies the EXIF orientation. */
   readonly orient?: boolean;
-  readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'onProgress'>;
+  readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'force' | 'onProgress'>;
   /** Allows testing nets on images that trained them. */
   readonly allowSeen?: boolean;
   readonly onProgress?: OnProgress;
@@ -90,6 +95,7 @@ const extractPosteriors = async (
         }),
         out: folder,
         resume: true,
+        ...(options.force !== undefined && { force: options.force }),
         ...(onProgress && { onProgress }),
       });
       stores.push({ folder, testing: way, net });
@@ -220,7 +226,19 @@ export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResu
   await requireSameClasses(backbones, dataset);
   const early = backbones.length > 0 ? await seenByNets(backbones) : undefined;
   if (early && !options.allowSeen) await refuseSeenEarly([{ name: split, test: items }], early, onProgress);
-  await makeOutputFolder(out);
+  const work = {
+    data: imagesAt(data, items),
+    ...(backbones.length > 0 && { backbone: await contentsOf(backbones) }),
+    ...(features.length > 0 && { features: features.join(', ') }),
+    ...decisive(ilsvrcOptions, { ...options }),
+    scales: options.scales,
+    flip: options.flip ?? true,
+    precision: options.precision ?? 'fp32',
+    orient: options.orient,
+  };
+  const { resume = true, force } = options;
+  const state = await claimFolder(out, 'evaluate ilsvrc2012', work, { resume, force });
+  if (state === 'start') await removeResults(out, ['results.json', 'report.html', 'predictions.csv']);
   const stores =
     backbones.length > 0 ? await extractPosteriors(options, items, dataset) : await storesOf(features);
   const opened = await Promise.all(stores.map(({ folder }) => openFeatures([folder])));

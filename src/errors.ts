@@ -11,8 +11,25 @@ export class OptionName {
 /** Names an option in a message: `expected('a number', option('trainPerClass'), x)`, or in `text`. */
 export const option = (name: string): OptionName => new OptionName(name);
 
-/** A message in pieces: the caller that prints it decides how option names are written. */
-export type Message = string | readonly (string | OptionName)[];
+/** The value of an option in a message; the command line shows it as it is typed. */
+export class OptionValue {
+  constructor(
+    readonly name: string,
+    readonly value: unknown,
+  ) {}
+  toString(): string {
+    const { value } = this;
+    if (value === undefined || value === null) return 'not given';
+    if (Array.isArray(value)) return cut(value.join(','));
+    return typeof value === 'string' ? value : shown(value);
+  }
+}
+
+/** The value of an option in `text`: `` text`${option('flip')} was ${optionValue('flip', true)}` ``. */
+export const optionValue = (name: string, value: unknown): OptionValue => new OptionValue(name, value);
+
+/** A message in pieces: the caller that prints it decides how options are written. */
+export type Message = string | readonly (string | OptionName | OptionValue)[];
 
 /**
  * A message that names options: `` text`Give ${option('out')} another folder.` ``. Other values become
@@ -22,16 +39,25 @@ export const text = (strings: TemplateStringsArray, ...values: readonly unknown[
   strings.flatMap((string, i) => {
     if (i === 0) return [string];
     const value = values[i - 1];
-    const pieces =
-      value instanceof OptionName ? [value] : Array.isArray(value) ? (value as string[]) : [String(value)];
+    const isPiece = value instanceof OptionName || value instanceof OptionValue;
+    const pieces = isPiece ? [value] : Array.isArray(value) ? (value as string[]) : [String(value)];
     return [...pieces, string];
   });
 
-/** The message as one string. `nameOf` formats option names; by default they are the names in the library. */
-export const render = (message: Message, nameOf: (option: string) => string = (name) => name): string =>
-  typeof message === 'string'
-    ? message
-    : message.map((piece) => (typeof piece === 'string' ? piece : nameOf(piece.name))).join('');
+/** The message as one string. Option names and values are formatted as given; by default as in the library. */
+export const render = (
+  message: Message,
+  nameOf: (option: string) => string = (name) => name,
+  valueOf: (value: OptionValue) => string = String,
+): string => {
+  if (typeof message === 'string') return message;
+  return message
+    .map((piece) => {
+      if (typeof piece === 'string') return piece;
+      return piece instanceof OptionName ? nameOf(piece.name) : valueOf(piece);
+    })
+    .join('');
+};
 
 /** An error with a message for the user; no stack trace is shown. Exit code 1. */
 export class VerydeepError extends Error {
@@ -69,13 +95,16 @@ export class OutOfMemoryError extends VerydeepError {}
 
 const MAX_SHOWN = 80;
 
+/** A text, cut where it is long. */
+const cut = (text: string): string => (text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN - 1)}…` : text);
+
 /** Formats a value for a message: strings quoted, long values cut, arrays and objects as JSON. */
 export const shown = (value: unknown): string => {
   if (value === undefined) return 'nothing';
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
     return String(value);
   const json = typeof value === 'function' ? 'a function' : JSON.stringify(value);
-  return json.length > MAX_SHOWN ? `${json.slice(0, MAX_SHOWN - 1)}…` : json;
+  return cut(json);
 };
 
 /**

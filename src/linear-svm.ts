@@ -1,4 +1,5 @@
 // Linear SVMs on descriptors: fit as the benchmarks do, save, load, predict new images.
+import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import { FEW_IMAGES } from '../benchmarks/protocol/benchmark.js';
 import { choosing, recallMetric } from '../benchmarks/protocol/caltech.js';
@@ -16,6 +17,7 @@ import type { Item } from './datasets/dataset.js';
 import { UsageError, expected } from './errors.js';
 import type { Net } from './features/net.js';
 import type { Features } from './features/store/features.js';
+import { claimFiles } from './io/work.js';
 import { ImageError } from './images/image.js';
 import { type Matrix, rowOf } from './matrix.js';
 import type { Skipped } from './progress.js';
@@ -164,14 +166,24 @@ export class LinearSvm {
   /**
    * Saves the SVMs for `load` and `verydeep predict --model`. The same model gives the same bytes.
    *
+   * @param options `force` replaces a file of other work
+   * @throws UsageError if another model or file is there
    * @throws VerydeepError naming the file if it cannot be written
    */
-  async save(file: string): Promise<void> {
+  async save(file: string, options: { readonly force?: boolean } = {}): Promise<void> {
     const { extraction, ...model } = this.model;
+    const { classes, C, loss, bias, solver, weights } = model;
+    const content = createHash('sha256').update(weights.data).digest('hex');
+    const work = {
+      ...{ 'the list of classes': classes, c: [...new Set(C)], loss, bias, solver },
+      'the matrix of weights': { is: content, shown: `${weights.rows} x ${weights.columns}` },
+    };
+    const claimed = await claimFiles([file], 'LinearSvm.save', work, options, 'LinearSvm.save');
     await saveModel(
       file,
       extraction ? { ...model, extraction: relativeTo(dirname(file), extraction) } : model,
     );
+    await claimed.made();
   }
 
   /**

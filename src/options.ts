@@ -132,6 +132,8 @@ export interface OptionDefinition<T = unknown> {
   readonly otherwise?: Message;
   /** The paper's value, if it has one. */
   readonly paper?: string;
+  /** Cannot change a result by more than rounding, only how fast it is there. */
+  readonly incidental?: true;
   /** Former names, still accepted on the command line and in recipe files. */
   readonly formerly?: readonly string[];
 }
@@ -165,6 +167,19 @@ export const valuesOf = <T extends OptionTable, V extends Partial<OptionsOf<T>>>
   Object.fromEntries(
     Object.entries(values).filter(([name, value]) => name in table && value !== undefined),
   ) as Pick<V, keyof OptionsOf<T> & keyof V>;
+
+/** The values of a table's options that decide a result, without those that are the defaults. */
+export const decisive = (
+  table: OptionTable,
+  values: Readonly<Record<string, unknown>>,
+): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(table).flatMap(([name, { incidental, default: usual }]) => {
+      const value = values[name];
+      const plain = value === undefined || JSON.stringify(value) === JSON.stringify(usual);
+      return incidental || (plain && usual === undefined) ? [] : [[name, plain ? usual : value]];
+    }),
+  );
 
 /**
  * Checks the values of a table's options; undefined values are skipped.
@@ -202,5 +217,6 @@ export const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) =
 export const commonOptions = {
   out: { kind: kinds.folder(), help: 'folder for the results' },
   seed: { kind: kinds.whole({ from: 0 }), help: 'seed of all random numbers', default: 1 },
-  resume: { kind: kinds.flag(), help: 'continue an earlier run in the results folder' },
+  resume: { kind: kinds.flag(), help: 'continue an earlier run of the same options in the results folder' },
+  force: { kind: kinds.flag(), help: 'replace results that were made with other options' },
 } as const satisfies OptionTable;

@@ -104,7 +104,7 @@ export const datasetFor = async (
 };
 
 /** The numbers of a protocol with random splits: the benchmark's own, changed by the options. */
-const numbersOf = (
+export const numbersOf = (
   protocol: RandomSplits,
   { splits, trainPerClass, testPerClass }: SplitChoice,
 ): RandomSplits => ({

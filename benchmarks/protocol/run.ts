@@ -4,29 +4,20 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '../../src/backbone/nets/architecture.js';
 import { BACKBONE_ADVICE, openBackbone } from '../../src/backbone/nets/backbone.js';
-import type { OpenOptions } from '../../src/datasets/open.js';
-import { type Message, expected, option, render, text } from '../../src/errors.js';
+import { expected, option, render, text } from '../../src/errors.js';
 import { extractFeatures } from '../../src/features/pipeline/extract.js';
-import type { ExtractOptions } from '../../src/features/pipeline/extract.js';
-import type { RecipeChoice } from '../../src/features/recipe/recipe.js';
 import { writeFileAtomically } from '../../src/io/files.js';
 import { requireLabels } from '../../src/datasets/common.js';
 import { noticesOf } from '../../src/datasets/remarks.js';
-import { makeOutputFolder } from '../../src/io/output-folder.js';
+import { claimFolder, removeResults } from '../../src/io/work.js';
 import type { Benchmark } from './benchmark.js';
 import { calibrating, calibratedOnTest } from './calibration.js';
 import { chanceOf } from './chance.js';
 import { type Descriptors, dividedByNorm, openDescriptors } from './descriptors.js';
-import {
-  type EvaluateOptions,
-  type Evaluation,
-  datasetFor,
-  evaluate,
-  itemsFor,
-  splitsOf,
-} from './evaluate.js';
+import { type Evaluation, datasetFor, evaluate, itemsFor, splitsOf } from './evaluate.js';
 import { resolveBenchmark } from './given.js';
 import { saveModels, weightFilesOf } from './models.js';
+import type { RunOptions } from './run-options.js';
 import { reportOf } from '../report/report.js';
 import {
   type Results,
@@ -39,28 +30,9 @@ import {
 import { type SeenByNets, refuseSeenEarly, seenByNets, seenResult } from './seen.js';
 import { writeServerFiles } from './server-files.js';
 import { machine, versions } from './versions.js';
+import { workOfResults, workOfRun } from './work.js';
 
-/** Inputs and outputs of a run. */
-export interface RunOptions extends EvaluateOptions {
-  readonly data?: string;
-  readonly open?: OpenOptions;
-  /** Weight files of the nets, stacked in this order; or else `features`. */
-  readonly backbones: readonly string[];
-  /** What differs from the benchmark's recipe. */
-  readonly recipe: RecipeChoice;
-  readonly extract?: Omit<ExtractOptions, 'out' | 'resume' | 'onProgress'>;
-  /** Folders of descriptors on disk. */
-  readonly features: readonly string[];
-  readonly layer?: string;
-  /** Folder of the results; descriptors go to its `features`. */
-  readonly out: string;
-  /** Writes the SVMs of each split to `models`. */
-  readonly saveModels?: boolean;
-  /** Takes remarks: how images are drawn, what is computed again and why. */
-  readonly onNotice?: (text: Message) => void;
-  /** The command as typed, for the report. */
-  readonly command: string;
-}
+export type { RunOptions } from './run-options.js';
 
 /** A clock that notes the seconds of each stage. */
 const stages = () => {
@@ -156,11 +128,14 @@ const document = (
   };
 };
 
+/** Files and folders of results, which a forced run replaces; descriptors are kept where they fit. */
+const RESULTS = ['results.json', 'results.csv', 'report.html', 'models', 'results', 'svm'];
+
 /**
  * Runs a benchmark start to end. Descriptors that lie in `out` already are reused, missing ones are made; SVMs that an
  * interrupted run solved lie in `out/svm` and are not solved again. The results are those of an undisturbed run.
  *
- * @throws UsageError naming the option or file at fault
+ * @throws UsageError naming the option or file at fault, or the option that differs from those of results in `out`
  */
 export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promise<Results> => {
   const { data, open, backbones, features, layer, out, recipe, extract, onProgress, onNotice } = options;
@@ -189,8 +164,14 @@ export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promi
     files,
     descriptors?.nets.map((net) => net.sha256),
   );
+  const work = await workOfRun(benchmark, items, options, descriptors?.hash);
+  const { resume = true, force } = options;
+  const state = await claimFolder(out, `evaluate ${asked.name}`, work, { resume, force }, async () => {
+    const before = await workOfResults(out);
+    return before && { ...work, ...before };
+  });
+  if (state === 'start') await removeResults(out, [...RESULTS, `${benchmark.name}-results.tar.gz`]);
   if (!descriptors && !options.allowSeen) await refuseSeenEarly(splits, nets, onProgress);
-  await makeOutputFolder(out);
   descriptors ??= await run('extract', async () => {
     const folder = join(out, 'features');
     await extractFeatures(
@@ -204,6 +185,7 @@ export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promi
           : {}),
         out: folder,
         resume: true,
+        ...(force !== undefined && { force }),
         ...(onProgress ? { onProgress } : {}),
       },
     );

@@ -6,6 +6,9 @@ import { type Stored, fromStored, toStored } from '../stored.js';
 import type { Extraction } from './extraction.js';
 import type { LinearModel } from './model.js';
 
+/** Models in a folder of results. */
+export const MODELS = ['models/*.safetensors', '*.safetensors'];
+
 const FORMAT = 1;
 const KEY = 'verydeep-svm';
 const ADVICE = 'Give a model that `verydeep evaluate` or LinearSvm saved.';
@@ -81,7 +84,7 @@ const describe = (
 export const loadModel = async (path: string, where?: OptionName): Promise<LinearModel> => {
   const file = await openSafetensors(path, {
     what: 'model',
-    inside: ['models/*.safetensors', '*.safetensors'],
+    inside: MODELS,
     advice: ADVICE,
     ...(where && { where }),
   });

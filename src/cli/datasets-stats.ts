@@ -1,4 +1,5 @@
 // `verydeep datasets stats`: mean, covariance and principal axes of the colours of a training set.
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { requireKind } from './kind.js';
 import { addFlags, csvOf, required } from './options.js';
@@ -13,13 +14,21 @@ const run = async (name: string, flags: FlagsOf<'datasets stats'>): Promise<void
   const data = required('data', flags.data, 'a folder', 'It holds the images.');
   const { measurePixels } = await import('../backbone/training/measure-pixels.js');
   const { writeFileAtomically } = await import('../io/files.js');
+  const { claimFiles, hashOfImages } = await import('../io/work.js');
   const dataset = await openDataset(name, data, { csv: csvOf(flags) });
   noteDataset(flags, dataset);
   const chosen =
     split ?? ['train', 'trainval', 'all'].find((each) => dataset.splits[each]?.length) ?? 'train';
+  const items = splitOf(dataset, chosen);
+  const images = { is: hashOfImages(items), shown: resolve(data) };
+  const work = { data: images, split: chosen, side, orient: flags.orient, ...csvOf(flags) };
+  const claimed =
+    out === undefined
+      ? undefined
+      : await claimFiles([out], `datasets stats ${name}`, work, { force: flags.force });
   const { onProgress, stop } = progressBar(flags);
   try {
-    const { statistics, skipped } = await measurePixels(splitOf(dataset, chosen), {
+    const { statistics, skipped } = await measurePixels(items, {
       trainSide: [side, side],
       interpolation: 'lanczos3',
       orient: flags.orient,
@@ -27,6 +36,7 @@ const run = async (name: string, flags: FlagsOf<'datasets stats'>): Promise<void
       onProgress,
     });
     if (out !== undefined) await writeFileAtomically(out, `${JSON.stringify(statistics, null, 2)}\n`);
+    await claimed?.made();
     stop();
     const number = (x: number): string => x.toFixed(3);
     if (flags.json) sayJson({ dataset: name, split: chosen, side, ...statistics });

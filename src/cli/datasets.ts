@@ -79,6 +79,7 @@ const fetchAll = async (name: string, options: FlagsOf<'datasets download'>): Pr
       fetchArchives(archives, out, {
         onProgress,
         signal,
+        force: options.force ?? false,
         ...(mirror !== undefined && { mirror }),
       }),
     { stop },

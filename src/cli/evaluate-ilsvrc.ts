@@ -7,7 +7,7 @@ import { messageForCli } from './flag.js';
 import { valuesOf } from '../options.js';
 import { interruptible } from './interruptible.js';
 import { given, required } from './options.js';
-import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
+import { note, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 import type { FlagsOf } from './tables.js';
 import { textTable } from './text-table.js';
@@ -16,7 +16,6 @@ import { textTable } from './text-table.js';
 export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
   const data = required('data', flags.data, 'a folder', 'It holds ILSVRC2012.');
   const out = required('out', flags.out, 'a folder', 'The results are written to it.');
-  await refuseUsedFolder(out, flags.resume);
   const { evaluateIlsvrc } = await import('../../benchmarks/ilsvrc2012.js');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   const notices: Message[] = [];
@@ -27,6 +26,8 @@ export const runIlsvrc = async (flags: FlagsOf<'evaluate'>): Promise<void> => {
       const results = await evaluateIlsvrc({
         data,
         out,
+        resume: flags.resume ?? false,
+        force: flags.force ?? false,
         backbones: flags.backbone ?? [],
         features: flags.features ?? [],
         ...valuesOf(ilsvrcOptions, flags),

@@ -9,7 +9,7 @@ import { addFlags, csvOf, given, required } from './options.js';
 import { valuesOf } from '../options.js';
 import { requireKind } from './kind.js';
 import { interruptible } from './interruptible.js';
-import { note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
+import { note, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 import { type FlagsOf, commandOptions } from './tables.js';
 import { textTable } from './text-table.js';
@@ -80,7 +80,6 @@ const run = async (name: string, options: Options): Promise<void> => {
       'Probabilities are saved with the SVMs only.',
     );
   }
-  await refuseUsedFolder(out, options.resume);
   const { runBenchmark } = await import('../../benchmarks/protocol/run.js');
   const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
   const calibration =
@@ -105,6 +104,8 @@ const run = async (name: string, options: Options): Promise<void> => {
         backbones: options.backbone ?? [],
         features: options.features ?? [],
         out,
+        resume: options.resume ?? false,
+        force: options.force ?? false,
         recipe: recipeOf(options),
         extract: {
           ...given({ threads: options.threads, workers: options.workers, gpu: options.gpu }),

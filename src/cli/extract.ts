@@ -89,9 +89,10 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
       const extracted = await extractFeatures(items, backbones, choice, {
         ...flags,
         out,
+        source: given({ data, split: flags.split, ...csvOf(flags) }),
         int8: {
           calibrationImages: flags.calibrationImages,
-          force: flags.force ?? false,
+          allowLowFidelity: flags.allowLowFidelity ?? false,
           ...(calibration ? { calibration } : {}),
         },
         onProgress,

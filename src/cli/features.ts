@@ -59,7 +59,7 @@ const merge = async (folders: string[], flags: FlagsOf<'features merge'>): Promi
   const { mergeFeatures } = await import('../features/store/merge.js');
   const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
   try {
-    const merged = await mergeFeatures(folders, out, onProgress, ARGUMENT);
+    const merged = await mergeFeatures(folders, out, onProgress, { force: flags.force, where: ARGUMENT });
     stop();
     if (flags.json) sayJson({ out, ...merged });
     else say(flags, `${merged.parts} parts, ${merged.rows} images, ${merged.skipped} skipped. Wrote ${out}`);
@@ -74,7 +74,7 @@ const exportTo = async (folders: string[], flags: FlagsOf<'features export'>): P
   const { exportFeatures } = await import('../features/store/export/export.js');
   const store = await openFeatures(folders, ARGUMENT);
   const layer = flags.layer ?? store.layers[0]!;
-  const files = await exportFeatures(store, flags.to, layer, out);
+  const files = await exportFeatures(store, flags.to, layer, out, { force: flags.force });
   if (flags.json) sayJson({ files, layer, rows: store.rows, columns: store.columns(layer) });
   else say(flags, `${store.rows} descriptors of ${layer}. Wrote ${files.join(' and ')}`);
 };

@@ -1,11 +1,8 @@
 // Output of all commands: JSON or text on standard output, progress on standard error, exit codes.
-import { statSync } from 'node:fs';
-import { type Message, UsageError, option, text } from '../errors.js';
+import type { Message } from '../errors.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { noticesOf } from '../datasets/remarks.js';
 import { messageForCli } from './flag.js';
-import { isEmptyFolder } from '../io/files.js';
-import { OUTPUT_MARKER } from '../io/output-folder.js';
 import { progressBar as barOn } from '../progress-bar.js';
 import type { OnProgress, Skipped } from '../progress.js';
 
@@ -94,22 +91,4 @@ export const reportSkipped = (skipped: readonly Skipped[]): void => {
     print(process.stderr, `  … and ${skipped.length - SHOWN_SKIPPED} more, all listed in the results.`);
   }
   process.exitCode = exitCodes.skipped;
-};
-
-/** Whether a path is a folder; one that is none is refused when the folder is made. */
-const isFolderAt = (path: string): boolean => {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
-};
-
-/** Throws if `--out` already holds results and `--resume` is not given. */
-export const refuseUsedFolder = async (out: string, resume: boolean | undefined): Promise<void> => {
-  if (!resume && isFolderAt(out) && !(await isEmptyFolder(out, OUTPUT_MARKER))) {
-    throw new UsageError(
-      text`The folder ${out} given for ${option('out')} already holds files. Add ${option('resume')} to continue that run, or choose another folder.`,
-    );
-  }
 };

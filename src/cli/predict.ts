@@ -1,9 +1,13 @@
 // `verydeep predict`: predicts classes and scores of new images with saved SVMs.
+import { createHash } from 'node:crypto';
 import { Command } from 'commander';
 import type { PassedOver } from '../datasets/walk.js';
 import type { Photo, Prediction } from '../predict.js';
 import { expected, option, text } from '../errors.js';
-import { writeFileAtomically } from '../io/files.js';
+import { MODELS } from '../classifiers/model-file.js';
+import { sha256OfFile, writeFileAtomically } from '../io/files.js';
+import { requireFile } from '../io/readable.js';
+import { type ClaimedFiles, claimFiles } from '../io/work.js';
 import { rowOf } from '../matrix.js';
 import { addFlags, given, required } from './options.js';
 import { interruptible } from './interruptible.js';
@@ -113,6 +117,22 @@ const show = async (prediction: Prediction, options: Options): Promise<void> => 
   reportSkipped(skipped);
 };
 
+/** Takes the file of scores, before any work. */
+const claimCsv = async (
+  model: string,
+  photos: readonly Photo[],
+  { csv, force }: Options,
+): Promise<ClaimedFiles | undefined> => {
+  if (csv === undefined) return undefined;
+  requireFile(model, { what: 'model', where: option('model'), inside: MODELS });
+  const images = createHash('sha256').update(JSON.stringify(photos.map(({ id, box }) => [id, box])));
+  const work = {
+    model: { is: await sha256OfFile(model), shown: model },
+    'the list of images': { is: images.digest('hex'), shown: `${photos.length} images` },
+  };
+  return claimFiles([csv], 'predict', work, { force }, option('csv'));
+};
+
 const run = async (paths: string[], options: Options): Promise<void> => {
   const { backbone = [], engine, provider, threads, device, gpu, workers } = options;
   const model = required('model', options.model, 'a file of saved SVMs', MODEL_ADVICE);
@@ -131,6 +151,7 @@ const run = async (paths: string[], options: Options): Promise<void> => {
         ).photosIn(paths, 'the argument <image-or-dir...>', (one) => passedOver.push(one))
       : await (await import('../datasets/boxes.js')).readBoxes(options.boxes);
   noteDataset(options, { strays: passedOver });
+  const claimed = await claimCsv(model, photos, options);
   const { predictImages } = await import('../predict.js');
   const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
   await interruptible(
@@ -147,6 +168,7 @@ const run = async (paths: string[], options: Options): Promise<void> => {
       });
       stop();
       await show(prediction, options);
+      await claimed?.made();
     },
     { stop, told: 'Interrupted: no scores were written.' },
   );

@@ -20,7 +20,7 @@ import { type OptionTable, type OptionsOf, commonOptions, kinds } from '../optio
 import { shardOptions } from './shard.js';
 
 const { data } = datasetOptions;
-const { out, seed, resume } = commonOptions;
+const { out, seed, resume, force } = commonOptions;
 
 const outputOptions = {
   json: { kind: kinds.flag(), help: 'print one JSON document on standard output' },
@@ -53,6 +53,7 @@ export const commandOptions = {
     ...trainingOptions,
     ...validationOptions,
     resume,
+    force,
     ...outputOptions,
   },
   extract: {
@@ -68,6 +69,7 @@ export const commandOptions = {
     ...machineOptions,
     ...shardOptions,
     resume,
+    force,
     dryRun: { kind: kinds.flag(), help: 'print the recipe and its hash without computing anything' },
     ...outputOptions,
   },
@@ -99,6 +101,7 @@ export const commandOptions = {
     ...svmOptions,
     seed,
     resume,
+    force,
     ...outputOptions,
   },
   predict: {
@@ -106,6 +109,7 @@ export const commandOptions = {
     ...netsOptions,
     top: { kind: kinds.whole(), help: 'number of classes shown per image', default: 3 },
     csv: outFile('write all scores to a table: path, class, one column per class'),
+    force,
     boxes: {
       kind: kinds.file(),
       help: 'table of persons for a model of actions, with the columns path, xmin, ymin, xmax, ymax',
@@ -115,11 +119,12 @@ export const commandOptions = {
   },
   'features info': outputOptions,
   'features verify': outputOptions,
-  'features merge': { ...outputOptions, out },
-  'features export': { ...outputOptions, ...storeExportOptions, out: outFile('the file to write') },
+  'features merge': { ...outputOptions, out, force },
+  'features export': { ...outputOptions, ...storeExportOptions, out: outFile('the file to write'), force },
   'weights import': {
     out: outFile('backbone file to write (.safetensors)'),
     ...importOptions,
+    force,
     ...outputOptions,
   },
   'weights export': {
@@ -132,18 +137,20 @@ export const commandOptions = {
     ...int8Options,
     bits: exportOptions.bits,
     threads: engineOptions.threads,
+    force,
     ...outputOptions,
   },
   'weights info': { json },
   'weights list': { json },
-  'weights download': { out: outFile('also convert them to this backbone file'), ...outputOptions },
+  'weights download': { out: outFile('also convert them to this backbone file'), force, ...outputOptions },
   'datasets list': { json },
-  'datasets download': { out, ...downloadOptions, ...outputOptions },
+  'datasets download': { out, ...downloadOptions, force, ...outputOptions },
   'datasets check': { data, ...outputOptions, ...csvOptions },
   'datasets stats': {
     data,
     ...splitOptions,
     out: outFile('write the statistics as JSON'),
+    force,
     side: {
       kind: kinds.whole({ value: 'pixels' }),
       help: 'smallest side S of the scaled images',

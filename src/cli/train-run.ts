@@ -5,12 +5,13 @@ import {
   type TrainRun,
   trainBackbone,
 } from '../backbone/training/train-backbone.js';
+import { claimTraining } from '../backbone/training/claim.js';
 import { requireClasses, requireLabels } from '../datasets/common.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { openDataset } from '../datasets/open.js';
 import { noticesOf } from '../datasets/remarks.js';
 import { setAside } from '../datasets/splits.js';
-import { csvOf } from './options.js';
+import { csvOf, given } from './options.js';
 import type { FlagsOf } from './tables.js';
 
 /** Training and validation images: the data set's own splits, or a share of each class set aside. */
@@ -23,13 +24,14 @@ const partsOf = ({ classes, splits }: Dataset, share: number, seed: number): Tra
   return { classes, train: rest, validation: aside };
 };
 
-/** Opens the data set and trains on it. */
+/** Opens the data set, and trains on it; of a net that is trained already only its options are checked. */
 export const trainOn = async (
   dataset: string,
   data: string,
   { validation, ...options }: FlagsOf<'train'>,
   run: TrainRun,
-): Promise<TrainOutcome> => {
+  isTrained = false,
+): Promise<TrainOutcome | undefined> => {
   const { onProgress, signal } = run;
   const opened = await openDataset(dataset, data, {
     csv: csvOf(options),
@@ -39,5 +41,8 @@ export const trainOn = async (
   requireLabels(opened);
   for (const notice of noticesOf(opened)) run.note?.(notice);
   requireClasses(opened);
-  return trainBackbone(partsOf(opened, validation, options.seed), { ...options, ...run });
+  const images = partsOf(opened, validation, options.seed);
+  const source = given({ data, validation, ...csvOf(options) });
+  if (isTrained && (await claimTraining(images, { ...options, ...run, source }))) return undefined;
+  return trainBackbone(images, { ...options, ...run, source });
 };

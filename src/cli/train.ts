@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import type { TrainOutcome } from '../backbone/training/train-backbone.js';
-import { makeOutputFolder } from '../io/output-folder.js';
+import { claimFolder } from '../io/work.js';
 import { requireKind } from './kind.js';
 import { interruptible } from './interruptible.js';
-import { exitCodes, note, progressBar, refuseUsedFolder, reportSkipped, say, sayJson } from './output.js';
+import { exitCodes, note, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { addFlags, required } from './options.js';
 import { type FlagsOf, commandOptions } from './tables.js';
 import { type NetChoices, netChoices, readRecipe } from './train-recipe.js';
@@ -38,19 +38,26 @@ const trainOne = async (
   dataset: string,
   flags: TrainFlags,
   out: string,
+  isTrained = false,
 ): Promise<TrainOutcome | undefined> => {
-  await refuseUsedFolder(out, flags.resume);
   const { trainOn } = await import('./train-run.js');
   const { onProgress, stop } = progressBar(flags);
   return interruptible(
     (signal) =>
-      trainOn(dataset, dataOf(flags), flags, {
-        out,
-        ...(flags.resume !== undefined && { resume: flags.resume }),
-        onProgress,
-        note: (text) => note(flags, text),
-        signal,
-      }),
+      trainOn(
+        dataset,
+        dataOf(flags),
+        flags,
+        {
+          out,
+          resume: flags.resume,
+          force: flags.force,
+          onProgress,
+          note: (text) => note(flags, text),
+          signal,
+        },
+        isTrained,
+      ),
     { stop, told: 'Interrupted before the first step: nothing was trained.' },
   );
 };
@@ -82,17 +89,15 @@ const runRecipe = async (
 ): Promise<void> => {
   const out = outOf(flags);
   const nets = await readRecipe(recipe, out, overridesOf(command));
-  await refuseUsedFolder(out, flags.resume);
-  await makeOutputFolder(out);
+  const { resume, force } = flags;
+  await claimFolder(out, 'train nets', {}, { resume, force });
   const outcomes: (TrainOutcome | undefined)[] = [];
   for (const [i, { name, options }] of nets.entries()) {
     const folder = join(out, name);
-    if (flags.resume && existsSync(join(folder, 'backbone.safetensors'))) {
-      note(flags, `${name} is already trained.`);
-      continue;
-    }
-    note(flags, `Net ${i + 1} of ${nets.length}: ${name}`);
-    const outcome = await trainOne(dataset, { ...flags, ...options }, folder);
+    const isTrained = flags.resume === true && existsSync(join(folder, 'backbone.safetensors'));
+    note(flags, isTrained ? `${name} is already trained.` : `Net ${i + 1} of ${nets.length}: ${name}`);
+    const outcome = await trainOne(dataset, { ...flags, ...options }, folder, isTrained);
+    if (isTrained && outcome === undefined) continue;
     outcomes.push(outcome);
     if (outcome?.result.interrupted ?? true) break;
   }

@@ -13,7 +13,7 @@ const target = ({ format, out }: ExportFlags) => ({
 });
 
 const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void> => {
-  const { calibration, calibrationImages, bits, force = false, threads } = flags;
+  const { calibration, calibrationImages, bits, allowLowFidelity = false, threads } = flags;
   const { format, out } = target(flags);
   if (!format.startsWith('onnx')) {
     throw expected(
@@ -40,7 +40,8 @@ const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void>
     const { written, ...made } = await exportInt8(path, out, {
       calibration: images,
       calibrationImages,
-      force,
+      allowLowFidelity,
+      force: flags.force ?? false,
       threads,
       external: format === 'onnx-external',
       onProgress: bar.onProgress,
@@ -58,7 +59,7 @@ const exportInt8Action = async (path: string, flags: ExportFlags): Promise<void>
 };
 
 /** Flags of the other precision. */
-const int8Flags = ['calibration', 'bits', 'force'] as const;
+const int8Flags = ['calibration', 'bits', 'allowLowFidelity'] as const;
 
 const action = async (path: string, flags: ExportFlags): Promise<void> => {
   if (flags.precision === 'int8') {
@@ -70,7 +71,7 @@ const action = async (path: string, flags: ExportFlags): Promise<void> => {
   }
   const { exportWeights } = await import('../backbone/weights/exporters/export.js');
   const { format, out } = target(flags);
-  const written = await exportWeights(path, format, out);
+  const written = await exportWeights(path, format, out, { force: flags.force ?? false });
   if (flags.json) sayJson({ format, written });
   else say(flags, `Wrote ${written.join(' and ')}`);
 };

@@ -81,6 +81,7 @@ const importAction = async (path: string, flags: FlagsOf<'weights import'>): Pro
       ...(input ? { input } : {}),
       ...(flags.classes ? { classes: linesOf(flags.classes) } : {}),
       ...(flags.key === undefined ? {} : { key: flags.key }),
+      force: flags.force ?? false,
       onProgress: bar.onProgress,
     });
   } finally {
@@ -182,7 +183,7 @@ const downloadAction = (name: string, flags: FlagsOf<'weights download'>): Promi
     const { onProgress, stop } = progressBar(flags);
     try {
       const { published, path, bytes, cached, resumedFrom, metadata } = await downloadWeights(name, {
-        ...given({ out: flags.out }),
+        ...given({ out: flags.out, force: flags.force }),
         onProgress,
         signal,
       });

@@ -18,7 +18,9 @@ export interface Fetched {
   readonly use?: string;
 }
 
-export interface FetchOptions extends DownloadOptions {
+export interface FetchOptions extends Omit<DownloadOptions, 'keep'> {
+  /** Replace files of other content. */
+  readonly force?: boolean;
   /** Base URL that is tried before the publishers'; the file name is appended. */
   readonly mirror?: string;
 }
@@ -50,7 +52,7 @@ const requireInner = async (path: string, { inner }: PublishedArchive): Promise<
 export const fetchArchives = async (
   archives: readonly PublishedArchive[],
   folder: string,
-  { mirror, ...options }: FetchOptions = {},
+  { mirror, force = false, ...options }: FetchOptions = {},
 ): Promise<Fetched[]> => {
   const results: Fetched[] = [];
   for (const archive of archives) {
@@ -73,7 +75,7 @@ export const fetchArchives = async (
       continue;
     }
     const remote = { urls: places, ...(checksum && { checksum }), ...(bytes !== undefined && { bytes }) };
-    const { cached } = await download(remote, path, options);
+    const { cached } = await download(remote, path, { ...options, keep: !force });
     await requireInner(path, archive);
     results.push({ ...told, state: cached ? 'there' : 'fetched' });
   }

@@ -22,14 +22,16 @@ export const computeOptions = {
 } as const satisfies OptionTable;
 
 export const engineOptions = {
-  engine: { kind: kinds.choice(engineNames), help: 'compute engine', default: 'auto' },
+  engine: { kind: kinds.choice(engineNames), help: 'compute engine', default: 'auto', incidental: true },
   device: {
+    incidental: true,
     kind: kinds.text('name'),
     help: text`with ${option('engine')} torch: cpu, cuda:0, mps, xpu; auto takes a GPU where there is one`,
     default: 'auto',
   },
-  gpu: { kind: kinds.whole({ from: 0 }), help: 'index of the GPU, from 0' },
+  gpu: { kind: kinds.whole({ from: 0 }), help: 'index of the GPU, from 0', incidental: true },
   threads: {
+    incidental: true,
     kind: kinds.whole(),
     help: 'number of compute threads',
     default: usableCores(),

@@ -12,7 +12,7 @@ import type { Features } from './store/features.js';
 import { imageList } from './store/list.js';
 
 /** A data set, or some of its items. */
-export type Images = readonly Item[] | { items(split?: string): readonly Item[] };
+export type Images = readonly Item[] | { items(split?: string): readonly Item[]; readonly root?: string };
 
 /** How images are described. */
 export interface DescribeOptions {
@@ -33,7 +33,7 @@ export interface DescribeOptions {
 
 /** Options for writing descriptors to a store on disk. */
 export interface StoreOptions
-  extends DescribeOptions, Pick<ExtractOptions, 'out' | 'resume' | 'shard' | 'int8' | 'onNotice'> {}
+  extends DescribeOptions, Pick<ExtractOptions, 'out' | 'resume' | 'force' | 'shard' | 'int8' | 'onNotice'> {}
 
 /**
  * Describes images (section B of the paper): the net is applied densely at every scale of the recipe,
@@ -59,7 +59,8 @@ export const describe = async (
   const choice = typeof recipe === 'string' ? { name: recipe } : recipe;
   if ('out' in rest) {
     const files = net.backbones.map(({ path }) => path);
-    return (await extractFeatures(items, files, choice, { ...net.machinery, ...rest })).store;
+    const source = { ...('root' in images && { data: images.root }), ...(split !== undefined && { split }) };
+    return (await extractFeatures(items, files, choice, { ...net.machinery, ...rest, source })).store;
   }
   const { onProgress, ...own } = rest;
   const nets = netsFor(net.backbones, choice);

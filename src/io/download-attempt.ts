@@ -19,6 +19,8 @@ export interface Remote {
 }
 
 export interface DownloadOptions {
+  /** Refuse to replace a file of other content. Default: replace it, as in a cache. */
+  readonly keep?: boolean;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
   /** Seconds without data after which an attempt is aborted and resumed. Default: 30. */

@@ -1,11 +1,12 @@
 // Downloads files: resumed, verified, from mirrors, through a proxy, with one process per file.
+import { existsSync } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EnvHttpProxyAgent, interceptors } from 'undici';
 import { mismatchOf } from './checksum.js';
 import { type DownloadOptions, type Job, Refused, type Remote, attempt, sizeOf } from './download-attempt.js';
-import { VerydeepError, codeOf, messageOf } from '../errors.js';
+import { UsageError, VerydeepError, codeOf, messageOf, option, text } from '../errors.js';
 import { makeFolder } from './files.js';
 import { withLock } from './lock.js';
 
@@ -97,7 +98,8 @@ const isComplete = async (path: string, remote: Remote): Promise<boolean> => {
 
 /**
  * Downloads a remote file to `path`. An interrupted download in `path.part` is resumed if the server allows
- * it. `path` appears only when complete and verified; an existing file with wrong content is replaced.
+ * it. `path` appears only when complete and verified; an existing file with wrong content is replaced, or with
+ * `options.keep` refused.
  * Honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
  *
  * @throws VerydeepError naming every URL that was tried and why each failed; the signal's reason if aborted
@@ -112,6 +114,11 @@ export const download = async (
   const work = async (): Promise<Downloaded> => {
     if (await isComplete(path, remote)) {
       return { path, bytes: await sizeOf(path), cached: true, resumedFrom: 0 };
+    }
+    if (options.keep && existsSync(path)) {
+      throw new UsageError(
+        text`${path} is there already, but its content is not the published one. Move it away, or add ${option('force')} to replace it.`,
+      );
     }
     const resumedFrom = await sizeOf(part);
     const agent = new EnvHttpProxyAgent({ connect: { timeout: (options.stallSeconds ?? 30) * 1000 } });

@@ -1,12 +1,17 @@
 // Output folders: a marker file keeps readers of data sets from reading them.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder, writeFileAtomically } from './files.js';
 
 /** Name of the marker file. */
 export const OUTPUT_MARKER = '.verydeep';
 
-const MARKER_TEXT =
-  'verydeep wrote this folder. Readers of data sets pass over a folder that holds this file; remove the file to have it read.\n';
+const ABOUT =
+  'verydeep wrote this. Readers of data sets pass over a folder that holds a file .verydeep; remove it to have the folder read.';
+
+/** The text of a marker, with what made the result. */
+export const markerText = (record: object): string =>
+  `${JSON.stringify({ about: ABOUT, ...record }, null, 2)}\n`;
 
 const DESCRIPTORS = /^[0-9a-f]{16}-\d{6,}\.arrow$/;
 
@@ -47,5 +52,6 @@ export const isOutputFolder = (names: readonly string[]): boolean => {
  */
 export const makeOutputFolder = async (path: string, ...where: [] | [string]): Promise<void> => {
   await makeFolder(path, ...where);
-  await writeFileAtomically(join(path, OUTPUT_MARKER), MARKER_TEXT);
+  const marker = join(path, OUTPUT_MARKER);
+  if (!existsSync(marker)) await writeFileAtomically(marker, markerText({}));
 };

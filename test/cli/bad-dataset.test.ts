@@ -114,7 +114,7 @@ describe('bad data sets on the command line', () => {
       );
       await mkdir(join(folder, 'used'));
       await writeFile(join(folder, 'used/results.json'), '{}');
-      const used = await verydeep([...args, '--out', join(folder, 'used')]);
+      const used = await verydeep([...args, '--data', from, '--out', join(folder, 'used')]);
       assert.equal(used.code, 2);
       assert.match(used.stderr, /used given for --out already holds files\. Add --resume/);
       for (const { stderr } of [half, used]) assert.equal(stderr.trim().split('\n').length, 1);

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { architecture, weightShapes } from '../../src/backbone/nets/architecture.js';
 import { saveBackbone } from '../../src/backbone/nets/backbone.js';
 import { openFeatures } from '../../src/features/store/reader.js';
-import { verydeep, withFolder } from '../support.js';
+import { verydeepHere, withFolder } from '../support.js';
 import { sizeFromShape } from '../../src/shape.js';
 
 const net = architecture({
@@ -53,7 +53,7 @@ describe('bad input on the command line', () => {
         Promise.resolve(new Float32Array(sizeFromShape(weightShapes(net).get(name) ?? [])).fill(0.01)),
       );
       const extract = (...args: string[]) =>
-        verydeep(['extract', 'folder', '--data', data, '--scales', '16', ...args]);
+        verydeepHere('extract', 'folder', '--data', data, '--scales', '16', ...args);
 
       const done = await extract('--backbone', backbone, '--out', out);
       assert.equal(done.code, 3, done.stderr);
@@ -86,13 +86,9 @@ describe('bad input on the command line', () => {
       }
 
       const evaluation = join(folder, 'evaluation');
-      const few = await verydeep(
-        ['evaluate', 'folder', '--data', data, '--backbone', backbone, '--scales', '16'].concat([
-          '--train-per-class',
-          '30',
-          '--out',
-          evaluation,
-        ]),
+      const few = await verydeepHere(
+        ...['evaluate', 'folder', '--data', data, '--backbone', backbone, '--scales', '16'],
+        ...['--train-per-class', '30', '--out', evaluation],
       );
       assert.equal(few.code, 2);
       assert.match(few.stderr, /--train-per-class 30 .* "a" \(5\), "b" \(4\)/);

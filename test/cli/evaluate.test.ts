@@ -5,7 +5,7 @@ import type { Results } from '../../benchmarks/protocol/results.js';
 import { svmOptions } from '../../src/classifiers/options.js';
 import { parseOption } from '../../src/options.js';
 import { clusters, makeStore } from '../benchmarks/stores.js';
-import { verydeep, withFolder } from '../support.js';
+import { verydeep, verydeepHere, withFolder } from '../support.js';
 
 const withStore = <T>(use: (store: string, folder: string) => Promise<T>): Promise<T> =>
   withFolder(async (folder) => {
@@ -36,9 +36,9 @@ describe('verydeep evaluate', () => {
       assert.deepEqual(JSON.parse(await readFile(join(out, 'results.json'), 'utf8')), results);
       assert.match(await readFile(join(out, 'report.html'), 'utf8'), /this run, fc7 of net A/);
 
-      const again = await verydeep(args);
+      const again = await verydeepHere(...args, '--splits', '2', '--json');
       assert.equal(again.code, 2);
-      assert.match(again.stderr, /already holds files. Add --resume/);
+      assert.match(again.stderr, /already holds results of these options. Add --resume/);
     }));
 
   it('takes weights of the sides as one number, two, or balanced', () => {
@@ -67,7 +67,11 @@ describe('verydeep evaluate', () => {
 
   for (const [what, args, message] of [
     ['neither weights nor descriptors', ['folder', '--data', '.'], /either weights or descriptors/],
-    ['an unknown benchmark', ['voc2006', '--data', '.'], /one of voc2007, .* but received "voc2006"/],
+    [
+      'an unknown benchmark',
+      ['voc2006', '--data', '.'],
+      /one of ilsvrc2012, voc2007, .* but received "voc2006"/,
+    ],
     ['no such folder of descriptors', ['folder', '--features', 'nowhere'], /nowhere/],
     ['a C that is not above 0', ['folder', '--features', '.', '--c', '0'], /above 0 for --c/],
   ] as const) {

@@ -86,7 +86,7 @@ describe('verydeep train, whole runs', () => {
       );
       const refused = await verydeep([...args, '--out', out]);
       assert.equal(refused.code, 2);
-      assert.match(refused.stderr, /already holds files. Add --resume/);
+      assert.match(refused.stderr, /already holds results of these options. Add --resume/);
       const resumed = await verydeep([...args, '--out', out, '--resume']);
       assert.equal(resumed.code, 0, resumed.stderr);
       const whole = await verydeep([...args, '--out', join(root, 'whole'), '--resume']);

@@ -95,7 +95,10 @@ describe('verydeep weights', () => {
         [[...int8, '--format', 'tfjs', ...out], /onnx or onnx-external.*"tfjs"/],
         [[...int8, '--format', 'onnx', '--calibration', bad, ...out], /caffe-v1-vgg16\.caffemodel/],
         [[...int8, '--format', 'onnx', '--calibration', `${bad}s`, ...out], /--calibration.*notes\.pths/],
-        [['export', caffe, '--format', 'onnx', '--force', ...out], /--precision int8 for --force/],
+        [
+          ['export', caffe, '--format', 'onnx', '--allow-low-fidelity', ...out],
+          /--precision int8 for --allow-low-fidelity/,
+        ],
         [['download', 'vgg99'], /vgg99.*vgg16-oxford/],
       ];
       for (const [args, words] of cases) {

@@ -47,7 +47,7 @@ const measure = async (facts: PipelineCase): Promise<Measured> => {
         threads,
         ...(shard === undefined ? {} : { shard }),
         ...(provider === undefined ? {} : { provider }),
-        int8: { force: true, calibration: await jpegs(9, mixed), calibrationImages: 6 },
+        int8: { allowLowFidelity: true, calibration: await jpegs(9, mixed), calibrationImages: 6 },
         onProgress: ({ task }) => {
           if (task !== 'extract') return;
           times.push(performance.now());

@@ -80,6 +80,7 @@ export const courseOptions = {
   },
   batch: { kind: kinds.whole(), help: 'images per step', default: 256, paper: '256' },
   microBatch: {
+    incidental: true,
     kind: kinds.auto(kinds.whole()),
     help: text`images in the net at once; gradients are accumulated over ${option('batch')}; auto: as many as memory allows`,
     default: 'auto',
@@ -195,17 +196,20 @@ export const courseOptions = {
 /** Options of the machine; they change the weights in the last bits at most. */
 const loopOptions = {
   checkpointEvery: {
+    incidental: true,
     kind: kinds.whole({ from: 0, value: 'steps' }),
     help: 'steps between checkpoints; 0 saves one at the end of each epoch only',
     default: 1000,
   },
   cache: {
+    incidental: true,
     kind: kinds.whole({ from: 0, value: 'MB' }),
     help: 'memory for the images of small data sets: scaled where S is fixed, else decoded if they are hardly larger than S',
     default: 1024,
   },
   prefetch: { kind: kinds.whole(), help: 'batches prepared ahead', default: 3 },
   workers: {
+    incidental: true,
     kind: kinds.whole(),
     help: 'worker threads that prepare images',
     default: Math.max(1, Math.min(8, usableCores() - 1)),

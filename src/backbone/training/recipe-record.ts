@@ -1,6 +1,8 @@
 // The recipe of a run as stored in checkpoints and backbone files. Names are those of version 0.1, so that
 // files of all versions agree.
-import { type Message, option, text } from '../../errors.js';
+import { isRecord } from '../../checks.js';
+import type { Message } from '../../errors.js';
+import { type Work, differenceOf } from '../../io/work.js';
 import type { TrainingSettings } from './settings.js';
 
 /** Options that have a different name in the record. */
@@ -14,8 +16,6 @@ const optionNames: Readonly<Record<string, string>> = {
   kernel: 'interpolation',
   factors: 'rateFactors',
   initialisedFrom: 'initFrom',
-  classes: 'data',
-  superclasses: 'data',
 };
 
 /** Options that have the same name in the record. */
@@ -63,16 +63,21 @@ export const recipeRecord = (settings: TrainingSettings): Record<string, unknown
   ) as Record<string, unknown>;
 };
 
-/** Describes the first entry in which two records differ; undefined if they agree. */
-export const firstDifference = (
+/** A record by the names of the options; other entries keep theirs, with an article. */
+const byOption = (record: Readonly<Record<string, unknown>>): Work =>
+  Object.fromEntries(
+    Object.entries(record).flatMap(([key, value]): [string, unknown][] => {
+      if (key === 'schedule' && isRecord(value)) {
+        const { name, rate, ...others } = value;
+        return Object.entries({ schedule: name, learningRate: rate, ...others });
+      }
+      if (key === 'classes' || key === 'superclasses') return [[`the number of ${key}`, value]];
+      return [[optionNames[key] ?? (isOption.has(key) ? key : `the ${key}`), value]];
+    }),
+  );
+
+/** How two records differ; undefined if they agree. */
+export const recordsDiffer = (
   before: Readonly<Record<string, unknown>>,
   now: Readonly<Record<string, unknown>>,
-): Message | undefined => {
-  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    const [a, b] = [before[key], now[key]].map((value) => JSON.stringify(value ?? null));
-    if (a === b) continue;
-    const name = optionNames[key] ?? (isOption.has(key) ? key : undefined);
-    return text`${name === undefined ? key : option(name)}: ${a} before, ${b} now`;
-  }
-  return undefined;
-};
+): Message | undefined => differenceOf(byOption(before), byOption(now));

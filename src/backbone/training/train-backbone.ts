@@ -3,6 +3,8 @@
 import { architecture, type Architecture } from '../nets/architecture.js';
 import { type Backbone, openBackbone } from '../nets/backbone.js';
 import { checkSides } from './augmentation.js';
+import { claimTraining } from './claim.js';
+import type { TrainRun, TrainingData } from './training-run.js';
 import { examplesOf, superclassesOf } from './examples.js';
 import { Loader } from './loader.js';
 import { microBatchOf } from './micro-batch.js';
@@ -13,32 +15,12 @@ import type { TrainingResult } from './outcome.js';
 import { train } from './trainer.js';
 import { type Colours, coloursOf } from './colours.js';
 import { frozen, rateFactors, transferredLayers } from './transfer.js';
-import type { Item } from '../../datasets/dataset.js';
 import { outOfMemory, useEngine } from '../../engine/engine.js';
 import { option } from '../../errors.js';
-import { makeOutputFolder } from '../../io/output-folder.js';
 import { type Interpolation, defaultInterpolation } from '../../interpolation.js';
 import { checkOptions, withDefaults } from '../../options.js';
-import type { OnProgress } from '../../progress.js';
 
-/** The images to train on: items of a data set, with its classes in index order. */
-export interface TrainingData {
-  readonly classes: readonly string[];
-  readonly train: readonly Item[];
-  /** May be empty: then the schedule follows the accuracy on the training images. */
-  readonly validation: readonly Item[];
-}
-
-/** The output folder and the listeners. */
-export interface TrainRun {
-  /** Output folder. */
-  readonly out: string;
-  /** Resume the earlier run in `out`. */
-  readonly resume?: boolean;
-  readonly onProgress?: OnProgress;
-  readonly note?: (text: string) => void;
-  readonly signal?: AbortSignal;
-}
+export type { TrainingData, TrainRun } from './training-run.js';
 
 export interface TrainOutcome {
   readonly out: string;
@@ -137,7 +119,16 @@ const initialOf = (
  */
 export const trainBackbone = async (
   data: TrainingData,
-  { out, resume = false, onProgress, note, signal, ...given }: Partial<TrainingOptions> & TrainRun,
+  {
+    out,
+    resume,
+    force,
+    source: origin,
+    onProgress,
+    note,
+    signal,
+    ...given
+  }: Partial<TrainingOptions> & TrainRun,
 ): Promise<TrainOutcome> => {
   checkOptions(trainingOptions, given);
   const options = withDefaults(trainingOptions, given);
@@ -181,9 +172,13 @@ export const trainBackbone = async (
       },
       { train: examples.train.length, validation: examples.validation.length },
       engine,
-      { out, resume, ...(note && { note }) },
+      { out, resume: resume ?? false, ...(note && { note }) },
     );
-    await makeOutputFolder(out);
+    const isContinued = await claimTraining(data, {
+      ...given,
+      ...{ out, resume, force },
+      ...(origin && { source: origin }),
+    });
     const watch = { ...(onProgress && { onProgress }), ...(signal && { signal }) };
     const colours = await coloursOf({ ...options, out }, source, examples.train, {
       trainSide: trainSideOf(options, net),
@@ -209,7 +204,7 @@ export const trainBackbone = async (
         loader,
         ...examples,
         out,
-        resume,
+        resume: isContinued,
         checkpointEvery: options.checkpointEvery,
         before: await source?.seen(),
         ...(initial && { initial }),

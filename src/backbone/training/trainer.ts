@@ -1,6 +1,7 @@
 // Training from settings and examples to a backbone file; resumes from a checkpoint.
 import { join } from 'node:path';
-import { UsageError, option, text } from '../../errors.js';
+import { option, text } from '../../errors.js';
+import { refusal } from '../../io/work.js';
 import { saveBackbone } from '../nets/backbone.js';
 import { digestSet } from '../nets/digests.js';
 import { type Seen, nothingSeen, uniteSeen } from '../nets/seen.js';
@@ -15,7 +16,7 @@ import { Teacher } from './teacher.js';
 import { EventFile } from './tensorboard.js';
 import { TrainingLog } from './log.js';
 import { Trainer, type TrainingRun } from './loop.js';
-import { firstDifference, recipeRecord } from './recipe-record.js';
+import { recipeRecord, recordsDiffer } from './recipe-record.js';
 import { metadataOf, writeHistory, writeReport } from './results.js';
 import { type TrainingSettings, checkSettings } from './settings.js';
 
@@ -27,12 +28,10 @@ const resumed = async (run: TrainingRun, settings: TrainingSettings): Promise<Ch
   const { microBatch, net } = settings;
   // Another machine may have memory for fewer images at once: the steps are the same, but for batch normalisation.
   const before = { ...checkpoint.header.options, ...(!net.batchNorm && { microBatch }) };
-  const difference = firstDifference(before, recipeRecord(settings));
+  const difference = recordsDiffer(before, recipeRecord(settings));
   if (difference === undefined) return checkpoint;
   await checkpoint.close();
-  throw new UsageError(
-    text`Expected the options of the run in ${run.out} for ${option('resume')} but received another ${difference}. Give the same options, or another ${option('out')}.`,
-  );
+  throw refusal(text`The run in ${run.out} given for ${option('out')}`, difference);
 };
 
 const initialSource = (run: TrainingRun, settings: TrainingSettings): Source => {

@@ -11,6 +11,8 @@ import { type PublishedWeights, publishedWeightsNamed } from './published.js';
 export interface DownloadWeightsOptions {
   /** The backbone file to write (`.safetensors`); if undefined, the weights are only downloaded. */
   readonly out?: string;
+  /** Replace a file `out` of other work. */
+  readonly force?: boolean;
   readonly onProgress?: OnProgress;
   /** Stops the download; the next call resumes it. */
   readonly signal?: AbortSignal;
@@ -36,7 +38,7 @@ export interface DownloadedWeights extends Downloaded {
  */
 export const downloadWeights = async (
   name: string,
-  { out, onProgress, signal }: DownloadWeightsOptions = {},
+  { out, force, onProgress, signal }: DownloadWeightsOptions = {},
 ): Promise<DownloadedWeights> => {
   const published = publishedWeightsNamed(name);
   const path = join(cacheFolder(), 'weights', published.file);
@@ -48,6 +50,6 @@ export const downloadWeights = async (
     ...downloaded,
     published,
     path,
-    metadata: await importWeights(path, out, { source, ...told }),
+    metadata: await importWeights(path, out, { source, ...(force !== undefined && { force }), ...told }),
   };
 };

@@ -4,6 +4,8 @@ import { usableCores } from '../../cores.js';
 import { exportInt8Onnx, int8Outputs } from '../../backbone/int8/export.js';
 import type { Item } from '../../datasets/dataset.js';
 import { VerydeepError, option, text } from '../../errors.js';
+import { sha256OfFile } from '../../io/files.js';
+import { claimFiles, hashOfImages } from '../../io/work.js';
 import type { OnProgress } from '../../progress.js';
 import { openBackbone } from '../../backbone/nets/backbone.js';
 import { fidelityText, gateText } from './int8-fidelity.js';
@@ -12,6 +14,8 @@ import { openNets } from './plan.js';
 
 /** Options of an 8-bit export. */
 export interface Int8ExportOptions extends Omit<Int8Options, 'calibration'> {
+  /** Replace a file of other options. */
+  readonly force?: boolean;
   /** The calibration set; the fidelity is measured on images of it that are held out. */
   readonly calibration: readonly Item[];
   /** Writes the weights to a file beside the model, `out` + ".data". */
@@ -32,24 +36,41 @@ export interface Int8Export extends Pick<PreparedInt8, 'bits' | 'fidelity' | 'ac
  * @param path the backbone file
  * @param out the model to write
  * @throws UsageError if the file is not a backbone, or no calibration image can be read
- * @throws VerydeepError if the fidelity check fails and `force` is not given
+ * @throws VerydeepError if the fidelity check fails and `allowLowFidelity` is not given
  */
 export const exportInt8 = async (
   path: string,
   out: string,
-  { calibration, external = false, threads = usableCores(), onProgress, ...int8 }: Int8ExportOptions,
+  { calibration, external = false, threads = usableCores(), force, onProgress, ...int8 }: Int8ExportOptions,
 ): Promise<Int8Export> => {
-  const layers = [...int8Outputs(await openBackbone(path)).values()];
+  const backbone = await openBackbone(path);
+  const layers = [...int8Outputs(backbone).values()];
+  const files = external ? [out, `${out}.data`] : [out];
+  const work = {
+    backbone: { is: await sha256OfFile(path), shown: path },
+    format: external ? 'onnx-external' : 'onnx',
+    precision: 'int8',
+    calibration: { is: hashOfImages(calibration), shown: `${calibration.length} images` },
+    calibrationImages: int8.calibrationImages,
+    bits: int8.bits,
+  };
+  const claimed = await claimFiles(files, 'weights export', work, { force });
   const nets = await openNets([path], { layers, precision: 'int8' });
   const context = { ...nets, threads, onProgress };
   const prepared = await prepareInt8(nets.backbones, calibration, dirname(out), context, int8);
   const { bits, fidelity, accepted } = prepared;
-  if (!accepted && !int8.force) {
+  if (!accepted && !int8.allowLowFidelity) {
     throw new VerydeepError(
-      text`Not exported: int8 does not pass ${gateText}: ${fidelityText(fidelity)}. Calibrate on more images like those that the net will see (${option('calibration')}, ${option('calibrationImages')}), or add ${option('force')} to export it anyway.`,
+      text`Not exported: int8 does not pass ${gateText}: ${fidelityText(fidelity)}. Calibrate on more images like those that the net will see (${option('calibration')}, ${option('calibrationImages')}), or add ${option('allowLowFidelity')} to export it anyway.`,
     );
   }
-  const data = `${out}.data`;
-  await exportInt8Onnx(nets.backbones[0]!, prepared.files[0]!, out, external ? { externalData: data } : {});
-  return { written: external ? [out, data] : [out], bits, fidelity, accepted };
+  const [, data] = files;
+  await exportInt8Onnx(
+    nets.backbones[0]!,
+    prepared.files[0]!,
+    out,
+    data === undefined ? {} : { externalData: data },
+  );
+  await claimed.made();
+  return { written: files, bits, fidelity, accepted };
 };

@@ -5,6 +5,8 @@ import type { Item } from '../../datasets/dataset.js';
 import { returnFreedMemory, withMemoryReturned } from '../../engine/malloc.js';
 import { type Message, InterruptedError, UsageError, option, text } from '../../errors.js';
 import { makeOutputFolder } from '../../io/output-folder.js';
+import { type Work, differenceOf, recordWork, refusal, workIn } from '../../io/work.js';
+import { workOfStore } from '../store/work.js';
 import type { OnProgress, Skipped } from '../../progress.js';
 import { assemblePart, partMetadata } from './assemble.js';
 import { conveyor } from './conveyor.js';
@@ -35,8 +37,12 @@ import { writePart } from '../store/writer.js';
 export interface ExtractOptions extends Machinery {
   /** Folder of the store; created if missing. */
   readonly out: string;
-  /** Continue the run in `out`: compute only what is missing or has changed. */
+  /** Continue the run in `out` with the same options: compute only images that are missing or have changed. */
   readonly resume?: boolean;
+  /** Replace descriptors of other options. */
+  readonly force?: boolean;
+  /** What the images are, by option: `data`, `split`. Another source of other images is other work. */
+  readonly source?: Work;
   /** Only the parts p with p mod count = index. */
   readonly shard?: Shard;
   /** Skip images of more pixels than this. Default: 100 million. */
@@ -65,13 +71,39 @@ export interface Extracted {
 const PREFETCH = 3;
 const ALL: Shard = { index: 0, count: 1 };
 
-/** Throws if the folder already holds parts of this shard. */
-const refuseUsed = ({ inPlace }: Previous, out: string, shard: Shard): void => {
-  const used = [...inPlace].find(([, part]) => inShard(part.metadata.part, shard));
-  if (!used) return;
-  throw new UsageError(
-    text`The folder ${out} given for ${option('out')} already holds descriptors (${used[0]}). Add ${option('resume')} to continue that run, or choose another folder.`,
-  );
+/**
+ * Takes the folder for this work, and records it.
+ *
+ * @throws UsageError if the folder holds descriptors of other options, unless forced; or of this shard, unless resumed
+ */
+const claim = async (
+  { inPlace }: Previous,
+  plan: Plan,
+  list: ImageList,
+  { out, shard = ALL, resume = false, force = false, source = {}, maxPixels }: ExtractOptions,
+): Promise<void> => {
+  const work = workOfStore(plan);
+  const parts = [...inPlace.values()];
+  const recorded = parts.length > 0 ? await workIn(out) : undefined;
+  if (!force) {
+    for (const { metadata } of parts) {
+      // The same images may lie elsewhere; other images of the same source have changed, which is no option.
+      const compared = { maxPixels, ...(metadata.list === list.hash ? {} : source) };
+      const names = recorded ? Object.keys(compared) : [];
+      const before = Object.fromEntries(names.map((name) => [name, recorded?.[name]]));
+      const now = Object.fromEntries(names.map((name) => [name, (compared as Work)[name]]));
+      const difference = differenceOf({ ...workOfStore(metadata), ...before }, { ...work, ...now });
+      if (difference !== undefined)
+        throw refusal(text`The store ${out} given for ${option('out')}`, difference);
+    }
+    const used = [...inPlace].find(([, part]) => inShard(part.metadata.part, shard));
+    if (used && !resume) {
+      throw new UsageError(
+        text`The folder ${out} given for ${option('out')} already holds descriptors (${used[0]}). Add ${option('resume')} to continue that run, or choose another folder.`,
+      );
+    }
+  }
+  await recordWork(out, 'extract', { ...work, ...source, maxPixels });
 };
 
 /**
@@ -89,12 +121,12 @@ const planFor = async (
   if (precision !== 'int8') return planExtraction(nets, machinery, undefined, expectation);
   const threads = machinery.threads ?? usableCores();
   const prepared = await prepareInt8(nets.backbones, items, out, { ...nets, threads, onProgress }, int8);
-  if (prepared.accepted || int8.force) {
+  if (prepared.accepted || int8.allowLowFidelity) {
     onNotice?.(`int8: ${prepared.bits}-bit weights, ${fidelityText(prepared.fidelity)}.`);
     return planExtraction(nets, machinery, prepared, expectation);
   }
   onNotice?.(
-    text`int8 does not pass ${gateText}: ${fidelityText(prepared.fidelity)}. Continuing in fp32; ${option('force')} uses int8 anyway.`,
+    text`int8 does not pass ${gateText}: ${fidelityText(prepared.fidelity)}. Continuing in fp32; ${option('allowLowFidelity')} uses int8 anyway.`,
   );
   const inFull = { ...nets, recipe: { ...nets.recipe, precision: 'fp32' } } as const;
   return planExtraction(inFull, machinery, undefined, expectation);
@@ -152,7 +184,8 @@ const extract = async (
   options: ExtractOptions,
 ): Promise<Extracted> => {
   const started = new Date();
-  const { out, shard = ALL, resume = false, onProgress, onNotice } = options;
+  const { out, shard = ALL, onProgress, onNotice } = options;
+  const again = (options.resume ?? false) || (options.force ?? false);
   const nets = await openNets(backbones, choice);
   const remark = interpolationRemark(nets.recipe.interpolation, nets.backbones);
   if (remark !== undefined) onNotice?.(remark);
@@ -161,10 +194,10 @@ const extract = async (
   const plan = await planFor(nets, list.items, options);
   if (plan.remark !== undefined) onNotice?.(plan.remark);
   const previous = await Previous.read(out, plan.hash, plan.engine);
-  if (!resume) refuseUsed(previous, out, shard);
+  await claim(previous, plan, list, options);
   const mine = partsOfShard(list, shard);
   const wanted = (part: number) => partMetadata(plan, list, part);
-  const todo = resume ? await partsToCompute(list, shard, previous, wanted, onProgress, onNotice) : mine;
+  const todo = again ? await partsToCompute(list, shard, previous, wanted, onProgress, onNotice) : mine;
   const imagesOf = (parts: readonly number[]): number =>
     parts.reduce((sum, part) => sum + itemsOfPart(list, part).length, 0);
   const tally = new Tally(imagesOf(todo), onProgress);

@@ -29,7 +29,7 @@ export interface Int8Options {
   /** Size of the calibration set. Default: 24. Half as many more measure the fidelity. */
   readonly calibrationImages?: number;
   /** Use int8 even if it fails the fidelity check. */
-  readonly force?: boolean;
+  readonly allowLowFidelity?: boolean;
   /** Bits of a weight. Default: depends on the processor. */
   readonly bits?: WeightBits;
 }

@@ -27,7 +27,7 @@ export const int8Options = {
     help: 'int8: number of calibration images',
     default: 24,
   },
-  force: { kind: kinds.flag(), help: 'use int8 even if it fails the fidelity check' },
+  allowLowFidelity: { kind: kinds.flag(), help: 'use int8 even if it fails the fidelity check' },
 } as const satisfies OptionTable;
 
 export const limitOptions = {

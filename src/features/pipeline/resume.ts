@@ -68,7 +68,13 @@ export const partsToCompute = async (
   const stale = [...previous.inPlace].filter(
     ([name, part]) => !kept.has(name) && inShard(part.metadata.part, shard),
   );
-  const foreign = stale.filter(([, part]) => part.metadata.hash !== wanted(0).hash).length;
+  const [isForeign, isListed] = [
+    (part: Part): boolean => part.metadata.hash !== wanted(0).hash,
+    (part: Part): boolean => part.metadata.list === wanted(0).list,
+  ];
+  const moved = stale.filter(([, part]) => !isForeign(part) && !isListed(part)).length;
+  if (moved > 0) onNotice?.(`The images have changed: ${moved} parts are written again.`);
+  const foreign = stale.filter(([, part]) => isForeign(part)).length;
   if (foreign > 0) {
     onNotice?.(`The recipe or weights have changed: ${foreign} parts are computed again.`);
   }

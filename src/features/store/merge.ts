@@ -1,11 +1,13 @@
 // Merges the folders of several shards into one store, with the same bytes as a single run.
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UsageError, option, text } from '../../errors.js';
 import { makeFolder, sha256OfFile, writeFileAtomically } from '../../io/files.js';
 import type { OnProgress } from '../../progress.js';
 import { type Part, openPart } from './part.js';
-import { type Where, somePartFiles } from './reader.js';
+import { differenceOf, refusal } from '../../io/work.js';
+import { type Where, partFiles, somePartFiles } from './reader.js';
+import { workOfStore } from './work.js';
 import { copyRecords, skippedCsv } from './run-record.js';
 
 /** Summary of a merge. */
@@ -39,6 +41,33 @@ const collect = async (folders: readonly string[], where: Where): Promise<Map<nu
   return parts;
 };
 
+/** What is allowed, and words for messages. */
+export interface MergeOptions {
+  /** Replace descriptors of other options or images in the output folder. */
+  readonly force?: boolean | undefined;
+  /** What named the folders. */
+  readonly where?: Where;
+}
+
+/** Refuses, or with `force` removes, parts in the output folder that are not those to be written there. */
+const clearOut = async (out: string, parts: readonly Part[], force: boolean): Promise<void> => {
+  const there = await partFiles(out, option('out')).catch(() => []);
+  const [first] = parts;
+  for (const file of there) {
+    const twin = parts.find((part) => basename(part.path) === basename(file));
+    if (twin && (twin.path === file || (await sha256OfFile(twin.path)) === (await sha256OfFile(file))))
+      continue;
+    if (!force) {
+      const { metadata } = await openPart(file);
+      const difference =
+        differenceOf(workOfStore(metadata), workOfStore(first!.metadata)) ??
+        `its images were others (the list ${metadata.list}, is ${first!.metadata.list})`;
+      throw refusal(text`The store ${out} given for ${option('out')}`, difference);
+    }
+    await rm(file);
+  }
+};
+
 /**
  * Copies the parts of several folders into `out`.
  *
@@ -48,7 +77,7 @@ export const mergeFeatures = async (
   folders: readonly string[],
   out: string,
   onProgress?: OnProgress,
-  where: Where = 'mergeFeatures',
+  { force = false, where = 'mergeFeatures' }: MergeOptions = {},
 ): Promise<Merged> => {
   const parts = await collect(folders, where);
   const { parts: total } = [...parts.values()][0]!.metadata;
@@ -58,6 +87,7 @@ export const mergeFeatures = async (
       text`${missing.length} of ${total} parts are missing (the first is ${missing[0]}). Run the unfinished shards with ${option('resume')}, then merge again.`,
     );
   }
+  await clearOut(out, [...parts.values()], force);
   await makeFolder(out); // No marker: its parts tell what it is, and it holds what a single run's shards hold.
   const ordered = [...parts.entries()].sort(([a], [b]) => a - b).map(([, part]) => part);
   for (const [i, { path }] of ordered.entries()) {

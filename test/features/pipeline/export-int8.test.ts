@@ -112,13 +112,19 @@ describe('features/export-int8', () => {
       await rejects(exportInt8(backbone.path, out, { calibration, threads: 1 }), (error) => {
         ok(error instanceof VerydeepError);
         ok(
-          /does not pass the fidelity check .*smallest 0\.98000.*calibration.*force/.test(error.message),
+          /does not pass the fidelity check .*smallest 0\.98000.*calibration.*allowLowFidelity/.test(
+            error.message,
+          ),
           error.message,
         );
         return true;
       });
       ok(!(await readdir(folder)).includes('x.onnx'));
-      const forced = await exportInt8(backbone.path, out, { calibration, threads: 1, force: true });
+      const forced = await exportInt8(backbone.path, out, {
+        calibration,
+        threads: 1,
+        allowLowFidelity: true,
+      });
       deepEqual([forced.accepted, forced.fidelity], [false, poor]);
       ok((await readdir(folder)).includes('x.onnx'));
     }));

@@ -139,10 +139,16 @@ describe('features/extract', () => {
       assert.deepEqual(await partsIn(out), await partsIn(join(folder, 'fresh')));
       assert.ok(notices.some((text) => text.includes(name) && text.includes('damaged')));
 
-      // Other weights: everything.
+      // Other weights: refused, or, forced, everything.
       const other = join(folder, 'other.safetensors');
       await randomBackbone(other, small(), 2);
-      const recomputed = await extract(list, { resume: true }, [other]);
+      const before = await partsIn(out);
+      await assert.rejects(
+        extract(list, { resume: true }, [other]),
+        /backbone was A \(SHA-256 .*, is A \(.*force/,
+      );
+      assert.deepEqual(await partsIn(out), before);
+      const recomputed = await extract(list, { force: true }, [other]);
       assert.equal(recomputed.run.computed, 145);
       assert.ok(notices.some((text) => text.includes('weights have changed')));
       assert.notEqual(recomputed.store.hash, mended.store.hash);

@@ -224,14 +224,14 @@ describe('features/int8', () => {
           {
             out: join(folder, out),
             threads: 1,
-            int8: { force },
+            int8: { allowLowFidelity: force },
             onNotice: (notice) => notices.push(render(notice)),
           },
         );
       assert.equal((await extract('gated', false)).store.recipe.precision, 'fp32');
       assert.match(
         notices[0]!,
-        /does not pass the fidelity check .*smallest 0\.98000.*Continuing in fp32; force/,
+        /does not pass the fidelity check .*smallest 0\.98000.*Continuing in fp32; allowLowFidelity/,
       );
       assert.equal((await extract('forced', true)).store.recipe.precision, 'int8');
     }));

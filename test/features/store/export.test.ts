@@ -53,7 +53,7 @@ describe('features/export', () => {
       assert.deepEqual(await exportFeatures(store, 'npy', 'fc7', npy), [npy, `${npy}.csv`], 'again');
       await assert.rejects(
         exportFeatures(store, 'npy', 'fc7', csv),
-        /Another export is there: choose another name/,
+        /to was csv, is npy\. Choose another name/,
       );
       assert.deepEqual(await readFile(csv), before);
       const other = join(folder, 'y.npy');

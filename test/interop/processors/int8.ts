@@ -34,7 +34,7 @@ await withFolder(async (folder) => {
         threads: 1,
         ...(bits === undefined
           ? { int8: {}, onNotice: (notice: Message) => notices.push(render(notice)) }
-          : { int8: { bits, force: true } }),
+          : { int8: { bits, allowLowFidelity: true } }),
       },
     );
     if (choice.precision === 'int8' && bits === undefined) ({ precision } = store.recipe);

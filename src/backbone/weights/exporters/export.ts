@@ -1,8 +1,11 @@
 // Exports a backbone to the formats of other programs.
+import { join } from 'node:path';
+import { sha256OfFile } from '../../../io/files.js';
+import { type ClaimedFiles, type Permission, claimFiles } from '../../../io/work.js';
 import { openBackbone } from '../../nets/backbone.js';
 import type { ExportFormat } from '../options.js';
 import { exportOnnx } from './onnx.js';
-import { exportTfjs } from './tfjs.js';
+import { checkTfjs, exportTfjs } from './tfjs.js';
 import { exportTorchvision } from './torchvision.js';
 
 export type { ExportFormat };
@@ -13,6 +16,7 @@ export type { ExportFormat };
  * @param path the backbone file
  * @param out the file to write; for "tfjs" a folder; for "onnx-external" the model, whose weights go to `out`
  * + ".data"
+ * @param permission `force` replaces a file of other work
  * @returns the paths written
  * @throws UsageError for a file that is not a backbone, or a net that the format cannot express
  */
@@ -20,20 +24,38 @@ export const exportWeights = async (
   path: string,
   format: ExportFormat,
   out: string,
+  permission: Pick<Permission, 'force'> = {},
 ): Promise<readonly string[]> => {
   const backbone = await openBackbone(path);
+  const work = { backbone: { is: await sha256OfFile(path), shown: path }, format, precision: 'fp32' };
+  const claim = (...files: string[]): Promise<ClaimedFiles> =>
+    claimFiles(files, 'weights export', work, permission);
   switch (format) {
-    case 'onnx':
+    case 'onnx': {
+      const claimed = await claim(out);
       await exportOnnx(backbone, out);
+      await claimed.made();
       return [out];
-    case 'onnx-external':
+    }
+    case 'onnx-external': {
+      const claimed = await claim(out, `${out}.data`);
       await exportOnnx(backbone, out, { externalData: `${out}.data` });
+      await claimed.made();
       return [out, `${out}.data`];
-    case 'torchvision':
+    }
+    case 'torchvision': {
+      const claimed = await claim(out);
       await exportTorchvision(backbone, out);
+      await claimed.made();
       return [out];
-    case 'tfjs':
+    }
+    case 'tfjs': {
+      checkTfjs(backbone.metadata.architecture);
+      const model = join(out, 'model.json');
+      const claimed = await claim(model);
       await exportTfjs(backbone, out);
-      return [`${out}/model.json`];
+      await claimed.made();
+      return [model];
+    }
   }
 };

@@ -81,6 +81,9 @@ const topology = (net: Architecture) => {
   };
 };
 
+/** Throws for a net that Keras cannot express. @throws UsageError naming the layer */
+export const checkTfjs = (net: Architecture): void => void topology(net);
+
 /** Splits a byte sequence into shards of equal size. */
 class ShardWriter {
   readonly #folder: string;

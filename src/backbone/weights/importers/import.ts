@@ -2,6 +2,8 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { expected, option, text, UsageError } from '../../../errors.js';
+import { sha256OfFile } from '../../../io/files.js';
+import { claimFiles } from '../../../io/work.js';
 import type { OnProgress } from '../../../progress.js';
 import { imagenetClasses } from '../imagenet-classes.js';
 import { type Architecture, weightShapes } from '../../nets/architecture.js';
@@ -26,6 +28,8 @@ export interface ImportOptions extends OpenOptions {
   readonly classes?: readonly string[];
   /** Further metadata on the source: the name in the table of published weights, its checksum. */
   readonly source?: Readonly<Record<string, unknown>>;
+  /** Replace a file of other work. */
+  readonly force?: boolean;
   readonly onProgress?: OnProgress;
 }
 
@@ -200,6 +204,10 @@ export const importWeights = async (
   try {
     const { net, sizes } = recogniseNet(path, source);
     const metadata = metadataOf(path, source, net, options);
+    const { input, classes, key, force } = options;
+    const file = { is: await sha256OfFile(path), shown: path };
+    const work = { 'the file': file, input, classes, key };
+    const claimed = await claimFiles([out], 'weights import', work, { force });
     const read = tensorsOf(path, source, net, sizes);
     const shapes = weightShapes(net);
     const total = [...shapes.values()].reduce((sum, shape) => sum + 4 * sizeFromShape(shape), 0);
@@ -212,6 +220,7 @@ export const importWeights = async (
       }
     };
     await saveBackbone(out, metadata, pieces, source.seen);
+    await claimed.made();
     return metadata;
   } catch (error) {
     throw error instanceof RangeError

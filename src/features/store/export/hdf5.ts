@@ -3,6 +3,7 @@
 import { toStored } from '../../../stored.js';
 import { PART_SIZE } from '../store.js';
 import type { FeatureStore } from '../reader.js';
+import type { Claim } from './claim.js';
 import { isLabelled } from './labelled.js';
 import { writeBeside } from './beside.js';
 
@@ -12,10 +13,15 @@ const labelsOf = ({ labels }: FeatureStore): [string, readonly string[]] => [
 ];
 
 /** Writes `id`, `path`, `sha256`, `labels` (with |; not if there are none), `width`, `height` and the layer; recipe and hash as attributes. */
-export const exportHdf5 = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
+export const exportHdf5 = async (
+  store: FeatureStore,
+  layer: string,
+  path: string,
+  claim: Claim,
+): Promise<string[]> => {
   const { default: h5wasm } = await import('h5wasm/node');
   await h5wasm.ready;
-  await writeBeside(path, async (temporary) => {
+  const write = async (temporary: string): Promise<void> => {
     const file = new h5wasm.File(temporary, 'w');
     try {
       const { rows } = store;
@@ -59,6 +65,6 @@ export const exportHdf5 = async (store: FeatureStore, layer: string, path: strin
     } finally {
       file.close();
     }
-  });
-  return [path];
+  };
+  return claim([path], () => writeBeside(path, write));
 };

@@ -1,9 +1,9 @@
 // Exports to NumPy's format; the images' columns go to a CSV beside it.
 import { open } from 'node:fs/promises';
-import { codeOf, expected, option } from '../../../errors.js';
 import { csvLines } from '../../../formats/csv.js';
 import { writeAtomically, writeFileAtomically } from '../../../io/files.js';
 import type { FeatureStore } from '../reader.js';
+import type { Claim } from './claim.js';
 import { isLabelled } from './labelled.js';
 
 /** The header of a version 1.0 file of float32, C order, padded to a multiple of 64 bytes. */
@@ -35,7 +35,10 @@ const imagesCsv = (store: FeatureStore): string => {
   ]);
 };
 
-/** How a file begins; undefined where there is none. */
+/** How a list of images begins, and no other export. */
+const LIST_START = 'id,path,sha256,';
+
+/** How a file begins; undefined where none can be read: taking it says why. */
 const startOf = async (path: string, bytes: number): Promise<string | undefined> => {
   try {
     const file = await open(path, 'r');
@@ -45,45 +48,39 @@ const startOf = async (path: string, bytes: number): Promise<string | undefined>
     } finally {
       await file.close();
     }
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
+  } catch {
+    return undefined;
   }
 };
 
-/** Whether a path is free, or taken by a file that begins like ours: another export is never written over. */
-const isOurs = async (path: string, start: string): Promise<boolean> => {
-  const there = await startOf(path, start.length);
-  return there === undefined || there === start;
-};
-
-/** The first of `paths` that is ours. @throws UsageError naming the first one where none is */
-const freeOf = async (paths: readonly string[], start: string): Promise<string> => {
-  for (const path of paths) if (await isOurs(path, start)) return path;
-  throw expected(
-    'a name that no other file has',
-    option('out'),
-    paths[0],
-    'Another export is there: choose another name.',
-  );
+/** The path of the list of images: a name without `.npy` may be that of another export. */
+const listPath = async (path: string): Promise<string> => {
+  const list = `${path.replace(/\.npy$/, '')}.csv`;
+  const there = await startOf(list, LIST_START.length);
+  return there === undefined || there === LIST_START ? list : `${path}.csv`;
 };
 
 /**
  * Writes descriptors of a layer as `path` (.npy) and the images as `<path without .npy>.csv`, or, where that is another
  * file than such a list, as `<path>.csv`.
  *
- * @throws UsageError where `path` is a file of another format
+ * @throws UsageError as `claim`
  */
-export const exportNpy = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
-  await freeOf([path], '\x93NUMPY');
-  const csv = await freeOf([`${path.replace(/\.npy$/, '')}.csv`, `${path}.csv`], 'id,path,sha256,');
-  await writeAtomically(path, async (file) => {
-    await file.write(npyHeader(store.rows, store.columns(layer)));
-    for await (const { matrix } of store.batches(layer)) {
-      const { buffer, byteOffset, byteLength } = matrix.data;
-      await file.writeFile(new Uint8Array(buffer, byteOffset, byteLength));
-    }
+export const exportNpy = async (
+  store: FeatureStore,
+  layer: string,
+  path: string,
+  claim: Claim,
+): Promise<string[]> => {
+  const csv = await listPath(path);
+  return claim([path, csv], async () => {
+    await writeAtomically(path, async (file) => {
+      await file.write(npyHeader(store.rows, store.columns(layer)));
+      for await (const { matrix } of store.batches(layer)) {
+        const { buffer, byteOffset, byteLength } = matrix.data;
+        await file.writeFile(new Uint8Array(buffer, byteOffset, byteLength));
+      }
+    });
+    await writeFileAtomically(csv, imagesCsv(store));
   });
-  await writeFileAtomically(csv, imagesCsv(store));
-  return [path, csv];
 };

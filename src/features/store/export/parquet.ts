@@ -4,6 +4,7 @@ import type { ParquetWriter } from 'hyparquet-writer';
 import { toStored } from '../../../stored.js';
 import { rowOf } from '../../../matrix.js';
 import type { FeatureStore } from '../reader.js';
+import type { Claim } from './claim.js';
 import { isLabelled } from './labelled.js';
 import { writeBeside } from './beside.js';
 
@@ -27,7 +28,12 @@ const whole = (name: string): Element => ({ name, type: 'INT32', repetition_type
 const float = (name: string): Element => ({ name, type: 'FLOAT', repetition_type: 'REQUIRED' });
 
 /** Writes the images' columns, labels only if there are any, and one layer. */
-export const exportParquet = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
+export const exportParquet = async (
+  store: FeatureStore,
+  layer: string,
+  path: string,
+  claim: Claim,
+): Promise<string[]> => {
   const parquet = await import('hyparquet-writer');
   const labelled = isLabelled(store);
   const schema: Schema = [
@@ -40,7 +46,7 @@ export const exportParquet = async (store: FeatureStore, layer: string, path: st
     whole('height'),
     ...list(layer, float('element')),
   ];
-  await writeBeside(path, async (temporary) => {
+  const write = async (temporary: string): Promise<void> => {
     const writer = new parquet.ParquetWriter({
       writer: parquet.fileWriter(temporary),
       schema,
@@ -70,6 +76,6 @@ export const exportParquet = async (store: FeatureStore, layer: string, path: st
       });
     }
     await writer.finish();
-  });
-  return [path];
+  };
+  return claim([path], () => writeBeside(path, write));
 };

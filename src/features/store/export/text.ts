@@ -4,6 +4,7 @@ import { csvLines } from '../../../formats/csv.js';
 import { writeAtomically, writeFileAtomically } from '../../../io/files.js';
 import { rowOf } from '../../../matrix.js';
 import type { FeatureStore } from '../reader.js';
+import type { Claim } from './claim.js';
 import { isLabelled } from './labelled.js';
 
 const writeLines = async (
@@ -31,8 +32,13 @@ const shortest = (x: number): string => {
 /**
  * Writes a CSV: id, path, labels (with |; no such column if there are none), and one column per value of the descriptor, `fc7_0`, `fc7_1`, …
  */
-export const exportCsv = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
-  await writeAtomically(path, async (file) => {
+export const exportCsv = (
+  store: FeatureStore,
+  layer: string,
+  path: string,
+  claim: Claim,
+): Promise<string[]> => {
+  const write = async (file: FileHandle): Promise<void> => {
     const names = Array.from({ length: store.columns(layer) }, (_, i) => `${layer}_${i}`);
     const labelled = isLabelled(store);
     await file.writeFile(csvLines([['id', 'path', ...(labelled ? ['labels'] : []), ...names]]));
@@ -42,8 +48,8 @@ export const exportCsv = async (store: FeatureStore, layer: string, path: string
       // Numbers need no quotes; checking them for quotes would double the time.
       return `${fields.slice(0, -1)},${Array.from(descriptor, shortest).join(',')}\n`;
     });
-  });
-  return [path];
+  };
+  return claim([path], () => writeAtomically(path, write));
 };
 
 /**
@@ -52,21 +58,26 @@ export const exportCsv = async (store: FeatureStore, layer: string, path: string
  * `<path>.classes`, in order. Of a store without labels every class is 0, as LIBSVM asks for, and there are no
  * names.
  */
-export const exportLibsvm = async (store: FeatureStore, layer: string, path: string): Promise<string[]> => {
+export const exportLibsvm = (
+  store: FeatureStore,
+  layer: string,
+  path: string,
+  claim: Claim,
+): Promise<string[]> => {
   const classes = [...new Set(store.labels.flat())].sort();
   const labelled = isLabelled(store);
   const numbers = new Map(classes.map((name, i) => [name, i]));
-  await writeAtomically(path, (file) =>
+  const write = (file: FileHandle): Promise<void> =>
     writeLines(file, store, layer, (row, descriptor) => {
       const fields = [labelled ? store.labels[row]!.map((label) => numbers.get(label)).join(',') : '0'];
       descriptor.forEach((x, i) => {
         if (x !== 0) fields.push(`${i + 1}:${shortest(x)}`);
       });
       return `${fields.join(' ')}\n`;
-    }),
-  );
-  if (!labelled) return [path];
+    });
   const names = `${path}.classes`;
-  await writeFileAtomically(names, classes.map((name) => `${name}\n`).join(''));
-  return [path, names];
+  return claim(labelled ? [path, names] : [path], async () => {
+    await writeAtomically(path, write);
+    if (labelled) await writeFileAtomically(names, classes.map((name) => `${name}\n`).join(''));
+  });
 };

@@ -66,7 +66,7 @@ describe('importing weights', () => {
   it('tells the preprocessing by the format', () =>
     withFolder(async (folder) => {
       const inputOf = async (file: string) =>
-        (await importWeights(weightFile(file), join(folder, 'x.safetensors'))).input;
+        (await importWeights(weightFile(file), join(folder, 'x.safetensors'), { force: true })).input;
       deepEqual(await inputOf('caffe-v1-vgg16.caffemodel'), inputPresets.oxford);
       deepEqual(await inputOf('keras-vgg16.h5'), inputPresets.oxford);
       deepEqual(await inputOf('torch-vgg16.pth'), inputPresets.torchvision);
@@ -90,8 +90,10 @@ describe('importing weights', () => {
       const names = Array.from({ length: 10 }, (_, i) => `class ${i}`);
       const inFile = await importWeights(weightFile('matconvnet-vgg16.mat'), out);
       equal(inFile.classes[9], 'n00000009');
-      deepEqual((await importWeights(weightFile('torch-vgg16.pth'), out)).classes, []);
-      deepEqual((await importWeights(weightFile('torch-vgg16.pth'), out, { classes: names })).classes, names);
+      const force = true;
+      deepEqual((await importWeights(weightFile('torch-vgg16.pth'), out, { force })).classes, []);
+      const own = await importWeights(weightFile('torch-vgg16.pth'), out, { classes: names, force });
+      deepEqual(own.classes, names);
       await rejects(
         importWeights(weightFile('torch-vgg16.pth'), out, { classes: ['one'] }),
         /10 class names.*classes but received 1/,
@@ -103,8 +105,8 @@ describe('importing weights', () => {
       const [net, published, out] = ['net', 'published', 'out'].map((name) => join(folder, name));
       for (const outputs of [1000, 999]) {
         await randomBackbone(net!, small({ blocks: 5, outputs }));
-        await exportWeights(net!, 'torchvision', published!);
-        const { classes } = await importWeights(published!, out!);
+        await exportWeights(net!, 'torchvision', published!, { force: true });
+        const { classes } = await importWeights(published!, out!, { force: true });
         equal(classes.length, outputs === 1000 ? 1000 : 0);
         if (outputs !== 1000) continue;
         deepEqual([...new Set(classes)].sort(), classes);

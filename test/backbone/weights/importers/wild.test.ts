@@ -150,7 +150,7 @@ describe('checkpoints of torch', () => {
     withFolder(async (folder) => {
       const out = join(folder, 'x');
       const read = async (key?: string) => {
-        const { source } = await importWeights(weightFile('torch-ema.pth'), out, { key });
+        const { source } = await importWeights(weightFile('torch-ema.pth'), out, { key, force: true });
         return { weight: await (await openBackbone(out)).read('conv1_1.weight'), left: source?.['leftOut'] };
       };
       const [last, average] = [await read(), await read('state_dict_ema')];

@@ -1,0 +1,36 @@
+// Takes the output folder of a training run: a run of other options in it is not replaced.
+import { readdir } from 'node:fs/promises';
+import { sha256OfFile } from '../../io/files.js';
+import { claimFolder, hashOfImages, removeResults } from '../../io/work.js';
+import { decisive } from '../../options.js';
+import { type TrainingOptions, trainingOptions } from './options.js';
+import type { TrainRun, TrainingData } from './training-run.js';
+
+/** Files of a run, which a new one replaces. */
+const isResult = (name: string): boolean =>
+  /^(backbone|checkpoint)\.safetensors$|^log\.jsonl$|^(history|statistics)\.json$|^report\.html$|^events\.out\./.test(
+    name,
+  );
+
+/**
+ * Takes the output folder of a training run.
+ *
+ * @returns whether the run continues the one in the folder; else that one is removed
+ * @throws UsageError naming the option that differs from those of the run in the folder, or if it is not to be resumed
+ */
+export const claimTraining = async (
+  { train: images, validation }: TrainingData,
+  { out, resume, force, source = {}, initFrom, ...given }: Partial<TrainingOptions> & TrainRun,
+): Promise<boolean> => {
+  const { data: path = `${images.length} images` } = source;
+  const work = {
+    ...source,
+    data: { is: `${hashOfImages(images)} ${hashOfImages(validation)}`, shown: path },
+    // How long to train is compared with the checkpoint: a run may go on for more epochs.
+    ...decisive(trainingOptions, { ...given, epochs: undefined }),
+    ...(initFrom !== undefined && { initFrom: { is: await sha256OfFile(initFrom), shown: initFrom } }),
+  };
+  const isContinued = (await claimFolder(out, 'train', work, { resume, force })) === 'continue';
+  if (!isContinued) await removeResults(out, (await readdir(out)).filter(isResult));
+  return isContinued;
+};
