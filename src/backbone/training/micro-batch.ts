@@ -62,7 +62,9 @@ const remedies = text`Free memory, give less with ${option('cache')}, ${option('
 export const chooseMicroBatch = (choice: MicroBatchChoice): MicroBatch => {
   const { wanted, isRecorded = false, batch, needsOf, caution } = choice;
   const bytesOf = (images: number): number => totalOf(needsOf(images));
-  const best = largestEven(batch, (images) => bytesOf(images) <= SHARE * choice.free.bytes);
+  const within = (share: number): number | undefined =>
+    largestEven(batch, (images) => bytesOf(images) <= share * choice.free.bytes);
+  const best = within(SHARE) ?? within(1);
   const images = wanted === 'auto' ? best : wanted;
   if (images !== undefined) {
     const needs = needsOf(images);

@@ -46,12 +46,12 @@ export const sizeOfExtraction = async (
 const lacking = (needs: readonly Need[], { bytes, source }: FreeMemory): Message =>
   `needs ${gigabytes(totalOf(needs))} GB of memory (${listed(needs)}), but ${gigabytes(bytes)} GB are free (${source})`;
 
-/** What makes the largest view smaller. */
-const smallerViews = ({ maxSide, precision, region }: Recipe): Message => {
-  const sides =
-    maxSide === undefined ? text`${option('scales')}` : text`${option('scales')} or ${option('maxSide')}`;
-  const lower = region === 'crops' ? text`Free memory` : text`Give smaller ${sides}`;
-  return precision === 'int8' ? lower : text`${lower}, or ${option('precision')} int8`;
+/** What makes the largest view smaller. int8 does not: it is calibrated in fp32. */
+const smallerViews = ({ maxSide, region }: Recipe): Message => {
+  if (region === 'crops') return 'Free memory';
+  return maxSide === undefined
+    ? text`Give smaller ${option('scales')}`
+    : text`Give smaller ${option('scales')} or ${option('maxSide')}`;
 };
 
 /**

@@ -52,6 +52,7 @@ describe('the choice of the micro-batch', () => {
     assert.deepEqual(choose('auto', 20), { images: 128, bytes: 13.8e9 });
     assert.deepEqual(choose('auto', 8.3), { images: 64, bytes: 7.4e9 }); // 7.47 may be used
     assert.deepEqual(choose('auto', 8.2), { images: 32, bytes: 4.2e9 }); // 7.38 may be used
+    assert.deepEqual(choose('auto', 1.15), { images: 1, bytes: 1.1e9 }); // All of it, where nothing fits else.
   });
 
   it('takes the number that is asked for, as long as it fits at all', () => {
