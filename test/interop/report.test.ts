@@ -8,7 +8,7 @@ import { chromium } from 'playwright-core';
 import sharp from 'sharp';
 import { chart } from '../../src/evaluation/report/chart.js';
 import { bars } from '../../src/evaluation/report/charts.js';
-import { details } from '../../src/evaluation/report/facts.js';
+import { details, facts } from '../../src/evaluation/report/facts.js';
 import { html } from '../../src/evaluation/report/html.js';
 import { page } from '../../src/evaluation/report/page.js';
 import { table } from '../../src/evaluation/report/table.js';
@@ -94,6 +94,8 @@ describe('report in Chromium', () => {
               ),
             ],
           }));
+          const recipe = Object.fromEntries(Array.from({ length: 14 }, (_, i) => [`Fact ${i}`, 'a value']));
+          sections.push({ title: 'Facts', body: [facts(recipe)] });
           await writeFile(file, page({ title: 'Report', sections }));
           await tab.goto(`file://${file}`);
           await tab.pdf({ path: pdf, format: 'A4' });
@@ -104,7 +106,9 @@ describe('report in Chromium', () => {
             for (const wanted of ['Unfolded', `Heading of ${rows}`, `row 0 of ${rows}`, `row 2 of ${rows}`])
               assert.ok(holder.includes(wanted), `${wanted}, after ${filler} lines`);
           }
-          for (const one of pages.slice(0, -1)) {
+          const ofFacts = pages.filter((one) => one.includes('Fact '));
+          assert.equal(ofFacts.length, 1, `facts on ${ofFacts.length} pages, after ${filler} lines`);
+          for (const one of pages) {
             const lines = one.split('\n').filter((line) => line.trim() !== '');
             assert.ok(lines.length >= 9, `a page of ${lines.length} lines, after ${filler}: ${one}`);
           }

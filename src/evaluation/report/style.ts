@@ -71,7 +71,7 @@ pre{background:var(--panel);padding:.75rem 1rem;white-space:pre-wrap;overflow-wr
 @media (max-width:40rem){dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}}
 @media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:10pt}nav,.skip,thead button::after{display:none}
  .scroll,figure.chart>div{overflow:visible}h2,h3,figcaption,caption,thead,p.quiet,summary{break-after:avoid}
- table.whole,thead,tr,figure.chart>div,figcaption,.thumbnails,.examples{break-inside:avoid}
+ table.whole,thead,tr,figure.chart>div,figcaption,dl,pre,p,.thumbnails,.examples{break-inside:avoid}
  table:not(.whole) tr:nth-child(-n+4){break-after:avoid}table:not(.whole) tr:nth-last-child(-n+9){break-before:avoid}thead{display:table-header-group}
  caption span{position:static}/* Inline blocks are never split between pages. */.examples>div{display:inline-block;vertical-align:top;width:32.5%}
  .thumbnails{display:block;margin:0}.thumbnails li{display:inline-block;vertical-align:top;width:2.6cm;margin:0 .3rem .3rem 0}
