@@ -55,7 +55,11 @@ export const batchNorm = (
   const isNative = tf.backend() instanceof OnnxRuntimeBackend && canLoop(x.shape[3]);
   if (isNative && tensors.every(({ dtype, size }) => dtype === 'float32' && size > 0))
     return native(x, scale, offset, epsilon, onMoments);
-  const { mean, variance } = tf.moments(x, MOMENT_AXES);
+  // Of operations that every engine computes natively.
+  const mean = tf.mean(x, MOMENT_AXES);
+  const centred = tf.sub(x, mean);
+  const variance = tf.mean(tf.square(centred), MOMENT_AXES);
   onMoments({ mean: mean.dataSync<'float32'>(), variance: variance.dataSync<'float32'>() });
-  return tf.batchNorm4d(x, mean as tf.Tensor1D, variance as tf.Tensor1D, offset, scale, epsilon);
+  const factor = tf.mul(scale, tf.rsqrt(tf.add(variance, epsilon)));
+  return tf.add(tf.mul(centred, factor), offset);
 };

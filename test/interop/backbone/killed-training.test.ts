@@ -9,8 +9,17 @@ import { colourImages } from '../../backbone/tf.js';
 
 const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/** What is kept between steps depends on these. */
+const variants: Readonly<Record<string, readonly string[]>> = {
+  'as in the paper': [],
+  'with batch normalisation, an average of weights, a warm-up and smoothed labels': [
+    ...['--batch-norm', '--average-weights', '0.9', '--label-smoothing', '0.1'],
+    ...['--schedule', 'cosine', '--warm-up', '2.5'],
+  ],
+};
+
 describe('training that is killed', () => {
-  it('ends with the same bytes as an undisturbed run, whenever kill -9 strikes', () =>
+  const endsAlike = (more: readonly string[]): Promise<void> =>
     withFolder(async (root) => {
       await colourImages(join(root, 'data'), 12, {
         red: [220, 30, 30],
@@ -32,6 +41,7 @@ describe('training that is killed', () => {
         ],
         ...['--fully-connected', '8', '--batch', '4', '--micro-batch', '3', '--epochs', '30', '--init', 'he'],
         ...['--train-side', '9-12', '--checkpoint-every', '3', '--workers', '1', '--threads', '1', '--quiet'],
+        ...more,
       ];
       const whole = await verydeep([...args, '--out', join(root, 'whole')]);
       assert.equal(whole.code, 0, whole.stderr);
@@ -76,5 +86,9 @@ describe('training that is killed', () => {
         'every step is logged once',
       );
       assert.ok((await readdir(out)).includes('report.html'));
-    })).timeout(600_000);
+    });
+
+  for (const [name, more] of Object.entries(variants))
+    it(`ends with the same bytes as an undisturbed run, whenever kill -9 strikes, ${name}`, () =>
+      endsAlike(more)).timeout(600_000);
 });
