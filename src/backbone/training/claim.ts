@@ -1,7 +1,9 @@
 // Takes the output folder of a training run: a run of other options in it is not replaced.
 import { readdir } from 'node:fs/promises';
+import { option } from '../../errors.js';
 import { sha256OfFile } from '../../io/files.js';
-import { claimFolder, hashOfImages, removeResults } from '../../io/work.js';
+import { requireFile } from '../../io/readable.js';
+import { type Content, claimFolder, hashOfImages, removeResults } from '../../io/work.js';
 import { decisive } from '../../options.js';
 import { type TrainingOptions, trainingOptions } from './options.js';
 import type { TrainRun, TrainingData } from './training-run.js';
@@ -12,6 +14,25 @@ const isResult = (name: string): boolean =>
     name,
   );
 
+/** Options that name files to read, and what is expected there. */
+const inputs = {
+  initFrom: { what: 'backbone', inside: ['backbone.safetensors', '*.safetensors'] },
+  teacher: { what: 'backbone', inside: ['backbone.safetensors', '*.safetensors'] },
+  statistics: { what: 'pixel statistics', inside: ['statistics.json'] },
+} as const;
+
+/** Files that are read, by their content. */
+const contentsOf = async (given: Partial<TrainingOptions>): Promise<Record<string, Content>> => {
+  const contents: Record<string, Content> = {};
+  for (const name of Object.keys(inputs) as (keyof typeof inputs)[]) {
+    const file = given[name];
+    if (file === undefined) continue;
+    requireFile(file, { ...inputs[name], where: option(name) });
+    contents[name] = { is: await sha256OfFile(file), shown: file };
+  }
+  return contents;
+};
+
 /**
  * Takes the output folder of a training run.
  *
@@ -20,7 +41,7 @@ const isResult = (name: string): boolean =>
  */
 export const claimTraining = async (
   { train: images, validation }: TrainingData,
-  { out, resume, force, source = {}, initFrom, ...given }: Partial<TrainingOptions> & TrainRun,
+  { out, resume, force, source = {}, ...given }: Partial<TrainingOptions> & TrainRun,
 ): Promise<boolean> => {
   const { data: path = `${images.length} images` } = source;
   const work = {
@@ -28,7 +49,7 @@ export const claimTraining = async (
     data: { is: `${hashOfImages(images)} ${hashOfImages(validation)}`, shown: path },
     // How long to train is compared with the checkpoint: a run may go on for more epochs.
     ...decisive(trainingOptions, { ...given, epochs: undefined }),
-    ...(initFrom !== undefined && { initFrom: { is: await sha256OfFile(initFrom), shown: initFrom } }),
+    ...(await contentsOf(given)),
   };
   const isContinued = (await claimFolder(out, 'train', work, { resume, force })) === 'continue';
   if (!isContinued) await removeResults(out, (await readdir(out)).filter(isResult));

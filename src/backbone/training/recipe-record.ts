@@ -12,15 +12,13 @@ const optionNames: Readonly<Record<string, string>> = {
   initialisation: 'init',
   initialStd: 'initStd',
   sides: 'trainSide',
-  colour: 'colourShift',
   kernel: 'interpolation',
   factors: 'rateFactors',
-  initialisedFrom: 'initFrom',
 };
 
 /** Options that have the same name in the record. */
 const isOption = new Set(
-  'batch microBatch momentum dropout labelSmoothing averageWeights teacher schedule flip orient seed config width blocks inputSize fullyConnected batchNorm'.split(
+  'batch microBatch momentum dropout labelSmoothing averageWeights flip orient seed config width blocks inputSize fullyConnected batchNorm'.split(
     ' ',
   ),
 );
@@ -63,14 +61,25 @@ export const recipeRecord = (settings: TrainingSettings): Record<string, unknown
   ) as Record<string, unknown>;
 };
 
+/** A file of a record, known by its checksum. */
+const content = ({ file, sha256 }: Readonly<Record<string, unknown>>) => ({ is: sha256, shown: file });
+
+/** Entries of several options: their values by the options' names. */
+const parts: Readonly<Record<string, (value: Readonly<Record<string, unknown>>) => Work>> = {
+  schedule: ({ name, rate, ...others }) => ({ schedule: name, learningRate: rate, ...others }),
+  teacher: ({ weight, temperature, ...file }) => ({
+    ...{ teacher: content(file), teacherWeight: weight, temperature },
+  }),
+  colour: ({ strength, ...axes }) => ({ colourShift: strength, 'the colour axes': axes }),
+  initialisedFrom: (file) => ({ initFrom: content(file) }),
+};
+
 /** A record by the names of the options; other entries keep theirs, with an article. */
 const byOption = (record: Readonly<Record<string, unknown>>): Work =>
   Object.fromEntries(
     Object.entries(record).flatMap(([key, value]): [string, unknown][] => {
-      if (key === 'schedule' && isRecord(value)) {
-        const { name, rate, ...others } = value;
-        return Object.entries({ schedule: name, learningRate: rate, ...others });
-      }
+      const part = parts[key];
+      if (part && isRecord(value)) return Object.entries(part(value));
       if (key === 'classes' || key === 'superclasses') return [[`the number of ${key}`, value]];
       return [[optionNames[key] ?? (isOption.has(key) ? key : `the ${key}`), value]];
     }),
