@@ -104,7 +104,7 @@ interface Counts {
   readonly validation: number;
 }
 
-/** The memory that a run needs, by its micro-batch; undefined for TensorFlow, of which it is not known on which device. */
+/** The memory that a run needs, by its micro-batch; undefined for other engines, which have memory of their own, on a GPU perhaps. */
 export const needsOfRun = (
   run: RunOptions,
   { train, validation }: Counts,
