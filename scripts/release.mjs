@@ -1,7 +1,7 @@
 // `npm run test:release`: what is too long for every run. `npm test` whole on every supported version of Node, the suite on
-// TensorFlow, a fuzz run of every reader. Ends with a line for each, and with exit code 1 if any failed.
+// TensorFlow, tests of `*.release.test.ts`, a fuzz run of every reader. Ends with a line for each, and with exit code 1 if any failed.
 //
-//   node scripts/release.mjs [STEP …]     only these: node-20, node-22, node-24, node-26, tensorflow, fuzz
+//   node scripts/release.mjs [STEP …]     only these: node-20, node-22, node-24, node-26, tensorflow, install, fuzz
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -21,6 +21,11 @@ const steps = {
     ]),
   ),
   tensorflow: () => run(process.execPath, [join(root, 'scripts/tensorflow.mjs')]),
+  install: () =>
+    run(process.execPath, [
+      mocha,
+      ...['--no-config', '--require', 'dist/test/hooks.js', 'dist/test/**/*.release.test.js'],
+    ]),
   fuzz: () => run(process.execPath, [join(root, 'dist/test/fuzz/main.js'), '--minutes', '5']),
 };
 

@@ -7,7 +7,7 @@ import { measurePeak, vectorWidth } from './peak.js';
 import { type Row, type SpeedBenchmark, bestTime, missingRow, row } from './row.js';
 import { type StepTimes, type StepsAnswer, askOurs, askSteps, bestOf } from './training/ask.js';
 import { profileRows } from './training/profile.js';
-import { askTorch, torchSettings } from './training/torch.js';
+import { askLibtorch, askTorch, torchSettings } from './training/torch.js';
 import { type StepCase, stepArithmetic, stepLayers } from './training/vgg-step.js';
 
 interface Target {
@@ -67,6 +67,7 @@ const tiny: StepCase = {
 /** Number of rounds over all contenders. */
 const ROUNDS = 2;
 const TORCH_TARGET = 0.8;
+const LIBTORCH_TARGET = 0.97;
 const NODE_TARGET = 1.1;
 const SCRIPT_TARGET = 0.05;
 const GROWTH_TARGET = 1.03;
@@ -104,6 +105,8 @@ interface Measured {
   readonly ours: StepTimes;
   readonly torch: StepsAnswer | string;
   readonly node: StepsAnswer | string;
+  /** Our other engine, on the peer's library. */
+  readonly libtorch: StepsAnswer | string;
   readonly peak: number;
   readonly peakBy: string;
   readonly threads: number;
@@ -113,7 +116,7 @@ interface Measured {
 const netRows = (
   net: (typeof cases)[number],
   at: number,
-  { ours, torch, node, peak, peakBy, threads }: Measured,
+  { ours, torch, node, libtorch, peak, peakBy, threads }: Measured,
 ): Row[] => {
   const arithmetic = stepArithmetic(net);
   const torchName = ({ version }: StepsAnswer) => `PyTorch ${version}, ${threads} threads, ${torchSettings}`;
@@ -136,6 +139,19 @@ const netRows = (
       }),
       against(`${title}, times PyTorch's speed`, time, torch, pick, torchName, TORCH_TARGET),
       against(`${title}, times tfjs-node's speed`, time, node, pick, nodeName, NODE_TARGET),
+      typeof libtorch === 'string'
+        ? missingRow(
+            { case: `${title} on engine torch`, unit: 'ms', target: LIBTORCH_TARGET, better: 'higher' },
+            libtorch,
+          )
+        : against(
+            `${title} on engine torch, times PyTorch's speed`,
+            pick(libtorch)!,
+            torch,
+            pick,
+            torchName,
+            LIBTORCH_TARGET,
+          ),
     ];
   });
   const { script } = ours.profile!;
@@ -176,6 +192,7 @@ export const run: SpeedBenchmark = async ({ threads, quick, profile, onNote }) =
   const ownRounds: StepsAnswer[] = [];
   const torchRounds: (StepsAnswer | string)[] = [];
   const nodeRounds: (StepsAnswer | string)[] = [];
+  const libtorchRounds: (StepsAnswer | string)[] = [];
   for (let round = 1; round <= (quick || profile ? 1 : ROUNDS); round++) {
     const own: StepsAnswer[] = [];
     for (const net of nets) {
@@ -187,6 +204,8 @@ export const run: SpeedBenchmark = async ({ threads, quick, profile, onNote }) =
     onNote(`round ${round}, PyTorch`);
     const layered = nets.map((net) => ({ ...net, layers: stepLayers(net) }));
     torchRounds.push(await askTorch({ threads, repetitions, cases: layered }));
+    onNote(`round ${round}, engine torch`);
+    libtorchRounds.push(await askLibtorch({ nets, threads, repetitions }));
     onNote(`round ${round}, tfjs-node`);
     nodeRounds.push(
       existsSync(nodeModules)
@@ -196,7 +215,7 @@ export const run: SpeedBenchmark = async ({ threads, quick, profile, onNote }) =
   }
   const ours = (bestOf(ownRounds) as StepsAnswer).times;
   if (profile) return { rows: nets.flatMap(({ name }, i) => profileRows(name, ours[i]!.profile!)), facts };
-  const [torch, node] = [bestOf(torchRounds), bestOf(nodeRounds)];
+  const [torch, node, libtorch] = [torchRounds, nodeRounds, libtorchRounds].map(bestOf);
   onNote('a tiny net, and memory');
   const small = await askOurs({
     nets: [paced(tiny)],
@@ -211,7 +230,15 @@ export const run: SpeedBenchmark = async ({ threads, quick, profile, onNote }) =
   const growth = small.growth!;
 
   const rows = nets.flatMap((net, i) =>
-    netRows(net, i, { ours: ours[i]!, torch, node, peak, peakBy, threads }),
+    netRows(net, i, {
+      ours: ours[i]!,
+      torch: torch!,
+      node: node!,
+      libtorch: libtorch!,
+      peak,
+      peakBy,
+      threads,
+    }),
   );
   rows.push(
     against(

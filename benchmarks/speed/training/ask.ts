@@ -6,7 +6,7 @@ import type { Profile } from './profile.js';
 import type { StepCase } from './vgg-step.js';
 
 export interface StepsQuestion {
-  readonly backend: 'onnxruntime' | 'tensorflow' | 'wasm' | 'cpu';
+  readonly backend: 'onnxruntime' | 'torch' | 'tensorflow' | 'wasm' | 'cpu';
   readonly nets: readonly StepCase[];
   readonly threads: number;
   readonly repetitions: number;

@@ -22,6 +22,10 @@ const load = async ({ backend, threads }: StepsQuestion): Promise<string> => {
     await useEngine({ engine: backend, threads });
     return versionOf('onnxruntime-node');
   }
+  if (backend === 'torch') {
+    const { reason } = await useEngine({ engine: backend, threads });
+    return /libtorch ([\d.]+)/.exec(reason)![1]!;
+  }
   if (backend === 'tensorflow') {
     const attempt = await loadTensorFlow('@tensorflow/tfjs-node', { threads });
     if (!attempt.loaded) throw new VerydeepError(attempt.reason);

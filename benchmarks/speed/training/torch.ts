@@ -1,6 +1,9 @@
 // PyTorch on the CPU as a peer: the same nets, batches and threads, with its fastest settings.
+import { dirname } from 'node:path';
+import { messageOf } from '../../../src/errors.js';
 import type { StepLayer } from './vgg-step.js';
-import { askPython } from '../python.js';
+import { askPython, keepMemory, pythonWith } from '../python.js';
+import { type StepsAnswer, type StepsQuestion, askSteps } from './ask.js';
 
 /** The nets, and what to time. */
 interface TorchQuestion {
@@ -59,9 +62,24 @@ for case in q["cases"]:
 print(json.dumps({"version": torch.__version__, "times": times}))
 `;
 
+const packages = ['torch==2.13.0', 'numpy'];
+
 /** PyTorch's times, measured in a separate process; or the reason if it is not available. */
 export const askTorch = (question: TorchQuestion): Promise<TorchAnswer | string> =>
-  askPython<TorchAnswer>(['torch==2.13.0', 'numpy'], program, question);
+  askPython<TorchAnswer>(packages, program, question);
+
+/** The times of our engine `torch`, on the same libtorch under the same settings. */
+export const askLibtorch = async (
+  question: Omit<StepsQuestion, 'backend'>,
+): Promise<StepsAnswer | string> => {
+  let environment: string;
+  try {
+    environment = dirname(dirname(await pythonWith(packages)));
+  } catch (error) {
+    return `no libtorch: ${messageOf(error)}`;
+  }
+  return askSteps({ ...question, backend: 'torch' }, { ...keepMemory, VERYDEEP_TORCH: environment });
+};
 
 /** The peer's name and settings, for its rows. */
 export const torchSettings = 'channels_last, inference_mode, memory kept by malloc';
