@@ -6,6 +6,7 @@ import { usableCores } from '../../src/cores.js';
 import { readFolder } from '../../src/datasets/folder.js';
 import { splitOf } from '../../src/datasets/open.js';
 import { writeFileAtomically } from '../../src/io/files.js';
+import { claimFolder, workIn } from '../../src/io/work.js';
 import type { OnProgress } from '../../src/progress.js';
 import { artists } from './artists.js';
 import { verydeep } from './command.js';
@@ -36,6 +37,8 @@ interface DemoOptions {
   readonly epochs: number;
   /** Also fine-tunes the net on the training drawings of each split: a further row. */
   readonly fineTune: boolean;
+  /** Replace an earlier demo of other options in `out`. */
+  readonly force: boolean;
   readonly onProgress: OnProgress;
 }
 
@@ -152,10 +155,12 @@ const versionsNow = (): Record<string, string> => ({
 
 /** Runs everything and writes `results.json`, `report.html` and a picture into `out`. */
 export const runDemo = async (options: DemoOptions): Promise<DemoResults> => {
-  const { out, seed, onProgress } = options;
+  const { out, seed, epochs, fineTune: fineTuned, force, onProgress } = options;
   const watch = new Stopwatch();
   const start = performance.now();
-  await mkdir(out, { recursive: true });
+  // The same demo again replaces itself.
+  const resume = (await workIn(out)) !== undefined;
+  await claimFolder(out, 'demo', { seed, epochs, fineTune: fineTuned }, { resume, force });
   for (const folder of [...folders, 'results.json', 'report.html', 'demo.png'])
     await rm(join(out, folder), { recursive: true, force: true });
 

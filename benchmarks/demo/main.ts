@@ -10,9 +10,10 @@ import { EPOCHS } from './settings.js';
 const help = `Renders emoji drawings, trains a small VGG net on some groups of them, and classifies others by its
 descriptors and linear SVMs. Takes a few minutes.
 
-  npm run demo -- [--out DIR] [--seed N] [--epochs N] [--fine-tune]
+  npm run demo -- [--out DIR] [--seed N] [--epochs N] [--fine-tune] [--force]
 
-  --out DIR   folder for everything it makes (default: runs/demo); an earlier run there is replaced
+  --out DIR   folder for everything it makes (default: runs/demo); an earlier run of other options is kept
+  --force     replace a run of other options
   --seed N    seed of everything random (default: 1)
   --epochs N  passes over the training images (default: ${EPOCHS}); fewer give a quick look and worse figures
   --fine-tune also fine-tune the net on the training drawings of each split: a further row, and minutes more
@@ -30,6 +31,7 @@ const main = async (): Promise<void> => {
     seed: { type: 'string', default: '1' },
     epochs: { type: 'string', default: String(EPOCHS) },
     'fine-tune': { type: 'boolean', default: false },
+    force: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   } as const;
   const values = flagsOf({ options });
@@ -45,6 +47,7 @@ const main = async (): Promise<void> => {
       seed,
       epochs,
       fineTune: values['fine-tune'],
+      force: values.force,
       onProgress: (event) => {
         onProgress(event);
         if (event.done === event.total) stop();

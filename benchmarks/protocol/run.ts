@@ -166,9 +166,16 @@ export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promi
   );
   const work = await workOfRun(benchmark, items, options, descriptors?.hash);
   const { resume = true, force } = options;
-  const state = await claimFolder(out, `evaluate ${asked.name}`, work, { resume, force }, async () => {
-    const before = await workOfResults(out);
-    return before && { ...work, ...before };
+  const permission = { resume, force };
+  const made = join(out, 'features');
+  const state = await claimFolder(out, `evaluate ${asked.name}`, work, permission, {
+    known: async () => {
+      const before = await workOfResults(out);
+      return before && { ...work, ...before };
+    },
+    ...(existsSync(made) && {
+      advice: text`Give the same options, or another ${option('out')}, where ${option('features')} ${made} uses its descriptors again`,
+    }),
   });
   if (state === 'start') await removeResults(out, [...RESULTS, `${benchmark.name}-results.tar.gz`]);
   if (!descriptors && !options.allowSeen) await refuseSeenEarly(splits, nets, onProgress);

@@ -1,10 +1,11 @@
 // The rule for results that are there already: one made with other options is never replaced without `force`, and `resume`
 // continues only the same work. A record beside each result says which work made it.
 import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Message, type OptionName, UsageError, expected, option, optionValue, text } from '../errors.js';
-import { isEmptyFolder, makeFolder, sha256OfFile, writeFileAtomically } from './files.js';
+import { isEmptyFolder, makeFolder, writeFileAtomically } from './files.js';
 import { OUTPUT_MARKER, makeOutputFolder, markerText } from './output-folder.js';
 
 /** A value that is known by its content wherever it lies: two are the same if `is` is. */
@@ -88,15 +89,15 @@ interface WorkRecord {
   /** The command: "evaluate folder". */
   readonly command: string;
   readonly options: Work;
-  /** SHA-256 of a single file, to tell whether another program has replaced it. */
-  readonly sha256?: string;
+  /** Size and time of a single file, to tell whether another program has replaced it. */
+  readonly file?: string;
 }
 
 const recordIn = async (path: string): Promise<WorkRecord | undefined> => {
   try {
-    const { command, options, sha256 } = JSON.parse(await readFile(path, 'utf8')) as Partial<WorkRecord>;
+    const { command, options, file } = JSON.parse(await readFile(path, 'utf8')) as Partial<WorkRecord>;
     if (typeof command !== 'string' || typeof options !== 'object') return undefined;
-    return { command, options, ...(sha256 !== undefined && { sha256 }) };
+    return { command, options, ...(file !== undefined && { file }) };
   } catch {
     return undefined; // No record, or that of a version without options.
   }
@@ -120,7 +121,8 @@ export const workIn = async (folder: string): Promise<Work | undefined> =>
  * Takes a folder for the results of a piece of work, and makes it.
  *
  * @param command the command: "evaluate folder"
- * @param known the work that results without a record tell of: those of an earlier version
+ * @param more `known`: the work that results without a record tell of, those of an earlier version; `advice`: what else
+ *   to do about results of other work
  * @returns whether the run continues the results that are there; else it starts, and removes them if there are any
  * @throws UsageError if the folder holds results of other work, unless forced; or of the same, unless resumed
  */
@@ -129,17 +131,21 @@ export const claimFolder = async (
   command: string,
   work: Work,
   { resume = false, force = false }: Permission,
-  known?: () => Promise<Work | undefined>,
+  more: { readonly known?: () => Promise<Work | undefined>; readonly advice?: Message } = {},
 ): Promise<'continue' | 'start'> => {
   const kind = await stat(folder).catch(() => undefined);
   const used = kind?.isDirectory() === true && !(await isEmptyFolder(folder, OUTPUT_MARKER));
   const marked = used ? await recordIn(join(folder, OUTPUT_MARKER)) : undefined;
   const earlier =
-    marked ?? (used ? await known?.().then((options) => options && { command, options }) : undefined);
+    marked ?? (used ? await more.known?.().then((options) => options && { command, options }) : undefined);
   const difference = earlier && recordDifference(earlier, command, work);
   if (used && !force) {
     if (difference !== undefined)
-      throw refusal(text`The result in the folder ${folder} given for ${option('out')}`, difference);
+      throw refusal(
+        text`The result in the folder ${folder} given for ${option('out')}`,
+        difference,
+        more.advice,
+      );
     if (!resume) {
       throw new UsageError(
         text`The folder ${folder} given for ${option('out')} already holds ${earlier ? 'results of these options' : 'files'}. Add ${option('resume')} to continue that run, choose another folder, or add ${option('force')} to replace them.`,
@@ -160,6 +166,9 @@ export interface ClaimedFiles {
   made(): Promise<void>;
 }
 
+/** What changes when a file is written again. */
+const stampOf = ({ size, mtimeMs }: Pick<Stats, 'size' | 'mtimeMs'>): string => `${size} bytes, ${mtimeMs}`;
+
 /** Refuses a file that is there, unless it is the same work's. */
 const refuseFile = async (
   file: string,
@@ -172,7 +181,7 @@ const refuseFile = async (
   if (kind?.isDirectory()) throw expected('the path of a file', where, file, 'It is a folder.');
   if (!kind?.isFile() || force) return;
   const before = await recordIn(recordOf(file));
-  if (before === undefined || before.sha256 !== (await sha256OfFile(file))) {
+  if (before === undefined || before.file !== stampOf(kind)) {
     throw new UsageError(
       text`The file ${file} given for ${where} is there already, and what made it is not known. Choose another name, or add ${option('force')} to replace it.`,
     );
@@ -203,8 +212,8 @@ export const claimFiles = async (
   return {
     made: async () => {
       for (const file of files) {
-        const sha256 = await sha256OfFile(file);
-        await writeFileAtomically(recordOf(file), markerText({ command, options: work, sha256 }));
+        const record: WorkRecord = { command, options: work, file: stampOf(await stat(file)) };
+        await writeFileAtomically(recordOf(file), markerText(record));
       }
     },
   };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { publishedWeightsNamed } from '../../src/backbone/weights/published.js';
 import { sha256 } from '../../src/io/files.js';
 import { randomBackbone, small } from '../features/nets.js';
-import { fixture, verydeep, withFolder } from '../support.js';
+import { fixture, verydeep, verydeepHere, withFolder } from '../support.js';
 
 const caffe = fixture('weights', 'caffe-v1-vgg16.caffemodel');
 
@@ -102,7 +102,7 @@ describe('verydeep weights', () => {
         [['download', 'vgg99'], /vgg99.*vgg16-oxford/],
       ];
       for (const [args, words] of cases) {
-        const { code, stderr } = await verydeep(['weights', ...args]);
+        const { code, stderr } = await verydeepHere('weights', ...args);
         match(stderr, words);
         equal(code, 2, args.join(' '));
       }
