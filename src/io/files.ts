@@ -70,10 +70,14 @@ export const makeFolder = async (path: string, where: OptionName | string = opti
   }
 };
 
-/** Whether a folder is missing, or empty except for the files named in `but`. */
+/** Whether a folder is missing, or empty except for the files named in `but`, and for folders that are as empty. */
 export const isEmptyFolder = async (path: string, ...but: readonly string[]): Promise<boolean> => {
   try {
-    return (await readdir(path)).every((name) => but.includes(name));
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      if (but.includes(entry.name)) continue;
+      if (!entry.isDirectory() || !(await isEmptyFolder(join(path, entry.name), ...but))) return false;
+    }
+    return true;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return true;
     throw error;

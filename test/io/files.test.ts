@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../../src/errors.js';
-import { makeFolder } from '../../src/io/files.js';
+import { isEmptyFolder, makeFolder } from '../../src/io/files.js';
 import { withFolder } from '../support.js';
 
 describe('files', () => {
@@ -13,6 +13,19 @@ describe('files', () => {
       await makeFolder(deep);
       await makeFolder(deep);
       assert.ok((await stat(deep)).isDirectory());
+    }));
+
+  it('takes a folder for empty that holds nothing but markers and folders that are as empty', () =>
+    withFolder(async (folder) => {
+      assert.ok(await isEmptyFolder(join(folder, 'missing')));
+      assert.ok(await isEmptyFolder(folder));
+      await makeFolder(join(folder, 'a', 'b'));
+      assert.ok(await isEmptyFolder(folder));
+      await writeFile(join(folder, 'a', 'b', '.marker'), '');
+      assert.ok(await isEmptyFolder(folder, '.marker'));
+      assert.equal(await isEmptyFolder(folder), false);
+      await writeFile(join(folder, 'a', 'file'), '');
+      assert.equal(await isEmptyFolder(folder, '.marker'), false);
     }));
 
   it('is not disturbed by others that make the same folder or its parents at the same time', () =>
