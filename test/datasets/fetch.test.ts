@@ -151,6 +151,28 @@ describe('fetchArchives', () => {
     }
   });
 
+  it('keeps a file of other content under the name of an archive, unless forced', async () => {
+    const folder = await archived('caltech256');
+    const answer: Answer = (request, response, file) => {
+      send(request, response, file);
+    };
+    await withServer(folder, answer, (url) =>
+      withFolder(async (data) => {
+        const archive = await described(folder, url);
+        const path = join(data, archive.file);
+        await writeFile(path, 'mine');
+        await assert.rejects(
+          fetchArchives([archive], data, quick),
+          /is there already, but its content .*force/,
+        );
+        assert.equal(await readFile(path, 'utf8'), 'mine');
+        const [fetched] = await fetchArchives([archive], data, { ...quick, force: true });
+        assert.equal(fetched!.state, 'fetched');
+        assert.deepEqual(await readFile(path), await readFile(join(folder, archive.file)));
+      }),
+    );
+  });
+
   it('verifies the archive inside a .zip', async () => {
     const from = await archived('caltech101');
     const honest: Answer = (request, response, file) => {
