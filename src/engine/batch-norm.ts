@@ -11,6 +11,18 @@ export type { Moments } from './onnxruntime/kernels/shared/batch-norm.js';
 
 const MOMENT_AXES = [0, 1, 2];
 
+tf.registerGradient({
+  kernelName: BatchNorm,
+  inputsToSave: ['x'],
+  outputsToSave: [false, true],
+  gradFunc: (dys, [x, factors]) => {
+    const [dy] = dys as tf.Tensor[];
+    const inputs = { dy: dy!, x: x!, factors: factors! };
+    const [dx, scale, offset] = tf.engine().runKernel(BatchNormGrad, inputs) as unknown as tf.Tensor[];
+    return { x: () => dx!, scale: () => scale!, offset: () => offset! };
+  },
+});
+
 const native = (
   x: tf.Tensor4D,
   scale: tf.Tensor1D,
@@ -18,24 +30,10 @@ const native = (
   epsilon: number,
   onMoments: (moments: Moments) => void,
 ): tf.Tensor4D => {
-  const kernel = tf.customGrad((...args) => {
-    const [image, gamma, beta, save] = args as unknown as [
-      ...[tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc],
-    ];
-    const inputs = { x: image, scale: gamma, offset: beta };
-    const [z, factors] = tf.engine().runKernel(BatchNorm, inputs, { epsilon }) as unknown as tf.Tensor[];
-    onMoments(momentsIn(factors!.dataSync<'float32'>(), image.shape[3]));
-    save([image, factors!]);
-    return {
-      value: z!,
-      gradFunc: (dy, saved) => {
-        const [y, known] = saved as [tf.Tensor, tf.Tensor];
-        const gradients = { dy: dy, x: y, factors: known };
-        return tf.engine().runKernel(BatchNormGrad, gradients);
-      },
-    };
-  });
-  return kernel(x, scale, offset) as tf.Tensor4D;
+  const made = tf.engine().runKernel(BatchNorm, { x, scale, offset }, { epsilon });
+  const [z, factors] = made as unknown as [tf.Tensor4D, tf.Tensor2D];
+  onMoments(momentsIn(factors.dataSync<'float32'>(), x.shape[3]));
+  return z;
 };
 
 /**
