@@ -74,7 +74,7 @@ describe('verydeep train on little memory', () => {
 
   it('trains the plain net at 224 pixels on a few photographs within the memory that it may use', () =>
     withFolder(async (root) => {
-      await colourImages(join(root, 'data'), 2, colours);
+      await colourImages(join(root, 'data'), 1, colours);
       const peak =
         'process.on("exit", () => process.stderr.write(`peak ${process.resourceUsage().maxRSS}\\n`))';
       const { code, stderr } = await verydeep(
