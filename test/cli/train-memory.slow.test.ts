@@ -66,32 +66,9 @@ describe('verydeep train on little memory', () => {
       assert.equal(given.code, 0, given.stderr);
       const other = await train('10', '--micro-batch', '48', '--resume', '--epochs', '2');
       assert.equal(other.code, 2);
-      assert.match(other.stderr, /--micro-batch: 12 before, 48 now/);
+      assert.match(other.stderr, /--micro-batch was 12, is 48/);
       const same = await train('10', '--resume', '--epochs', '2');
       assert.equal(same.code, 0, same.stderr);
       assert.match(same.stderr, /^micro-batch 12: /m);
     }));
-
-  it('trains the plain net at 224 pixels on a few photographs within the memory that it may use', () =>
-    withFolder(async (root) => {
-      await colourImages(join(root, 'data'), 1, colours);
-      const peak =
-        'process.on("exit", () => process.stderr.write(`peak ${process.resourceUsage().maxRSS}\\n`))';
-      const { code, stderr } = await verydeep(
-        [
-          ...['train', 'folder', '--data', join(root, 'data'), '--out', join(root, 'net')],
-          ...['--epochs', '1', '--workers', '1', '--validation', '0'],
-        ],
-        {
-          env: {
-            VERYDEEP_MEMORY: '4',
-            NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(peak)}`,
-          },
-        },
-      );
-      assert.equal(code, 0, stderr);
-      assert.match(stderr, /^micro-batch 256: 3\.\d of 4\.0 GB$/m);
-      const kilobytes = [...stderr.matchAll(/^peak (\d+)$/gm)].map(([, number]) => Number(number));
-      assert.ok(kilobytes.length > 0 && Math.max(...kilobytes) * 1024 < 4e9, kilobytes.join(' '));
-    })).timeout(600_000);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type Moments, batchNorm } from '../../src/engine/batch-norm.js';
+import { registerOnnxRuntimeBackend } from '../../src/engine/onnxruntime/register.js';
 import { agree, difference, normal, on, tf } from './onnxruntime/support.js';
 
 type Image = tf.Tensor4D;
@@ -44,6 +45,8 @@ const gradients = (norm: Norm, use: (z: tf.Tensor) => tf.Tensor, shape: number[]
 };
 
 describe('batch normalisation', () => {
+  before(() => registerOnnxRuntimeBackend(2)); // Tests of the engine, which closes it, may have run before.
+
   for (const [name, use] of Object.entries(uses))
     for (const [shape, outputs] of [
       [[3, 8, 8, 16], 16],

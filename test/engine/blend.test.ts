@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { blend } from '../../src/engine/blend.js';
+import { registerOnnxRuntimeBackend } from '../../src/engine/onnxruntime/register.js';
 import { difference, normal, tf } from './onnxruntime/support.js';
 
 describe('blend', () => {
+  before(() => registerOnnxRuntimeBackend(2)); // Tests of the engine, which closes it, may have run before.
+
   for (const backend of ['cpu', 'onnxruntime']) {
     it(`moves a tensor towards another, in many pieces, and leaves no other tensor, on ${backend}`, async () => {
       await tf.setBackend(backend);
