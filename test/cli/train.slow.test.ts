@@ -145,4 +145,47 @@ nets:
       assert.deepEqual(await net.read('conv3_2.weight'), await d!.read('conv3_2.weight'));
       assert.notDeepEqual(await net.read('conv3_3.weight'), await d!.read('conv3_3.weight'));
     })).timeout(180_000);
+
+  it('says what is wrong in one line, with exit code 2', () =>
+    withFolder(async (root) => {
+      await colourImages(join(root, 'data'), 2, colours);
+      await colourImages(join(root, 'one'), 2, { only: [1, 2, 3] });
+      await writeFile(join(root, 'bad.yaml'), 'nets:\n  - { name: A, depth: 3 }\n');
+      await writeFile(join(root, 'cut.safetensors'), Buffer.alloc(20));
+      const data = join(root, 'data');
+      const cases: readonly [string[], RegExp][] = [
+        [['--data', join(root, 'nowhere')], /an existing folder for --data but received ".*nowhere"/],
+        [['--data', join(root, 'one')], /at least two classes/],
+        [['--data', data, '--input-size', '100'], /a multiple of 32 .* for --input-size but received 100/],
+        [['--data', data, '--train-side', '10'], /--train-side/],
+        [['--data', data, '--width', '0'], /--width/],
+        [['--data', data, '--superclass-loss', '1'], /nested class folders .* for --superclass-loss/],
+        [['--data', data, '--init-from', join(root, 'cut.safetensors')], /cut.safetensors/],
+        [
+          ['--data', data, '--recipe', join(root, 'bad.yaml')],
+          /depth of the net A in .*bad.yaml but received 3/,
+        ],
+        [['--data', data, '--freeze', 'conv9'], /layers such as .* for --freeze but received "conv9"/],
+        [['--data', data, '--out', '/proc/nowhere'], /\/proc\/nowhere given for --out/],
+      ];
+      const results = await Promise.all(
+        cases.map(([args], i) =>
+          verydeep([
+            'train',
+            'folder',
+            ...(args.includes('--out') ? [] : ['--out', join(root, `out${i}`)]),
+            ...args,
+          ]),
+        ),
+      );
+      results.forEach(({ code, stderr }, i) => {
+        assert.equal(code, 2, stderr);
+        assert.match(stderr, cases[i]![1]);
+        const lines = stderr
+          .trim()
+          .split('\n')
+          .filter((line) => line.startsWith('verydeep:'));
+        assert.equal(lines.length, 1, stderr);
+      });
+    })).timeout(120_000);
 });
