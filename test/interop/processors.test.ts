@@ -101,7 +101,8 @@ describe('processors', function () {
     // By another instruction set the very same numbers: nothing overflowed. With 8 bits it does.
     assert.deepEqual(haswell.descriptors['default'], haswell.descriptors['7']);
     assert.deepEqual(haswell.descriptors['7'], native.descriptors['7']);
-    assert.notDeepEqual(haswell.descriptors['8'], native.descriptors['8']);
+    // Where this processor has VNNI; else both overflow alike.
+    if (native.support.bits === 8) assert.notDeepEqual(haswell.descriptors['8'], native.descriptors['8']);
     const fidelity = cosine(haswell.descriptors['7']!, native.descriptors['fp32']!);
     assert.ok(fidelity > 0.999, `cosine to fp32 ${fidelity}`);
     assert.match(
