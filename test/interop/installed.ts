@@ -47,12 +47,15 @@ export interface Doctor {
   readonly engines: readonly { readonly notes: readonly string[]; readonly fix?: string }[];
 }
 
-/** The texts of a drawing's legends. */
-const legendsOf = (html: string): string[] =>
-  html
-    .split('role-legend-label')
-    .slice(1)
-    .map((text) => /<text[^>]*>([^<]*)</.exec(text)![1]!);
+/** The texts of the legends; each chart is drawn twice, for wide pages and for narrow ones. */
+const legendsOf = (html: string): string[] => [
+  ...new Set(
+    html
+      .split('role-legend-label')
+      .slice(1)
+      .map((text) => /<text[^>]*>([^<]*)</.exec(text)![1]!),
+  ),
+];
 
 /** Trains and evaluates with the installed command; the legends of both reports name their lines. */
 export const checkReports = async (
