@@ -142,12 +142,6 @@ export class Torch {
     return this.callAll(name, args, 1)[0]!;
   }
 
-  /** Whether a result is a tensor: gradients that were not asked for are not. */
-  isDefined(handle: Handle): boolean {
-    this.#check(this.library.api.aoti_torch_is_defined(handle, this.#out), 'a tensor');
-    return (this.#out32[0]! & 0xff) !== 0;
-  }
-
   delete(...handles: readonly Handle[]): void {
     for (const handle of handles) this.library.api.aoti_torch_delete_tensor_object(handle);
   }
@@ -237,13 +231,13 @@ export class Torch {
     });
   }
 
-  shapeOf(handle: Handle): number[] {
-    const { api } = this.library;
-    this.#check(api.aoti_torch_get_dim(handle, this.#out), 'its shape');
-    return Array.from({ length: this.#result }, (_, axis) => {
-      this.#check(api.aoti_torch_get_size(handle, axis, this.#out), 'its shape');
-      return this.#result;
-    });
+  /** A copy that lies in the order of `strides`; undefined for a tensor that already does. */
+  inOrder(handle: Handle, shape: readonly number[], strides: readonly number[]): Handle | undefined {
+    if (this.stridesOf(handle, shape.length).every((stride, axis) => stride === strides[axis]))
+      return undefined;
+    const ordered = this.empty(shape, this.dtypeOf(handle), strides);
+    this.copy(ordered, handle);
+    return ordered;
   }
 
   /** A view with other axes. */

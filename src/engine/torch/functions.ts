@@ -19,19 +19,14 @@ export const functions = {
   ],
   aoti_torch_copy_: [STATUS, [HANDLE, HANDLE, 'int32_t']],
   aoti_torch_get_data_ptr: [STATUS, [HANDLE, OUT]],
-  aoti_torch_get_dim: [STATUS, [HANDLE, OUT]],
-  aoti_torch_get_size: [STATUS, [HANDLE, 'int64_t', OUT]],
   aoti_torch_get_stride: [STATUS, [HANDLE, 'int64_t', OUT]],
   aoti_torch_get_dtype: [STATUS, [HANDLE, OUT]],
-  aoti_torch_is_defined: [STATUS, [HANDLE, OUT]],
-  aoti_torch_zero_: [STATUS, [HANDLE]],
   aoti_torch_aten_fill__Scalar: [STATUS, [HANDLE, 'double']],
   aoti_torch_aten_subtract_Tensor: [STATUS, [HANDLE, HANDLE, 'double', OUT]],
   aoti_torch_aten_pad: [STATUS, [HANDLE, OUT, 'int64_t', 'str', OUT, OUT]],
   torch_call_dispatcher: [STATUS, ['str', 'str', OUT, 'uint64_t']],
   torch_new_list_reserve_size: [STATUS, ['size_t', OUT]],
   torch_list_push_back: [STATUS, ['uintptr_t', 'uint64_t']],
-  torch_new_string_handle: [STATUS, ['str', 'size_t', OUT]],
 } as const satisfies Record<string, readonly [string, readonly string[]]>;
 
 /** Functions that older versions lack, with what is done without them. */

@@ -20,17 +20,11 @@ export const momentumStep = (
   { learningRate, momentum, decay }: MomentumStep,
 ): void => {
   const { torch } = backend;
-  const rank = weight.shape.length;
   torch.scope((own) => {
     const w = backend.native(weight, own);
-    const strides = torch.stridesOf(w, rank);
+    const strides = torch.stridesOf(w, weight.shape.length);
     // The operator walks over the memory of all three alike, and is wrong where their strides differ.
-    const inOrder = (handle: Handle): Handle | undefined => {
-      if (torch.stridesOf(handle, rank).every((stride, axis) => stride === strides[axis])) return undefined;
-      const ordered = torch.empty(weight.shape, torch.dtypeOf(handle), strides);
-      torch.copy(ordered, handle);
-      return ordered;
-    };
+    const inOrder = (handle: Handle): Handle | undefined => torch.inOrder(handle, weight.shape, strides);
     backend.native(velocity, own);
     backend.rearrange(velocity, inOrder);
     const slope = backend.native(gradient, own);

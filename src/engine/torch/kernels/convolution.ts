@@ -80,12 +80,7 @@ const filterStrides = ([height, width, inputs]: readonly number[]): number[] => 
 const filterOf = ({ backend, torch, own }: KernelCall, filter: TensorInfo): Handle => {
   const strides = filterStrides(filter.shape);
   backend.native(filter, own);
-  backend.rearrange(filter, (handle) => {
-    if (torch.stridesOf(handle, 4).every((stride, axis) => stride === strides[axis])) return undefined;
-    const ordered = torch.empty(filter.shape, torch.dtypeOf(handle), strides);
-    torch.copy(ordered, handle);
-    return ordered;
-  });
+  backend.rearrange(filter, (handle) => torch.inOrder(handle, filter.shape, strides));
   return own(torch.permute(backend.factor(filter, own), TO_OIHW));
 };
 
