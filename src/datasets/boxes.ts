@@ -2,11 +2,9 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { expected, option } from '../errors.js';
-import { rowsOf } from './csv.js';
+import { CORNERS, rowsOf } from './csv.js';
 import { requireFile } from '../io/readable.js';
 import type { Item } from './dataset.js';
-
-const CORNERS = ['xmin', 'ymin', 'xmax', 'ymax'] as const;
 
 /**
  * Reads a CSV table with the columns path, xmin, ymin, xmax, ymax: a row a box. Corners are as in VOC's

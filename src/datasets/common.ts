@@ -20,6 +20,17 @@ export const refuseDescriptors = async (
   );
 };
 
+const AT_ONCE = 32;
+
+/** The results of `work` on each value, in order; a few are under way at a time. */
+export const inBlocks = async <T, R>(values: readonly T[], work: (value: T) => Promise<R>): Promise<R[]> => {
+  const results: R[] = [];
+  for (let i = 0; i < values.length; i += AT_ONCE) {
+    results.push(...(await Promise.all(values.slice(i, i + AT_ONCE).map(work))));
+  }
+  return results;
+};
+
 /** Order of ids and classes: by code unit, the same on every machine and in every language. */
 export const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

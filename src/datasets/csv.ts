@@ -7,7 +7,8 @@ import { parse } from 'csv-parse';
 import { UsageError, VerydeepError, codeOf, expected, option, text } from '../errors.js';
 import { readReason, sentence } from '../io/readable.js';
 import { byCode, bySplit } from './common.js';
-import type { Dataset, Item } from './dataset.js';
+import { boxOfCorners } from './corners.js';
+import type { Box, Dataset, Item, LabelledBox } from './dataset.js';
 import { remarksOn } from './remarks.js';
 import { namesOfSplits } from './split-names.js';
 import { listFolder } from './walk.js';
@@ -176,6 +177,19 @@ const adviceOn = async (file: string): Promise<string> => {
   return 'There is none.';
 };
 
+/** Columns of a box: inclusive corners that count pixels from 1, as in VOC. */
+export const CORNERS = ['xmin', 'ymin', 'xmax', 'ymax'] as const;
+
+/** The box of a row; undefined if its fields are empty. @throws UsageError naming the table and the line */
+const boxIn = (fields: Row['fields'], table: string, line: number): Box | undefined => {
+  const missing = CORNERS.find((column) => !Object.hasOwn(fields, column));
+  if (missing) throw expected(`a column "${missing}"`, table, Object.keys(fields), 'A box has four corners.');
+  const corners = CORNERS.map((column) => fields[column]!);
+  return corners.every((corner) => corner === '')
+    ? undefined
+    : boxOfCorners(corners, `${table} line ${line}`, 1);
+};
+
 /** Throws for the first missing image, with its line. */
 const requireFiles = async (table: string, items: readonly { item: Item; line: number }[]): Promise<void> => {
   for (let i = 0; i < items.length; i += CHECKED_AT_ONCE) {
@@ -201,7 +215,10 @@ const requireFiles = async (table: string, items: readonly { item: Item; line: n
  * @throws UsageError naming the file, and the line where there is one: no such file, a missing column, a malformed row,
  *   an empty path or label, an image in two splits, an image that does not exist
  */
-export const readCsv = async (path: string, options: CsvOptions = {}): Promise<Dataset> => {
+export const readCsv = async (
+  path: string,
+  options: CsvOptions & { readonly boxes?: boolean } = {},
+): Promise<Dataset> => {
   const { pathColumn = 'path', labelColumn = 'label', splitColumn = 'split', labelSeparator } = options;
   const table = await tableAt(resolve(path));
   const root = dirname(table);
@@ -209,7 +226,10 @@ export const readCsv = async (path: string, options: CsvOptions = {}): Promise<D
   let columns: readonly string[] | undefined;
   /** The first row without a label. */
   let empty: string | undefined;
-  const images = new Map<string, { source: string; labels: Set<string>; split: string; line: number }>();
+  const images = new Map<
+    string,
+    { source: string; labels: Set<string>; split: string; line: number; boxes: LabelledBox[] }
+  >();
   for await (const { line, fields } of rowsOf(table, delimiter, pathColumn)) {
     const where = `${table} line ${line}`;
     const given = [options.labelColumn, options.splitColumn].filter((column) => column !== undefined);
@@ -235,8 +255,11 @@ export const readCsv = async (path: string, options: CsvOptions = {}): Promise<D
     if (split === '') throw expected('a split', `column "${splitColumn}" of ${where}`, split);
     const source = resolve(root, name);
     const id = isAbsolute(name) ? source : relative(root, source).split(sep).join('/');
+    const box = options.boxes ? boxIn(fields, table, line) : undefined;
+    const boxes = box ? labels.map((label): LabelledBox => ({ label, box })) : [];
     const image = images.get(id);
-    if (image === undefined) images.set(id, { source, labels: new Set(labels), split, line });
+    image?.boxes.push(...boxes);
+    if (image === undefined) images.set(id, { source, labels: new Set(labels), split, line, boxes });
     else if (image.split !== split) {
       throw expected(`the split "${image.split}" of line ${image.line} again`, `${where} (${name})`, split);
     } else labels.forEach((label) => image.labels.add(label));
@@ -251,8 +274,11 @@ export const readCsv = async (path: string, options: CsvOptions = {}): Promise<D
       text`With ${option('labelSeparator')} images may have no label.`,
     );
   }
-  const items = [...images].map(([id, { source, labels, split, line }]) => {
-    const item: Item = { id, path: id, source: { file: source }, labels: [...labels].sort(byCode) };
+  const items = [...images].map(([id, { source, labels, split, line, boxes }]) => {
+    const item: Item = {
+      ...{ id, path: id, source: { file: source }, labels: [...labels].sort(byCode) },
+      ...(boxes.length > 0 && { boxes }),
+    };
     return { item, split, line };
   });
   await requireFiles(table, items);

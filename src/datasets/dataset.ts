@@ -21,6 +21,12 @@ export interface Box {
   readonly height: number;
 }
 
+/** What lies in a box of an image: its class. */
+export interface LabelledBox {
+  readonly label: string;
+  readonly box: Box;
+}
+
 /** One image, or one box of an image, with its labels. */
 export interface Item {
   /** Unique in the data set and stable between runs: the relative path, the VOC id, "2010_006088#1" for a person. */
@@ -32,7 +38,10 @@ export interface Item {
   readonly labels: readonly string[];
   /** Classes for which the item counts as neither positive nor negative (VOC's label 0: only difficult objects). */
   readonly ignored?: readonly string[];
+  /** The part of the image that the item is: a person's box. */
   readonly box?: Box;
+  /** The annotated boxes, of any class, as they are in the file: they may exceed the image. Only where asked for. */
+  readonly boxes?: readonly LabelledBox[];
 }
 
 /** A data set: its classes in index order, and its items sorted by id in each split. */

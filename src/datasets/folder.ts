@@ -77,9 +77,12 @@ const rolesOf = (folders: readonly string[]): { layout: Layout; flat: boolean } 
  * @returns classes and items in code-unit order; ids are paths relative to `root`
  * @throws UsageError when the folder is missing, holds no images, or a class folder is empty
  */
-export const readFolder = async (root: string): Promise<Dataset> => {
+export const readFolder = async (
+  root: string,
+  options: { readonly boxes?: boolean } = {},
+): Promise<Dataset> => {
   const absolute = resolve(root);
-  if (tinyImagenetIn(absolute)) return readTinyImagenet(absolute);
+  if (tinyImagenetIn(absolute)) return readTinyImagenet(absolute, options);
   const walk = await walkFolder(absolute);
   const { images, loose, others } = sortOut(walk);
   const strays = [...walk.passed, ...others];

@@ -5,6 +5,7 @@ import { UsageError, expected } from '../errors.js';
 import { byCode, bySplit, requireFolder } from './common.js';
 import type { Dataset, ImageSource, Item } from './dataset.js';
 import { type ArchiveOptions, imagesInArchive } from './imagenet-archives.js';
+import { withImagenetBoxes } from './imagenet-boxes.js';
 import { devkitPlaces, findDevkit, validationNumber, validationWnids } from './imagenet-devkit.js';
 import { readSynsetMapping, readValidationSolution } from './imagenet-kaggle.js';
 import { isImageName } from './names.js';
@@ -106,7 +107,10 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
  * @throws UsageError if there are neither training nor validation images, or a validation image has no label or a class
  *   without training images
  */
-export const readImagenet = async (root: string, options: ArchiveOptions = {}): Promise<Dataset> => {
+export const readImagenet = async (
+  root: string,
+  options: ArchiveOptions & { readonly boxes?: boolean } = {},
+): Promise<Dataset> => {
   const absolute = resolve(root);
   await requireFolder(absolute);
   if (tinyImagenetIn(absolute)) return readTinyImagenet(absolute, options);
@@ -158,5 +162,17 @@ export const readImagenet = async (root: string, options: ArchiveOptions = {}): 
     splits: bySplit(labelled),
   };
   const remarks = remarksOn(found);
-  return { name: 'imagenet', root: absolute, ...found, strays, ...(remarks.length > 0 && { remarks }) };
+  const boxed = options.boxes
+    ? await withImagenetBoxes(
+        absolute,
+        found.splits,
+        LISTS.map((folder) => join(absolute, folder)),
+        options,
+      )
+    : { splits: found.splits, strays: [] };
+  return {
+    ...{ name: 'imagenet', root: absolute, classes: found.classes, splits: boxed.splits },
+    strays: [...strays, ...boxed.strays],
+    ...(remarks.length > 0 && { remarks }),
+  };
 };

@@ -1,6 +1,6 @@
 // Opens a data set by name: selects its reader.
 import { refuseDescriptors } from './common.js';
-import { expected } from '../errors.js';
+import { expected, option } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type CsvOptions, readCsv } from './csv.js';
 import type { Dataset } from './dataset.js';
@@ -25,6 +25,8 @@ export interface OpenOptions {
   readonly emptyClasses?: boolean;
   /** VOC: images that are not on disk are items too, instead of an error. */
   readonly missingImages?: boolean;
+  /** Also reads the boxes of the images. Default false. */
+  readonly boxes?: boolean;
   /** Where compressed archives are unpacked. Default the folder `archives` of the cache. */
   readonly cache?: string;
   /** Called during long work, such as unpacking an archive. */
@@ -36,8 +38,8 @@ export interface OpenOptions {
 const readers: Readonly<Record<string, (root: string, options: OpenOptions) => Promise<Dataset>>> = {
   imagenet: readImagenet,
   'tiny-imagenet': readTinyImagenet,
-  folder: (root) => readFolder(root),
-  csv: (root, { csv }) => readCsv(root, csv),
+  folder: readFolder,
+  csv: (root, { csv, boxes = false }) => readCsv(root, { ...csv, boxes }),
   idx: readIdx,
   voc2007: (root, options) => readVoc(2007, root, options),
   voc2012: (root, options) => readVoc(2012, root, options),
@@ -64,5 +66,13 @@ export const openDataset = async (
   const reader = Object.hasOwn(readers, name) ? readers[name] : undefined;
   if (!reader) throw expected(`one of ${datasetNames.join(', ')}`, 'the data set', name);
   await refuseDescriptors(root);
-  return opened(await reader(root, options));
+  const dataset = opened(await reader(root, options));
+  if (options.boxes && !dataset.items().some(({ boxes }) => boxes)) {
+    throw expected(
+      'images with boxes (imagenet, tiny-imagenet, voc2007, voc2012, or csv with xmin, ymin, xmax, ymax)',
+      option('data'),
+      `${name} in ${dataset.root} without boxes`,
+    );
+  }
+  return dataset;
 };

@@ -5,6 +5,7 @@ import { expected } from '../errors.js';
 import type { OnProgress } from '../progress.js';
 import { type Tree, type TreePlan, openTree, textOf } from './archives/tree.js';
 import { byCode, bySplit } from './common.js';
+import { boxOfCorners } from './corners.js';
 import type { Box, Dataset, ImageSource, Item } from './dataset.js';
 import { isImageName, unreadReason } from './names.js';
 import { remarksOn } from './remarks.js';
@@ -59,6 +60,7 @@ const namesOf = async (tree: Tree, wnids: readonly string[]): Promise<Map<string
 interface Row {
   readonly wnid?: string;
   readonly box: Box;
+  readonly line: number;
 }
 
 /**
@@ -77,20 +79,27 @@ const readRows = async (
     linesOf(text).map(([content, line]): [string, Row] => {
       const [name = '', ...rest] = content.trim().split(/\s+/);
       const wnid = hasClass ? rest.shift() : undefined;
-      const [left, top, right, bottom] = rest.map(Number) as [number, number, number, number];
-      const isBox = rest.length === 4 && left >= 0 && top >= 0 && right >= left && bottom >= top;
-      if (!isBox || (hasClass && !WNID.test(wnid ?? ''))) {
-        throw expected(
-          `an image, ${hasClass ? 'a WNID ' : ''}and the corners of a box`,
-          `${tree.where(path)} line ${line}`,
-          content,
-        );
+      const where = `${tree.where(path)} line ${line}`;
+      if (rest.length !== 4 || (hasClass && !WNID.test(wnid ?? ''))) {
+        throw expected(`an image, ${hasClass ? 'a WNID ' : ''}and the corners of a box`, where, content);
       }
-      const box = { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
-      return [name, wnid === undefined ? { box } : { wnid, box }];
+      const box = boxOfCorners(rest, where);
+      return [name, { box, line, ...(wnid !== undefined && { wnid }) }];
     }),
   );
 };
+
+/** The rows of a table whose image is not there. */
+const withoutImage = (
+  table: string,
+  rows: ReadonlyMap<string, Row>,
+  isThere: (name: string) => boolean,
+): PassedOver[] =>
+  [...rows].flatMap(([name, { line }]) =>
+    isThere(name)
+      ? []
+      : [{ path: `${table} line ${line}`, reason: `the annotation of an image that is not there, ${name}` }],
+  );
 
 /** The images in a folder and its subfolder `images`, with their paths. */
 const imagesOf = async (
@@ -124,7 +133,7 @@ const imagesOf = async (
  */
 export const readTinyImagenet = async (
   root: string,
-  options: { cache?: string; onProgress?: OnProgress } = {},
+  options: { cache?: string; onProgress?: OnProgress; boxes?: boolean } = {},
 ): Promise<Dataset> => {
   const tree = await openTree(root, plan, options);
   const strays: PassedOver[] = [];
@@ -143,9 +152,16 @@ export const readTinyImagenet = async (
           strays.push({ path: `${split}/${folder}`, reason: 'not a folder of a class' });
         continue;
       }
-      const boxes = (await readRows(tree, `${split}/${folder}/${folder}_boxes.txt`, false)) ?? annotations;
-      for (const [path, name, source] of await imagesOf(tree, `${split}/${folder}`, strays)) {
+      const table = `${split}/${folder}/${folder}_boxes.txt`;
+      const own = await readRows(tree, table, false);
+      const boxes = own ?? annotations;
+      const images = await imagesOf(tree, `${split}/${folder}`, strays);
+      for (const [path, name, source] of images) {
         found.push([split, folder, path, source, boxes?.get(name)?.box]);
+      }
+      if (options.boxes && own) {
+        const present = new Set(images.map(([, name]) => name));
+        strays.push(...withoutImage(table, own, (name) => present.has(name)));
       }
     }
     const flat = await imagesOf(tree, split, strays);
@@ -162,6 +178,10 @@ export const readTinyImagenet = async (
       }
     }
   }
+  if (options.boxes && annotations) {
+    const present = new Set(found.map(([, , path]) => path.slice(path.lastIndexOf('/') + 1)));
+    strays.push(...withoutImage(ANNOTATIONS, annotations, (name) => present.has(name)));
+  }
   if (!found.some(([split]) => split !== 'test')) {
     throw expected('images in train/<wnid>/images or val/images', tree.where(''), 'none');
   }
@@ -171,7 +191,11 @@ export const readTinyImagenet = async (
   const labels = new Map(wnids.map((wnid) => [wnid, [names.get(wnid)!]])); // One array per class, shared by its images.
   const items = found.map(([split, wnid, path, source, box]): [string, Item] => [
     split,
-    { id: path, path, source, labels: wnid === undefined ? [] : labels.get(wnid)!, ...(box && { box }) },
+    {
+      ...{ id: path, path, source, labels: wnid === undefined ? [] : labels.get(wnid)! },
+      ...(box && { box }),
+      ...(options.boxes && box && wnid !== undefined && { boxes: [{ label: names.get(wnid)!, box }] }),
+    },
   ]);
   const classes = wnids.map((wnid) => names.get(wnid)!);
   const splits = bySplit(items);

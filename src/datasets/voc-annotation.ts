@@ -21,6 +21,8 @@ export interface VocObject {
 export interface VocAnnotation {
   /** "VOC2007" or "VOC2012", if given in the file. */
   readonly folder: string | undefined;
+  /** Name of the image, if given in the file. */
+  readonly filename: string | undefined;
   /** Size of the image in pixels, if given in the file. */
   readonly width: number | undefined;
   readonly height: number | undefined;
@@ -64,8 +66,8 @@ const maybeNumberIn = (element: Element | undefined, name: string): number | und
   return Number.isFinite(number) ? number : undefined;
 };
 
-/** Converts 1-based inclusive corners, which may be fractions, to a 0-based corner and size. */
-const boxOf = (object: Element, where: string): Box => {
+/** Converts inclusive corners, which may be fractions and count pixels from `first`, to a 0-based corner and size. */
+const boxOf = (object: Element, where: string, first: number): Box => {
   const corners = child(object, 'bndbox');
   const [left, top, right, bottom] = ['xmin', 'ymin', 'xmax', 'ymax'].map((name) =>
     numberIn(corners, name, where),
@@ -73,16 +75,21 @@ const boxOf = (object: Element, where: string): Box => {
   if (right < left || bottom < top) {
     throw expected('a box with xmin <= xmax and ymin <= ymax', where, [left, top, right, bottom]);
   }
-  return { x: left - 1, y: top - 1, width: right - left + 1, height: bottom - top + 1 };
+  return { x: left - first, y: top - first, width: right - left + 1, height: bottom - top + 1 };
 };
+
+/** The lines on which objects begin, from 1. */
+const linesOfObjects = (xml: string): number[] =>
+  xml.split('\n').flatMap((line, i) => Array.from(line.matchAll(/<object[\s>]/g), () => i + 1));
 
 /**
  * Parses an annotation.
  *
  * @param where the file, for messages
- * @throws UsageError naming the file with the line, or the object and element, at fault
+ * @param first the number of the first pixel of a row: 1 in VOC
+ * @throws UsageError naming the file with the line, and the object and element, at fault
  */
-export const parseAnnotation = (xml: string, where: string): VocAnnotation => {
+export const parseAnnotation = (xml: string, where: string, first: 0 | 1 = 1): VocAnnotation => {
   let document: Element;
   try {
     SyntaxValidator.validate(xml);
@@ -95,18 +102,21 @@ export const parseAnnotation = (xml: string, where: string): VocAnnotation => {
   if (annotation === undefined) throw expected('an <annotation>', where, 'other XML');
   const size = child(annotation, 'size');
   const objects = typeof annotation === 'string' ? [] : ((annotation['object'] ?? []) as readonly Element[]);
+  const lines = objects.length === 0 ? [] : linesOfObjects(xml);
   return {
     folder: textIn(annotation, 'folder'),
+    filename: textIn(annotation, 'filename'),
     width: maybeNumberIn(size, 'width'),
     height: maybeNumberIn(size, 'height'),
     objects: objects.map((object, index) => {
-      const place = `object ${index + 1} of ${where}`;
+      const line = lines.length === objects.length ? ` line ${lines[index]!}` : '';
+      const place = `object ${index + 1} of ${where}${line}`;
       const name = textIn(object, 'name');
       if (name === undefined) throw expected('a <name>', place, undefined);
       const actions = child(object, 'actions');
       return {
         name,
-        box: boxOf(object, place),
+        box: boxOf(object, place, first),
         difficult: textIn(object, 'difficult') === '1',
         truncated: textIn(object, 'truncated') === '1',
         actions:

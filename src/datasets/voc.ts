@@ -1,8 +1,9 @@
 // VOC-2007 and VOC-2012 classification: twenty classes, several in an image, and label 0 where only difficult objects are.
 import { expected } from '../errors.js';
 import type { OnProgress } from '../progress.js';
-import { bySplit } from './common.js';
-import type { Dataset, Item } from './dataset.js';
+import { annotatedBoxes, stemOf } from './annotated-boxes.js';
+import { bySplit, inBlocks } from './common.js';
+import type { Dataset, Item, LabelledBox } from './dataset.js';
 import {
   LABEL,
   type List,
@@ -14,7 +15,7 @@ import {
   readList,
   requireSameRows,
 } from './voc-lists.js';
-import type { Tree } from './archives/tree.js';
+import { type Tree, textOf } from './archives/tree.js';
 
 /** The classes of both years, in the kit's order. */
 export const VOC_CLASSES: readonly string[] = [
@@ -92,6 +93,33 @@ const readSplit = async (
   });
 };
 
+/** Annotations of images that are not on disk. */
+const annotationsAlone = async (
+  tree: Tree,
+  items: readonly [string, Item][],
+): Promise<{ path: string; reason: string }[]> => {
+  const present = new Set([...(await tree.files('JPEGImages')).keys()].map(stemOf));
+  for (const [, { id }] of items) present.add(id);
+  return [...(await tree.files('Annotations')).keys()]
+    .filter((name) => name.endsWith('.xml') && !present.has(stemOf(name)))
+    .map((name) => ({
+      path: `Annotations/${name}`,
+      reason: `the annotation of an image that is not there, ${stemOf(name)}`,
+    }));
+};
+
+/** Items with the boxes of their annotations; those without one have none. */
+const withBoxes = async (tree: Tree, items: readonly [string, Item][]): Promise<[string, Item][]> => {
+  const known = new Map<string, readonly LabelledBox[]>();
+  return inBlocks(items, async ([split, item]) => {
+    const path = `Annotations/${item.id}.xml`;
+    const text = known.has(item.id) ? undefined : await textOf(tree, path);
+    if (text !== undefined) known.set(item.id, annotatedBoxes(text, tree.where(path), item.path, 1));
+    const boxes = known.get(item.id);
+    return [split, boxes ? { ...item, boxes } : item];
+  });
+};
+
 /**
  * Reads VOC-2007 or VOC-2012 for classification. An item's labels are the classes with label 1, `ignored` those with
  * label 0 (only difficult objects). Of images whose labels are not public (the test set of 2012), all classes are
@@ -104,7 +132,7 @@ const readSplit = async (
 export const readVoc = async (
   year: VocYear,
   root: string,
-  options: { cache?: string; onProgress?: OnProgress; missingImages?: boolean } = {},
+  options: { cache?: string; onProgress?: OnProgress; missingImages?: boolean; boxes?: boolean } = {},
 ): Promise<Dataset> => {
   const tree = await openVocTree(year, root, options);
   const items: [string, Item][] = [];
@@ -119,7 +147,7 @@ export const readVoc = async (
     name: `voc${year}`,
     root: tree.root,
     classes: VOC_CLASSES,
-    splits: bySplit(items),
-    strays: [],
+    splits: bySplit(options.boxes ? await withBoxes(tree, items) : items),
+    strays: options.boxes ? await annotationsAlone(tree, items) : [],
   };
 };

@@ -36,6 +36,7 @@ describe('parseAnnotation', () => {
   it('reads objects in order; boxes become 0-based corner and size', () => {
     assert.deepEqual(parseAnnotation(xml, 'a.xml'), {
       folder: 'VOC2012',
+      filename: undefined,
       width: 500,
       height: 375,
       objects: [
@@ -90,15 +91,15 @@ describe('parseAnnotation', () => {
     wrong('<html></html>', 'Expected an <annotation> for a.xml but received "other XML".');
     wrong(
       xml.replace('10.5', 'ten'),
-      'Expected a number for <xmin> of object 2 of a.xml but received "ten".',
+      'Expected a number for <xmin> of object 2 of a.xml line 10 but received "ten".',
     );
     wrong(
       xml.replace('<name>horse</name>', ''),
-      'Expected a <name> for object 1 of a.xml but received nothing.',
+      'Expected a <name> for object 1 of a.xml line 4 but received nothing.',
     );
     wrong(
       xml.replace('<ymax>30', '<ymax>3'),
-      'Expected a box with xmin <= xmax and ymin <= ymax for object 1 of a.xml but received [1,21,500,3].',
+      'Expected a box with xmin <= xmax and ymin <= ymax for object 1 of a.xml line 4 but received [1,21,500,3].',
     );
   });
 });
