@@ -176,6 +176,7 @@ describe('choosing C', () => {
       );
     const problems = [1, 2, 3].flatMap((seed) => [
       { name: `240 rows, seed ${seed}`, problem: clusters(6, 40, 48, seed, 2), out: 120 },
+      { name: `500 rows, seed ${seed}`, problem: clusters(10, 50, 64, seed, 2), out: 200 },
       { name: `1000 rows, seed ${seed}`, problem: clusters(10, 100, 128, seed, 2.5), out: 400 },
     ]);
     for (const { name, problem, out } of problems) {

@@ -26,6 +26,11 @@ export interface Kernels {
    * the others. Updates the report's balance.
    */
   relax(w: Workspace, bias: number, biasSquared: number, steps: number, enough: number): void;
+  /**
+   * A step of Newton's method for the free coefficients, those of active rows strictly between their bounds (`mostFree` of
+   * them at most), as far as the first bound. Without the augmented bias the sum of y alpha stays.
+   */
+  newton(w: Workspace, bias: number, biasSquared: number): void;
   /** Adds the active rows' changes to the decision values of all rows. */
   update(w: Workspace): void;
 }
@@ -226,6 +231,75 @@ const relax = (w: Workspace, bias: number, biasSquared: number, steps: number, e
   report[REPORT.updates]! += updates;
 };
 
+/** Added to the diagonal of Newton's system, and its least pivot, as a share of the mean of the diagonal. */
+const RIDGE = 2e-6;
+
+/** The lower triangle L of a symmetric matrix = L·Lᵀ, in place. */
+const decompose = (a: Float64Array, size: number, least: number): void => {
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      let value = a[i * size + j]!;
+      for (let k = 0; k < j; k++) value -= a[i * size + k]! * a[j * size + k]!;
+      a[i * size + j] = j < i ? value / a[j * size + j]! : Math.sqrt(Math.max(value, least));
+    }
+  }
+};
+
+/** Solves L·Lᵀ·x = v in place of v. */
+const solveFor = (v: Float64Array, l: Float64Array): void => {
+  const size = v.length;
+  for (let i = 0; i < size; i++) {
+    for (let k = 0; k < i; k++) v[i]! -= l[i * size + k]! * v[k]!;
+    v[i]! /= l[i * size + i]!;
+  }
+  for (let i = size - 1; i >= 0; i--) {
+    v[i]! /= l[i * size + i]!;
+    for (let k = 0; k < i; k++) v[k]! -= v[i]! * l[i * size + k]!;
+  }
+};
+
+const newton = (w: Workspace, bias: number, biasSquared: number): void => {
+  const { m, active, local, change, y, f, alpha, upper, diagonal, report } = w;
+  const size = report[REPORT.active]!;
+  change.fill(0, 0, size);
+  const places = Array.from({ length: size }, (_, i) => i)
+    .filter((i) => alpha[active[i]!]! > 0 && alpha[active[i]!]! < upper[active[i]!]!)
+    .slice(0, w.mostFree);
+  const rows = places.map((at) => active[at]!);
+  const free = rows.length;
+  if (free === 0) return;
+  const system = new Float64Array(free * free);
+  let mean = 0;
+  places.forEach((at, i) => {
+    places.forEach((other, j) => (system[i * free + j] = local[at * m + other]! + biasSquared));
+    mean += (system[i * free + i]! += diagonal[rows[i]!]!) / free;
+  });
+  const ridge = Math.max(1e-30, RIDGE * mean);
+  for (let i = 0; i < free; i++) system[i * free + i]! += ridge;
+  decompose(system, free, ridge);
+  const steps = Float64Array.from(rows, (r) => y[r]! - f[r]! - bias - y[r]! * diagonal[r]! * alpha[r]!);
+  solveFor(steps, system);
+  if (biasSquared === 0) {
+    const ones = new Float64Array(free).fill(1);
+    solveFor(ones, system);
+    const shift = steps.reduce((a, b) => a + b) / ones.reduce((a, b) => a + b);
+    steps.forEach((step, i) => (steps[i] = step - shift * ones[i]!));
+  }
+  let part = 1;
+  rows.forEach((r, i) => {
+    const step = steps[i]! * y[r]!;
+    const room = step > 0 ? upper[r]! - alpha[r]! : alpha[r]!;
+    if (room < part * Math.abs(step)) part = room / Math.abs(step);
+  });
+  rows.forEach((r, i) => {
+    const before = alpha[r]!;
+    alpha[r] = Math.max(0, Math.min(upper[r]!, before + part * steps[i]! * y[r]!));
+    change[places[i]!] = (alpha[r] - before) * y[r]!;
+    report[REPORT.balance]! += (alpha[r] - before) * y[r]!;
+  });
+  report[REPORT.updates]! += free;
+};
+
 const update = (w: Workspace): void => {
   const { n, gram, f, active, change } = w;
   const size = w.report[REPORT.active]!;
@@ -238,4 +312,4 @@ const update = (w: Workspace): void => {
 };
 
 /** The loops in plain TypeScript. */
-export const plainKernels: Kernels = { scan, middle, pick, gather, keep, relax, update };
+export const plainKernels: Kernels = { scan, middle, pick, gather, keep, relax, newton, update };

@@ -15,9 +15,13 @@ const SETTLED = 3;
 const JOINING = { cold: 512, first: 128, warm: 32, later: 64 } as const;
 /** While C is chosen fewer join: for the first C, the grid's smallest, copying their part of the Gram matrix takes longest. */
 const JOINING_RESOLVED = { ...JOINING, cold: 192, first: 64 } as const;
+/** Time of a step of Newton's method: this, times the cube of the free support vectors, is that of a coefficient's step, times the active rows. */
+const NEWTON = 0.3;
+/** Pairs moved after a step of Newton's method, for each free support vector, and at least: they bring rows in that violate. */
+const AFTER_NEWTON = { each: 4, least: 32 } as const;
 /** Active rows for each free support vector at most, beyond a few: those at a bound mostly stay there, and are let go. */
 const MOST_ACTIVE = 1.5;
-const FEW = 256;
+const FEW = { most: 256, share: 0.25 } as const; // The share: while C is chosen.
 /** Rounds after which a problem is given up as not converging. */
 const MOST_ROUNDS = 20_000;
 
@@ -128,19 +132,31 @@ const round = (
   rounds: number,
   share: number,
   resolved = false,
+  pairs?: typeof AFTER_NEWTON,
 ): void => {
   const settled = w.report[REPORT.settled]!;
   const first = settled === Infinity ? 'first' : 'later';
   const stage = rounds > 0 ? first : w.report[REPORT.active] === 0 ? 'cold' : 'warm';
   const joining = Math.min((resolved ? JOINING_RESOLVED : JOINING)[stage], (w.m - 1) >> 1);
+  const few = resolved ? Math.min(FEW.most, FEW.share * w.n) : FEW.most;
   // One place is the bias's.
-  const room = Math.min(w.m - 1, Math.max(FEW, MOST_ACTIVE * w.report[REPORT.free]!) + joining);
+  const room = Math.min(w.m - 1, Math.max(few, MOST_ACTIVE * w.report[REPORT.free]!) + joining);
   if (w.report[REPORT.active]! + joining > room) letGo(w, kernels, room - joining);
   kernels.pick(w, joining);
   kernels.gather(w, biasSquared);
   const enough = Math.min(share * w.report[REPORT.spread]!, SETTLED * settled);
-  kernels.relax(w, bias, biasSquared, PAIRS * w.report[REPORT.active]!, enough);
+  const most =
+    pairs === undefined
+      ? PAIRS * w.report[REPORT.active]!
+      : Math.max(pairs.least, pairs.each * w.report[REPORT.free]!);
+  kernels.relax(w, bias, biasSquared, most, enough);
   kernels.update(w);
+};
+
+/** Whether pairs have taken as long, since `updates` steps, as a step of Newton's method does. */
+const isNewtonsTurn = (w: Workspace, updates: number): boolean => {
+  const { [REPORT.free]: free = 0, [REPORT.active]: active = 0 } = w.report;
+  return free > 0 && free <= w.mostFree && updates * active >= NEWTON * free ** 3;
 };
 
 /** Rounds spent on a block of rows that are part of a larger problem, and how far to bring its violations down. */
@@ -186,6 +202,9 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
   setCosts(w, C, settings);
   stretch(w, biasSquared);
   w.report[REPORT.balance] = balance(w);
+  /** Steps of single coefficients up to the last step of Newton's method; undefined before the first. */
+  let newton: number | undefined;
+  const begun = w.report[REPORT.updates]!;
   for (let rounds = 0; ; rounds++) {
     const bias = augmented ? biasSquared * w.report[REPORT.balance]! : kernels.middle(w);
     kernels.scan(w, bias, squared);
@@ -195,15 +214,23 @@ export const solve = (w: Workspace, kernels: Kernels, C: number, settings: FullS
     const wanted =
       gap <= settings.tolerance ? gapWanted(settings, primal, () => valuesOf(w)) : settings.tolerance;
     const converged = gap <= wanted;
+    const updates = w.report[REPORT.updates]!;
     if (converged || rounds >= MOST_ROUNDS) {
       const supportVectors = w.report[REPORT.supportVectors]!;
       w.report[REPORT.settled] = w.report[REPORT.spread]!;
-      return { primal, dual, gap, converged, supportVectors, updates: w.report[REPORT.updates]!, bias };
+      return { primal, dual, gap, converged, supportVectors, updates, bias };
+    }
+    if (settings.resolved && isNewtonsTurn(w, updates - (newton ?? begun))) {
+      kernels.newton(w, bias, biasSquared);
+      kernels.update(w);
+      newton = w.report[REPORT.updates]!;
+      continue;
     }
     const share = Math.min(
       REDUCTION.least,
       Math.max(settings.resolved ? REDUCTION.resolved : REDUCTION.most, (AIM * wanted) / gap),
     );
-    round(w, kernels, bias, biasSquared, rounds, share, settings.resolved);
+    const most = newton === undefined ? undefined : AFTER_NEWTON;
+    round(w, kernels, bias, biasSquared, rounds, share, settings.resolved, most);
   }
 };

@@ -55,6 +55,15 @@ export const wasmKernels = (memory: SharedMemory): Kernels => {
         steps,
         enough,
       ),
+    newton: (w, bias, biasSquared) =>
+      loops.newton(
+        w.m,
+        w.mostFree,
+        ...[w.active, w.local, w.change, w.y, w.f, w.alpha, w.upper, w.diagonal].map(at),
+        ...[w.list, w.factor, w.errors, w.up, w.report].map(at),
+        bias,
+        biasSquared,
+      ),
     update: (w) => loops.update(w.n, ...[w.gram, w.f, w.active, w.change, w.list, w.report].map(at)),
   };
 };

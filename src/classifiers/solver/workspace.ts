@@ -6,6 +6,9 @@
  */
 const ACTIVE = 2064;
 
+/** Maximum number of coefficients that a step of Newton's method takes: their system takes 1 MB. */
+const MOST_FREE = 512;
+
 /**
  * Histogram buckets of violations, for selecting the strongest without sorting: the top bits of a float32.
  */
@@ -81,12 +84,18 @@ export interface Workspace {
   readonly fall: Float64Array;
   /** The diagonal of `local`, with the loss's term; in WebAssembly half of it. */
   readonly bends: Float32Array;
+  /** [mostFree, mostFree] at most: the decomposed system of a step of Newton's method. */
+  readonly factor: Float32Array;
+  readonly mostFree: number;
   /** Scratch: which active rows to keep; rows that changed and by how much. */
   readonly list: Int32Array;
   readonly report: Float64Array;
 }
 
 const align = (bytes: number): number => (bytes + 63) & ~63;
+
+/** Maximum number of free coefficients of a step of Newton's method: a multiple of four. */
+const mostFreeOf = (m: number): number => Math.min(MOST_FREE, m & ~3);
 
 /** Bytes and types of each vector, in the order of memory. */
 const layout = (n: number, m: number) =>
@@ -110,6 +119,7 @@ const layout = (n: number, m: number) =>
     rise: [Float64Array, m],
     fall: [Float64Array, m],
     bends: [Float32Array, m],
+    factor: [Float32Array, mostFreeOf(m) ** 2],
     report: [Float64Array, REPORT.length],
   }) as const;
 
@@ -137,5 +147,5 @@ export const workspaceAt = (
     at += align(length * type.BYTES_PER_ELEMENT);
     return [name, view];
   });
-  return { n, m, gram, ...Object.fromEntries(views) } as Workspace;
+  return { n, m, gram, mostFree: mostFreeOf(m), ...Object.fromEntries(views) } as Workspace;
 };

@@ -79,6 +79,40 @@ describe('solver kernels', () => {
     }
   });
 
+  for (const biasSquared of [1, 0]) {
+    it(`take Newton's step for the free coefficients, as far as the first bound, bias ${biasSquared}`, () => {
+      const [a, b] = places(67).map(([w, kernels]) => {
+        setCosts(w, 3, fullSettings({ loss: 'squared-hinge' }));
+        kernels.scan(w, 0, true);
+        kernels.pick(w, 9);
+        kernels.gather(w, biasSquared);
+        kernels.relax(w, 0, biasSquared, 40, 0);
+        kernels.update(w);
+        const before = w.alpha.slice();
+        const bias = biasSquared * w.report[REPORT.balance]!;
+        kernels.newton(w, bias, biasSquared);
+        kernels.update(w);
+        // At the whole step's end, errors y - f - b of the free rows, with the loss's term, are all the same: zero with the bias.
+        const after = biasSquared * w.report[REPORT.balance]!;
+        const free = [...w.alpha.keys()].filter((row) => before[row]! > 0);
+        assert.ok(free.length > 4, `${free.length} free`);
+        const errors = free.map(
+          (row) => w.y[row]! * (1 - w.diagonal[row]! * w.alpha[row]!) - w.f[row]! - after,
+        );
+        const isWhole = free.every((row) => w.alpha[row]! > 0);
+        if (isWhole) assert.ok(Math.max(...errors) - Math.min(...errors) < 1e-4, errors.join());
+        if (isWhole && biasSquared > 0) assert.ok(Math.max(...errors.map(Math.abs)) < 1e-4, errors.join());
+        assert.ok(w.alpha.every((value) => value >= 0));
+        const sum = w.alpha.reduce((total, value, i) => total + w.y[i]! * value, 0);
+        assert.ok(Math.abs(w.report[REPORT.balance]! - sum) < 1e-12);
+        if (biasSquared === 0) assert.ok(Math.abs(sum) < 1e-5, 'the sum of y alpha stays');
+        return { alpha: w.alpha.slice(), isWhole };
+      });
+      assert.ok(a!.isWhole);
+      assert.ok(farthest(a!.alpha, b!.alpha) < 1e-4);
+    });
+  }
+
   it('lead to the same solution', () => {
     for (const loss of ['hinge', 'squared-hinge'] as const)
       for (const bias of ['augmented', 'unregularised'] as const) {

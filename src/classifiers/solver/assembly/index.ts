@@ -5,5 +5,6 @@ export { pick } from './pick';
 export { gather } from './gather';
 export { keep } from './keep';
 export { relax } from './relax';
+export { newton } from './newton';
 export { update } from './update';
 export { place } from './place';
