@@ -40,8 +40,9 @@ const mayImport = {
   'src/evaluation': { may: bytes },
   'src/backbone/nets': { may: [...bytes, 'src/engine'] },
   'src/backbone/weights': { may: [...bytes, 'src/backbone/nets'] },
+  'src/backbone/boxes': { may: [...bytes, ...nets, 'src/images'], types: ['src/datasets'] },
   'src/backbone/training': {
-    may: [...bytes, ...nets, 'src/images', 'src/evaluation'],
+    may: [...bytes, ...nets, 'src/backbone/boxes', 'src/images', 'src/evaluation'],
     types: ['src/datasets'],
   },
   'src/backbone/int8': { may: [...bytes, ...nets, 'src/images'] },

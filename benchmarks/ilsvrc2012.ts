@@ -127,7 +127,15 @@ const storesOf = async (folders: readonly string[]): Promise<PosteriorStore[]> =
 /** Refuses nets for other classes than the data set's. */
 const requireSameClasses = async (backbones: readonly string[], dataset: Dataset): Promise<void> => {
   for (const path of backbones) {
-    const { classes, architecture } = (await openBackbone(path, option('backbone'))).metadata;
+    const { classes, architecture, boxes } = (await openBackbone(path, option('backbone'))).metadata;
+    if (boxes) {
+      throw expected(
+        'a net of classes',
+        option('backbone'),
+        `${path}, which predicts boxes`,
+        'Test it with ilsvrc2012-localisation.',
+      );
+    }
     const count = classes.length || architecture.outputs;
     if (count !== dataset.classes.length || classes.some((name, i) => name !== dataset.classes[i])) {
       throw new UsageError(

@@ -6,6 +6,7 @@ import {
   trainBackbone,
 } from '../backbone/training/train-backbone.js';
 import { claimTraining } from '../backbone/training/claim.js';
+import { taskData } from '../backbone/training/task.js';
 import { requireClasses, requireLabels } from '../datasets/common.js';
 import type { Dataset } from '../datasets/dataset.js';
 import { openDataset } from '../datasets/open.js';
@@ -35,6 +36,7 @@ export const trainOn = async (
   const { onProgress, signal } = run;
   const opened = await openDataset(dataset, data, {
     csv: csvOf(options),
+    boxes: options.task === 'localisation',
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   });
@@ -43,6 +45,10 @@ export const trainOn = async (
   requireClasses(opened);
   const images = partsOf(opened, validation, options.seed);
   const source = given({ data, validation, ...csvOf(options) });
-  if (isTrained && (await claimTraining(images, { ...options, ...run, source }))) return undefined;
+  if (
+    isTrained &&
+    (await claimTraining(await taskData(images, options, run), { ...options, ...run, source }))
+  )
+    return undefined;
   return trainBackbone(images, { ...options, ...run, source });
 };

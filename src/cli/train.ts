@@ -21,9 +21,12 @@ const outOf = ({ out }: TrainFlags): string =>
 const summary = ({ result, out }: TrainOutcome): string => {
   if (result.interrupted) return `Interrupted after step ${result.step}. Continue with --resume.`;
   const last = result.history.at(-1);
-  const error = last?.validationTop1Error;
+  const [name, error] =
+    last?.validationBoxError === undefined
+      ? ['top-1 error', last?.validationTop1Error]
+      : ['box error', last.validationBoxError];
   const course = last
-    ? `Loss ${last.loss.toFixed(3)}${error === undefined ? '' : `, top-1 error ${error.toFixed(1)} %`} after ${result.history.length} epochs; ` +
+    ? `Loss ${last.loss.toFixed(3)}${error === undefined ? '' : `, ${name} ${error.toFixed(1)} %`} after ${result.history.length} epochs; ` +
       `the trainer waited for images in ${(100 * last.waiting).toFixed(1)} % of the last epoch. `
     : '';
   return `${course}Wrote ${result.backbone ?? out}`;

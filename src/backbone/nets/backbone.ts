@@ -9,6 +9,7 @@ import { sha256OfFile } from '../../io/files.js';
 import { type Architecture, architecture, weightShapes } from './architecture.js';
 import { type TensorInfo, openSafetensors, writeSafetensors } from '../../formats/safetensors.js';
 import { readAll } from '../../formats/tensor.js';
+import { type BoxOutputs, outputsOf, regressions } from './box-parameters.js';
 import { finite } from './finite.js';
 import { type Seen, type SeenSummary, isSeenTensor, readSeen, seenSummary, seenTensors } from './seen.js';
 
@@ -38,6 +39,8 @@ export interface BackboneMetadata {
   readonly classes: readonly string[];
   /** Names of the outputs after the classes, if the net was trained with both. */
   readonly superclasses?: readonly string[];
+  /** How the outputs are boxes, for a net that localises: of all classes, or of each of `classes` in turn. */
+  readonly boxes?: BoxOutputs;
   /** The training recipe. */
   readonly training?: Readonly<Record<string, unknown>>;
   /** The source of imported weights: file, format, checksum. */
@@ -117,10 +120,26 @@ const checkMetadata = (path: string, value: unknown): BackboneMetadata => {
     throw expected('a list of names', `superclasses in the metadata of ${path}`, superclasses);
   }
   const named = classes.length + superclasses.length;
-  if (named !== 0 && named !== net.outputs) {
+  if (value['boxes'] !== undefined) checkBoxes(path, value['boxes'], classes.length, net.outputs);
+  else if (named !== 0 && named !== net.outputs) {
     throw expected(`${net.outputs} class names, one for each output of fc8,`, path, named);
   }
   return { ...(value as unknown as BackboneMetadata), architecture: net, input, classes };
+};
+
+const isFour = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length === 4 && value.every((x) => Number.isFinite(x));
+
+/** Checks how outputs are boxes. @throws UsageError naming file and field */
+const checkBoxes = (path: string, value: unknown, classes: number, outputs: number): void => {
+  const at = (field: string) => `boxes.${field} in the metadata of ${path}`;
+  const { regression, mean, std } = isRecord(value) ? value : {};
+  const known = regressions.find((name) => name === regression);
+  if (known === undefined) throw expected(`one of ${regressions.join(', ')}`, at('regression'), regression);
+  if (!isFour(mean)) throw expected('four numbers', at('mean'), mean);
+  if (!isFour(std) || std.some((x) => x <= 0)) throw expected('four numbers above 0', at('std'), std);
+  const wanted = outputsOf(known, classes);
+  if (wanted !== outputs) throw expected(`${wanted} outputs of fc8, for ${classes} classes,`, path, outputs);
 };
 
 /** "config D, width 1, 5 blocks, input 224, …". */

@@ -86,6 +86,16 @@ export const draw = (
   return { side, x, y, flip: flip && mirrored, shift };
 };
 
+/** The top left corner of a draw's crop in an image of this size. */
+export const cornerOf = (
+  { width, height }: { readonly width: number; readonly height: number },
+  crop: number,
+  { x, y }: Pick<Draw, 'x' | 'y'>,
+): { readonly left: number; readonly top: number } => ({
+  left: Math.floor(x * (width - crop + 1)),
+  top: Math.floor(y * (height - crop + 1)),
+});
+
 /**
  * Crops, mirrors, shifts and normalises an image into a batch: row by row, channels last, in the net's
  * channel order.
@@ -99,11 +109,11 @@ export const cropInto = (
   offset: number,
   { width, height, data }: RgbImage,
   crop: number,
-  { x, y, flip, shift }: Draw,
+  placed: Draw,
   { order, scale, mean, std }: InputNormalisation,
 ): void => {
-  const left = Math.floor(x * (width - crop + 1));
-  const top = Math.floor(y * (height - crop + 1));
+  const { flip, shift } = placed;
+  const { left, top } = cornerOf({ width, height }, crop, placed);
   const source = order === 'rgb' ? [0, 1, 2] : [2, 1, 0];
   const [s0, s1, s2] = source as [number, number, number];
   const factor = (c: number) => scale / std[c]!;

@@ -14,8 +14,8 @@ import { type ScheduleState, initialScheduleState } from './schedule.js';
 export interface EpochSums {
   readonly loss: number;
   readonly images: number;
-  readonly top1: number;
-  readonly top5: number;
+  /** What the objective counts: images that are right, overlaps. */
+  readonly [count: string]: number;
 }
 
 /** The training state, as plain data. The random streams follow from seed, epoch and step. */
@@ -31,7 +31,7 @@ export interface TrainingState {
   readonly skipped: readonly Skipped[];
 }
 
-export const noSums: EpochSums = { loss: 0, images: 0, top1: 0, top5: 0 };
+export const noSums: EpochSums = { loss: 0, images: 0 };
 
 /** The state before the first step. */
 export const startState: TrainingState = {

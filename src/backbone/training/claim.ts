@@ -5,7 +5,7 @@ import { sha256OfFile } from '../../io/files.js';
 import { requireFile } from '../../io/readable.js';
 import { type Content, claimFolder, hashOfImages, removeResults } from '../../io/work.js';
 import { decisive } from '../../options.js';
-import { type TrainingOptions, trainingOptions } from './options.js';
+import { type TrainingOptions, rateOf, trainingOptions } from './options.js';
 import type { TrainRun, TrainingData } from './training-run.js';
 
 /** Files of a run, which a new one replaces. */
@@ -48,7 +48,7 @@ export const claimTraining = async (
     ...source,
     data: { is: `${hashOfImages(images)} ${hashOfImages(validation)}`, shown: path },
     // How long to train is compared with the checkpoint: a run may go on for more epochs.
-    ...decisive(trainingOptions, { ...given, epochs: undefined }),
+    ...decisive(trainingOptions, { ...given, learningRate: rateOf(given), epochs: undefined }),
     ...(await contentsOf(given)),
   };
   const isContinued = (await claimFolder(out, 'train', work, { resume, force })) === 'continue';

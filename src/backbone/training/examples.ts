@@ -1,6 +1,7 @@
 // Turns a data set's items into examples with class and superclass indices.
 import type { Item } from '../../datasets/dataset.js';
 import { expected, option, UsageError, text } from '../../errors.js';
+import type { TrueBox } from '../boxes/located.js';
 import type { Example } from './loader.js';
 
 /** The superclass of a nested class: "animals/cat" belongs to "animals". */
@@ -31,16 +32,19 @@ export const superclassesOf = (classes: readonly string[]): string[] => {
  * Turns the labels of items into indices.
  *
  * @param superclasses from {@link superclassesOf}; empty for training on classes alone
+ * @param truths the true box of each item, for localisation
  * @throws UsageError for an item with no or several labels, or with a label that is not a class
  */
 export const examplesOf = (
   items: readonly Item[],
   classes: readonly string[],
   superclasses: readonly string[] = [],
+  truths?: ReadonlyMap<Item, TrueBox>,
 ): Example[] => {
   const indices = new Map(classes.map((name, i) => [name, i]));
   const parents = new Map(superclasses.map((name, i) => [name, i]));
-  return items.map(({ id, path, source, labels }) => {
+  return items.map((item) => {
+    const { id, path, source, labels } = item;
     const [name, ...others] = labels;
     if (name === undefined || others.length > 0) {
       throw expected(
@@ -53,6 +57,7 @@ export const examplesOf = (
     const label = indices.get(name);
     if (label === undefined) throw expected('a class of the training set', path, name);
     const superlabel = superclasses.length > 0 ? parents.get(parentOf(name) ?? '') : undefined;
-    return { id, path, source, label, superlabel };
+    const truth = truths?.get(item);
+    return { ...{ id, path, source, label, superlabel }, ...(truth && { truth }) };
   });
 };

@@ -5,9 +5,11 @@ import type { RgbImage } from '../../images/image.js';
 import type { Interpolation } from '../../interpolation.js';
 import type { Skipped } from '../../progress.js';
 import { type Draw, cropInto } from './augmentation.js';
+import type { BoxNumbers } from '../nets/box-parameters.js';
 import type { InputNormalisation } from '../nets/backbone.js';
 import { type ImageThreads, imageThreads } from './image-pool.js';
 import type { ImageTask } from './image-worker.js';
+import type { TrueBox } from '../boxes/located.js';
 import type { Target } from './loss.js';
 
 /** A training image. */
@@ -15,11 +17,15 @@ export interface Example extends Target {
   readonly id: string;
   readonly path: string;
   readonly source: ImageSource;
+  /** For localisation. */
+  readonly truth?: TrueBox;
 }
 
 /** Images that go through the net together; unreadable ones are omitted and listed. */
 export interface Batch {
   readonly examples: readonly Example[];
+  /** What the net is to say of each. */
+  readonly targets: readonly Target[];
   /** [examples, crop, crop, 3], normalised. */
   readonly pixels: Float32Array;
   readonly skipped: readonly Skipped[];
@@ -29,6 +35,8 @@ export interface Batch {
 export interface Sample {
   readonly example: Example;
   readonly draw: Draw;
+  /** Standardised parameters of the true box in the crop, for localisation. */
+  readonly box?: BoxNumbers;
 }
 
 interface LoaderOptions {
@@ -225,6 +233,11 @@ export class Loader {
       const reason = this.#bad.get(keyOf(source));
       return reason === undefined ? [] : [{ id, path, reason }];
     });
-    return { examples: readable.map(({ example }) => example), pixels, skipped };
+    return {
+      examples: readable.map(({ example }) => example),
+      targets: readable.map(({ example, box }) => (box ? { label: example.label, box } : example)),
+      pixels,
+      skipped,
+    };
   }
 }

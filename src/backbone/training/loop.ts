@@ -2,13 +2,14 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { VerydeepError, option, text } from '../../errors.js';
 import type { OnProgress, Skipped } from '../../progress.js';
-import { type TrainingState, noSums, writeCheckpoint } from './checkpoint.js';
+import { type EpochSums, type TrainingState, noSums, writeCheckpoint } from './checkpoint.js';
 import type { EpochRecord } from './outcome.js';
 import type { Tf } from '../nets/forward.js';
 import type { Backbone } from '../nets/backbone.js';
 import type { Seen } from '../nets/seen.js';
 import type { Batch, Example, Loader } from './loader.js';
 import type { Model } from './model.js';
+import { type Figure, addCounts, figuresOf } from './objective.js';
 import { chunks, dropoutOf, epochOf, validationOf } from './samples.js';
 import { afterEpoch, learningRateAt } from './schedule.js';
 import type { EventFile } from './tensorboard.js';
@@ -46,8 +47,9 @@ export interface TrainingRun {
 /** Yields to the event loop between two steps, for signals and messages of worker threads. */
 const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-const errorPercent = (correct: number, images: number): number =>
-  images === 0 ? 100 : 100 * (1 - correct / images);
+/** The figures of an epoch, by their keys after a prefix. */
+const record = (prefix: 'train' | 'validation', figures: readonly Figure[], sums: EpochSums) =>
+  Object.fromEntries(figures.map(({ key, of }) => [`${prefix}${key}`, of(sums, sums.images)]));
 
 const addGradients = (
   tf: Tf,
@@ -62,6 +64,10 @@ const addGradients = (
   }
   return sum;
 };
+
+/** The same for TensorBoard, by their tags. */
+const scalars = (prefix: 'train' | 'validation', figures: readonly Figure[], sums: EpochSums) =>
+  Object.fromEntries(figures.map(({ name, of }) => [`${prefix}/${name}`, of(sums, sums.images)]));
 
 /** A loss above this multiple of the chance-level loss means that training diverges. */
 const EXPLODED = 100;
@@ -127,23 +133,22 @@ export class Trainer {
     const { tf } = model;
     const { step, sums, skipped } = this.#state;
     const dropout = dropoutOf(settings, step);
-    const total = { ...sums };
+    let total: EpochSums = sums;
     let stepLoss = 0;
     let stepImages = 0;
     const bad: Skipped[] = [];
     let gradients: Map<string, tfjs.Tensor> | undefined;
     try {
       for (let part = 0; part < parts; part++) {
-        const { examples, pixels, skipped: unreadable } = await this.#next(batches);
+        const { examples, targets, pixels, skipped: unreadable } = await this.#next(batches);
         bad.push(...unreadable);
         if (examples.length === 0) continue;
         const soft = this.teacher?.targets(pixels, examples.length);
-        const result = model.gradients(pixels, examples, this.#divisor, dropout, soft);
+        const result = model.gradients(pixels, targets, this.#divisor, dropout, soft);
         gradients = addGradients(tf, gradients, result.gradients);
         stepLoss += result.loss;
         stepImages += examples.length;
-        total.top1 += result.top1;
-        total.top5 += result.top5;
+        total = { ...total, ...addCounts(total, result.counts) };
         this.#checkLoss(result.loss * (this.#divisor / examples.length), pixels, examples);
       }
       const rate = this.#rate;
@@ -156,8 +161,11 @@ export class Trainer {
       }
       const share = averageRate(settings.averageWeights, step + 1);
       if (share !== undefined) model.parameters.average(share);
-      total.loss += stepLoss * this.#divisor;
-      total.images += stepImages;
+      total = {
+        ...total,
+        loss: total.loss + stepLoss * this.#divisor,
+        images: total.images + stepImages,
+      };
       const seen = new Set(skipped.map(({ id }) => id));
       this.#state = {
         ...this.#state,
@@ -176,9 +184,7 @@ export class Trainer {
 
   /** Throws if the loss is not finite or diverges; the error names the layer. */
   #checkLoss(loss: number, pixels: Float32Array, examples: readonly Example[]): void {
-    const { classes, superclasses, superclassLoss } = this.model.heads;
-    const chance = Math.log(Math.max(2, classes)) + superclassLoss * Math.log(Math.max(2, superclasses));
-    if (loss <= EXPLODED * chance) return;
+    if (loss <= EXPLODED * this.model.objective.chance) return;
     const { step, epoch } = this.#state;
     const where = this.model.firstBadLayer(pixels, examples.length);
     throw new VerydeepError(
@@ -249,17 +255,15 @@ export class Trainer {
       await this.checkpoint();
       return false;
     }
-    const record: EpochRecord = {
+    const figures = figuresOf(settings);
+    const steering = validation ?? sums;
+    const done: EpochRecord = {
       epoch: epoch + 1,
       step,
       learningRate: rate,
       loss: sums.loss / sums.images,
-      trainTop1Error: errorPercent(sums.top1, sums.images),
-      trainTop5Error: errorPercent(sums.top5, sums.images),
-      ...(validation && {
-        validationTop1Error: validation.top1Error,
-        validationTop5Error: validation.top5Error,
-      }),
+      ...record('train', figures, sums),
+      ...(validation && record('validation', figures, validation)),
       seconds,
       waiting: this.#waited / 1000 / seconds,
       imagesPerSecond: (sums.images - imagesBefore) / seconds,
@@ -269,21 +273,13 @@ export class Trainer {
       epoch: epoch + 1,
       stepInEpoch: 0,
       sums: noSums,
-      schedule: afterEpoch(
-        settings,
-        this.#state.schedule,
-        -(validation?.top1Error ?? record.trainTop1Error) + 100,
-      ),
-      history: [...this.#state.history, record],
+      schedule: afterEpoch(settings, this.#state.schedule, -figures[0]!.of(steering, steering.images) + 100),
+      history: [...this.#state.history, done],
     };
-    await this.log.write({ kind: 'epoch', ...record });
+    await this.log.write({ kind: 'epoch', ...done });
     await this.events.scalars(step, {
-      'train/top-1 error': record.trainTop1Error,
-      'train/top-5 error': record.trainTop5Error,
-      ...(validation && {
-        'validation/top-1 error': validation.top1Error,
-        'validation/top-5 error': validation.top5Error,
-      }),
+      ...scalars('train', figures, sums),
+      ...(validation && scalars('validation', figures, validation)),
     });
     await this.checkpoint();
     await writeHistory(this.run.out, this.#state.history);
@@ -291,23 +287,24 @@ export class Trainer {
   }
 
   /**
-   * Errors on the validation images: one centred crop each. Ends early, with an incomplete result, if a stop
+   * Counts on the validation images: one centred crop each. Ends early, with an incomplete result, if a stop
    * was requested.
    */
-  async #validate(): Promise<{ top1Error: number; top5Error: number }> {
+  async #validate(): Promise<EpochSums> {
     const { run, settings, model } = this;
     const lists = chunks(validationOf(run.validation, settings), settings.microBatch);
-    let [top1, top5, images] = [0, 0, 0];
+    let sums = noSums;
     const bad: Skipped[] = [];
-    await model.classifying(async (correct) => {
+    await model.judging(async (counts) => {
       for await (const batch of run.loader.batches(lists, settings.input, true)) {
         if (run.signal?.aborted) break;
         bad.push(...batch.skipped);
         if (batch.examples.length === 0) continue;
-        const found = correct(batch.pixels, batch.examples);
-        top1 += found.top1;
-        top5 += found.top5;
-        images += batch.examples.length;
+        const found = counts(batch.pixels, batch.targets);
+        sums = {
+          ...sums,
+          ...addCounts(sums, { ...found, images: batch.examples.length }),
+        };
         await breathe();
       }
     });
@@ -316,6 +313,6 @@ export class Trainer {
       ...this.#state,
       skipped: [...this.#state.skipped, ...bad.filter(({ id }) => !seen.has(id))],
     };
-    return { top1Error: errorPercent(top1, images), top5Error: errorPercent(top5, images) };
+    return sums;
   }
 }

@@ -1,6 +1,8 @@
 // The training objective: cross-entropy on the class (multinomial logistic regression), and if asked on the superclass and on a teacher's
 // soft targets.
 
+import type { BoxNumbers, BoxOutputs } from '../nets/box-parameters.js';
+
 /** The heads of fc8's outputs: first the classes, then the superclasses. */
 export interface Heads {
   readonly classes: number;
@@ -9,6 +11,8 @@ export interface Heads {
   readonly superclassLoss: number;
   /** Share of each head's target that is spread evenly over its outputs (Szegedy et al., 2016); 0 where missing. */
   readonly labelSmoothing?: number;
+  /** How the outputs are boxes instead, for localisation. */
+  readonly boxes?: BoxOutputs;
 }
 
 /** A teacher's scores as targets of the class, beside the label (Hinton et al., 2015). */
@@ -25,6 +29,8 @@ export interface SoftTargets {
 export interface Target {
   readonly label: number;
   readonly superlabel?: number | undefined;
+  /** Standardised parameters of the true box, for localisation. */
+  readonly box?: BoxNumbers;
 }
 
 /**

@@ -3,7 +3,8 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Architecture } from '../nets/architecture.js';
 import { foldedNet } from '../nets/batch-norm.js';
 import { type Dropout, type Tf, type Weights, forward } from '../nets/forward.js';
-import { type Heads, type SoftTargets, type Target, correctRows, trainingLoss } from './loss.js';
+import type { Heads, SoftTargets, Target } from './loss.js';
+import { type Counts, type Objective, objectiveOf } from './objective.js';
 import { Parameters, type Source, type StoredTensors, type UpdateOptions } from './parameters.js';
 
 export type { Source } from './parameters.js';
@@ -12,23 +13,23 @@ export type { Source } from './parameters.js';
 interface PartResult {
   /** The part's share of the loss (its sum of cross-entropies over the batch size). */
   readonly loss: number;
-  readonly top1: number;
-  readonly top5: number;
+  readonly counts: Counts;
   /** Gradients of the trainable tensors, by name; the caller disposes them. */
   readonly gradients: Map<string, tfjs.Tensor>;
 }
 
-/** How many images of a batch are classified correctly. */
-type Correct = Pick<PartResult, 'top1' | 'top5'>;
-
 /** A net on an engine. The caller disposes it. */
 export class Model {
+  readonly objective: Objective;
+
   private constructor(
     readonly tf: Tf,
     readonly net: Architecture,
     readonly heads: Heads,
     readonly parameters: Parameters,
-  ) {}
+  ) {
+    this.objective = objectiveOf(heads);
+  }
 
   /** For the arguments see {@link Parameters.create}. */
   static async create(
@@ -55,16 +56,16 @@ export class Model {
     dropout: Dropout | undefined,
     teacher?: SoftTargets,
   ): PartResult {
-    const { tf, net, heads, parameters } = this;
+    const { tf, net, objective, parameters } = this;
     const names = parameters.trainable;
     const x = this.#input(pixels, targets.length);
-    let correct = { top1: 0, top5: 0 };
+    let counts: Counts = {};
     // The scores are few: loss and gradient are computed from them in double precision, the same on every engine.
     const lossOf = tf.customGrad((...inputs) => {
       const logits = inputs[0] as tfjs.Tensor2D;
       const scores = logits.dataSync<'float32'>();
-      const { loss, gradient } = trainingLoss(scores, targets, heads, divisor, teacher);
-      correct = correctRows(scores, net.outputs, heads.classes, targets);
+      const { loss, gradient } = objective.loss(scores, targets, divisor, teacher);
+      counts = objective.counts(scores, targets);
       return { value: tf.scalar(loss), gradFunc: () => tf.tensor2d(gradient, logits.shape) };
     });
     const { observe: onMoments } = parameters;
@@ -77,25 +78,25 @@ export class Model {
     })(names.map((name) => parameters.weights.get(name)!));
     const loss = value.dataSync()[0]!;
     tf.dispose([x, value]);
-    return { loss, ...correct, gradients: new Map(names.map((name, i) => [name, grads[i]!])) };
+    return { loss, counts, gradients: new Map(names.map((name, i) => [name, grads[i]!])) };
   }
 
-  /** Gives `use` a classifier of batches: without dropout, with the net as a backbone file holds it. */
-  async classifying<T>(
-    use: (correct: (pixels: Float32Array, targets: readonly Target[]) => Correct) => Promise<T>,
+  /** Gives `use` a judge of batches: without dropout, with the net as a backbone file holds it. */
+  async judging<T>(
+    use: (counts: (pixels: Float32Array, targets: readonly Target[]) => Counts) => Promise<T>,
   ): Promise<T> {
     const weights = await this.parameters.final();
     try {
-      return await use((pixels, targets) => this.#correct(weights, pixels, targets));
+      return await use((pixels, targets) => this.#counts(weights, pixels, targets));
     } finally {
       this.tf.dispose([...weights.values()]);
     }
   }
 
-  #correct(weights: Weights, pixels: Float32Array, targets: readonly Target[]): Correct {
-    const { tf, net, heads } = this;
+  #counts(weights: Weights, pixels: Float32Array, targets: readonly Target[]): Counts {
+    const { tf, net } = this;
     const scores = tf.tidy(() => forward(tf, foldedNet(net), weights, this.#input(pixels, targets.length)));
-    const result = correctRows(scores.dataSync<'float32'>(), net.outputs, heads.classes, targets);
+    const result = this.objective.counts(scores.dataSync<'float32'>(), targets);
     scores.dispose();
     return result;
   }

@@ -5,6 +5,7 @@ import { computeOptions, engineOptions } from '../../engine/options.js';
 import { interpolations } from '../../interpolation.js';
 import { type Kind, type OptionTable, type OptionsOf, commonOptions, kinds } from '../../options.js';
 import { PAPER_STD, initialisations } from '../nets/initialisation.js';
+import { regressions } from '../nets/box-parameters.js';
 import { netOptions } from '../nets/options.js';
 import { schedules } from './schedule.js';
 import { transfers } from './transfer.js';
@@ -28,6 +29,36 @@ const sides: Kind<readonly [number, number]> = {
   },
   holds: (given) => Array.isArray(given) && given.length === 2 && given.every(Number.isInteger),
 };
+
+const tasks = ['classification', 'localisation'] as const;
+
+/** What the net learns. */
+const taskOptions = {
+  task: {
+    kind: kinds.choice(tasks, 'what'),
+    help: 'what the net predicts: classes, or the box of a class',
+    default: 'classification',
+  },
+  regression: {
+    kind: kinds.choice(regressions, 'how'),
+    help: 'localisation: a box for each class (per-class regression), or one for all (single-class regression)',
+    default: 'pcr',
+    paper: 'pcr',
+  },
+  tune: {
+    kind: kinds.choice(['all', 'fc'], 'layers'),
+    help: 'layers that are trained: all, or only the fully-connected ones',
+    default: 'all',
+    paper: 'all',
+  },
+} as const satisfies OptionTable;
+
+/** The initial learning rate of a task. */
+export const rateOf = ({
+  task,
+  learningRate,
+}: Pick<Partial<TrainingOptions>, 'task' | 'learningRate'>): number =>
+  learningRate ?? (task === 'localisation' ? 1e-3 : 1e-2);
 
 /** Options of the initial weights. */
 export const startOptions = {
@@ -88,8 +119,8 @@ export const courseOptions = {
   learningRate: {
     kind: kinds.number({ above: 0 }),
     help: 'initial learning rate',
-    default: 1e-2,
-    paper: '0.01',
+    otherwise: '0.01; 0.001 for localisation',
+    paper: '0.01; 0.001 for localisation',
   },
   schedule: {
     kind: kinds.choice(schedules),
@@ -221,6 +252,7 @@ const loopOptions = {
 
 /** All options of a training run. */
 export const trainingOptions = {
+  ...taskOptions,
   ...netOptions,
   ...startOptions,
   ...courseOptions,

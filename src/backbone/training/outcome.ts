@@ -1,17 +1,23 @@
 // The results of a training run: figures of each epoch, and the backbone. Plain data, without tfjs.
 import type { Skipped } from '../../progress.js';
 
-/** The results of one epoch. Errors in percent. */
+/** The results of one epoch, in percent: errors of classes, or of boxes for localisation. */
 export interface EpochRecord {
   readonly epoch: number;
   /** Steps done at its end. */
   readonly step: number;
   readonly learningRate: number;
   readonly loss: number;
-  readonly trainTop1Error: number;
-  readonly trainTop5Error: number;
+  readonly trainTop1Error?: number;
+  readonly trainTop5Error?: number;
   readonly validationTop1Error?: number;
   readonly validationTop5Error?: number;
+  /** Share of images whose box of the true class overlaps the true box by less than half. */
+  readonly trainBoxError?: number;
+  readonly validationBoxError?: number;
+  /** Mean overlap (intersection over union) with the true box in the crop. */
+  readonly trainMeanIou?: number;
+  readonly validationMeanIou?: number;
   readonly seconds: number;
   /** Share of the time spent waiting for images, 0-1. */
   readonly waiting: number;

@@ -43,6 +43,7 @@ export const recipeRecord = (settings: TrainingSettings): Record<string, unknown
         ...(dependsOnEpochs && { epochs }),
         ...(warmUp > 0 && { warmUp }),
       },
+      ...(settings.boxes && { boxes: settings.boxes }),
       ...(labelSmoothing > 0 && { labelSmoothing }),
       ...(averageWeights > 0 && { averageWeights }),
       ...(taughtBy && { teacher: { ...taughtBy, weight: teacherWeight, temperature } }),
@@ -71,6 +72,7 @@ const parts: Readonly<Record<string, (value: Readonly<Record<string, unknown>>) 
     ...{ teacher: content(file), teacherWeight: weight, temperature },
   }),
   colour: ({ strength, ...axes }) => ({ colourShift: strength, 'the colour axes': axes }),
+  boxes: ({ regression, ...moments }) => ({ regression, 'the moments of the boxes': moments }),
   initialisedFrom: (file) => ({ initFrom: content(file) }),
 };
 

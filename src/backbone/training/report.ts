@@ -7,6 +7,8 @@ import type { Html } from '../../evaluation/report/html.js';
 import { page } from '../../evaluation/report/page.js';
 import { table } from '../../evaluation/report/table.js';
 import { parameterCount } from '../nets/architecture.js';
+import type { BoxOutputs } from '../nets/box-parameters.js';
+import { figuresOf } from './objective.js';
 import type { EpochRecord } from './outcome.js';
 import type { TrainingSettings } from './settings.js';
 
@@ -38,6 +40,9 @@ const curve = (
   });
 };
 
+const boxesText = ({ regression, mean, std }: BoxOutputs): string =>
+  `${regression === 'scr' ? 'one for all classes' : 'one for each class'}; centre and size relative to the crop, less ${mean.map((x) => x.toFixed(3)).join(', ')}, over ${std.map((x) => x.toFixed(3)).join(', ')}`;
+
 /** Renders the report as HTML. */
 export const trainingReport = async (
   settings: TrainingSettings,
@@ -45,27 +50,37 @@ export const trainingReport = async (
 ): Promise<string> => {
   const { net, trainSide } = settings;
   const last = history.at(-1);
+  const figures = figuresOf(settings);
+  const both = figures.flatMap(({ key, name }) => [
+    [`${name}, training`, (r: EpochRecord) => r[`train${key}`]] as const,
+    [`${name}, validation`, (r: EpochRecord) => r[`validation${key}`]] as const,
+  ]);
   const side = trainSide[0] === trainSide[1] ? `${trainSide[0]}` : trainSide.join(' to ');
   return page({
     title: `Training net ${net.config}`,
     summary: last
-      ? `${history.length} epochs, ${last.step} steps: loss ${last.loss.toFixed(3)}, top-1 error ${percent(last.validationTop1Error)} on the validation images.`
+      ? `${history.length} epochs, ${last.step} steps: loss ${last.loss.toFixed(3)}, ${figures[0]!.name} ${percent(last[`validation${figures[0]!.key}`])} on the validation images.`
       : 'The untrained net.',
     sections: [
       ...(last
         ? [
             {
               title: 'Loss',
-              body: await curve(history, 'Training loss', 'Cross-entropy', { loss: (r) => r.loss }),
+              body: await curve(
+                history,
+                'Training loss',
+                settings.boxes ? 'Euclidean loss' : 'Cross-entropy',
+                { loss: (r) => r.loss },
+              ),
             },
             {
-              title: 'Errors',
-              body: await curve(history, 'Errors', 'Error, %', {
-                'top-1, training': (r) => r.trainTop1Error,
-                'top-5, training': (r) => r.trainTop5Error,
-                'top-1, validation': (r) => r.validationTop1Error,
-                'top-5, validation': (r) => r.validationTop5Error,
-              }),
+              title: settings.boxes ? 'Boxes' : 'Errors',
+              body: await curve(
+                history,
+                settings.boxes ? 'Boxes' : 'Errors',
+                settings.boxes ? '%' : 'Error, %',
+                Object.fromEntries(both),
+              ),
             },
             {
               title: 'Learning rate',
@@ -82,9 +97,11 @@ export const trainingReport = async (
                   { title: 'Steps', value: (r) => r.step },
                   { title: 'Rate', value: (r) => r.learningRate.toPrecision(3), numeric: true },
                   { title: 'Loss', value: (r) => r.loss, digits: 4 },
-                  { title: 'Top-1, training', value: (r) => r.trainTop1Error, digits: 2 },
-                  { title: 'Top-1, validation', value: (r) => r.validationTop1Error ?? '–', digits: 2 },
-                  { title: 'Top-5, validation', value: (r) => r.validationTop5Error ?? '–', digits: 2 },
+                  ...both.map(([name, value]) => ({
+                    title: `${name[0]!.toUpperCase()}${name.slice(1)}`,
+                    value: (r: EpochRecord) => value(r) ?? '–',
+                    digits: 2,
+                  })),
                   { title: 'Images/s', value: (r) => r.imagesPerSecond, digits: 0 },
                   { title: 'Waiting, %', value: (r) => 100 * r.waiting, digits: 1 },
                 ],
@@ -98,7 +115,10 @@ export const trainingReport = async (
           Net: `${net.config}, width ${net.width}, ${net.blocks} blocks, input ${net.inputSize}, fully-connected ${net.fullyConnected}${net.batchNorm ? ', batch normalisation' : ''}`,
           Parameters: parameterCount(net),
           Classes: settings.classes.length,
-          'Top-1 error by chance': percent(100 - 100 / Math.max(1, settings.classes.length)),
+          'Top-1 error by chance': settings.boxes
+            ? undefined
+            : percent(100 - 100 / Math.max(1, settings.classes.length)),
+          Boxes: settings.boxes && boxesText(settings.boxes),
           Superclasses: settings.superclasses.length || undefined,
           Batch: `${settings.batch}${settings.microBatch < settings.batch ? ` in parts of ${settings.microBatch}` : ''}`,
           'Learning rate': `${settings.learningRate}, ${settings.schedule}${settings.warmUp > 0 ? `, warm-up over ${settings.warmUp} epochs` : ''}`,

@@ -25,7 +25,7 @@ export const writeReport = async (
 
 /** The backbone file's metadata about its training. */
 export const metadataOf = (settings: TrainingSettings, state: TrainingState): BackboneMetadata => {
-  const { net, classes, superclasses, input } = settings;
+  const { net, classes, superclasses, input, boxes } = settings;
   const last = state.history.at(-1);
   return {
     format: 1,
@@ -33,11 +33,13 @@ export const metadataOf = (settings: TrainingSettings, state: TrainingState): Ba
     input,
     classes,
     ...(superclasses.length > 0 && { superclasses }),
+    ...(boxes && { boxes }),
     training: {
       ...recipeRecord(settings),
       epochs: state.epoch,
       steps: state.step,
       ...(last?.validationTop1Error !== undefined && { validationTop1Error: last.validationTop1Error }),
+      ...(last?.validationBoxError !== undefined && { validationBoxError: last.validationBoxError }),
     },
   };
 };

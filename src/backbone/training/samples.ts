@@ -1,7 +1,9 @@
 // The samples of an epoch in order: each image once, shuffled by seed, with its own scale, crop, mirror and
 // colour.
 import { Random } from '../../random.js';
-import { type Augmentation, centred, draw } from './augmentation.js';
+import { type Augmentation, type Draw, centred, draw } from './augmentation.js';
+import { standardised } from '../nets/box-parameters.js';
+import { boxInCrop } from './box-targets.js';
 import type { Dropout } from '../nets/forward.js';
 import type { Example, Sample } from './loader.js';
 import type { TrainingSettings } from './settings.js';
@@ -24,6 +26,12 @@ const augmentationOf = ({
   colourAxes,
 });
 
+/** A draw of an example, with its box moved along. */
+const sampleOf = (example: Example, drawn: Draw, { net, boxes }: TrainingSettings): Sample =>
+  boxes && example.truth
+    ? { example, draw: drawn, box: standardised(boxInCrop(example.truth, drawn, net.inputSize), boxes) }
+    : { example, draw: drawn };
+
 /**
  * The samples of an epoch in order. They depend only on the seed, the epoch and each image's id, so that a
  * resumed run gets the same.
@@ -36,16 +44,21 @@ export const epochOf = (
   epoch: number,
 ): Sample[] => {
   const augmentation = augmentationOf(settings);
-  return new Random(settings.seed, 'order', epoch).shuffle(examples).map((example) => ({
-    example,
-    draw: draw(augmentation, new Random(settings.seed, 'augment', epoch, example.id)),
-  }));
+  return new Random(settings.seed, 'order', epoch)
+    .shuffle(examples)
+    .map((example) =>
+      sampleOf(
+        example,
+        draw(augmentation, new Random(settings.seed, 'augment', epoch, example.id)),
+        settings,
+      ),
+    );
 };
 
 /** The validation samples: one centred crop of each image, in the given order. */
 export const validationOf = (examples: readonly Example[], settings: TrainingSettings): Sample[] => {
   const fixed = centred(augmentationOf(settings));
-  return examples.map((example) => ({ example, draw: fixed }));
+  return examples.map((example) => sampleOf(example, fixed, settings));
 };
 
 /**

@@ -4,6 +4,7 @@ import { checkOptions } from '../../options.js';
 import { expected, option } from '../../errors.js';
 import type { Interpolation } from '../../interpolation.js';
 import type { Architecture } from '../nets/architecture.js';
+import type { BoxOutputs } from '../nets/box-parameters.js';
 import type { InputNormalisation } from '../nets/backbone.js';
 import type { Initialisation } from '../nets/initialisation.js';
 import { type ColourAxes, checkSides } from './augmentation.js';
@@ -18,6 +19,8 @@ export interface TrainingSettings extends Schedule {
   /** Names of the outputs after them; empty without a superclass loss. */
   readonly superclasses: readonly string[];
   readonly superclassLoss: number;
+  /** How the outputs are boxes, for localisation. */
+  readonly boxes?: BoxOutputs | undefined;
   /** Share of the target that is spread evenly over all classes. */
   readonly labelSmoothing: number;
   readonly batch: number;

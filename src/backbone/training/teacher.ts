@@ -44,7 +44,8 @@ export const betweenInputs = (
  * @throws UsageError naming the file: other classes, or another input size
  */
 export const checkTeacher = (teacher: Backbone, inputSize: number, classes: readonly string[]): void => {
-  const { architecture, classes: known } = teacher.metadata;
+  const { architecture, classes: known, boxes } = teacher.metadata;
+  if (boxes) throw expected('a net of classes', option('teacher'), `${teacher.path}, which predicts boxes`);
   if (architecture.inputSize !== inputSize) {
     throw expected(
       `a net with an input of ${inputSize} pixels, as the net that it teaches`,

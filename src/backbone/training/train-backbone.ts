@@ -1,7 +1,8 @@
 // Training from items to a backbone file, with the paper's defaults: engine, memory, statistics, initial weights,
 // training.
-import { architecture, type Architecture } from '../nets/architecture.js';
+import { architecture, type Architecture, weightedLayersOf } from '../nets/architecture.js';
 import { type Backbone, openBackbone } from '../nets/backbone.js';
+import type { BoxOutputs } from '../nets/box-parameters.js';
 import { checkSides } from './augmentation.js';
 import { claimTraining } from './claim.js';
 import type { TrainRun, TrainingData } from './training-run.js';
@@ -9,9 +10,10 @@ import { examplesOf, superclassesOf } from './examples.js';
 import { Loader } from './loader.js';
 import { microBatchOf } from './micro-batch.js';
 import { checkTeacher } from './teacher.js';
-import { type TrainingOptions, defaultSide, trainingOptions } from './options.js';
+import { type TrainingOptions, defaultSide, rateOf, trainingOptions } from './options.js';
 import { type TrainingSettings, checkSettings } from './settings.js';
 import type { TrainingResult } from './outcome.js';
+import { boxOutputsOf, checkTask, isLastLayerNew, outputsFor, taskData } from './task.js';
 import { train } from './trainer.js';
 import { type Colours, coloursOf } from './colours.js';
 import { frozen, rateFactors, transferredLayers } from './transfer.js';
@@ -25,6 +27,8 @@ export type { TrainingData, TrainRun } from './training-run.js';
 export interface TrainOutcome {
   readonly out: string;
   readonly images: { readonly train: number; readonly validation: number };
+  /** Localisation: images that were left out. */
+  readonly withoutBox?: { readonly train: number; readonly validation: number };
   readonly classes: number;
   readonly engine: string;
   /** Images that went through the net at once. */
@@ -61,17 +65,24 @@ const named = async (net: Backbone): Promise<{ file: string; sha256: string }> =
   ...{ file: net.path, sha256: await net.sha256() },
 });
 
+/** The convolutions, as a list of layers names them. */
+const convolutionsOf = (net: Architecture): string => {
+  const names = weightedLayersOf(net).flatMap(({ kind, name }) => (kind === 'conv' ? [name] : []));
+  return `${names[0]!}-${names.at(-1)!}`;
+};
+
 /** Learning-rate factors by tensor; 0 freezes. */
 const factorsOf = (
-  { rateFactors: factors, freeze }: TrainingOptions,
+  { rateFactors: factors, freeze, tune }: TrainingOptions,
   net: Architecture,
 ): TrainingSettings['factors'] => ({
   ...(factors === undefined ? {} : rateFactors(net, factors)),
   ...(freeze === undefined ? {} : frozen(net, freeze)),
+  ...(tune === 'fc' ? frozen(net, convolutionsOf(net)) : {}),
 });
 
 const settingsOf = async (
-  options: TrainingOptions & { readonly microBatch: number },
+  options: TrainingOptions & { readonly microBatch: number; readonly boxes: BoxOutputs | undefined },
   net: Architecture,
   factors: TrainingSettings['factors'],
   names: { classes: readonly string[]; superclasses: readonly string[] },
@@ -81,6 +92,7 @@ const settingsOf = async (
 ): Promise<TrainingSettings> => ({
   ...options,
   ...names,
+  learningRate: rateOf(options),
   net,
   trainSide: trainSideOf(options, net),
   colourAxes,
@@ -93,16 +105,16 @@ const settingsOf = async (
 
 /** Weights of the layers taken from another net; undefined for the others. */
 const initialOf = (
-  { initLayers, classes: which }: TrainingOptions,
+  options: TrainingOptions,
   net: Architecture,
   classes: readonly string[],
   source: Backbone,
   note: TrainRun['note'],
 ): ((name: string) => Promise<Float32Array | undefined>) => {
   const layers = transferredLayers(source, net, {
-    transfer: initLayers,
+    transfer: options.initLayers,
     classes,
-    newClasses: which === 'new',
+    newClasses: isLastLayerNew(source, options, classes),
   });
   note?.(`From ${source.path}: ${layers.join(', ')}`);
   const taken = new Set(layers);
@@ -136,13 +148,15 @@ export const trainBackbone = async (
     options.initFrom === undefined ? undefined : await openBackbone(options.initFrom, option('initFrom'));
   const teacher =
     options.teacher === undefined ? undefined : await openBackbone(options.teacher, option('teacher'));
-  const { classes } = data;
+  checkTask(options);
+  const images = await taskData(data, options, { note, signal });
+  const { classes } = images;
   const superclasses = options.superclassLoss > 0 ? superclassesOf(classes) : [];
   const examples = {
-    train: examplesOf(data.train, classes, superclasses),
-    validation: examplesOf(data.validation, classes, superclasses),
+    train: examplesOf(images.train, classes, superclasses, images.truths),
+    validation: examplesOf(images.validation, classes, superclasses, images.truths),
   };
-  const net = netOf(options, source, classes.length + superclasses.length);
+  const net = netOf(options, source, outputsFor(options, classes.length, superclasses.length));
   if (teacher) checkTeacher(teacher, net.inputSize, classes);
   const initial = source && initialOf(options, net, classes, source, note);
   const interpolation = options.interpolation ?? source?.metadata.input.interpolation ?? defaultInterpolation;
@@ -174,7 +188,7 @@ export const trainBackbone = async (
       engine,
       { out, resume: resume ?? false, ...(note && { note }) },
     );
-    const isContinued = await claimTraining(data, {
+    const isContinued = await claimTraining(images, {
       ...given,
       ...{ out, resume, force },
       ...(origin && { source: origin }),
@@ -189,7 +203,17 @@ export const trainBackbone = async (
     });
     const names = { classes, superclasses };
     const settings = await settingsOf(
-      { ...options, microBatch },
+      {
+        ...{ ...options, microBatch },
+        boxes: boxOutputsOf(
+          options,
+          source,
+          classes,
+          examples.train,
+          net.inputSize,
+          trainSideOf(options, net),
+        ),
+      },
       net,
       factors,
       names,
@@ -213,8 +237,12 @@ export const trainBackbone = async (
       },
       settings,
     );
-    const images = { train: examples.train.length, validation: examples.validation.length };
-    return { out, images, classes: classes.length, engine: engine.name, microBatch, result };
+    const counts = { train: examples.train.length, validation: examples.validation.length };
+    const { without } = images;
+    return {
+      ...{ out, images: counts, ...(without && { withoutBox: without }), classes: classes.length },
+      ...{ engine: engine.name, microBatch, result },
+    };
   } catch (error) {
     throw outOfMemory(error, microBatch) ?? error;
   } finally {

@@ -77,6 +77,7 @@ export const train = async (run: TrainingRun, settings: TrainingSettings): Promi
     superclasses: settings.superclasses.length,
     superclassLoss: settings.superclassLoss,
     labelSmoothing: settings.labelSmoothing,
+    ...(settings.boxes && { boxes: settings.boxes }),
   };
   const checkpoint = await resumed(run, settings);
   let model: Model | undefined;
