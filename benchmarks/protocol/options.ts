@@ -53,6 +53,6 @@ export const protocolOptions = {
 export const featuresOptions = {
   features: {
     kind: kinds.repeated(kinds.folder()),
-    help: 'descriptors written by `verydeep extract`',
+    help: 'descriptors written by `verydeep extract` or `features import`',
   },
 } as const satisfies OptionTable;

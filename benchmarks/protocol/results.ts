@@ -1,6 +1,6 @@
 // The results of a benchmark as documents: results.json with everything, results.csv with the figures.
 import { csvLines } from '../../src/formats/csv.js';
-import type { Recipe } from '../../src/features/recipe/recipe.js';
+import type { NetIdentity, Recipe } from '../../src/features/recipe/recipe.js';
 import { type Stored, toStored } from '../../src/stored.js';
 import type { Interval } from '../../src/evaluation/statistics.js';
 import { mean, standardDeviation } from '../../src/evaluation/statistics.js';
@@ -45,6 +45,8 @@ export interface BackboneResult {
   readonly path?: string;
   readonly sha256: string;
   readonly config: string;
+  /** For other nets than the paper's: imported descriptors, or a net in ONNX. */
+  readonly kind?: NetIdentity['kind'];
   /** Where the weight file is at hand: what sets it apart from the paper's net of that name. */
   readonly width?: number;
   readonly blocks?: number;

@@ -95,7 +95,7 @@ const document = (
     chance: chanceOf(outcomes, form),
     published: benchmark.published,
     ...(elsewhere ? { publishedOn } : {}),
-    seen: seenResult(nets),
+    seen: seenResult(nets, descriptors.nets),
     remarks: [...remarks.map((remark) => render(remark)), ...(widening ? [widening] : [])],
     notes: benchmark.notes,
     classes: outcomes[0]?.classes ?? dataset.classes,
@@ -103,9 +103,10 @@ const document = (
     skipped,
     strays: dataset.strays.length,
     descriptors: describeDescriptors(descriptors),
-    backbones: descriptors.nets.map(({ sha256, config }, i) => ({
+    backbones: descriptors.nets.map(({ sha256, config, kind }, i) => ({
       sha256,
       config,
+      ...(kind === undefined ? {} : { kind }),
       ...(options.backbones[i] === undefined ? {} : { path: options.backbones[i] }),
       ...shapeOf(architectures[i]),
     })),

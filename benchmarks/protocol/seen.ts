@@ -6,6 +6,7 @@ import { openBackbone } from '../../src/backbone/nets/backbone.js';
 import { digestOf, falsePositives, hasDigest } from '../../src/backbone/nets/digests.js';
 import type { Item } from '../../src/datasets/dataset.js';
 import { UsageError, option, text } from '../../src/errors.js';
+import type { NetIdentity } from '../../src/features/store/recipe.js';
 import { ImageError } from '../../src/images/image.js';
 import { readImageBytes } from '../../src/images/source.js';
 import { sha256, sha256OfFile } from '../../src/io/files.js';
@@ -31,6 +32,8 @@ export interface SeenTest {
 /** What the document of a run says of it. */
 export interface SeenResult {
   readonly known: SeenByNets['known'];
+  /** Nets of others, by name: nothing tells what trained them. */
+  readonly unknown?: readonly string[];
   /** Images by content that trained the nets. */
   readonly trainingImages: number;
   /** The probability that another image is taken for one of them. */
@@ -89,8 +92,14 @@ export const seenTest = (
 };
 
 /** What the document says of the nets. */
-export const seenResult = ({ known, seen }: SeenByNets): SeenResult => ({
+export const seenResult = (
+  { known, seen }: SeenByNets,
+  nets: readonly Pick<NetIdentity, 'config' | 'kind'>[] = [],
+): SeenResult => ({
   known,
+  ...(nets.some(({ kind }) => kind !== undefined) && {
+    unknown: nets.filter(({ kind }) => kind !== undefined).map(({ config }) => config),
+  }),
   trainingImages: seen.training.length,
   falsePositives: falsePositives(seen.training),
 });
@@ -145,10 +154,13 @@ export const refuseSeenEarly = async (
 
 /** How many test images the nets have seen, in a sentence. */
 export const seenText = (
-  { known }: Pick<SeenResult, 'known'>,
+  { known, unknown = [] }: Pick<SeenResult, 'known' | 'unknown'>,
   splits: readonly { readonly test: number; readonly seen?: SeenTest | undefined }[],
 ): string => {
   if (known === 'none') {
+    if (unknown.length > 0) {
+      return `Contamination unknown: nothing tells which images trained ${unknown.join(' & ')}, and test images may be among them.`;
+    }
     return 'Which images trained the net is not known (it was imported, made by version 0.1, or its file is gone): test images may be among them.';
   }
   const total = splits.reduce((sum, { test }) => sum + test, 0);

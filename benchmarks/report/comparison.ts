@@ -25,8 +25,22 @@ const netOf = ({ config, width = 1, blocks = 5, inputSize = 224 }: Results['back
 };
 
 /** Our own name in the table: the layer and the nets. */
-const methodOf = ({ backbones, descriptors }: Pick<Results, 'backbones' | 'descriptors'>): string =>
-  `this run, ${descriptors.layer}${backbones.length === 0 ? '' : ` of net ${backbones.map(netOf).join(' & ')}`}`;
+const methodOf = ({ backbones, descriptors }: Pick<Results, 'backbones' | 'descriptors'>): string => {
+  const layer = `this run, ${descriptors.layer}`;
+  if (!isForeign(backbones)) {
+    return backbones.length === 0 ? layer : `${layer} of net ${backbones.map(netOf).join(' & ')}`;
+  }
+  const names = backbones.map((net) => (net.kind === undefined ? `net ${netOf(net)}` : net.config));
+  const imported = backbones.some(({ kind }) => kind === 'imported');
+  return `${layer} of ${names.join(' & ')}${imported ? ' (imported)' : ''}`;
+};
+
+/** Whether descriptors of other nets than the paper's are among these. */
+const isForeign = (backbones: Results['backbones']): boolean =>
+  backbones.some(({ kind }) => kind !== undefined);
+
+/** What a published figure is, beside one of other nets. */
+const PUBLISHED = 'published: their own nets and recipe';
 
 /** The splits that were scored. */
 const scoredNames = ({ splits, metric }: Pick<Results, 'splits' | 'metric'>): string =>
@@ -56,7 +70,11 @@ export const comparisonRows = (
     method,
     figure: plusMinus(mean, std, std !== undefined),
     value: mean,
-    note: [note, ...(results.publishedOn === undefined ? [] : [`on ${results.publishedOn}`])]
+    note: [
+      ...(isForeign(results.backbones) ? [PUBLISHED] : []),
+      note,
+      ...(results.publishedOn === undefined ? [] : [`on ${results.publishedOn}`]),
+    ]
       .filter((part) => part !== '')
       .join('; '),
     ours: false,

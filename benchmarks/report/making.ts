@@ -26,9 +26,13 @@ export const descriptorSection = ({ descriptors, backbones }: Results): Content 
   table({
     caption: 'Weights',
     columns: [
-      { title: 'Net', value: ({ config }) => config },
+      { title: 'Net', value: ({ config, kind }) => (kind === undefined ? config : `${config} (${kind})`) },
       { title: 'SHA-256', value: ({ sha256 }) => html`<code>${sha256}</code>` },
-      { title: 'File', value: ({ path }) => path ?? 'known by its checksum' },
+      {
+        title: 'File',
+        value: ({ path, kind }) =>
+          path ?? (kind === 'imported' ? 'the file of descriptors' : 'known by its checksum'),
+      },
     ],
     rows: backbones,
     sortable: false,

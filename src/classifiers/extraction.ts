@@ -52,6 +52,12 @@ export const weightFiles = async (
   modelFile: string,
   given: readonly string[],
 ): Promise<string[][]> => {
+  const imported = stacks.find(({ recipe }) => recipe.source)?.recipe.source;
+  if (imported) {
+    throw new UsageError(
+      `${modelFile} was trained on imported descriptors (${imported.name}, from ${imported.file}): only the program that made them can describe new images. Import theirs, and evaluate those.`,
+    );
+  }
   const hashes = new Map<string, string>();
   for (const file of given) hashes.set(await sha256OfFile(file), file);
   const wanted = new Set(stacks.flatMap(({ nets }) => nets.map(({ sha256 }) => sha256)));

@@ -1,8 +1,11 @@
-// `verydeep features`: shows, verifies, merges and exports descriptors on disk.
+// `verydeep features`: shows, verifies, merges, imports and exports descriptors on disk.
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { addFlags, required } from './options.js';
-import { exitCodes, progressBar, say, sayJson } from './output.js';
+import { expected, option } from '../errors.js';
+import { requireKind } from './kind.js';
+import { interruptible } from './interruptible.js';
+import { addFlags, csvOf, required } from './options.js';
+import { exitCodes, noteDataset, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { progressLines } from './progress-lines.js';
 import { type FlagsOf, commandOptions } from './tables.js';
 
@@ -35,8 +38,10 @@ const info = async (folders: string[], flags: FlagsOf<'features info'>): Promise
     `${rows} images${classes > 0 ? ` of ${classes} classes` : ', unlabelled,'} in ${store.parts.length} parts; ${skipped.length} skipped`,
     ...Object.entries(columns).map(([layer, length]) => `${layer}: ${length} values per image`),
     describeRecipe(recipe),
-    ...nets.map(({ config, sha256 }) => `net ${config}, weights ${sha256}`),
-    `computed by ${engine}; recipe and weights ${hash}`,
+    ...nets.map(({ config, sha256, kind }) =>
+      kind === 'imported' ? `file ${sha256}` : `net ${config}, weights ${sha256}`,
+    ),
+    `${engine === 'import' ? 'imported' : `computed by ${engine}`}; recipe and weights ${hash}`,
   ];
   say(flags, lines.join('\n'));
 };
@@ -79,8 +84,48 @@ const exportTo = async (folders: string[], flags: FlagsOf<'features export'>): P
   else say(flags, `${store.rows} descriptors of ${layer}. Wrote ${files.join(' and ')}`);
 };
 
+/** The images of the data set, if one is given. */
+const itemsFor = async (flags: FlagsOf<'features import'>) => {
+  if (flags.dataset === undefined) {
+    if (flags.data === undefined) return undefined;
+    throw expected('a kind of data set', option('dataset'), undefined, 'The folder alone does not tell it.');
+  }
+  const { datasetNames, openDataset } = await import('../datasets/open.js');
+  requireKind('features import', option('dataset'), datasetNames, flags.dataset);
+  const data = resolve(required('data', flags.data, 'a folder'));
+  const dataset = await openDataset(flags.dataset, data, { csv: csvOf(flags) });
+  noteDataset(flags, dataset);
+  return dataset.items(flags.split);
+};
+
+const importFrom = async (file: string, flags: FlagsOf<'features import'>): Promise<void> => {
+  const out = resolve(required('out', flags.out, 'a folder'));
+  const items = await itemsFor(flags);
+  const { importFeatures } = await import('../features/store/import/import.js');
+  const { accountText } = await import('../features/store/import/account.js');
+  const { onProgress, stop } = flags.json ? progressLines(flags) : progressBar(flags);
+  await interruptible(
+    async (signal) => {
+      const imported = await importFeatures(resolve(file), { ...flags, out, items, onProgress, signal });
+      stop();
+      const { account, rows, columns, layer, hash, names, skipped } = imported;
+      if (flags.json) sayJson({ out, ...imported });
+      else {
+        say(
+          flags,
+          `Ids: ${names}. ${accountText(account)}.\n${rows} descriptors of ${columns} numbers (${layer}); recipe ${hash}. Wrote ${out}`,
+        );
+      }
+      reportSkipped(skipped);
+    },
+    { stop, told: 'Interrupted: nothing was written.' },
+  );
+};
+
 export const command = (): Command => {
-  const features = new Command('features').description('show, verify, merge and export descriptors on disk');
+  const features = new Command('features').description(
+    'show, verify, merge, import and export descriptors on disk',
+  );
   const sub = (name: 'info' | 'verify' | 'merge' | 'export', description: string): Command =>
     addFlags(
       features.command(name).description(description).argument('<folder...>', 'folders of descriptors'),
@@ -106,6 +151,18 @@ export const command = (): Command => {
     .addHelpText(
       'after',
       '\nExample:\n  $ verydeep features export features/photos --to npy --out photos.npy',
+    );
+  addFlags(
+    features
+      .command('import')
+      .description('make a store of descriptors that another program wrote')
+      .argument('<file>', '.npy, .npz, Parquet, Arrow, CSV, HDF5, or torch .pt'),
+    commandOptions['features import'],
+  )
+    .action(importFrom)
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ verydeep features import dino.npy --ids names.txt --dataset voc2007 --data VOCdevkit --name "DINO ViT-S/16" --out features/dino',
     );
   return features.addHelpText('after', '\nExample:\n  $ verydeep features info features/photos');
 };

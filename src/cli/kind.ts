@@ -1,6 +1,6 @@
 // The kind of data set or benchmark, the first argument of several commands, and what may be meant by a path in its place.
 import { statSync } from 'node:fs';
-import { expected } from '../errors.js';
+import { type OptionName, expected } from '../errors.js';
 
 /** The kind of data that lies at a path; undefined if there is nothing. */
 const kindAt = (path: string): 'folder' | 'csv' | undefined => {
@@ -20,7 +20,12 @@ const typed = (path: string): string =>
  * @param what what the argument is: "the data set"
  * @throws UsageError listing the kinds
  */
-export const requireKind = (command: string, what: string, kinds: readonly string[], given: string): void => {
+export const requireKind = (
+  command: string,
+  what: OptionName | string,
+  kinds: readonly string[],
+  given: string,
+): void => {
   if (kinds.includes(given)) return;
   const kind = kindAt(given);
   const advice =

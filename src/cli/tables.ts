@@ -15,6 +15,7 @@ import {
 import { engineOptions, providerOptions } from '../engine/options.js';
 import { int8Options, limitOptions, netsOptions, workerOptions } from '../features/pipeline/options.js';
 import { recipeOptions } from '../features/recipe/options.js';
+import { storeImportOptions } from '../features/store/import/options.js';
 import { storeExportOptions } from '../features/store/export/options.js';
 import { type OptionTable, type OptionsOf, commonOptions, kinds } from '../options.js';
 import { shardOptions } from './shard.js';
@@ -121,6 +122,20 @@ export const commandOptions = {
   'features verify': outputOptions,
   'features merge': { ...outputOptions, out, force },
   'features export': { ...outputOptions, ...storeExportOptions, out: outFile('the file to write'), force },
+  'features import': {
+    dataset: {
+      kind: kinds.text('kind'),
+      help: 'data set whose images the rows are of; gives ids and labels',
+      otherwise: 'none: rows are images without labels, named by their ids',
+    },
+    data,
+    ...splitOptions,
+    ...storeImportOptions,
+    out,
+    ...csvOptions,
+    force,
+    ...outputOptions,
+  },
   'weights import': {
     out: outFile('backbone file to write (.safetensors)'),
     ...importOptions,

@@ -5,7 +5,6 @@ import { openError, readReason } from '../io/readable.js';
 import { floatsOf } from './floats.js';
 import { elementBytes } from './safetensors.js';
 
-const WANTED = { what: 'weight file' };
 const WINDOW = 1 << 16;
 const CHUNK = 1 << 24;
 
@@ -13,30 +12,35 @@ const CHUNK = 1 << 24;
 export class FileBytes {
   readonly path: string;
   readonly size: number;
+  readonly #what: string;
   readonly #fd: number;
   #window: Uint8Array = new Uint8Array(0);
   #start = 0;
 
-  /** @throws UsageError naming the file when it cannot be opened */
-  constructor(path: string) {
+  /**
+   * @param what what the file is, for messages
+   * @throws UsageError naming the file when it cannot be opened
+   */
+  constructor(path: string, what = 'weight file') {
     this.path = path;
+    this.#what = what;
     try {
       this.#fd = openSync(path, 'r');
     } catch (error) {
-      throw openError(path, WANTED, readReason(error));
+      throw openError(path, { what }, readReason(error));
     }
     const stat = fstatSync(this.#fd);
     if (!stat.isFile()) {
       closeSync(this.#fd);
       const isFolder = stat.isDirectory();
-      throw openError(path, WANTED, isFolder ? 'it is a folder' : 'it is a pipe or a device, not a file');
+      throw openError(path, { what }, isFolder ? 'it is a folder' : 'it is a pipe or a device, not a file');
     }
     this.size = stat.size;
   }
 
   /** The error for a malformed file. */
   wrong(what: string): UsageError {
-    return new UsageError(`The weight file ${this.path} is damaged or cut short: ${what}.`);
+    return new UsageError(`The ${this.#what} ${this.path} is damaged or cut short: ${what}.`);
   }
 
   /** Reads bytes as a fresh copy. @throws UsageError when they are not within the file */

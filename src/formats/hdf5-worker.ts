@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import { resolve } from 'node:path';
 import h5wasm from 'h5wasm/node';
+import { decodeFloat16 } from './float16.js';
 import { sizeFromShape } from '../shape.js';
 import { Moved } from '../threads/messages.js';
 import { serve } from '../threads/serve.js';
@@ -10,11 +11,20 @@ import { serve } from '../threads/serve.js';
 export interface Hdf5Dataset {
   readonly path: string;
   readonly shape: readonly number[];
+  /** The numbers are of half precision. */
+  readonly half?: boolean;
+}
+
+/** A dataset of texts or whole numbers with one axis. */
+export interface Hdf5Column {
+  readonly path: string;
+  readonly rows: number;
 }
 
 /** The contents of the file that matter for weights. */
 export interface Hdf5Index {
   readonly datasets: readonly Hdf5Dataset[];
+  readonly columns: readonly Hdf5Column[];
   /** String-list attributes, by "path@name": Keras's layer_names and weight_names. */
   readonly lists: Readonly<Record<string, readonly string[]>>;
   /** String attributes, by "path@name": Keras's model_config, and the name of each layer. */
@@ -36,8 +46,8 @@ export interface Hdf5Rows {
 
 const MAX_OBJECTS = 10_000;
 const MAX_DEPTH = 12;
-/** HDF5's class of floating-point types. */
-const FLOAT = 1;
+/** HDF5's classes of types. */
+const [INTEGER, FLOAT, STRING] = [0, 1, 3];
 /** Deflate's maximum compression ratio. */
 const MOST_COMPRESSED = 1040;
 
@@ -66,14 +76,20 @@ const describe = (dataset: InstanceType<typeof h5wasm.Dataset>, size: number): H
   const { shape, filters, metadata } = dataset;
   const [source] = metadata.virtual_sources ?? [];
   if (source) trespasses.push(source.file_name);
-  const isFloat = metadata.type === FLOAT && !metadata.vlen && [4, 8].includes(metadata.size);
+  const isFloat = metadata.type === FLOAT && !metadata.vlen && [2, 4, 8].includes(metadata.size);
   if (shape === null || !isFloat) return undefined;
   const bytes = sizeFromShape(shape) * metadata.size;
   if (bytes > size * (filters.length > 0 ? MOST_COMPRESSED : 1)) {
     throw new Error(`the dataset ${dataset.path} announces ${bytes} bytes, more than the file can hold`);
   }
-  return { path: dataset.path, shape };
+  return { path: dataset.path, shape, ...(metadata.size === 2 && { half: true }) };
 };
+
+/** A dataset whose values can name rows. */
+const columnOf = ({ shape, metadata, path }: InstanceType<typeof h5wasm.Dataset>): Hdf5Column | undefined =>
+  shape?.length === 1 && (metadata.type === STRING || metadata.type === INTEGER)
+    ? { path, rows: shape[0]! }
+    : undefined;
 
 const index = ({ path, size }: Hdf5File): Hdf5Index => {
   file?.close();
@@ -81,6 +97,7 @@ const index = ({ path, size }: Hdf5File): Hdf5Index => {
   allowed = resolve(path);
   file = new h5wasm.File(path, 'r');
   const datasets: Hdf5Dataset[] = [];
+  const columns: Hdf5Column[] = [];
   const lists: Record<string, readonly string[]> = {};
   const texts: Record<string, string> = {};
   let objects = 0;
@@ -101,16 +118,65 @@ const index = ({ path, size }: Hdf5File): Hdf5Index => {
       else if (entity instanceof h5wasm.Dataset) {
         const found = describe(entity, size);
         if (found) datasets.push(found);
+        const column = columnOf(entity);
+        if (column) columns.push(column);
       }
     }
   };
   walk(file, 0);
-  return { datasets, lists, texts };
+  return { datasets, columns, lists, texts };
 };
 
-const floats = ({ dataset: path, from, to }: Hdf5Rows): Float32Array => {
+const datasetAt = (path: string): InstanceType<typeof h5wasm.Dataset> => {
   const dataset = file?.get(path);
   if (!(dataset instanceof h5wasm.Dataset)) throw new Error(`it holds no dataset ${path}`);
+  return dataset;
+};
+
+/** The part of the library that reads the bytes of a dataset as they are: it has no type for half precision. */
+interface RawReader {
+  readonly HEAPU8: Uint8Array;
+  _malloc(bytes: number): number;
+  _free(place: number): void;
+  get_dataset_data(
+    file: bigint,
+    path: string,
+    count: readonly bigint[],
+    offset: readonly bigint[],
+    strides: readonly bigint[],
+    place: bigint,
+  ): void;
+}
+
+const halves = async (
+  { file_id, path, shape }: InstanceType<typeof h5wasm.Dataset>,
+  from: number,
+  to: number,
+): Promise<Float32Array> => {
+  const library = (await h5wasm.ready) as unknown as RawReader;
+  const sizes = shape ?? [];
+  const count = sizes.map((size, axis) => BigInt(axis === 0 ? to - from : size));
+  const bytes = 2 * Number(count.reduce((all, n) => all * n, 1n));
+  const place = library._malloc(bytes);
+  if (place === 0) throw new Error(`${bytes} bytes are too many`);
+  try {
+    library.get_dataset_data(
+      file_id,
+      path,
+      count,
+      sizes.map((_, axis) => BigInt(axis === 0 ? from : 0)),
+      sizes.map(() => 1n),
+      BigInt(place),
+    );
+    return decodeFloat16(new Uint16Array(library.HEAPU8.slice(place, place + bytes).buffer));
+  } finally {
+    library._free(place);
+  }
+};
+
+const floats = async ({ dataset: path, from, to }: Hdf5Rows): Promise<Float32Array> => {
+  const dataset = datasetAt(path);
+  if (dataset.metadata.size === 2) return halves(dataset, from, to);
   const rank = dataset.shape?.length ?? 0;
   const value =
     rank === 0
@@ -121,18 +187,23 @@ const floats = ({ dataset: path, from, to }: Hdf5Rows): Float32Array => {
   throw new Error(`the dataset ${path} holds no numbers that can be read`);
 };
 
-const rows = (request: Hdf5Rows): Moved<Float32Array> => {
-  const numbers = floats(request);
+const rows = async (request: Hdf5Rows): Promise<Moved<Float32Array>> => {
+  const numbers = await floats(request);
   return new Moved(numbers, [numbers.buffer as ArrayBuffer]);
+};
+
+const texts = ({ dataset: path, from, to }: Hdf5Rows): string[] => {
+  const value = datasetAt(path).slice([[from, to]]) as Iterable<string | number | bigint>;
+  return Array.from(value, String);
 };
 
 /** The same, but throws if the library tried to open another file. */
 const guarded =
-  <Task, Answer>(handle: (task: Task) => Answer) =>
-  (task: Task): Answer => {
+  <Task, Answer>(handle: (task: Task) => Answer | Promise<Answer>) =>
+  async (task: Task): Promise<Answer> => {
     trespasses.length = 0;
     try {
-      const answer = handle(task);
+      const answer = await handle(task);
       if (trespasses.length > 0) throw new Error('another file is missing');
       return answer;
     } catch (error) {
@@ -142,7 +213,7 @@ const guarded =
     }
   };
 
-const handlers = { index: guarded(index), rows: guarded(rows) };
+const handlers = { index: guarded(index), rows: guarded(rows), texts: guarded(texts) };
 export type Hdf5Handlers = typeof handlers;
 
 serve(async () => {

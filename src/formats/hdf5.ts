@@ -12,6 +12,8 @@ export interface Hdf5 {
   readonly index: Hdf5Index;
   /** Rows [from, to) along the first axis, as float32. */
   rows(dataset: string, from: number, to: number): Promise<Float32Array>;
+  /** Values [from, to) of one of `index.columns`, as texts. */
+  texts(dataset: string, from: number, to: number): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -42,6 +44,11 @@ export class Hdf5Worker {
     return this.#threads.run('rows', rows, { seconds: this.#seconds });
   }
 
+  /** @throws VerydeepError like `index` */
+  texts(rows: Hdf5Rows): Promise<string[]> {
+    return this.#threads.run('texts', rows, { seconds: this.#seconds });
+  }
+
   close(): Promise<void> {
     return this.#threads.close();
   }
@@ -58,19 +65,21 @@ export const openHdf5 = async (path: string, worker = new Hdf5Worker(), name = p
     const reason = error instanceof ThreadError ? error.reason : messageOf(error);
     return new UsageError(`The HDF5 file ${name} cannot be read: ${reason}.`);
   };
+  const told = async <T>(ask: () => Promise<T>): Promise<T> => {
+    try {
+      return await ask();
+    } catch (error) {
+      throw wrong(error);
+    }
+  };
   try {
     const file = new FileBytes(path);
     file.close();
     const index = await worker.index({ path, size: file.size });
     return {
       index,
-      rows: async (dataset, from, to) => {
-        try {
-          return await worker.rows({ dataset, from, to });
-        } catch (error) {
-          throw wrong(error);
-        }
-      },
+      rows: (dataset, from, to) => told(() => worker.rows({ dataset, from, to })),
+      texts: (dataset, from, to) => told(() => worker.texts({ dataset, from, to })),
       close: () => worker.close(),
     };
   } catch (error) {

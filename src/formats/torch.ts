@@ -148,8 +148,8 @@ const stored = (file: FileBytes, name: string, entry: ZipEntry): ZipEntry => {
 };
 
 /** Opens the zip form (torch 1.6 and later). @throws UsageError naming the file and what is wrong */
-export const openTorchZip = async (path: string): Promise<TorchFile> => {
-  const file = new FileBytes(path);
+export const openTorchZip = async (path: string, what?: string): Promise<TorchFile> => {
+  const file = new FileBytes(path, what);
   try {
     const entries = await zipEntries(file);
     const pickleName = [...entries.keys()].find((name) => /^[^/]*\/data\.pkl$/.test(name));
@@ -182,8 +182,8 @@ export const openTorchZip = async (path: string): Promise<TorchFile> => {
 };
 
 /** Opens the older form: magic number, version, system facts, the value, the storages' keys, then the storages. */
-export const openTorchLegacy = (path: string): Promise<TorchFile> => {
-  const file = new FileBytes(path);
+export const openTorchLegacy = (path: string, what?: string): Promise<TorchFile> => {
+  const file = new FileBytes(path, what);
   try {
     let position = 0;
     const next = () => {

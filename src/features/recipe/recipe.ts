@@ -125,9 +125,23 @@ export const regionsOf = (recipe: Recipe): readonly ('image' | 'box' | 'crops')[
 export const descriptorLength = (recipe: Recipe, channels: number): number =>
   channels * regionsOf(recipe).length * (recipe.aggregate === 'stack' ? recipe.scales.length : 1);
 
+const aligned = (lines: readonly (readonly [label: string, text: string])[]): string => {
+  const width = Math.max(...lines.map(([label]) => label.length));
+  return lines.map(([label, text]) => `${label.padEnd(width)}  ${text}`).join('\n');
+};
+
 /** A recipe in words, one line per part. */
 export const describeRecipe = (recipe: Recipe): string => {
-  const lines: [string, string][] = [
+  const { source } = recipe;
+  if (source) {
+    return aligned([
+      ['imported', `${source.name}, from ${source.file} (${source.format}, ${source.column})`],
+      ['layers', recipe.layers.join(', ')],
+      ['normalisation', recipe.descriptorNorm === 'l2' ? 'L2, on import' : 'as in the file'],
+      ['precision', `stored as ${recipe.store}`],
+    ]);
+  }
+  return aligned([
     ['layers', recipe.layers.join(', ')],
     ['scales', `${recipe.scales.join(', ')} pixels on the smallest side, ${recipe.interpolation}`],
     ['scales joined by', recipe.aggregate],
@@ -148,7 +162,5 @@ export const describeRecipe = (recipe: Recipe): string => {
     ],
     ['EXIF orientation', recipe.orient ? 'applied' : 'ignored'],
     ['precision', `${recipe.precision}, stored as ${recipe.store}`],
-  ];
-  const width = Math.max(...lines.map(([label]) => label.length));
-  return lines.map(([label, text]) => `${label.padEnd(width)}  ${text}`).join('\n');
+  ]);
 };

@@ -43,14 +43,28 @@ export interface Recipe {
   readonly precision: 'fp32' | 'int8';
   /** Number type of the store. */
   readonly store: 'float32' | 'float16';
+  /** For descriptors that another program made: where they come from. The fields above that decide values are then idle. */
+  readonly source?: Source;
+}
+
+/** Where descriptors of another program come from. */
+export interface Source {
+  /** Whose they are, as the user says it: "DINO ViT-S/16". */
+  readonly name: string;
+  /** Name of the file, its format, and the column of vectors in it. */
+  readonly file: string;
+  readonly format: string;
+  readonly column: string;
 }
 
 /** A net, as recorded in a recipe's hash and a store's schema. */
 export interface NetIdentity {
-  /** SHA-256 of the weight file. */
+  /** SHA-256 of the weight file; of imported descriptors that of their file. */
   readonly sha256: string;
-  /** Configuration of the paper: "D". */
+  /** Configuration of the paper: "D"; the name of another net. */
   readonly config: string;
+  /** For other nets than the paper's: descriptors imported from a file, or a net in ONNX. */
+  readonly kind?: 'imported' | 'onnx';
   /** For an int8 recipe: SHA-256 of the quantised net, which also depends on the calibration set. */
   readonly quantised?: string;
 }
