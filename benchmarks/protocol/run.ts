@@ -17,6 +17,7 @@ import { type Descriptors, dividedByNorm, openDescriptors } from './descriptors.
 import { type Evaluation, datasetFor, evaluate, itemsFor, splitsOf } from './evaluate.js';
 import { resolveBenchmark } from './given.js';
 import { saveModels, weightFilesOf } from './models.js';
+import { asksForOneClass, predictionsCsv } from './predictions.js';
 import type { RunOptions } from './run-options.js';
 import { reportOf } from '../report/report.js';
 import {
@@ -130,7 +131,7 @@ const document = (
 };
 
 /** Files and folders of results, which a forced run replaces; descriptors are kept where they fit. */
-const RESULTS = ['results.json', 'results.csv', 'report.html', 'models', 'results', 'svm'];
+const RESULTS = ['results.json', 'results.csv', 'predictions.csv', 'report.html', 'models', 'results', 'svm'];
 
 /**
  * Runs a benchmark start to end. Descriptors that lie in `out` already are reused, missing ones are made; SVMs that an
@@ -220,15 +221,18 @@ export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promi
   const models = options.saveModels
     ? await saveModels(out, evaluation.outcomes, descriptors, backbones, benchmark.norm)
     : undefined;
+  const predictions = asksForOneClass(benchmark) ? predictionsCsv(evaluation.outcomes) : undefined;
   const results = document(told, nets, await architecturesOf(files), options, seconds, {
     results: ['results.json', 'results.csv'],
     report: ['report.html'],
+    ...(predictions ? { predictions: ['predictions.csv'] } : {}),
     ...(models ? { models } : {}),
     ...(written ? { scores: written.files, server: written.archives } : {}),
   });
   const report = await run('report', () => reportOf(results, evaluation));
   await writeFileAtomically(join(out, 'report.html'), report);
   await writeFileAtomically(join(out, 'results.csv'), resultsCsv(results));
+  if (predictions) await writeFileAtomically(join(out, 'predictions.csv'), predictions);
   await writeFileAtomically(join(out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`);
   await rm(checkpoint, { recursive: true, force: true });
   return results;

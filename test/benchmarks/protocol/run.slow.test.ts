@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
 import { mkdtemp } from 'node:fs/promises';
 import type { Benchmark } from '../../../benchmarks/protocol/benchmark.js';
 import { benchmarkNamed } from '../../../benchmarks/list.js';
@@ -239,5 +240,18 @@ describe('benchmarks, start to end', function () {
     ];
     const figures = ({ splits }: Results) => splits.map((split) => split.figures);
     assert.deepEqual(figures(one), figures(two));
+
+    const table = parse(await readFile(join(folder, 'f1', 'predictions.csv')), { columns: true });
+    const rows = table as { split: string; class: string; predicted: string }[];
+    for (const { name, test, figures } of one.splits) {
+      const own = rows.filter(({ split }) => split === name);
+      assert.equal(own.length, test);
+      const recalls = [...new Set(own.map((row) => row.class))].map((label) => {
+        const all = own.filter((row) => row.class === label);
+        return all.filter(({ predicted }) => predicted === label).length / all.length;
+      });
+      const recall = (100 * recalls.reduce((sum, value) => sum + value, 0)) / recalls.length;
+      assert.ok(Math.abs(recall - figures['meanClassRecall']!) < 1e-9, `${name}: ${recall}`);
+    }
   });
 });
