@@ -26,12 +26,21 @@ export const extractionOf = (
   };
 };
 
-/** The weight files of all stacks: those given, else those at the paths recorded in the stores. */
+/** The weight files of all stacks: those given, else those at the paths recorded in the stores; none of nets of others. */
 export const weightFilesOf = async (
   { stores }: Descriptors,
   given: readonly string[],
 ): Promise<readonly (string | undefined)[]> =>
-  given.length > 0 ? given : (await Promise.all(stores.map((store) => store.weightFiles()))).flat();
+  given.length > 0
+    ? given
+    : (
+        await Promise.all(
+          stores.map(async (store) => {
+            const files = await store.weightFiles();
+            return store.nets.map(({ kind }, i) => (kind === undefined ? files[i] : undefined));
+          }),
+        )
+      ).flat();
 
 /** Writes `models/<split>.safetensors` under `out`; returns the paths relative to it. */
 export const saveModels = async (

@@ -58,6 +58,12 @@ export const weightFiles = async (
       `${modelFile} was trained on imported descriptors (${imported.name}, from ${imported.file}): only the program that made them can describe new images. Import theirs, and evaluate those.`,
     );
   }
+  const other = stacks.flatMap(({ nets }) => nets).find(({ kind }) => kind === 'onnx');
+  if (other) {
+    throw new UsageError(
+      text`${modelFile} was trained on descriptors of ${other.config}, a net in ONNX: new images are described with the paper's nets only. Extract theirs with ${option('onnx')}, and evaluate those.`,
+    );
+  }
   const hashes = new Map<string, string>();
   for (const file of given) hashes.set(await sha256OfFile(file), file);
   const wanted = new Set(stacks.flatMap(({ nets }) => nets.map(({ sha256 }) => sha256)));

@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { PassedOver } from '../datasets/walk.js';
-import { option } from '../errors.js';
+import { expected, option, text } from '../errors.js';
+import type { OnnxChoice } from '../features/pipeline/onnx-net.js';
 import type { Extracted } from '../features/pipeline/extract.js';
 import type { RecipeChoice } from '../features/recipe/recipe.js';
 import { addFlags, csvOf, given, required } from './options.js';
@@ -35,6 +36,27 @@ const choiceOf = (flags: ExtractFlags): RecipeChoice => {
   };
 };
 
+/** The net of others, if one is given. @throws UsageError for flags that do not go together */
+const onnxOf = ({ onnx, preprocess, pooling, backbone }: ExtractFlags): OnnxChoice | undefined => {
+  if (onnx === undefined) {
+    const idle = preprocess === undefined ? pooling && 'pooling' : 'preprocess';
+    if (idle !== undefined)
+      throw expected('an ONNX model', option('onnx'), undefined, text`${option(idle)} is of one.`);
+    return undefined;
+  }
+  if (backbone) throw expected('either', text`${option('backbone')} or ${option('onnx')}`, 'both');
+  return {
+    model: resolve(onnx),
+    preprocess: required(
+      'preprocess',
+      preprocess,
+      'how images become the input of the net',
+      'Give its preprocessor_config.json, torchvision or timm.',
+    ),
+    pooling,
+  };
+};
+
 const summary = ({ store, run }: Extracted, out: string): string => {
   const sizes = store.layers.map((layer) => `${layer} ${store.columns(layer)}`).join(', ');
   const speed = run.computed > 0 ? ` (${(run.computed / run.seconds).toPrecision(3)} images/s)` : '';
@@ -50,11 +72,19 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
   requireKind('extract', 'the data set', datasetNames, name);
   const data = resolve(required('data', flags.data, 'a folder'));
   const { BACKBONE_ADVICE } = await import('../backbone/nets/backbone.js');
-  const backbones = required('backbone', flags.backbone, 'a backbone file', BACKBONE_ADVICE);
+  const onnx = onnxOf(flags);
+  const backbones = onnx ? [] : required('backbone', flags.backbone, 'a backbone file', BACKBONE_ADVICE);
   const choice = choiceOf(flags);
   const { extractFeatures } = await import('../features/pipeline/extract.js');
   const { describeRecipe } = await import('../features/recipe/recipe.js');
   const { openNets, planExtraction } = await import('../features/pipeline/plan.js');
+  if (flags.dryRun && onnx) {
+    const { openOnnx, planOnnx } = await import('../features/pipeline/onnx-net.js');
+    const { recipe, hash, nets, lengths } = await planOnnx(await openOnnx(onnx, choice), flags);
+    if (flags.json) sayJson({ recipe, hash, nets, lengths });
+    else say(flags, `${describeRecipe(recipe)}\nhash              ${hash}`);
+    return;
+  }
   if (flags.dryRun) {
     const nets = await openNets(backbones, choice);
     // The hash of an int8 recipe is known after quantisation.
@@ -88,6 +118,7 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
     async (signal) => {
       const extracted = await extractFeatures(items, backbones, choice, {
         ...flags,
+        onnx,
         out,
         source: given({ data, split: flags.split, ...csvOf(flags) }),
         int8: {
@@ -128,6 +159,9 @@ export const command = (): Command => {
       `
 Layers: fc7 (after ReLU), fc7:linear (before it), conv5 (the last of block 5), pool4, …; separate several by commas.
 Scales default to the recipe's, relative to the net's input (224: 256,384,512; 64: 73,110,146).
+
+Any net in ONNX: its outputs are the layers; the input is as the file says that timm and transformers write.
+  $ verydeep extract folder --data photos --onnx vit.onnx --preprocess preprocessor_config.json --pooling first --out features/vit
 
 Example: three scales stacked, on all cores. An interrupted run continues with --resume.
   $ verydeep extract folder --data photos --backbone vgg16.safetensors --recipe caltech --out features/photos`,

@@ -13,7 +13,13 @@ import {
   validationOptions,
 } from '../datasets/options.js';
 import { engineOptions, providerOptions } from '../engine/options.js';
-import { int8Options, limitOptions, netsOptions, workerOptions } from '../features/pipeline/options.js';
+import {
+  int8Options,
+  limitOptions,
+  netsOptions,
+  onnxOptions,
+  workerOptions,
+} from '../features/pipeline/options.js';
 import { recipeOptions } from '../features/recipe/options.js';
 import { storeImportOptions } from '../features/store/import/options.js';
 import { storeExportOptions } from '../features/store/export/options.js';
@@ -61,6 +67,7 @@ export const commandOptions = {
     data,
     ...splitOptions,
     ...netsOptions,
+    ...onnxOptions,
     out,
     ...recipeOptions,
     ...int8Options,

@@ -1,4 +1,4 @@
-// Enlarges images by separable resampling with aligned pixel centres, as Pillow and torchvision do. libvips
+// Resizes images by separable resampling with aligned pixel centres, as Pillow and torchvision do. libvips
 // (and so sharp) shifts an enlarged image by half a pixel.
 import type { Interpolation } from '../interpolation.js';
 import { loops } from './enlarge/loops.js';
@@ -23,14 +23,19 @@ const unchanged = (pixels: number): Taps => ({
   weights: new Int32Array(pixels).fill(2 ** BITS),
 });
 
-/** Weights for enlarging `inputs` pixels to `outputs`. */
+/** Weights for resizing `inputs` pixels to `outputs`; the kernel is widened where an axis shrinks. */
 const tapsOf = (inputs: number, outputs: number, interpolation: Interpolation): Taps => {
   if (inputs === outputs) return unchanged(inputs); // "mitchell" would blur.
-  const { support, weight } = resamplingKernels[interpolation];
-  const taps = Math.min(inputs, 2 * support);
+  const kernel = resamplingKernels[interpolation];
+  const widened = Math.max(1, inputs / outputs);
+  const support = kernel.support * widened;
+  const inverse = 1 / widened;
+  const weight = (x: number): number => kernel.weight(x * inverse);
+  const most = 2 * Math.ceil(support) + 1;
+  const taps = Math.min(inputs, widened > 1 ? most : 2 * support);
   const first = new Int32Array(outputs);
   const weights = new Int32Array(outputs * taps);
-  const values = new Float64Array(2 * support + 1);
+  const values = new Float64Array(most);
   for (let i = 0; i < outputs; i++) {
     const centre = ((i + 0.5) * inputs) / outputs;
     const from = Math.max(0, Math.floor(centre - support + 0.5));
@@ -50,9 +55,40 @@ const tapsOf = (inputs: number, outputs: number, interpolation: Interpolation): 
 
 /** Bytes of a strip of the result; its data fits the level-2 cache. */
 const STRIP = 1 << 17;
+/** Bytes of the input of a strip, where an image shrinks. */
+const INPUT_STRIP = 1 << 22;
 
 /** The bytes of an array of integers. */
 const bytesOf = (numbers: Int32Array): Uint8Array => new Uint8Array(numbers.buffer);
+
+/** The nearest pixel to each, as Pillow's NEAREST. */
+const nearest = (image: RgbImage, width: number, height: number, room: Room): RgbImage => {
+  const data = room(3 * width * height);
+  const columns = Int32Array.from(
+    { length: width },
+    (_, x) => 3 * Math.floor(((x + 0.5) * image.width) / width),
+  );
+  for (let y = 0; y < height; y++) {
+    const row = 3 * image.width * Math.floor(((y + 0.5) * image.height) / height);
+    columns.forEach((column, x) => {
+      for (let c = 0; c < 3; c++) data[3 * (y * width + x) + c] = image.data[row + column + c]!;
+    });
+  }
+  return { width, height, data };
+};
+
+/**
+ * Resizes to `width` × `height` pixels as Pillow does, to the bit: larger or smaller.
+ *
+ * @param room memory for the result; all of it is overwritten
+ */
+export const resample = (
+  image: RgbImage,
+  width: number,
+  height: number,
+  interpolation: Interpolation,
+  room: Room = (bytes) => new Uint8Array(bytes),
+): RgbImage => (interpolation === 'nearest' ? nearest : separable)(image, width, height, room, interpolation);
 
 /**
  * Enlarges to `width` × `height` pixels, each at least that of the image: columns first, then rows, each
@@ -67,13 +103,23 @@ export const enlarge = (
   height: number,
   interpolation: Interpolation,
   room: Room = (bytes) => new Uint8Array(bytes),
+): RgbImage => separable(image, width, height, room, interpolation);
+
+const separable = (
+  image: RgbImage,
+  width: number,
+  height: number,
+  room: Room,
+  interpolation: Interpolation,
 ): RgbImage => {
   const columns = tapsOf(image.width, width, interpolation);
   const rows = tapsOf(image.height, height, interpolation);
   const [narrow, wide] = [3 * image.width, 3 * width];
-  const strip = Math.min(height, Math.max(1, Math.floor(STRIP / wide)));
+  const shrinks = Math.max(1, image.height / height);
+  const fitting = Math.floor((INPUT_STRIP / Math.max(narrow, wide) - rows.taps) / shrinks);
+  const strip = Math.min(height, Math.max(1, Math.min(Math.floor(STRIP / wide), fitting)));
   /** Input rows of a strip. */
-  const most = Math.min(image.height, strip + rows.taps + 1);
+  const most = Math.min(image.height, Math.ceil(strip * shrinks) + rows.taps + 1);
   const { place, bytes, widen, heighten } = loops();
   const firstColumns = columns.first.map((column) => 3 * column);
   const [first, weights, firstRows, rowWeights, source, between, target] = place([

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { enlarge } from '../../src/images/enlarge.js';
+import { enlarge, resample } from '../../src/images/enlarge.js';
 import { loadImage } from '../../src/images/decode.js';
 import type { RgbImage } from '../../src/images/image.js';
 import { resamplingKernels } from '../../src/images/interpolation.js';
@@ -31,6 +31,19 @@ describe('resizing as other libraries do', () => {
   it("enlarges bit for bit as Pillow's BILINEAR and BICUBIC", async () => {
     assert.deepEqual(await difference('pillow-bilinear', 150, 'linear'), [0, 0]);
     assert.deepEqual(await difference('pillow-bicubic', 150, 'cubic'), [0, 0]);
+  });
+
+  it("shrinks bit for bit as Pillow's BILINEAR and BICUBIC, for nets of others", async () => {
+    for (const [reference, interpolation] of [
+      ['pillow-bilinear', 'linear'],
+      ['pillow-bicubic', 'cubic'],
+    ] as const) {
+      const theirs = await loadImage({ file: join(fixtures, 'resize', `${reference}-40.png`) });
+      assert.deepEqual(
+        resample(picture, theirs.width, theirs.height, interpolation).data,
+        new Uint8Array(theirs.data),
+      );
+    }
   });
 
   // [reference, side, interpolation, mean difference, largest difference]: bounds a little above what was measured.

@@ -12,6 +12,7 @@ import { assemblePart, partMetadata } from './assemble.js';
 import { conveyor } from './conveyor.js';
 import { ImageDescriber } from './image.js';
 import { type ImageList, type Shard, imageList, inShard, itemsOfPart, partsOfShard } from '../store/list.js';
+import { type OnnxChoice, openOnnx, planOnnx } from './onnx-net.js';
 import { openPart } from '../store/part.js';
 import { fidelityText, gateText } from './int8-fidelity.js';
 import { type Int8Options, prepareInt8 } from './int8.js';
@@ -52,6 +53,8 @@ export interface ExtractOptions extends Machinery {
   readonly onNotice?: (text: Message) => void;
   /** Stops the run cleanly: finished work is kept for `resume`, and InterruptedError is thrown. */
   readonly signal?: AbortSignal | undefined;
+  /** A net of others, in place of backbones. */
+  readonly onnx?: OnnxChoice | undefined;
   /** Calibration and fidelity check of an int8 recipe. */
   readonly int8?: Int8Options;
   /** Command line, for run.json. */
@@ -186,12 +189,14 @@ const extract = async (
   const started = new Date();
   const { out, shard = ALL, onProgress, onNotice } = options;
   const again = (options.resume ?? false) || (options.force ?? false);
-  const nets = await openNets(backbones, choice);
-  const remark = interpolationRemark(nets.recipe.interpolation, nets.backbones);
+  const other = options.onnx && (await openOnnx(options.onnx, choice));
+  const nets = other ? undefined : await openNets(backbones, choice);
+  const remark = nets && interpolationRemark(nets.recipe.interpolation, nets.backbones);
   if (remark !== undefined) onNotice?.(remark);
-  const list = imageList(items, nets.recipe);
+  const list = imageList(items, (other ?? nets!).recipe);
+  const ready = other && (await planOnnx(other, options)); // Says what is wrong before the folder is made.
   await makeOutputFolder(out);
-  const plan = await planFor(nets, list.items, options);
+  const plan = ready ?? (await planFor(nets!, list.items, options));
   if (plan.remark !== undefined) onNotice?.(plan.remark);
   const previous = await Previous.read(out, plan.hash, plan.engine);
   await claim(previous, plan, list, options);
@@ -225,7 +230,7 @@ const extract = async (
     hash: plan.hash,
     shard: `${shard.index}/${shard.count}`,
     command: options.command ?? [],
-    backbones: nets.backbones.map(({ path }, i) => ({
+    backbones: (nets?.backbones ?? [other!.net]).map(({ path }, i) => ({
       sha256: plan.nets[i]!.sha256,
       path: relative(resolve(out), resolve(path)),
     })),

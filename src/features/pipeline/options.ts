@@ -1,10 +1,24 @@
 // Options of an extraction: weights, calibration for int8, limits.
+import { option, text } from '../../errors.js';
 import { type OptionTable, kinds } from '../../options.js';
 
 export const netsOptions = {
   backbone: {
     kind: kinds.repeated(kinds.file()),
     help: 'backbone file (.safetensors); descriptors of several are stacked',
+  },
+} as const satisfies OptionTable;
+
+export const onnxOptions = {
+  onnx: { kind: kinds.file(), help: text`a net of others in ONNX, in place of ${option('backbone')}` },
+  preprocess: {
+    kind: kinds.text('file'),
+    help: text`${option('onnx')}: how images become its input: the preprocessor_config.json of transformers, the config.json of timm, torchvision, or timm`,
+  },
+  pooling: {
+    kind: kinds.choice(['average', 'max', 'first'], 'how'),
+    help: text`${option('onnx')}: how a map's positions or tokens become one vector; first takes the class token`,
+    otherwise: 'average',
   },
 } as const satisfies OptionTable;
 

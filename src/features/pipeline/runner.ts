@@ -2,19 +2,10 @@
 import type { EngineName } from '../../engine/names.js';
 import { Session, type SessionOptions } from '../../engine/session.js';
 import type { SharedSession } from '../../engine/shared-slots.js';
-import type { RgbImage } from '../../images/image.js';
+import { type ForeignSpec, foreignRunner } from './onnx-runner.js';
+import { type Runner, SESSION } from './session.js';
 
-/** A loaded net. The caller closes it. */
-export interface Runner {
-  /**
-   * Activations of an image, one vector per layer of the recipe, averaged over positions (and the mirrored
-   * image).
-   */
-  run(image: RgbImage): Promise<Float32Array[]>;
-  /** Lets runners of other threads share the weights; undefined if each thread needs its own. */
-  share?(): SharedSession;
-  close(): void;
-}
+export { type Runner, SESSION } from './session.js';
 
 /** A compiled graph, as sent to worker threads. */
 export interface OnnxSpec {
@@ -27,13 +18,6 @@ export interface OnnxSpec {
   /** The session of another thread to use instead. */
   readonly shared?: SharedSession;
 }
-
-/**
- * Session options of an extraction. The session has its own memory, which stays bounded with images of mixed
- * sizes and is freed on close, unlike the arena shared by training sessions. Idle threads spin between
- * operators, which saves 3 % of the time in int8.
- */
-export const SESSION = { config: { 'session.use_env_allocators': '0' }, spin: 50 } as const;
 
 /** A net on ONNX Runtime. */
 export const onnxRunner = ({ model, externalDataFolder, outputs, options, shared }: OnnxSpec): Runner => {
@@ -66,7 +50,7 @@ export interface TfjsSpec {
   readonly device?: string;
 }
 
-export type RunnerSpec = OnnxSpec | TfjsSpec;
+export type RunnerSpec = OnnxSpec | TfjsSpec | ForeignSpec;
 
 /** A net on a tfjs engine such as TensorFlow; its modules are loaded here only. */
 const tfjsRunner = async (spec: TfjsSpec): Promise<Runner> => {
@@ -94,4 +78,6 @@ const tfjsRunner = async (spec: TfjsSpec): Promise<Runner> => {
 
 /** Creates the runner that a specification describes. */
 export const makeRunner = (spec: RunnerSpec): Promise<Runner> =>
-  spec.kind === 'tfjs' ? tfjsRunner(spec) : Promise.resolve(onnxRunner(spec));
+  spec.kind === 'tfjs'
+    ? tfjsRunner(spec)
+    : Promise.resolve(spec.kind === 'foreign' ? foreignRunner(spec) : onnxRunner(spec));

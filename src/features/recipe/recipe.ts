@@ -130,6 +130,18 @@ const aligned = (lines: readonly (readonly [label: string, text: string])[]): st
   return lines.map(([label, text]) => `${label.padEnd(width)}  ${text}`).join('\n');
 };
 
+const describePreprocess = (
+  { factor, mean, std, order, squash }: NonNullable<Recipe['preprocess']>,
+  pooling: Recipe['pooling'],
+): (readonly [label: string, text: string])[] => {
+  const three = (values: readonly number[]): string => values.map((x) => Number(x.toPrecision(4))).join(', ');
+  return [
+    ['input', `${order.toUpperCase()} × ${factor.toPrecision(4)}, mean ${three(mean)}, std ${three(std)}`],
+    ...(squash ? [['squashed to', `${squash.width} × ${squash.height} pixels`] as const] : []),
+    ['maps, tokens', { average: 'averaged', max: 'maximum', first: 'the first' }[pooling ?? 'average']],
+  ];
+};
+
 /** A recipe in words, one line per part. */
 export const describeRecipe = (recipe: Recipe): string => {
   const { source } = recipe;
@@ -162,5 +174,6 @@ export const describeRecipe = (recipe: Recipe): string => {
     ],
     ['EXIF orientation', recipe.orient ? 'applied' : 'ignored'],
     ['precision', `${recipe.precision}, stored as ${recipe.store}`],
+    ...(recipe.preprocess ? describePreprocess(recipe.preprocess, recipe.pooling) : []),
   ]);
 };

@@ -2,6 +2,7 @@
 import type { Box } from '../../datasets/dataset.js';
 import { clipToImage, crop } from '../../images/crop.js';
 import { ImageError, type RgbImage, type Room } from '../../images/image.js';
+import { resample } from '../../images/enlarge.js';
 import { resizeSmallestSide, sizeForSmallestSide } from '../../images/resize.js';
 import { type Recipe, regionsOf } from './recipe.js';
 
@@ -23,10 +24,30 @@ export const gridPositions = (length: number, side: number, count: number): numb
     ? [(length - side) >> 1]
     : Array.from({ length: count }, (_, i) => Math.round((i * (length - side)) / (count - 1)));
 
-const cropGrid = (image: RgbImage, side: number, count: number): RgbImage[] =>
-  gridPositions(image.height, side, count).flatMap((y) =>
-    gridPositions(image.width, side, count).map((x) => crop(image, { x, y, width: side, height: side })),
+/** The same; the one crop at the even of the two middle pixels, as Python rounds a half. */
+const evenPositions: typeof gridPositions = (length, side, count) => {
+  const [first = 0, ...others] = gridPositions(length, side, count);
+  return count === 1 && (length - side) % 2 === 1 ? [first + (first % 2)] : [first, ...others];
+};
+
+const cropGrid = (
+  image: RgbImage,
+  side: number,
+  count: number,
+  positions: typeof gridPositions = gridPositions,
+): RgbImage[] =>
+  positions(image.height, side, count).flatMap((y) =>
+    positions(image.width, side, count).map((x) => crop(image, { x, y, width: side, height: side })),
   );
+
+/** The size of a region at smallest side `q`: of nets of others as Pillow's users round it, or squashed. */
+const sizeAt = ({ width, height }: RgbImage, q: number, { preprocess }: Recipe) => {
+  if (!preprocess) return sizeForSmallestSide(width, height, q);
+  if (preprocess.squash) return preprocess.squash;
+  return width <= height
+    ? { width: q, height: Math.floor((q * height) / width) }
+    : { width: Math.floor((q * width) / height), height: q };
+};
 
 /** Centre-crops an image that would be longer than `maxSide` at smallest side `q`. */
 const middle = (image: RgbImage, q: number, maxSide: number | undefined): RgbImage => {
@@ -66,19 +87,17 @@ export const viewsOf = async (
     const whole = name === 'box' ? boxed(image, box, path) : image;
     for (const [scale, q] of recipe.scales.entries()) {
       const source = middle(whole, q, recipe.maxSide);
-      const { width, height } = sizeForSmallestSide(source.width, source.height, q);
+      const { width, height } = sizeAt(source, q, recipe);
       if (width * height > MAX_VIEW_PIXELS) {
         const size = `${source.width} × ${source.height} pixels would become ${width} × ${height}`;
         throw new ImageError(path, `its shape is too extreme: ${size} at scale ${q}`);
       }
-      const resized = await resizeSmallestSide(
-        source,
-        q,
-        recipe.interpolation,
-        path,
-        name === 'crops' ? undefined : room,
-      );
-      const images = name === 'crops' ? cropGrid(resized, inputSize, recipe.crops) : [resized];
+      const own = name === 'crops' ? undefined : room;
+      const resized = recipe.preprocess
+        ? resample(source, width, height, recipe.interpolation, own)
+        : await resizeSmallestSide(source, q, recipe.interpolation, path, own);
+      const positions = recipe.preprocess?.offset === 'even' ? evenPositions : gridPositions;
+      const images = name === 'crops' ? cropGrid(resized, inputSize, recipe.crops, positions) : [resized];
       views.push(...images.map((each) => ({ region, scale, image: each })));
     }
   }

@@ -45,6 +45,25 @@ export interface Recipe {
   readonly store: 'float32' | 'float16';
   /** For descriptors that another program made: where they come from. The fields above that decide values are then idle. */
   readonly source?: Source;
+  /** For nets of others in ONNX: the input, and how maps and tokens become a vector. */
+  readonly preprocess?: Preprocess;
+  readonly pooling?: Pooling;
+}
+
+/** How a map's positions, or a transformer's tokens, become one vector. */
+export type Pooling = 'average' | 'max' | 'first';
+
+/** How images become the input of a net of others. They are resized as Pillow does. */
+export interface Preprocess {
+  /** A pixel becomes (pixel * factor - mean) / std, for each channel in the order of the net. */
+  readonly factor: number;
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+  readonly order: 'rgb' | 'bgr';
+  /** Where a centre crop begins if half a pixel is left: at the even one (torchvision, timm) or the one before (transformers). */
+  readonly offset: 'even' | 'floor';
+  /** Regions are resized to exactly this, whatever their aspect ratio. */
+  readonly squash?: { readonly width: number; readonly height: number };
 }
 
 /** Where descriptors of another program come from. */
