@@ -1,4 +1,5 @@
 // Linear SVMs on descriptors: fit as the benchmarks do, save, load, predict new images.
+import { withParameter } from './classifiers/classifier.js';
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import { FEW_IMAGES } from '../benchmarks/protocol/benchmark.js';
@@ -117,7 +118,8 @@ export class LinearSvm {
    * descriptors that are not finite
    */
   static async fit(features: Features, options: LinearSvmOptions = {}): Promise<LinearSvm> {
-    const { layer, seed = 1, ...fitting } = options;
+    const { layer, seed = 1, ...given } = options;
+    const fitting = withParameter(given);
     const items = features.ids.flatMap((id, row): Item[] => {
       const [path = id, labels = []] = [features.paths[row], features.labels[row]];
       return labels.length === 0 ? [] : [{ id, path, source: { file: path }, labels }];
@@ -172,10 +174,10 @@ export class LinearSvm {
    */
   async save(file: string, options: { readonly force?: boolean } = {}): Promise<void> {
     const { extraction, ...model } = this.model;
-    const { classes, C, loss, bias, solver, weights } = model;
+    const { classes, C, classifier, loss, bias, solver, weights } = model;
     const content = createHash('sha256').update(weights.data).digest('hex');
     const work = {
-      ...{ 'the list of classes': classes, c: [...new Set(C)], loss, bias, solver },
+      ...{ 'the list of classes': classes, classifier, c: [...new Set(C)], loss, bias, solver },
       'the matrix of weights': { is: content, shown: `${weights.rows} x ${weights.columns}` },
     };
     const claimed = await claimFiles([file], 'LinearSvm.save', work, options, 'LinearSvm.save');

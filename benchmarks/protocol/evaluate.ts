@@ -1,4 +1,5 @@
 // A benchmark from start to end: images or descriptors, splits, SVMs, figures.
+import { withParameter } from '../../src/classifiers/classifier.js';
 import type { Dataset, Item } from '../../src/datasets/dataset.js';
 import type { OpenOptions } from '../../src/datasets/open.js';
 import { allItems } from '../../src/datasets/items.js';
@@ -303,10 +304,11 @@ export const evaluate = async (
   benchmark: Benchmark,
   dataset: Dataset,
   descriptors: Descriptors,
-  options: EvaluateOptions,
+  given: EvaluateOptions,
   nets?: SeenByNets,
 ): Promise<Evaluation> => {
   const { protocol } = benchmark;
+  const options = { ...given, ...(given.svm && { svm: withParameter(given.svm) }) };
   const { described } = describedOf(itemsFor(benchmark, dataset), descriptors);
   const known = new Set(described.map(({ id }) => id));
   const splits = splitsOf(benchmark, dataset, options, ({ id }) => known.has(id));

@@ -1,5 +1,6 @@
 // What every protocol does with descriptors: choose C on held-out images, refit on all, score the test images.
 import { join } from 'node:path';
+import { parameterOf } from '../../src/classifiers/classifier.js';
 import { gramOf } from '../../src/classifiers/gram.js';
 import type { ClassLabels } from '../../src/classifiers/problem.js';
 import type { SvmOptions } from '../../src/classifiers/options.js';
@@ -73,6 +74,9 @@ export const prepare = async (
 ): Promise<Prepared> => {
   const own = { ...options, recipe: descriptors.hash };
   const { items, source } = streamed(descriptors, train);
+  if (options.classifier && options.classifier !== 'svm') {
+    return { items: train, rows: await descriptors.read(train), settings: own, notes: [] };
+  }
   const { name, note } = chooseSolver(source, fullSettings(options), options, classes.length);
   if (name === 'primal') {
     return { items, rows: source, settings: { ...own, solver: name }, notes: note ? [note] : [] };
@@ -116,7 +120,7 @@ export const fit = async (
   const validation = items.flatMap(({ id }, row) => (held.has(id) ? [row] : []));
   if (cFolds === undefined && validation.length === 0) {
     throw new UsageError(
-      text`No training image is left to validate C with. Give at least two training images a class, or give C itself with ${option('c')}.`,
+      text`No training image is left to validate ${parameterOf(options.classifier)} with. Give at least two training images a class, or give it with ${option(options.classifier === 'knn' ? 'neighbours' : 'c')}.`,
     );
   }
   const selection = await selectC(rows, labels, metric, {

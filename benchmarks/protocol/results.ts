@@ -1,4 +1,6 @@
 // The results of a benchmark as documents: results.json with everything, results.csv with the figures.
+import { parameterOf } from '../../src/classifiers/classifier.js';
+import type { ClassifierName } from '../../src/classifiers/options.js';
 import { csvLines } from '../../src/formats/csv.js';
 import type { NetIdentity, Recipe } from '../../src/features/recipe/recipe.js';
 import { type Stored, toStored } from '../../src/stored.js';
@@ -121,7 +123,7 @@ export const splitResult = (
     ...(choice ? { choice } : {}),
     widened: selection?.widened ?? [],
     curve: selection?.curve.map(({ C, mean: value }) => ({ C, mean: 100 * value })) ?? [],
-    worstGap: Math.max(...model.certificates.map(({ gap }) => gap)),
+    worstGap: Math.max(0, ...model.certificates.map(({ gap }) => gap)),
     notes: [...(selection?.notes ?? []), ...model.notes],
     perClass: outcome.perClass,
     duplicates,
@@ -164,10 +166,14 @@ export const describeDescriptors = (descriptors: Descriptors): Results['descript
   recipes: descriptors.recipes.map(toStored),
 });
 
+/** The name of what was chosen on held-out images. */
+export const parameterOfResults = ({ svm }: Pick<Results, 'svm'>): 'C' | 'k' =>
+  parameterOf(svm['classifier'] as ClassifierName | undefined);
+
 /** The figures as a table: one row a split and class, and one a split for all classes. */
-export const resultsCsv = (results: Pick<Results, 'benchmark' | 'splits'>): string => {
+export const resultsCsv = (results: Pick<Results, 'benchmark' | 'splits' | 'svm'>): string => {
   const rows: (string | number)[][] = [
-    ['benchmark', 'split', 'class', 'figure', 'percent', 'train', 'test', 'C'],
+    ['benchmark', 'split', 'class', 'figure', 'percent', 'train', 'test', parameterOfResults(results)],
   ];
   for (const split of results.splits) {
     const add = (name: string, figures: Figures, train: number, test: number, C: number | string): void => {

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '../../src/backbone/nets/architecture.js';
 import { BACKBONE_ADVICE, openBackbone } from '../../src/backbone/nets/backbone.js';
+import { withParameter } from '../../src/classifiers/classifier.js';
 import { expected, option, render, text } from '../../src/errors.js';
 import { extractFeatures } from '../../src/features/pipeline/extract.js';
 import { writeFileAtomically } from '../../src/io/files.js';
@@ -84,6 +85,7 @@ const document = (
   const { publishedOn } = benchmark;
   const elsewhere = publishedOn !== undefined && scored.some(({ name }) => name !== publishedOn);
   const model = outcomes[0]?.model;
+  const isSvm = model?.classifier === undefined;
   const form = benchmark.protocol.kind === 'official splits' ? benchmark.protocol.form : undefined;
   return {
     benchmark: benchmark.name,
@@ -112,10 +114,11 @@ const document = (
       ...shapeOf(architectures[i]),
     })),
     svm: {
+      ...(model?.classifier && { classifier: model.classifier }),
       loss: model?.loss,
       bias: model?.bias,
       solver: model?.solver,
-      classWeights: options.svm?.classWeight ?? benchmark.svm?.classWeight,
+      classWeights: options.svm?.classWeight ?? (isSvm ? benchmark.svm?.classWeight : undefined),
       ...(benchmark.norm === undefined ? {} : { descriptors: `divided by norm + ${benchmark.norm}` }),
     },
     seed: options.seed,
@@ -149,6 +152,8 @@ export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promi
       backbones.length === 0 ? BACKBONE_ADVICE : undefined,
     );
   }
+  const isSvm = (options.svm?.classifier ?? 'svm') === 'svm';
+  withParameter(options.svm ?? {}); // Refuses what has no meaning before any work.
   const { seconds, run } = stages();
   const checkpoint = join(out, 'svm');
   let descriptors: Descriptors | undefined =
@@ -206,7 +211,7 @@ export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promi
       benchmark,
       dataset,
       ready,
-      { ...options, svm: { ...benchmark.svm, ...options.svm, checkpoint } },
+      { ...options, svm: { ...(isSvm ? benchmark.svm : {}), ...options.svm, checkpoint } },
       nets,
     ),
   );

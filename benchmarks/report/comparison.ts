@@ -2,7 +2,7 @@
 import type { Html } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
 import { metricTitles } from '../protocol/benchmark.js';
-import { type Results, scoredSplits } from '../protocol/results.js';
+import { type Results, parameterOfResults, scoredSplits } from '../protocol/results.js';
 import { percent, plusMinus } from './figures.js';
 
 /** One row of the table. */
@@ -122,7 +122,7 @@ export const intervalText = (metric: string, splits: Results['splits']): string 
 type SplitRow = Pick<Results['splits'][number], 'name' | 'figures'> & Partial<Results['splits'][number]>;
 
 /** Each split's figures, and chance. */
-export const splitTable = ({ splits, metric, chance }: Results): Html => {
+export const splitTable = ({ splits, metric, chance, svm }: Results): Html => {
   const names = [...new Set(splits.flatMap(({ figures }) => Object.keys(figures)))];
   const guessing: SplitRow = { name: 'chance', figures: chance };
   return table<SplitRow>({
@@ -142,7 +142,10 @@ export const splitTable = ({ splits, metric, chance }: Results): Html => {
         sortBy: ({ interval }) => interval?.low,
         numeric: true,
       },
-      { title: 'C', value: ({ C = NaN }) => (typeof C === 'number' ? C : 'one a class') },
+      {
+        title: parameterOfResults({ svm }),
+        value: ({ C = NaN }) => (typeof C === 'number' ? C : 'one a class'),
+      },
     ],
     rows: names.length === 0 ? splits : [...splits, guessing],
   });

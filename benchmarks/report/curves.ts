@@ -9,7 +9,7 @@ import { metricTitles } from '../protocol/benchmark.js';
 import { labelsOf } from '../protocol/fit.js';
 import { columnOf } from '../protocol/official.js';
 import type { SplitOutcome } from '../protocol/outcome.js';
-import type { Results } from '../protocol/results.js';
+import { type Results, parameterOfResults } from '../protocol/results.js';
 import { percent } from './figures.js';
 import { ends, foldedText } from './folding.js';
 
@@ -59,29 +59,30 @@ const rounded = (C: number): number => Number(C.toPrecision(3));
 const shownC = (C: number | readonly number[]): string =>
   typeof C === 'number' ? String(C) : `${rounded(Math.min(...C))} to ${rounded(Math.max(...C))}, one a class`;
 
-/** The metric on held-out images for each C, a line a split. */
+/** The metric on held-out images for each C, or k, a line a split. */
 export const choiceSection = async (results: Results): Promise<Content> => {
-  const points = results.splits.flatMap(({ name, curve }) =>
-    curve.map(({ C, mean }) => ({ x: C, y: mean, series: name })),
+  const name = parameterOfResults(results);
+  const points = results.splits.flatMap((split) =>
+    split.curve.map(({ C, mean }) => ({ x: C, y: mean, series: split.name })),
   );
   if (points.length === 0)
-    return html`<p>C was given: ${results.splits.map(({ C }) => shownC(C)).join(', ')}.</p>`;
+    return html`<p>${name} was given: ${results.splits.map(({ C }) => shownC(C)).join(', ')}.</p>`;
   const by = results.splits.find(({ choice }) => choice)?.choice?.metric ?? results.metric;
   const title = metricTitles[by] ?? by;
   return chart({
-    title: 'Choice of C',
+    title: `Choice of ${name}`,
     description: `${results.splits
-      .map(({ name, C, curve, choice }) => {
+      .map(({ name: split, C, curve, choice }) => {
         const best = Math.max(...curve.map(({ mean }) => mean));
-        return `${name}: C = ${shownC(C)}, ${percent(best)} % by ${choice?.on ?? 'held-out training images'}`;
+        return `${split}: ${name} = ${shownC(C)}, ${percent(best)} % by ${choice?.on ?? 'held-out training images'}`;
       })
       .join('; ')}. The figure is the best of the curve, and so a little too good.`,
-    spec: lines(points, { x: 'C', y: `${title}, %`, logarithmic: true, points: true }),
+    spec: lines(points, { x: name, y: `${title}, %`, logarithmic: true, points: true }),
     data: table({
       caption: `${title} on held-out training images, percent`,
       columns: [
         { title: 'Split', value: ({ series }) => series },
-        { title: 'C', value: ({ x }) => x },
+        { title: name, value: ({ x }) => x },
         { title, value: ({ y }) => y, digits: 2 },
       ],
       rows: points,

@@ -6,7 +6,7 @@ import type { Content } from '../../src/evaluation/report/html.js';
 import { html } from '../../src/evaluation/report/html.js';
 import { table } from '../../src/evaluation/report/table.js';
 import type { OfficialRun } from '../protocol/benchmark.js';
-import type { Results } from '../protocol/results.js';
+import { type Results, parameterOfResults } from '../protocol/results.js';
 import { seenText } from '../protocol/seen.js';
 
 const listed = (values: Readonly<Record<string, unknown>>): string =>
@@ -83,20 +83,20 @@ interface Protocol {
   readonly missing?: readonly string[];
 }
 
-const runText = ({ train, test, choose, scored }: OfficialRun): string =>
-  `${train} → ${test}${scored ? '' : ' (result files)'}, C by ${
+const runText = (parameter: string, { train, test, choose, scored }: OfficialRun): string =>
+  `${train} → ${test}${scored ? '' : ' (result files)'}, ${parameter} by ${
     'validate' in choose ? `testing on ${choose.validate}` : `${100 * choose.share} % of ${train} held out`
   }`;
 
 /** The protocol in words: its runs one by one, and then its other numbers. */
-const protocolText = (protocol: Results['protocol']): string => {
+const protocolText = (protocol: Results['protocol'], parameter: string): string => {
   const { kind, runs, missing = [], ...others } = protocol as Protocol;
   const { folds } = others as { folds?: number };
   const byFolds = (run: OfficialRun): string =>
-    `${run.train} → ${run.test}, C of each class by ${folds} folds`;
+    `${run.train} → ${run.test}, ${parameter} of each class by ${folds} folds`;
   return [
     kind,
-    ...(runs ?? []).map(folds === undefined ? runText : byFolds),
+    ...(runs ?? []).map(folds === undefined ? (run: OfficialRun) => runText(parameter, run) : byFolds),
     listed(others),
     ...(missing.length > 0 ? [`not on disk: ${missing.join(', ')}`] : []),
   ]
@@ -111,7 +111,7 @@ export const makingSection = ({ run, seed, protocol, svm }: Results): Content =>
     Date: run.date,
     Machine: run.machine,
     Seed: seed,
-    Protocol: protocolText(protocol),
+    Protocol: protocolText(protocol, parameterOfResults({ svm })),
     'Support vector machines': listed(svm),
     Versions: listed(run.versions),
     Seconds: Object.entries(run.seconds)

@@ -5,7 +5,7 @@ import { type Section, page } from '../../src/evaluation/report/page.js';
 import { metricTitles } from '../protocol/benchmark.js';
 import type { Evaluation } from '../protocol/evaluate.js';
 import type { Results } from '../protocol/results.js';
-import { scoredSplits } from '../protocol/results.js';
+import { parameterOfResults, scoredSplits } from '../protocol/results.js';
 import { classSection } from './classes.js';
 import { comparison, splitTable } from './comparison.js';
 import { confusionSection } from './confusion.js';
@@ -39,7 +39,7 @@ export const reportOf = async (document: Results, evaluation: Evaluation): Promi
       ? { title: 'Precision and recall', body: await precisionRecallSection(first) }
       : undefined,
     first && single ? { title: 'Confusion', body: await confusionSection(scored) } : undefined,
-    { title: 'Choice of C', body: await choiceSection(document) },
+    { title: `Choice of ${parameterOfResults(document)}`, body: await choiceSection(document) },
     first ? { title: testTitle(scored), body: await exampleSection(scored, single, orient) } : undefined,
     { title: 'Images left out, duplicates', body: checkSection(document) },
     { title: 'Descriptors', body: descriptorSection(document) },

@@ -14,7 +14,10 @@ const KEY = 'verydeep-svm';
 const ADVICE = 'Give a model that `verydeep evaluate` or LinearSvm saved.';
 
 /** A model without its weights. */
-type Description = Omit<LinearModel, 'weights' | 'biases'>;
+type Description = Omit<LinearModel, 'weights' | 'biases' | 'voters'> & {
+  /** Of nearest neighbours. */
+  readonly temperature?: number;
+};
 
 type ModelRecipe = Extraction['stacks'][number]['recipe'];
 
@@ -30,17 +33,21 @@ const withRecipes = (
 };
 
 /**
- * Writes a model: tensors `weight` [classes, columns] and `bias` [classes], the rest in the metadata. The same model
+ * Writes a model: tensors `weight` [classes, columns] and `bias` [classes], of nearest neighbours `weight` [rows, columns] and
+ * `label` [rows, classes], the rest in the metadata. The same model
  * gives the same bytes.
  *
  * @throws VerydeepError naming `path` when it cannot be written
  */
 export const saveModel = async (path: string, model: LinearModel): Promise<void> => {
-  const { weights, biases, ...description } = model;
+  const { weights, biases, voters, ...others } = model;
+  const description = voters ? { ...others, temperature: voters.temperature } : others;
   const stored = { format: FORMAT, ...withRecipes(description, toStored) };
   await writeSafetensors(path, { [KEY]: JSON.stringify(stored) }, [
     { name: 'weight', shape: [weights.rows, weights.columns], data: weights.data },
-    { name: 'bias', shape: [biases.length], data: biases },
+    voters
+      ? { name: 'label', shape: [weights.rows, model.classes.length], data: voters.labels }
+      : { name: 'bias', shape: [biases.length], data: biases },
   ]);
 };
 
@@ -93,6 +100,20 @@ export const loadModel = async (path: string, where?: OptionName): Promise<Linea
     const count = description.classes.length;
     const weight = file.tensors.get('weight');
     const [rows, columns = 0] = weight?.shape ?? [];
+    if (description.classifier === 'knn') {
+      const { temperature = NaN, ...others } = description;
+      const label = file.tensors.get('label');
+      if (label?.dtype !== 'I8' || label.shape[0] !== rows || label.shape[1] !== count) {
+        throw expected(`a tensor label of ${rows} x ${count} numbers of type I8`, path, label?.shape);
+      }
+      const bytes = await file.readBytes('label');
+      return {
+        ...others,
+        weights: { rows: rows ?? 0, columns, data: await file.read('weight') },
+        biases: new Float32Array(0),
+        voters: { labels: new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length), temperature },
+      };
+    }
     if (rows !== count) throw expected(`a tensor weight of ${count} rows`, path, weight?.shape);
     const bias = file.tensors.get('bias');
     if (bias?.shape[0] !== count) throw expected(`a tensor bias of ${count} numbers`, path, bias?.shape);

@@ -4,6 +4,7 @@ import { type Kind, type OptionTable, type OptionsOf, kinds } from '../options.j
 
 const losses = ['hinge', 'squared-hinge'] as const;
 const biases = ['augmented', 'unregularised'] as const;
+const classifiers = ['svm', 'logistic', 'knn'] as const;
 const solvers = ['auto', 'dual', 'primal', 'libsvm'] as const;
 
 /** `hinge`: max(0, 1 - y f), LIBSVM's; `squared-hinge`: its square, LIBLINEAR's default. */
@@ -11,6 +12,9 @@ export type Loss = (typeof losses)[number];
 
 /** `augmented`: the bias is the weight of one more constant input, as in LIBLINEAR; `unregularised`: as in LIBSVM. */
 export type Bias = (typeof biases)[number];
+
+/** Linear SVMs, logistic regression, or weighted k nearest neighbours. */
+export type ClassifierName = (typeof classifiers)[number];
 
 /** The solvers; `auto` is `dual` if the Gram matrix fits in memory, else `primal`. */
 export type SolverName = (typeof solvers)[number];
@@ -48,9 +52,25 @@ const classWeight: Kind<ClassWeight> = {
 };
 
 export const svmOptions = {
+  classifier: {
+    kind: kinds.choice(classifiers),
+    help: 'linear SVMs, logistic regression, or weighted k nearest neighbours',
+    otherwise: 'svm',
+    paper: 'svm',
+  },
+  neighbours: {
+    kind: kinds.list(kinds.whole()),
+    help: 'knn: number of neighbours; of several, the best is chosen as C is',
+    otherwise: 'the best of 1, 2, 5, 10, 20, 50, 100, 200',
+  },
+  knnTemperature: {
+    kind: kinds.number({ above: 0 }),
+    help: 'knn: a neighbour votes with exp(cosine / temperature)',
+    otherwise: '0.07',
+  },
   c: {
     kind: kinds.number({ above: 0, value: 'value' }),
-    help: 'regularisation parameter C of the SVMs',
+    help: 'regularisation parameter C of the SVMs, or of logistic regression',
     otherwise: 'chosen on held-out training images',
     paper: 'chosen on the validation set',
   },

@@ -3,6 +3,7 @@
 import type { Matrix } from '../matrix.js';
 import { stratifiedFolds, withoutHeld } from './folds.js';
 import { type LinearModel, type Sigmoid, decisionValues } from './model.js';
+import type { Bias, Loss } from './options.js';
 import type { ClassLabels } from './problem.js';
 import { type Descriptors, blocksOf } from './rows.js';
 import { type TrainOptions, trainOneVsRest } from './train.js';
@@ -93,8 +94,8 @@ export const calibrate = async (
   for (const [i, held] of stratifiedFolds(classes, folds, seed, groups).entries()) {
     const fold = await trainOneVsRest(descriptors, withoutHeld(classes, held), model.C, {
       ...training,
-      loss: model.loss,
-      bias: model.bias,
+      loss: model.loss as Loss,
+      bias: model.bias as Bias,
       part: `fold-${i + 1}`,
     });
     for await (const { start, block } of blocksOf(descriptors, BLOCK)) {
@@ -108,11 +109,27 @@ export const calibrate = async (
   return { ...model, sigmoids: classes.map(({ labels }, c) => fitSigmoid(values[c]!, labels)) };
 };
 
+/** The softmax of each row. */
+const softmax = ({ rows, columns, data }: Matrix): Matrix => {
+  const result = Float32Array.from(data);
+  for (let i = 0; i < rows; i++) {
+    const row = result.subarray(i * columns, (i + 1) * columns);
+    const highest = Math.max(...row);
+    const sum = row.reduce((total, value) => total + Math.exp(value - highest), 0);
+    row.forEach((value, c) => (row[c] = Math.exp(value - highest) / sum));
+  }
+  return { rows, columns, data: result };
+};
+
 /**
- * Probabilities [rows, classes] of decision values, each class independently (they need not sum to 1);
- * undefined if the model was not calibrated.
+ * Probabilities [rows, classes] of decision values. Of calibrated SVMs, and where an image may have several labels, each
+ * class independently (they need not sum to 1); undefined for SVMs that were not calibrated.
  */
 export const probabilities = (model: LinearModel, scores: Matrix): Matrix | undefined => {
+  if (model.classifier === 'knn') return scores;
+  if (model.link === 'softmax') return softmax(scores);
+  if (model.link === 'sigmoid')
+    return { ...scores, data: scores.data.map((value) => probability({ a: -1, b: 0 }, value)) };
   const { sigmoids } = model;
   if (!sigmoids) return undefined;
   const data = scores.data.map((value, i) => probability(sigmoids[i % scores.columns]!, value));

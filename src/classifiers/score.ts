@@ -1,8 +1,10 @@
-// Decision values of held-out rows for every C of a grid, by each of the solvers.
-import type { Matrix } from '../matrix.js';
+// Decision values of held-out rows for every C of a grid, by each of the solvers and classifiers.
+import { type Matrix, rowOf } from '../matrix.js';
 import { type Held, rowsOf, withoutHeld } from './folds.js';
 import { type Gram, gramOf } from './gram.js';
+import { TEMPERATURE, neighbourScores, unitRows, votesOf } from './knn.js';
 import { fitLibsvm } from './libsvm.js';
+import { type LogisticSettings, type LogisticStart, fitLogistic } from './logistic.js';
 import { type Fit, decisionValues } from './model.js';
 import { solvePaths } from './paths.js';
 import { type Standing, solvePrimal } from './primal.js';
@@ -17,7 +19,7 @@ interface Scored {
 }
 
 /** Scores the held rows for each C of the grid (ascending); `part` is the name in the checkpoint folder. */
-type Scorer = (grid: readonly number[], held: Held, part: string) => Promise<Scored[]>;
+export type Scorer = (grid: readonly number[], held: Held, part: string) => Promise<Scored[]>;
 
 /** All C on one Gram matrix: it contains the held-out rows, which do not train. */
 const dualScorer =
@@ -99,6 +101,50 @@ const libsvmScorer =
     }
     return result;
   };
+
+/** Logistic regression: each C from the solution of the one before. */
+export const logisticScorer =
+  (
+    descriptors: Descriptors,
+    classes: readonly ClassLabels[],
+    settings: LogisticSettings,
+    options: SolverOptions,
+  ): Scorer =>
+  async (grid, held) => {
+    const training = withoutHeld(classes, held);
+    const result: Scored[] = [];
+    let before: LogisticStart | undefined;
+    for (const C of grid) {
+      const Cs = classes.map(() => C);
+      const { fit, solutions } = await fitLogistic(descriptors, training, Cs, settings, options, before);
+      before = solutions;
+      result.push(await scoreHeld(fit, descriptors, held));
+    }
+    return result;
+  };
+
+/** Nearest neighbours: the neighbours are found once for all values of k. */
+export const knnScorer = async (
+  descriptors: Descriptors,
+  classes: readonly ClassLabels[],
+  temperature = TEMPERATURE,
+): Promise<Scorer> => {
+  const matrix = await readAll(descriptors);
+  const unit = unitRows(matrix);
+  return (grid, held) => {
+    const rows = rowsOf(held);
+    const queries = {
+      rows: rows.length,
+      columns: unit.columns,
+      data: new Float32Array(rows.length * unit.columns),
+    };
+    rows.forEach((row, i) => rowOf(queries, i).set(rowOf(unit, row)));
+    const voters = { labels: votesOf(withoutHeld(classes, held)), temperature };
+    const ks = grid.map((k) => classes.map(() => k));
+    const scores = neighbourScores(queries, unit, voters, ks);
+    return Promise.resolve(scores.map((own) => ({ scores: own, worstGap: 0 })));
+  };
+};
 
 /** The scorer of the chosen solver. */
 export const scorerOf = async (

@@ -1,14 +1,24 @@
 // Chooses C on rows held out of training, by a metric that the caller gives.
 import { UsageError, expected, option, text } from '../errors.js';
 import type { Matrix } from '../matrix.js';
-import { heldOut, rowsOf, stratifiedFolds, withoutHeld } from './folds.js';
+import { type Held, heldOut, rowsOf, stratifiedFolds, withoutHeld } from './folds.js';
+import { DEFAULT_NEIGHBOURS, checkNeighbours } from './knn.js';
+import { areExclusive } from './logistic.js';
 import type { LinearModel } from './model.js';
 import type { SvmOptions } from './options.js';
-import { type ClassLabels, checkC, checkClasses, checkMatrix, checkSides, fullSettings } from './problem.js';
+import {
+  type ClassLabels,
+  type FullSettings,
+  checkC,
+  checkClasses,
+  checkMatrix,
+  checkSides,
+  fullSettings,
+} from './problem.js';
 import { type Descriptors, isMatrix } from './rows.js';
-import { scorerOf } from './score.js';
+import { type Scorer, knnScorer, logisticScorer, scorerOf } from './score.js';
 import { chooseSolver } from './solvers.js';
-import { type TrainOptions, trainOneVsRest } from './train.js';
+import { type TrainOptions, logisticSettings, trainOneVsRest, trainingRows } from './train.js';
 
 /** Eight values of C from 0.01 to 30, for descriptors of length one. */
 export const DEFAULT_GRID: readonly number[] = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
@@ -106,6 +116,35 @@ const beyond = (curve: readonly CurvePoint[], perClass: boolean): number[] => {
   ].filter((C) => C >= LEAST_C && C <= MOST_C);
 };
 
+/** How the classifier scores held-out rows, and its values of C, or of k. */
+const classifierOf = async (
+  descriptors: Descriptors,
+  classes: readonly ClassLabels[],
+  parts: readonly Held[],
+  settings: FullSettings,
+  options: SelectOptions,
+): Promise<{ readonly note?: string; readonly score: Scorer; readonly grid: readonly number[] }> => {
+  const { classifier = 'svm', cGrid } = options;
+  if (classifier === 'logistic') {
+    if (options.cPerClass && areExclusive(classes)) {
+      throw new UsageError(
+        text`Classes that exclude each other are one problem of logistic regression, with one C. Leave out ${option('cPerClass')}.`,
+      );
+    }
+    const own = logisticSettings(options, classes, false);
+    return { score: logisticScorer(descriptors, classes, own, options), grid: cGrid ?? DEFAULT_GRID };
+  }
+  if (classifier === 'knn') {
+    const most = Math.min(...parts.map((held) => trainingRows(withoutHeld(classes, held))));
+    if (cGrid) checkNeighbours(cGrid, most);
+    const grid = cGrid ?? DEFAULT_NEIGHBOURS.filter((k) => k <= most);
+    return { score: await knnScorer(descriptors, classes, options.knnTemperature), grid };
+  }
+  const choice = chooseSolver(descriptors, settings, options, classes.length);
+  const score = await scorerOf(choice, descriptors, classes, settings, options);
+  return { ...(choice.note && { note: choice.note }), score, grid: cGrid ?? DEFAULT_GRID };
+};
+
 /**
  * Trains on the rows that are not held out for every C of the grid, and takes the C with the highest mean metric on the
  * held-out rows (on a tie the middle one of those that are equal); with `cPerClass`, each class takes its own
@@ -137,8 +176,7 @@ export const selectC = async (
     for (const { name, labels } of withoutHeld(classes, held)) checkSides(name, labels);
   }
   const perClass = options.cPerClass === true;
-  const choice = chooseSolver(descriptors, settings, options, classes.length);
-  const score = await scorerOf(choice, descriptors, classes, settings, options);
+  const { note, score, grid } = await classifierOf(descriptors, classes, parts, settings, options);
 
   /** The metric for each C of `grid`, on every part. */
   const measure = async (grid: readonly number[], name: string): Promise<CurvePoint[]> => {
@@ -159,10 +197,10 @@ export const selectC = async (
     });
   };
 
-  let curve = await measure(checkGrid(options.cGrid ?? DEFAULT_GRID), 'grid');
-  const notes = choice.note ? [choice.note] : [];
+  let curve = await measure(checkGrid(grid), 'grid');
+  const notes = note ? [note] : [];
   const widened: number[] = [];
-  for (let round = 1; options.widen !== false; round++) {
+  for (let round = 1; options.widen !== false && options.classifier !== 'knn'; round++) {
     const more = beyond(curve, perClass);
     if (more.length === 0) break;
     widened.push(...more);

@@ -25,7 +25,7 @@ const MODEL_ADVICE = text`\`verydeep evaluate folder\` with ${option('saveModels
 interface Ranked {
   readonly name: string;
   readonly score: number;
-  /** Where the model was calibrated. */
+  /** Where the SVMs were calibrated, or the classifier gives it as it is. */
   readonly probability?: number;
 }
 
@@ -43,6 +43,9 @@ const rankedOf = async ({ model, scores }: Prediction): Promise<Ranked[][]> => {
       .sort((a, b) => (b.probability ?? 0) - (a.probability ?? 0) || b.score - a.score),
   );
 };
+
+/** Whether the model gives probabilities. */
+const isCalibrated = (ranked: readonly Ranked[][]): boolean => ranked[0]?.[0]?.probability !== undefined;
 
 /** A probability in whole percent; never as certain as 0 % or 100 %. */
 const percentOf = (probability: number): string => {
@@ -74,14 +77,14 @@ const csvOf = async ({ photos, model, scores }: Prediction, ranked: readonly Ran
     ];
   });
   const names = Object.keys(photos[0] ? columnsOf(photos[0]) : { path: '' });
-  const columns = [...names, 'class', ...(model.sigmoids ? ['probability'] : []), ...model.classes];
+  const columns = [...names, 'class', ...(isCalibrated(ranked) ? ['probability'] : []), ...model.classes];
   return csvLines([columns, ...lines]);
 };
 
 const show = async (prediction: Prediction, options: Options): Promise<void> => {
   const { photos, model, skipped } = prediction;
   const ranked = await rankedOf(prediction);
-  const calibrated = model.sigmoids !== undefined;
+  const calibrated = isCalibrated(ranked);
   if (options.csv !== undefined) await writeFileAtomically(options.csv, await csvOf(prediction, ranked));
   if (options.json) {
     sayJson({
