@@ -9,7 +9,7 @@ import { writeFileAtomically } from '../../src/io/files.js';
 import { claimFolder, workIn } from '../../src/io/work.js';
 import type { OnProgress } from '../../src/progress.js';
 import { artists } from './artists.js';
-import { verydeep } from './command.js';
+import { verydeep } from '../command.js';
 import { fineTune } from './fine-tune.js';
 import { packageVersion } from './packages.js';
 import { writePixels } from './pixels.js';

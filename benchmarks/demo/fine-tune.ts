@@ -12,7 +12,7 @@ import { writeFileAtomically } from '../../src/io/files.js';
 import { rowOf } from '../../src/matrix.js';
 import { drawSplit } from '../protocol/caltech.js';
 import { openDescriptors } from '../protocol/descriptors.js';
-import { verydeep } from './command.js';
+import { verydeep } from '../command.js';
 import type { ResultRow } from './results.js';
 import { fineTuningFlags, protocols, scales } from './settings.js';
 

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expected } from '../../src/errors.js';
-import { flagsOf, runProgram } from './arguments.js';
+import { flagsOf, runProgram } from '../arguments.js';
 import { type Layout, type Picture, type Pictures, layOut, layouts } from './ilsvrc.js';
 import { chooseImages, png } from './render.js';
 import type { Placed } from './selection.js';
@@ -69,4 +69,4 @@ const main = async (): Promise<void> => {
   );
 };
 
-await runProgram(main);
+await runProgram(main, 'demo');

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { expected } from '../../src/errors.js';
 import { progressBar } from '../../src/progress-bar.js';
-import { flagsOf, runProgram } from './arguments.js';
+import { flagsOf, runProgram } from '../arguments.js';
 import { runDemo } from './demo.js';
 import { textTable } from './results.js';
 import { EPOCHS } from './settings.js';
@@ -59,4 +59,4 @@ const main = async (): Promise<void> => {
   }
 };
 
-await runProgram(main);
+await runProgram(main, 'demo');

@@ -1,6 +1,7 @@
 // Predictions in Kaggle's format: the five most likely classes of each image, each with a box of the whole
 // image.
 import type { FileHandle } from 'node:fs/promises';
+import { csvLines } from '../../src/formats/csv.js';
 import type { Item } from '../../src/datasets/dataset.js';
 import type { Matrix } from '../../src/matrix.js';
 import { rowOf } from '../../src/matrix.js';
@@ -18,7 +19,8 @@ const imageId = (path: string): string => path.slice(path.lastIndexOf('/') + 1).
 
 /**
  * Lines of a submission: `ImageId,PredictionString` with `wnid xmin ymin xmax ymax` five times. A classifier
- * gives no boxes, so they are the whole image; without its size they are empty.
+ * gives no boxes, so they are the whole image; without its size they are empty. Names of classes with commas, as Tiny
+ * ImageNet's, are quoted.
  */
 export const predictionLines = (
   items: readonly Item[],
@@ -29,7 +31,7 @@ export const predictionLines = (
   items.map(({ id, path }, i) => {
     const { width, height } = sizeOf(id) ?? { width: 0, height: 0 };
     const guesses = best(rowOf(posteriors, i), GUESSES).map((c) => `${classes[c]!} 0 0 ${width} ${height}`);
-    return `${imageId(path)},${guesses.join(' ')}`;
+    return csvLines([[imageId(path), guesses.join(' ')]]).trimEnd();
   });
 
 /** The header of a submission. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { runBenchmark } from '../../benchmarks/run-benchmark.js';
 import { type IlsvrcOptions, evaluateIlsvrc } from '../../benchmarks/ilsvrc2012.js';
@@ -264,5 +265,12 @@ describe('ilsvrc2012', () => {
       })),
       ['ILSVRC2012_val_00000003,n2 0 0 5 4 n1 0 0 5 4'],
     );
+    const [line] = predictionLines(
+      [item],
+      { rows: 1, columns: 1, data: Float32Array.of(1) },
+      ['goldfish, Carassius auratus'],
+      () => undefined,
+    );
+    assert.deepEqual(parse(line!), [['ILSVRC2012_val_00000003', 'goldfish, Carassius auratus 0 0 0 0']]);
   });
 });

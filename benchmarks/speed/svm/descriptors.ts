@@ -8,7 +8,7 @@ import type { Item } from '../../../src/datasets/dataset.js';
 import { extractFeatures } from '../../../src/features/pipeline/extract.js';
 import { openFeatures } from '../../../src/features/store/reader.js';
 import type { Matrix } from '../../../src/matrix.js';
-import { verydeep } from '../../demo/command.js';
+import { verydeep } from '../../command.js';
 import { png, renderImages } from '../../demo/render.js';
 import { scales, trainingFlags } from '../../demo/settings.js';
 import { type Picture, choosePictures } from './pictures.js';

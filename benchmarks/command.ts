@@ -1,12 +1,12 @@
 // Runs `verydeep …` as a user does: in a separate process, with its output shown.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { VerydeepError } from '../../src/errors.js';
+import { VerydeepError } from '../src/errors.js';
 
-const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 
 /** A command as it would be typed. */
-const typed = (args: readonly string[]): string =>
+export const typed = (args: readonly string[]): string =>
   ['verydeep', ...args.map((arg) => (/^[\w./,:=@-]+$/.test(arg) ? arg : `'${arg}'`))].join(' ');
 
 const STANDARD_ERROR = 2;

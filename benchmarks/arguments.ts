@@ -1,7 +1,6 @@
-// What the demo's two programs share on the command line: wrong flags and errors end in one line and an exit
-// code.
+// What programs beside `verydeep` share on the command line: wrong flags and errors end in one line and an exit code.
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { UsageError, VerydeepError } from '../../src/errors.js';
+import { UsageError, VerydeepError } from '../src/errors.js';
 
 /** The values of the flags. @throws UsageError for a flag that is unknown or lacks its value */
 export const flagsOf = <T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>>['values'] => {
@@ -12,13 +11,13 @@ export const flagsOf = <T extends ParseArgsConfig>(config: T): ReturnType<typeof
   }
 };
 
-/** Runs a program and turns its errors into a line and an exit code. */
-export const runProgram = async (main: () => Promise<void>): Promise<void> => {
+/** Runs a program and turns its errors into a line that begins with its name, and an exit code. */
+export const runProgram = async (main: () => Promise<void>, name: string): Promise<void> => {
   try {
     await main();
   } catch (error) {
     if (!(error instanceof VerydeepError)) throw error;
-    process.stderr.write(`demo: ${error.message}\n`);
+    process.stderr.write(`${name}: ${error.message}\n`);
     process.exitCode = error.exitCode;
   }
 };
