@@ -20,7 +20,7 @@ export const loadWeights = async (tf: Tf, backbone: Backbone): Promise<Map<strin
 };
 
 /** Converts pixels (uint8, RGB) to the net's input [1, height, width, 3]. */
-const normalised = (tf: Tf, backbone: Backbone, pixels: Uint8Array, height: number, width: number) => {
+export const normalised = (tf: Tf, backbone: Backbone, pixels: Uint8Array, height: number, width: number) => {
   const { order, scale, mean, std } = backbone.metadata.input;
   const x = new Float32Array(pixels.length);
   for (let i = 0; i < pixels.length; i += 3) {
