@@ -2,6 +2,7 @@
 export { type BenchmarkOptions, benchmarkNames, runBenchmark } from '../benchmarks/run-benchmark.js';
 export type { IlsvrcResults } from '../benchmarks/ilsvrc/results.js';
 export type { IlsvrcOptions } from '../benchmarks/ilsvrc2012.js';
+export type { LocalisationOptions } from '../benchmarks/ilsvrc2012-localisation.js';
 export type { Results } from '../benchmarks/protocol/results.js';
 export type { Architecture } from './backbone/nets/architecture.js';
 export type { Backbone, BackboneMetadata, InputNormalisation } from './backbone/nets/backbone.js';

@@ -19,7 +19,7 @@ const argumentNames = async (): Promise<Names> => {
   return {
     train: datasetNames,
     extract: datasetNames,
-    evaluate: ['ilsvrc2012', ...benchmarks.map(({ name }) => name)],
+    evaluate: ['ilsvrc2012', 'ilsvrc2012-localisation', ...benchmarks.map(({ name }) => name)],
     'datasets download': Object.keys(publishedArchives),
     'datasets check': datasetNames,
     'datasets stats': datasetNames,

@@ -19,6 +19,7 @@ type Options = FlagsOf<'evaluate'>;
 const help = `
 Benchmarks:
   ilsvrc2012       classification errors of the nets on the validation images, dense and multi-crop
+  ilsvrc2012-localisation  errors of boxes, by nets that --task localisation trained
   voc2007          trainval → test, mean average precision
   voc2012          train → val, and result files for the server
   voc2012-action   the same for ten actions of persons
@@ -33,6 +34,9 @@ Examples:
 
   verydeep evaluate ilsvrc2012 --data ILSVRC2012 --backbone D.safetensors --backbone E.safetensors \\
       --scales 256,384,512 --testing both --out runs/ilsvrc
+
+  verydeep evaluate ilsvrc2012-localisation --data ILSVRC2012 --backbone boxes-256.safetensors \\
+      --classifier D.safetensors --scales 256,288 --out runs/localisation
 
 Nested folders (benchmark folder): by default photos/animals/cat/1.jpg has the class "animals/cat". With
 --class-level 1 its class is "animals", and with --keep-together 2 all images of "animals/cat" are on the same
@@ -57,6 +61,10 @@ const run = async (name: string, options: Options): Promise<void> => {
   if (name === 'ilsvrc2012') {
     const { runIlsvrc } = await import('./evaluate-ilsvrc.js');
     return runIlsvrc(options);
+  }
+  if (name === 'ilsvrc2012-localisation') {
+    const { runLocalisation } = await import('./evaluate-localisation.js');
+    return runLocalisation(options);
   }
   const { benchmarkNamed } = await import('../../benchmarks/list.js');
   const benchmark = benchmarkNamed(name, options.protocol);
@@ -170,7 +178,7 @@ export const command = (): Command =>
     .description('evaluate a benchmark on images or descriptors; writes a table and a report')
     .argument(
       '<benchmark>',
-      'ilsvrc2012, voc2007, voc2012, voc2012-action, caltech101, caltech256, folder or csv',
+      'ilsvrc2012, ilsvrc2012-localisation, voc2007, voc2012, voc2012-action, caltech101, caltech256, folder or csv',
     )
     .addHelpText('after', help)
     .action(run);

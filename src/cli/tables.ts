@@ -1,6 +1,7 @@
 // The options of each command. Flags, help and the docs' tables are made from these.
 import { featuresOptions, protocolOptions } from '../../benchmarks/protocol/options.js';
 import { ilsvrcOptions } from '../../benchmarks/ilsvrc/options.js';
+import { localisationOptions } from '../../benchmarks/localisation/options.js';
 import { trainingOptions } from '../backbone/training/options.js';
 import { exportOptions, importOptions } from '../backbone/weights/options.js';
 import { svmOptions } from '../classifiers/options.js';
@@ -89,6 +90,7 @@ export const commandOptions = {
     ...protocolOptions,
     ...backgroundOptions,
     ...ilsvrcOptions,
+    ...localisationOptions,
     scales: recipeOptions.scales,
     aggregate: recipeOptions.aggregate,
     flip: recipeOptions.flip,
