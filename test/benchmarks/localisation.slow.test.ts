@@ -58,7 +58,8 @@ describe('evaluate ilsvrc2012-localisation', () => {
         assert.equal(full[0]!.top5Error.value, 100 * kitError(predictions, truths), form);
         const first = predictions.map((guesses) => guesses.slice(0, 1));
         assert.equal(full[0]!.top1Error.value, 100 * kitError(first, truths), form);
-        const own = (lines.map((line) => JSON.parse(line)) as ImageGuesses[]).map(({ central }, i) => {
+        const own = lines.map((line, i) => {
+          const { central } = JSON.parse(line) as ImageGuesses;
           const [x, y, width, height] = central![0]![truths[i]!.label]!;
           return [[truths[i]!.label, x, y, x + width - 1, y + height - 1] as const];
         });
