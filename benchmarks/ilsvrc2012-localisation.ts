@@ -149,7 +149,7 @@ export const evaluateLocalisation = async (options: LocalisationOptions): Promis
   checkOptions(localisationOptions, { ...options });
   const {
     dataset: kind,
-    classifier = [],
+    classNet = [],
     boxTesting,
     mergeThreshold,
   } = withDefaults(localisationOptions, valuesOf(localisationOptions, options));
@@ -161,10 +161,10 @@ export const evaluateLocalisation = async (options: LocalisationOptions): Promis
       text`\`verydeep train\` with ${option('task')} localisation trains one. ${BACKBONE_ADVICE}`,
     );
   const isFull = boxTesting !== 'simplified';
-  if (isFull && classifier.length === 0) {
+  if (isFull && classNet.length === 0) {
     throw expected(
       'a net of classes that rates the boxes',
-      option('classifier'),
+      option('classNet'),
       'none',
       text`Or give ${option('boxTesting')} simplified, which needs none.`,
     );
@@ -172,7 +172,7 @@ export const evaluateLocalisation = async (options: LocalisationOptions): Promis
   const nets: Backbone[] = [];
   for (const file of backbones) nets.push(await openBackbone(file, option('backbone')));
   const classifiers: Backbone[] = [];
-  for (const file of classifier) classifiers.push(await openBackbone(file, option('classifier')));
+  for (const file of classNet) classifiers.push(await openBackbone(file, option('classNet')));
   const scales = nets.map((net) => options.scales ?? [trainedSide(net)]);
   for (const [i, own] of scales.entries()) {
     const { inputSize } = nets[i]!.metadata.architecture;
@@ -192,12 +192,12 @@ export const evaluateLocalisation = async (options: LocalisationOptions): Promis
     const items = all.some(({ labels }) => labels.length > 0)
       ? all.filter(({ id, boxes }) => boxes !== undefined || tested.has(id))
       : all;
-    const seen = await checkSeen(options, split, items, [...backbones, ...classifier]);
+    const seen = await checkSeen(options, split, items, [...backbones, ...classNet]);
     const work = {
       data: imagesAt(data, items),
       backbone: await contentsOf(backbones),
-      ...decisive(localisationOptions, { ...options, classifier: undefined }),
-      ...(classifier.length > 0 && { classifier: await contentsOf(classifier) }),
+      ...decisive(localisationOptions, { ...options, classNet: undefined }),
+      ...(classNet.length > 0 && { classNet: await contentsOf(classNet) }),
       ...{ split, scales: options.scales, flip },
     };
     const state = await claimFolder(out, 'evaluate ilsvrc2012-localisation', work, { resume, force });

@@ -11,7 +11,7 @@ export const localisationOptions = {
     default: 'imagenet',
     paper: 'imagenet',
   },
-  classifier: {
+  classNet: {
     kind: kinds.repeated(kinds.file()),
     help: 'ilsvrc2012-localisation: net of classes that rates the boxes (.safetensors); scores of several are averaged',
   },

@@ -36,7 +36,7 @@ Examples:
       --scales 256,384,512 --testing both --out runs/ilsvrc
 
   verydeep evaluate ilsvrc2012-localisation --data ILSVRC2012 --backbone boxes-256.safetensors \\
-      --classifier D.safetensors --scales 256,288 --out runs/localisation
+      --class-net D.safetensors --scales 256,288 --out runs/localisation
 
 Nested folders (benchmark folder): by default photos/animals/cat/1.jpg has the class "animals/cat". With
 --class-level 1 its class is "animals", and with --keep-together 2 all images of "animals/cat" are on the same

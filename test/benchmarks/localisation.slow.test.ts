@@ -27,7 +27,7 @@ describe('evaluate ilsvrc2012-localisation', () => {
         const { classifier, boxes } = await nets(root, classes);
         const out = join(root, `out ${form}`);
         const results = await evaluateLocalisation({
-          ...{ data, out, dataset: dataset as 'imagenet', backbones: [boxes], classifier: [classifier] },
+          ...{ data, out, dataset: dataset as 'imagenet', backbones: [boxes], classNet: [classifier] },
           ...{ scales: [18, 24], engine: { engine: 'onnxruntime', threads: 1 } },
         });
         assert.equal(results.images, 6);
@@ -80,7 +80,7 @@ describe('evaluate ilsvrc2012-localisation', () => {
       await forms['CSV']!.make(data, all);
       const { classifier, boxes } = await nets(root, CLASSES);
       const options = {
-        ...{ data, dataset: 'csv' as const, backbones: [boxes], classifier: [classifier] },
+        ...{ data, dataset: 'csv' as const, backbones: [boxes], classNet: [classifier] },
         engine: { engine: 'onnxruntime', threads: 1 },
       } as const;
       const whole = join(root, 'whole');
@@ -96,11 +96,8 @@ describe('evaluate ilsvrc2012-localisation', () => {
       const refused = (more: object, message: RegExp) =>
         assert.rejects(evaluateLocalisation({ ...options, out: whole, ...more }), message);
       await refused({ mergeThreshold: 0.4 }, /mergeThreshold was 0.5, is 0.4/);
-      await refused({ classifier: [] }, /Expected a net of classes that rates the boxes for classifier/);
-      await refused(
-        { classifier: [boxes] },
-        /Expected a net of classes for classifier .*which predicts boxes/,
-      );
+      await refused({ classNet: [] }, /Expected a net of classes that rates the boxes for classNet/);
+      await refused({ classNet: [boxes] }, /Expected a net of classes for classNet .*which predicts boxes/);
       await refused(
         { backbones: [classifier] },
         /Expected a net of boxes for backbone .*which predicts classes/,

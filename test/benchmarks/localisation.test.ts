@@ -55,7 +55,7 @@ describe('evaluate ilsvrc2012-localisation', () => {
       await writeFile(join(root, 'val-1.png'), broken.subarray(0, broken.length - 80));
       const out = join(root, 'out');
       const results = await evaluateLocalisation({
-        ...{ data: root, out, dataset: 'csv' as const, backbones: [boxes], classifier: [classifier] },
+        ...{ data: root, out, dataset: 'csv' as const, backbones: [boxes], classNet: [classifier] },
         engine: { engine: 'onnxruntime', threads: 1 },
       });
       assert.equal(results.images, 5);

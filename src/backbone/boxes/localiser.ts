@@ -74,13 +74,13 @@ const checkNets = (nets: readonly Backbone[], classifiers: readonly Backbone[]):
         'a net of boxes',
         option('backbone'),
         `${path}, which predicts classes`,
-        text`Train one with ${option('task')} localisation; nets of classes are given with ${option('classifier')}.`,
+        text`Train one with ${option('task')} localisation; nets of classes are given with ${option('classNet')}.`,
       );
     }
   }
   for (const { path, metadata } of classifiers) {
     if (metadata.boxes)
-      throw expected('a net of classes', option('classifier'), `${path}, which predicts boxes`);
+      throw expected('a net of classes', option('classNet'), `${path}, which predicts boxes`);
   }
   for (const { path, metadata } of [...nets, ...classifiers]) {
     const { inputSize, blocks, outputs } = metadata.architecture;
