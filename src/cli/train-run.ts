@@ -15,11 +15,18 @@ import { setAside } from '../datasets/splits.js';
 import { csvOf, given } from './options.js';
 import type { FlagsOf } from './tables.js';
 
-/** Training and validation images: the data set's own splits, or a share of each class set aside. */
-const partsOf = ({ classes, splits }: Dataset, share: number, seed: number): TrainingData => {
+/** Share of each class that is set aside where the data set has no val split. */
+const SHARE = 0.1;
+
+/**
+ * Training and validation images: the data set's own splits, or a share of each class of the training images set aside, so
+ * that choices can be made without a look at the val split.
+ */
+const partsOf = ({ classes, splits }: Dataset, asked: number | undefined, seed: number): TrainingData => {
   const { train, val, all, trainval } = splits;
   const images = train ?? all ?? trainval ?? [];
-  if (train && val && val.length > 0) return { classes, train, validation: val };
+  if (asked === undefined && train && val && val.length > 0) return { classes, train, validation: val };
+  const share = asked ?? SHARE;
   if (share === 0) return { classes, train: images, validation: [] };
   const { rest, aside } = setAside(images, share, seed);
   return { classes, train: rest, validation: aside };
@@ -44,7 +51,7 @@ export const trainOn = async (
   for (const notice of noticesOf(opened)) run.note?.(notice);
   requireClasses(opened);
   const images = partsOf(opened, validation, options.seed);
-  const source = given({ data, validation, ...csvOf(options) });
+  const source = given({ data, validation: validation ?? SHARE, ...csvOf(options) });
   if (
     isTrained &&
     (await claimTraining(await taskData(images, options, run), { ...options, ...run, source }))

@@ -32,12 +32,12 @@ export const backgroundOptions = {
   },
 } as const satisfies OptionTable;
 
-/** Validation images for data sets without a val split. */
+/** Which images validate. */
 export const validationOptions = {
   validation: {
     kind: kinds.number({ from: 0, below: 1, value: 'share' }),
-    help: 'share of each class held out for validation if the data set has no val split',
-    default: 0.1,
+    help: "share of each class's training images held out for validation, even if the data set has a val split",
+    otherwise: "the data set's val split; 0.1 if it has none",
   },
 } as const satisfies OptionTable;
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { verydeep, verydeepHere, withFolder } from '../support.js';
 import { openBackbone } from '../../src/backbone/nets/backbone.js';
-import { verydeep, withFolder } from '../support.js';
 import { colourImages } from '../backbone/tf.js';
 
 const small =
@@ -80,6 +80,35 @@ describe('verydeep train', () => {
       const [, images] = /^micro-batch (\d+): 0\.2 of 0\.3 GB$/m.exec(stderr)!;
       assert.ok([8, 12, 16, 24].includes(Number(images)), stderr);
       assert.equal((JSON.parse(stdout) as { microBatch: number }).microBatch, Number(images));
+    }));
+
+  it('validates on the val split, or on training images held out where a share is given', () =>
+    withFolder(async (root) => {
+      await colourImages(join(root, 'data', 'train'), 8, colours);
+      await colourImages(join(root, 'data', 'val'), 4, colours);
+      const seen = async (...args: readonly string[]) => {
+        const out = join(root, `out${args.join('')}`);
+        const { code, stderr } = await verydeepHere(
+          ...[
+            'train',
+            'folder',
+            '--data',
+            join(root, 'data'),
+            '--epochs',
+            '1',
+            '--out',
+            out,
+            ...args,
+            ...small,
+          ],
+        );
+        assert.equal(code, 0, stderr);
+        const { seen } = (await openBackbone(join(out, 'backbone.safetensors'))).metadata;
+        return [seen?.training, seen?.validation];
+      };
+      const classes = Object.keys(colours).length;
+      assert.deepEqual(await seen(), [8 * classes, 4 * classes]);
+      assert.deepEqual(await seen('--validation', '0.25'), [6 * classes, 2 * classes]);
     }));
 
   it('leaves out images that cannot be read, lists them, and ends with exit code 3', () =>
