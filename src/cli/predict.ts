@@ -1,8 +1,12 @@
 // `verydeep predict`: predicts classes and scores of new images with saved SVMs.
 import { createHash } from 'node:crypto';
 import { Command } from 'commander';
+import type { Box } from '../datasets/dataset.js';
 import type { PassedOver } from '../datasets/walk.js';
 import type { Photo, Prediction } from '../predict.js';
+import type { Skipped } from '../progress.js';
+import type { BoxedClass, KnownClasses } from './predict-boxes.js';
+import { isNetOfBoxes } from './box-file.js';
 import { expected, option, text } from '../errors.js';
 import { MODELS } from '../classifiers/model-file.js';
 import { sha256OfFile, writeFileAtomically } from '../io/files.js';
@@ -136,7 +140,81 @@ const claimCsv = async (
   return claimFiles([csv], 'predict', work, { force }, option('csv'));
 };
 
+/** Corners as in VOC: pixels count from 1, the last ones are inside. */
+const cornersOf = ({ x, y, width, height }: Box) => ({
+  ...{ xmin: x + 1, ymin: y + 1, xmax: x + width, ymax: y + height },
+});
+
+/** Classes with boxes: by SVMs, or by nets of classes. */
+const runBoxes = async (paths: string[], options: Options): Promise<void> => {
+  if (paths.length === 0) throw expected('images', 'predict', 'none');
+  const unused = (['csv', 'backbone'] as const).find((name) => options[name] !== undefined);
+  if (unused === 'csv' || (unused !== undefined && options.model === undefined))
+    throw expected('no such option with a net of boxes', option(unused), options[unused]);
+  const passedOver: PassedOver[] = [];
+  const { photosIn } = await import('../datasets/photos.js');
+  const photos: readonly Photo[] = await photosIn(paths, 'the argument <image-or-dir...>', (one) =>
+    passedOver.push(one),
+  );
+  noteDataset(options, { strays: passedOver });
+  const { boxPhotos } = await import('./predict-boxes.js');
+  const { onProgress, stop } = options.json ? progressLines(options) : progressBar(options);
+  await interruptible(
+    async (signal) => {
+      let known: KnownClasses | undefined;
+      let unread: readonly Skipped[] = [];
+      if (options.model !== undefined) {
+        const { predictImages } = await import('../predict.js');
+        const prediction = await predictImages(options.model, photos, {
+          ...{ backbones: options.backbone ?? [], engine: options.engine, provider: options.provider },
+          ...given({ threads: options.threads, gpu: options.gpu, workers: options.workers }),
+          ...{ device: options.device, onProgress, signal },
+        });
+        const ranked = await rankedOf(prediction);
+        const byId = new Map(prediction.photos.map(({ id }, row) => [id, ranked[row]!]));
+        unread = prediction.skipped;
+        known = ({ id }) => byId.get(id)?.map(({ name, ...rest }) => ({ class: name, ...rest }));
+      }
+      const readable = photos.filter(({ id }) => !unread.some((each) => each.id === id));
+      const { boxed, skipped } = await boxPhotos(readable, options, known, { onProgress, signal });
+      stop();
+      const all = [...unread, ...skipped];
+      if (options.json) {
+        sayJson({
+          boxes: options.boxes,
+          images: boxed.map(({ photo, classes }) => ({
+            ...{ path: photo.path, class: classes[0]!.class },
+            ranking: classes.map(({ box, ...each }) => ({ ...each, ...cornersOf(box) })),
+          })),
+          skipped: all,
+        });
+      } else {
+        const words = ({ class: name, probability, score, box }: BoxedClass): string => {
+          const { xmin, ymin, xmax, ymax } = cornersOf(box);
+          const sure = probability === undefined ? score!.toFixed(3) : percentOf(probability);
+          return `${name} ${sure} at ${xmin},${ymin} to ${xmax},${ymax}`;
+        };
+        say(
+          options,
+          textTable(
+            ['Image', 'Classes with boxes (left,top to right,bottom; from 1)'],
+            boxed.map(({ photo, classes }) => [photo.id, classes.map(words).join('; ')]),
+          ),
+        );
+      }
+      if (options.drawn !== undefined)
+        note(options, `Drew the boxes of ${boxed.length} images in ${options.drawn}`);
+      reportSkipped(all);
+    },
+    { stop, told: 'Interrupted: no boxes were printed.' },
+  );
+};
+
 const run = async (paths: string[], options: Options): Promise<void> => {
+  if (isNetOfBoxes(options.boxes)) return runBoxes(paths, options);
+  const alone = (['classNet', 'drawn'] as const).find((name) => options[name] !== undefined);
+  if (alone !== undefined)
+    throw expected(text`a net of boxes with ${option('boxes')}`, option(alone), options.boxes);
   const { backbone = [], engine, provider, threads, device, gpu, workers } = options;
   const model = required('model', options.model, 'a file of saved SVMs', MODEL_ADVICE);
   if ((paths.length === 0) === (options.boxes === undefined)) {
@@ -193,6 +271,7 @@ Examples:
   verydeep evaluate folder --data photos --backbone vgg16.safetensors --save-models --out runs/photos
   verydeep predict --model runs/photos/models/split-1.safetensors new-photos/ one-more.jpg
   verydeep predict --model runs/photos/models/split-1.safetensors --csv scores.csv new-photos/
-  verydeep predict --model runs/action/models/test.safetensors --boxes persons.csv`,
+  verydeep predict --model runs/action/models/test.safetensors --boxes persons.csv
+  verydeep predict --boxes boxes.safetensors --class-net classes.safetensors --drawn drawn/ photo.jpg`,
     )
     .action(run);

@@ -122,7 +122,15 @@ export const commandOptions = {
     force,
     boxes: {
       kind: kinds.file(),
-      help: 'table of persons for a model of actions, with the columns path, xmin, ymin, xmax, ymax',
+      help: 'a net of boxes (.safetensors), which gives a box with each class; or for a model of actions a table of persons, with the columns path, xmin, ymin, xmax, ymax',
+    },
+    classNet: {
+      kind: localisationOptions.classNet.kind,
+      help: 'with a net of boxes: net of classes that rates the boxes, and names the classes where no SVMs do (.safetensors)',
+    },
+    drawn: {
+      kind: kinds.folder(),
+      help: 'with a net of boxes: folder for copies of the images with their boxes',
     },
     ...machineOptions,
     ...outputOptions,

@@ -1,0 +1,6 @@
+// What `predict --boxes` is given: a net of boxes, or a table.
+import { extname } from 'node:path';
+
+/** Whether the file given for the option boxes is a net; else it is a table. */
+export const isNetOfBoxes = (file: string | undefined): file is string =>
+  file !== undefined && extname(file).toLowerCase() === '.safetensors';
