@@ -45,7 +45,8 @@ side of each split, so that classes are tested on subfolders that were not train
 `;
 
 /** The recipe's options that were given on the command line. */
-const recipeOf = ({ scales, aggregate, flip, layer, precision, region, orient }: Options) => ({
+const recipeOf = ({ scales, aggregate, flip, layer, precision, region, orient, resampling }: Options) => ({
+  ...(resampling ? { resampling } : {}),
   ...(orient ? { orient } : {}),
   ...(region ? { region } : {}),
   ...(scales ? { scales } : {}),

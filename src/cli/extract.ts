@@ -25,12 +25,23 @@ const choiceOf = (flags: ExtractFlags): RecipeChoice => {
     crops,
     interpolation,
     orient,
+    resampling,
     store,
     scales,
     precision,
   } = flags;
   return {
-    ...given({ name: recipe, aggregate, descriptorNorm, region, crops, interpolation, orient, store }),
+    ...given({
+      name: recipe,
+      aggregate,
+      descriptorNorm,
+      region,
+      crops,
+      interpolation,
+      orient,
+      store,
+      resampling,
+    }),
     ...given({ scales, precision, layers: flags.layer?.split(',').map((layer) => layer.trim()) }),
     ...(flags.flip ? {} : { flip: false }),
   };

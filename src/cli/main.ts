@@ -19,6 +19,7 @@ const commands: readonly (() => Promise<Command>)[] = [
   () => import('./extract.js').then((m) => m.command()),
   () => import('./evaluate.js').then((m) => m.command()),
   () => import('./predict.js').then((m) => m.command()),
+  () => import('./export.js').then((m) => m.command()),
   () => import('./features.js').then((m) => m.command()),
   () => import('./weights.js').then((m) => m.command()),
   () => import('./datasets.js').then((m) => m.command()),

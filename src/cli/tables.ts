@@ -101,6 +101,7 @@ export const commandOptions = {
       help: "the whole image, an item's box, or both stacked",
     },
     orient: recipeOptions.orient,
+    resampling: recipeOptions.resampling,
     precision: recipeOptions.precision,
     calibration: {
       ...int8Options.calibration,
@@ -133,6 +134,13 @@ export const commandOptions = {
       help: 'with a net of boxes: folder for copies of the images with their boxes',
     },
     ...machineOptions,
+    ...outputOptions,
+  },
+  export: {
+    model: { kind: kinds.file(), help: 'SVMs saved by `verydeep evaluate --save-models`' },
+    onnx: outFile('the ONNX file to write'),
+    ...netsOptions,
+    force,
     ...outputOptions,
   },
   'features info': outputOptions,

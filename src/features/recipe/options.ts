@@ -61,6 +61,11 @@ export const recipeOptions = {
     otherwise: "the net's own if its file names one, else lanczos3",
     formerly: ['kernel'],
   },
+  resampling: {
+    kind: kinds.choice(['libvips', 'pillow'], 'how'),
+    help: 'resize as libvips does, or to the bit as Pillow, for a model that is exported to one ONNX file',
+    otherwise: 'libvips; of nets in ONNX pillow',
+  },
   orient: { kind: kinds.flag(), help: 'apply the EXIF orientation' },
   precision: {
     kind: kinds.choice(['fp32', 'int8'], 'type'),

@@ -54,8 +54,19 @@ const wholeAbove = (least: number, what: OptionName, value: number, advice?: str
   return value;
 };
 
-const { aggregate, flip, descriptorNorm, region, interpolation, orient, precision, store } = recipeOptions;
-const choices = { aggregate, flip, descriptorNorm, region, interpolation, orient, precision, store };
+const { aggregate, flip, descriptorNorm, region, interpolation, orient, precision, store, resampling } =
+  recipeOptions;
+const choices = {
+  resampling,
+  aggregate,
+  flip,
+  descriptorNorm,
+  region,
+  interpolation,
+  orient,
+  precision,
+  store,
+};
 
 const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
@@ -104,6 +115,7 @@ export const resolveRecipe = (
     orient: merged.orient,
     precision: merged.precision,
     store: merged.store,
+    ...(merged.resampling === 'pillow' && { resampling: 'pillow' as const }),
   };
 };
 
@@ -155,7 +167,10 @@ export const describeRecipe = (recipe: Recipe): string => {
   }
   return aligned([
     ['layers', recipe.layers.join(', ')],
-    ['scales', `${recipe.scales.join(', ')} pixels on the smallest side, ${recipe.interpolation}`],
+    [
+      'scales',
+      `${recipe.scales.join(', ')} pixels on the smallest side, ${recipe.interpolation}${recipe.resampling === 'pillow' ? ' as Pillow resizes' : ''}`,
+    ],
     ['scales joined by', recipe.aggregate],
     ['mirrored image', recipe.flip ? 'averaged in' : 'left out'],
     [

@@ -93,9 +93,10 @@ export const viewsOf = async (
         throw new ImageError(path, `its shape is too extreme: ${size} at scale ${q}`);
       }
       const own = name === 'crops' ? undefined : room;
-      const resized = recipe.preprocess
-        ? resample(source, width, height, recipe.interpolation, own)
-        : await resizeSmallestSide(source, q, recipe.interpolation, path, own);
+      const resized =
+        (recipe.preprocess ?? recipe.resampling === 'pillow')
+          ? resample(source, width, height, recipe.interpolation, own)
+          : await resizeSmallestSide(source, q, recipe.interpolation, path, own);
       const positions = recipe.preprocess?.offset === 'even' ? evenPositions : gridPositions;
       const images = name === 'crops' ? cropGrid(resized, inputSize, recipe.crops, positions) : [resized];
       views.push(...images.map((each) => ({ region, scale, image: each })));

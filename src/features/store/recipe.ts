@@ -43,6 +43,8 @@ export interface Recipe {
   readonly precision: 'fp32' | 'int8';
   /** Number type of the store. */
   readonly store: 'float32' | 'float16';
+  /** Images are resized to the bit as Pillow does; missing: images that shrink as libvips does. */
+  readonly resampling?: 'libvips' | 'pillow';
   /** For descriptors that another program made: where they come from. The fields above that decide values are then idle. */
   readonly source?: Source;
   /** For nets of others in ONNX: the input, and how maps and tokens become a vector. */
