@@ -2,5 +2,5 @@
 import { extname } from 'node:path';
 
 /** Whether the file given for the option boxes is a net; else it is a table. */
-export const isNetOfBoxes = (file: string | undefined): file is string =>
+export const isNetOfBoxes = (file: string | undefined): boolean =>
   file !== undefined && extname(file).toLowerCase() === '.safetensors';

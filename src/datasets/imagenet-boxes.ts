@@ -13,14 +13,22 @@ import { type PassedOver, listFolder, walkFolder } from './walk.js';
 
 /** ILSVRC counts pixels from 0. */
 const FIRST_PIXEL = 0;
-/** Folders that may hold a split's XML, `$` for its name; training XML may also lie directly in the first two. */
-const FOLDERS = ['Annotation/$', 'Annotations/$', 'bbox/$'];
-const KAGGLE = ['ILSVRC/Annotations/CLS-LOC/$', 'Annotations/CLS-LOC/$', '../../Annotations/CLS-LOC/$'];
-const OWN: Readonly<Record<string, readonly string[]>> = {
-  train: ['Annotation', 'Annotations', 'bbox_train'],
-  val: ['bbox_val'],
+/** Folders that may hold a split's XML, `$` for its name; unpacked archives may also lie together, or beside the images. */
+const FOLDERS = [
+  ...['Annotation/$', 'Annotations/$', 'bbox/$', 'bbox_$', 'ILSVRC2012_bbox_$'],
+  ...['ILSVRC/Annotations/CLS-LOC/$', 'Annotations/CLS-LOC/$', '../../Annotations/CLS-LOC/$'],
+  ...['Annotation', 'Annotations', 'bbox'],
+];
+const BESIDE_IMAGES: Readonly<Record<string, readonly string[]>> = { val: ['val'] };
+const ARCHIVE = /^ILSVRC2012_bbox_(train|val)(?:_.*)?\.(tar|tar\.gz|tgz)$/;
+/** Names of validation images in ILSVRC's own form. */
+const VALIDATION = /^ILSVRC2012_val_\d+$/;
+
+/** Whether a file is XML of an image of the split; in a folder of both splits only names tell. */
+const isXmlOf = (split: string, path: string, isShared: boolean): boolean => {
+  const isValidation = VALIDATION.test(basename(path, '.xml'));
+  return path.endsWith('.xml') && (split === 'val' ? isValidation || !isShared : !isValidation);
 };
-const ARCHIVE = /^ILSVRC2012_bbox_(train|val)_.*\.(tar|tar\.gz|tgz)$/;
 
 /** Boxes of a split by the name of the image without ending. */
 interface SplitBoxes {
@@ -44,9 +52,14 @@ const ofXml = (files: ReadonlyMap<string, { source: ImageSource; where: string }
   },
 });
 
-const inFolder = async (folder: string): Promise<SplitBoxes> => {
-  const { files } = await walkFolder(folder);
-  const xml = files.filter((path) => path.endsWith('.xml'));
+/** The XML of a split in a folder; undefined if there is none. */
+const inFolder = async (
+  folder: string,
+  split: string,
+  isShared: boolean,
+): Promise<SplitBoxes | undefined> => {
+  const xml = (await walkFolder(folder)).files.filter((path) => isXmlOf(split, path, isShared));
+  if (xml.length === 0) return undefined;
   return ofXml(
     new Map(
       xml.map((path) => [
@@ -57,35 +70,44 @@ const inFolder = async (folder: string): Promise<SplitBoxes> => {
   );
 };
 
-const inArchive = async (archive: string, options: RepackOptions): Promise<SplitBoxes> => {
-  const tar = isCompressed(archive) ? await repack(archive, options) : archive;
-  const { entries } = await cachedIndex(tar, options.cache);
-  const xml = entries.filter(({ path }) => path.endsWith('.xml'));
-  return ofXml(
-    new Map(
-      xml.map(({ path, offset, length }) => [
-        basename(path, '.xml'),
-        { source: { file: tar, slice: { offset, length } }, where: `${path} in ${archive}` },
-      ]),
-    ),
-  );
+const inArchives = async (
+  archives: readonly string[],
+  split: string,
+  options: RepackOptions,
+): Promise<SplitBoxes> => {
+  const found = new Map<string, { source: ImageSource; where: string }>();
+  for (const archive of archives) {
+    const tar = isCompressed(archive) ? await repack(archive, options) : archive;
+    for (const { path, offset, length } of (await cachedIndex(tar, options.cache)).entries) {
+      if (!isXmlOf(split, path, false)) continue;
+      const source = { file: tar, slice: { offset, length } };
+      found.set(basename(path, '.xml'), { source, where: `${path} in ${archive}` });
+    }
+  }
+  return ofXml(found);
 };
 
-/** The boxes of a split, from folders, else an archive, else Kaggle's table. */
+/** The boxes of a split, from folders, else archives, else Kaggle's table. */
 const boxesOfSplit = async (
   root: string,
   split: string,
   lists: readonly string[],
   options: RepackOptions,
 ): Promise<SplitBoxes | undefined> => {
-  const candidates = [
-    ...[...FOLDERS, ...KAGGLE].map((each) => each.replace('$', split)),
-    ...(OWN[split] ?? []),
-  ];
-  const folder = candidates.map((each) => join(root, each)).find((path) => existsSync(join(path, '.')));
-  if (folder !== undefined) return inFolder(folder);
-  const archive = (await listFolder(root)).files.find((name) => ARCHIVE.exec(name)?.[1] === split);
-  if (archive !== undefined) return inArchive(join(root, archive), options);
+  for (const each of [...FOLDERS, ...(BESIDE_IMAGES[split] ?? [])]) {
+    const folder = join(root, each.replace('$', split));
+    const found = existsSync(join(folder, '.'))
+      ? await inFolder(folder, split, !each.includes('$') && each !== 'val')
+      : undefined;
+    if (found) return found;
+  }
+  const archives = (await listFolder(root)).files.filter((name) => ARCHIVE.exec(name)?.[1] === split);
+  if (archives.length > 0)
+    return inArchives(
+      archives.sort().map((name) => join(root, name)),
+      split,
+      options,
+    );
   const solution = await readSolution(lists, split);
   return (
     solution && {

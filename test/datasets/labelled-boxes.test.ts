@@ -1,6 +1,6 @@
 // Boxes in every form of data set that has them, and what is wrong with boxes.
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDataset } from '../../src/datasets/open.js';
 import { withFolder } from '../support.js';
@@ -34,6 +34,30 @@ describe('boxes of data sets', () => {
         assert.ok(plain.items().every(({ boxes }) => boxes === undefined));
       }));
   }
+
+  it('ILSVRC: archives that were unpacked together, or beside the validation images', async () => {
+    const { make } = forms['ILSVRC, XML in folders']!;
+    const count = (split: readonly { boxes?: unknown }[] = []) => split.filter(({ boxes }) => boxes).length;
+    for (const [train, val] of [
+      ['Annotation', 'Annotation/val'],
+      ['Annotation', 'val'],
+      ['bbox/train', 'bbox_val'],
+    ] as const) {
+      await withFolder(async (root) => {
+        await make(root, all);
+        const kept = join(root, 'kept');
+        await rename(join(root, 'Annotation'), kept);
+        await cp(join(kept, 'train'), join(root, train), { recursive: true });
+        await cp(join(kept, 'val'), join(root, val), { recursive: true });
+        const { splits, strays } = await opened(root, 'imagenet');
+        assert.deepEqual(
+          [count(splits['train']), count(splits['val']), strays],
+          [4, 2, []],
+          `${train} ${val}`,
+        );
+      });
+    }
+  });
 
   /** Spoils one file of a form, and gives the refusal. */
   const refusal = (form: string, path: string, change: (text: string) => string): Promise<string> =>
