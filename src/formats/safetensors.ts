@@ -5,6 +5,7 @@ import { isRecord } from '../checks.js';
 import { UsageError, expected, messageOf } from '../errors.js';
 import { writeAtomically } from '../io/files.js';
 import { type Wanted, openError, readReason, requireFile } from '../io/readable.js';
+import { encodeFloat16 } from './float16.js';
 import { floatsOf } from './floats.js';
 import type { LazyTensor, TensorFile } from './tensor.js';
 import { sizeFromShape } from '../shape.js';
@@ -269,10 +270,21 @@ export interface SafetensorsEntry {
   readonly name: string;
   readonly shape: readonly number[];
   readonly data: WritableArray | Pieces;
+  /** The type of numbers that come in pieces: as they are, or rounded to halves. Default: F32. */
+  readonly dtype?: 'F32' | 'F16';
 }
 
-const dtypeOf = (data: WritableArray | Pieces): Dtype =>
-  typeof data === 'function' ? 'F32' : (arrayTypes.find(([type]) => data instanceof type)?.[1] ?? 'U8');
+const dtypeOf = ({ data, dtype = 'F32' }: SafetensorsEntry): Dtype =>
+  typeof data === 'function' ? dtype : (arrayTypes.find(([type]) => data instanceof type)?.[1] ?? 'U8');
+
+const LARGEST_HALF = 65_504;
+
+/** Halves of numbers. @throws UsageError naming the tensor where one is too large for its type */
+const halvesOf = (numbers: Float32Array, where: string): Uint16Array => {
+  const large = numbers.find((value) => !(Math.abs(value) <= LARGEST_HALF));
+  if (large !== undefined) throw expected(`numbers of at most ${LARGEST_HALF} (float16)`, where, large);
+  return encodeFloat16(numbers);
+};
 
 async function* piecesOf(data: WritableArray | Pieces): AsyncGenerator<WritableArray> {
   if (typeof data !== 'function') yield data;
@@ -289,8 +301,9 @@ const headerBytes = (
 ): Uint8Array => {
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : [];
   let position = 0;
-  for (const { name, shape, data } of entries) {
-    const dtype = dtypeOf(data);
+  for (const entry of entries) {
+    const { name, shape } = entry;
+    const dtype = dtypeOf(entry);
     const end = position + sizeFromShape(shape) * elementBytes[dtype];
     header.push([name, { dtype, shape, data_offsets: [position, end] }]);
     position = end;
@@ -323,11 +336,14 @@ export const writeSafetensors = async (
   }
   await writeAtomically(path, async (file) => {
     await writeAll(file, headerBytes(metadata, list));
-    for (const { name, shape, data } of list) {
+    for (const entry of list) {
+      const { name, shape, data } = entry;
+      const isHalf = dtypeOf(entry) === 'F16';
       let count = 0;
       for await (const piece of piecesOf(data)) {
         count += piece.length;
-        await writeAll(file, new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
+        const stored = isHalf ? halvesOf(piece as Float32Array, `the tensor ${name} of ${path}`) : piece;
+        await writeAll(file, new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
       }
       if (count !== sizeFromShape(shape)) {
         throw expected(`${sizeFromShape(shape)} numbers`, `the tensor ${name} of ${path}`, count);

@@ -147,7 +147,12 @@ export const describe = (net: Architecture): string =>
   `config ${net.config}, width ${net.width}, ${net.blocks} blocks, input ${net.inputSize}, ` +
   `fully-connected ${net.fullyConnected}, outputs ${net.outputs}`;
 
-const checkShapes = (path: string, net: Architecture, tensors: ReadonlyMap<string, TensorInfo>): void => {
+const checkShapes = (
+  path: string,
+  net: Architecture,
+  tensors: ReadonlyMap<string, TensorInfo>,
+  type: NumberType,
+): void => {
   const shapes = weightShapes(net);
   for (const [name, shape] of shapes) {
     const at = `the tensor ${name} of ${path} (${describe(net)})`;
@@ -159,12 +164,18 @@ const checkShapes = (path: string, net: Architecture, tensors: ReadonlyMap<strin
           'The weights and the configuration in the metadata do not belong together.',
       );
     }
-    if (tensor.dtype !== 'F32') throw expected('float32 numbers (F32)', at, tensor.dtype);
+    if (tensor.dtype !== 'F32' && tensor.dtype !== type)
+      throw expected('float32 numbers (F32)', at, tensor.dtype, tensor.dtype === 'F16' ? HALF_ADVICE : '');
   }
   const extra = [...tensors.keys()].find((name) => !shapes.has(name));
   if (extra !== undefined)
     throw expected(`only the tensors of ${describe(net)}`, path, `the tensor ${extra} too`);
 };
+
+/** The type of a file's numbers: backbones are mapped as float32, files of half the size are to be imported. */
+type NumberType = 'F32' | 'F16';
+
+const HALF_ADVICE = '`verydeep weights import` makes a backbone of a file of half the size.';
 
 /** Read to the end: reading checks the numbers. */
 const drained = async (pieces: AsyncGenerator<Float32Array>): Promise<void> => {
@@ -179,7 +190,13 @@ const drained = async (pieces: AsyncGenerator<Float32Array>): Promise<void> => {
  * @throws UsageError naming the file and the first fault: truncated, no metadata, a missing tensor, a wrong
  * shape (with the expected and the received shape)
  */
-export const openBackbone = async (path: string, where?: OptionName): Promise<Backbone> => {
+export const openBackbone = (path: string, where?: OptionName): Promise<Backbone> =>
+  openAs('F32', path, where);
+
+/** Opens a backbone file of float32 or float16 numbers, to convert it. @throws UsageError as {@link openBackbone} */
+export const openStoredBackbone = (path: string): Promise<Backbone> => openAs('F16', path);
+
+const openAs = async (type: NumberType, path: string, where?: OptionName): Promise<Backbone> => {
   const file = await openSafetensors(path, {
     what: 'backbone',
     inside: ['backbone.safetensors', '*.safetensors'],
@@ -206,7 +223,7 @@ export const openBackbone = async (path: string, where?: OptionName): Promise<Ba
     }
     const metadata = checkMetadata(path, value);
     const tensors = new Map([...file.tensors].filter(([name]) => !isSeenTensor(name)));
-    checkShapes(path, metadata.architecture, tensors);
+    checkShapes(path, metadata.architecture, tensors, type);
     let checksum: Promise<string> | undefined;
     const chunks = async function* (name: string): AsyncGenerator<Float32Array> {
       const opened = await openSafetensors(path);
@@ -255,7 +272,7 @@ export type ReadTensor = (
  * metadata.
  *
  * @param read returns the tensors of `weightShapes(metadata.architecture)`; called in that order @param seen
- * the training images, if known; replaces `metadata.seen` @throws UsageError for invalid metadata or numbers
+ * the training images, if known; replaces `metadata.seen` @param dtype F16 rounds to half the size @throws UsageError for invalid metadata or numbers
  * that do not match a shape; VerydeepError when the file cannot be written
  */
 export const saveBackbone = async (
@@ -263,6 +280,7 @@ export const saveBackbone = async (
   metadata: BackboneMetadata,
   read: ReadTensor,
   seen?: Seen,
+  dtype: NumberType = 'F32',
 ): Promise<void> => {
   const checked = checkMetadata(path, metadata);
   const said = { ...checked, input: toStored(checked.input), seen: seen && seenSummary(seen) };
@@ -270,6 +288,7 @@ export const saveBackbone = async (
     ...[...weightShapes(checked.architecture)].map(([name, shape]) => ({
       name,
       shape,
+      dtype,
       data: () => {
         const made = read(name, shape);
         return made instanceof Float32Array ? [made] : made;

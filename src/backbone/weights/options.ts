@@ -1,7 +1,7 @@
 // Options of importing and exporting weights.
 import { type Kind, type OptionTable, kinds } from '../../options.js';
 
-export const exportFormats = ['onnx', 'onnx-external', 'torchvision', 'tfjs'] as const;
+export const exportFormats = ['onnx', 'onnx-external', 'torchvision', 'tfjs', 'float16'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
 export const importOptions = {

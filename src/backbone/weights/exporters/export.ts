@@ -1,8 +1,8 @@
-// Exports a backbone to the formats of other programs.
+// Exports a backbone to the formats of other programs, and to a file of half the size.
 import { join } from 'node:path';
 import { sha256OfFile } from '../../../io/files.js';
 import { type ClaimedFiles, type Permission, claimFiles } from '../../../io/work.js';
-import { openBackbone } from '../../nets/backbone.js';
+import { openBackbone, saveBackbone } from '../../nets/backbone.js';
 import type { ExportFormat } from '../options.js';
 import { exportOnnx } from './onnx.js';
 import { checkTfjs, exportTfjs } from './tfjs.js';
@@ -11,7 +11,8 @@ import { exportTorchvision } from './torchvision.js';
 export type { ExportFormat };
 
 /**
- * Writes a backbone file in a foreign format.
+ * Writes a backbone file in a foreign format; "float16" is the file itself with numbers rounded to halves, which
+ * `importWeights` reads.
  *
  * @param path the backbone file
  * @param out the file to write; for "tfjs" a folder; for "onnx-external" the model, whose weights go to `out`
@@ -46,6 +47,12 @@ export const exportWeights = async (
     case 'torchvision': {
       const claimed = await claim(out);
       await exportTorchvision(backbone, out);
+      await claimed.made();
+      return [out];
+    }
+    case 'float16': {
+      const claimed = await claim(out);
+      await saveBackbone(out, backbone.metadata, backbone.chunks, await backbone.seen(), 'F16');
       await claimed.made();
       return [out];
     }

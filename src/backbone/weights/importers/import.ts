@@ -160,13 +160,19 @@ export const metadataOf = (
   net: Architecture,
   options: ImportOptions = {},
 ): BackboneMetadata => {
-  const { superclasses, training, source: origin } = (source.details ?? {}) as Partial<BackboneMetadata>;
+  const {
+    superclasses,
+    boxes,
+    training,
+    source: origin,
+  } = (source.details ?? {}) as Partial<BackboneMetadata>;
   return {
     format: 1,
     architecture: net,
     input: checkInput(path, options.input ?? source.input),
     classes: classesOf(path, net, options.classes, source),
     ...(superclasses ? { superclasses } : {}),
+    ...(boxes ? { boxes } : {}),
     ...(training ? { training } : {}),
     source: {
       ...(origin ?? { format: source.format, file: basename(path) }),

@@ -9,7 +9,7 @@ import {
   layersOf,
   weightedLayersOf,
 } from '../../nets/architecture.js';
-import { openBackbone } from '../../nets/backbone.js';
+import { openStoredBackbone } from '../../nets/backbone.js';
 import { interpret, unchanged } from '../../nets/interpret.js';
 import { NOTE, readNote } from '../../nets/note.js';
 import {
@@ -43,10 +43,10 @@ const unweightedOf = (net: Architecture): readonly UnweightedLayer[] => {
 };
 
 const openOwn = async (path: string): Promise<WeightSource> => {
-  const backbone = await openBackbone(path);
+  const backbone = await openStoredBackbone(path);
   const seen = await backbone.seen();
   const file = await openSafetensors(path);
-  const { architecture: net, input, classes, superclasses, training, source } = backbone.metadata;
+  const { architecture: net, input, classes, superclasses, boxes, training, source } = backbone.metadata;
   const tensor = (name: string): SafetensorsTensor => file.tensors.get(name)!;
   return {
     format: 'verydeep',
@@ -59,7 +59,7 @@ const openOwn = async (path: string): Promise<WeightSource> => {
     unweighted: unweightedOf(net),
     input,
     classes,
-    details: { superclasses, training, source },
+    details: { superclasses, boxes, training, source },
     ...(seen && { seen }),
     close: () => file.close(),
   };
