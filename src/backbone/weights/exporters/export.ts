@@ -52,7 +52,13 @@ export const exportWeights = async (
     }
     case 'float16': {
       const claimed = await claim(out);
-      await saveBackbone(out, backbone.metadata, backbone.chunks, await backbone.seen(), 'F16');
+      await saveBackbone(
+        out,
+        backbone.metadata,
+        (name) => backbone.chunks(name),
+        await backbone.seen(),
+        'F16',
+      );
       await claimed.made();
       return [out];
     }
