@@ -18,6 +18,7 @@ const shared = [
     'random',
     'shape',
     'stored',
+    'version',
     'webassembly',
   ].map((name) => `src/${name}.ts`),
   'src/threads',

@@ -1,5 +1,5 @@
 // How many processor cores this process may use: the system's, less what a container's quota leaves.
-import { availableParallelism } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { groupFolders, textOf } from './control-groups.js';
 
@@ -31,9 +31,13 @@ export const quotaOfCores = (root = '/'): number | undefined => {
 
 let known: number | undefined;
 
+/** The cores that the system gives this process. Open MPI binds each rank to one of them unless told otherwise: that is no limit. */
+const givenCores = (): number =>
+  process.env['OMPI_COMM_WORLD_SIZE'] === undefined ? availableParallelism() : cpus().length;
+
 /**
  * The cores that this process may use, at least 1: those that the system gives it, and no more than its container's quota
  * (of a part of a core the whole ones; Node 20 knows nothing of quotas). Found out once.
  */
 export const usableCores = (): number =>
-  (known ??= Math.max(1, Math.min(availableParallelism(), Math.floor(quotaOfCores() ?? Infinity))));
+  (known ??= Math.max(1, Math.min(givenCores(), Math.floor(quotaOfCores() ?? Infinity))));

@@ -57,6 +57,11 @@ export class Random {
     return result;
   }
 
+  /** Passes over `count` numbers. */
+  skip(count: number): void {
+    for (let i = 0; i < count; i++) this.uint32();
+  }
+
   /** A uniform number in [0, 1), 53 bits. */
   uniform(): number {
     return ((this.uint32() >>> 5) * 0x4000000 + (this.uint32() >>> 6)) / 0x20000000000000;

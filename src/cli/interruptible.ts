@@ -1,4 +1,4 @@
-// Ctrl-C: the first SIGINT or SIGTERM stops a command cleanly.
+// Ctrl-C: the first SIGINT, SIGTERM or SIGUSR2 stops a command cleanly.
 import { InterruptedError } from '../errors.js';
 import { messageForCli } from './flag.js';
 import { exitCodes } from './output.js';
@@ -10,6 +10,8 @@ export interface InterruptibleOptions {
   readonly told?: string;
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGUSR2'] as const;
+
 const GO_ON = 'Interrupted; run the same command again to continue.';
 
 const isInterruption = (error: unknown, signal: AbortSignal): boolean =>
@@ -17,7 +19,8 @@ const isInterruption = (error: unknown, signal: AbortSignal): boolean =>
   (signal.aborted && (error === signal.reason || (error instanceof Error && error.name === 'AbortError')));
 
 /**
- * Runs `work` with a signal that the first SIGINT or SIGTERM aborts; a second one kills the process as usual.
+ * Runs `work` with a signal that the first SIGINT, SIGTERM or SIGUSR2 (which Slurm can send, and Open MPI passes on) aborts; a second one
+ * kills the process as usual.
  * An interruption is reported on standard error with exit code 130; other errors are rethrown.
  *
  * @returns the result of `work`, or undefined if interrupted
@@ -28,20 +31,20 @@ export const interruptible = async <T>(
 ): Promise<T | undefined> => {
   const abort = new AbortController();
   const release = (): void => {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    for (const name of SIGNALS) process.off(name, onSignal);
   };
   const onSignal = (): void => {
     release();
     abort.abort();
   };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  for (const name of SIGNALS) process.on(name, onSignal);
   try {
     return await work(abort.signal);
   } catch (error) {
     if (!isInterruption(error, abort.signal)) throw error;
     stop?.();
     const said = error instanceof InterruptedError ? messageForCli(error) : GO_ON;
-    process.stderr.write(`${told ?? said}\n`);
+    if (told !== '') process.stderr.write(`${told ?? said}\n`);
     process.exitCode = exitCodes.interrupted;
     return undefined;
   } finally {

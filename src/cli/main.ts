@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // The command line `verydeep`: its commands, and how errors become exit codes.
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UsageError, VerydeepError, messageOf } from '../errors.js';
 import { isReadError, readReason } from '../io/readable.js';
@@ -8,10 +7,7 @@ import { isTooManyOpen, tooManyOpenMessage } from '../io/open-file.js';
 import { allowFewFiles } from './few-files.js';
 import { messageForCli } from './flag.js';
 import { exitCodes } from './output.js';
-
-const { version, description } = JSON.parse(
-  readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
-) as { version: string; description: string };
+import { description, version } from '../version.js';
 
 /** Each command's module is loaded on demand, so that `--help` is fast. */
 const commands: readonly (() => Promise<Command>)[] = [

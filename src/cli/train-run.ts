@@ -12,7 +12,10 @@ import type { Dataset } from '../datasets/dataset.js';
 import { openDataset } from '../datasets/open.js';
 import { noticesOf } from '../datasets/remarks.js';
 import { setAside } from '../datasets/splits.js';
+import { fromFirst } from '../engine/communicator/communicator.js';
+import { single } from '../engine/communicator/single.js';
 import { csvOf, given } from './options.js';
+import { firstOnHost } from './ranks.js';
 import type { FlagsOf } from './tables.js';
 
 /** Share of each class that is set aside where the data set has no val split. */
@@ -41,21 +44,21 @@ export const trainOn = async (
   isTrained = false,
 ): Promise<TrainOutcome | undefined> => {
   const { onProgress, signal } = run;
-  const opened = await openDataset(dataset, data, {
-    csv: csvOf(options),
-    boxes: options.task === 'localisation',
-    ...(onProgress && { onProgress }),
-    ...(signal && { signal }),
-  });
+  const opened = await firstOnHost(run.communicator, () =>
+    openDataset(dataset, data, {
+      csv: csvOf(options),
+      boxes: options.task === 'localisation',
+      ...(onProgress && { onProgress }),
+      ...(signal && { signal }),
+    }),
+  );
   requireLabels(opened);
   for (const notice of noticesOf(opened)) run.note?.(notice);
   requireClasses(opened);
   const images = partsOf(opened, validation, options.seed);
   const source = given({ data, validation: validation ?? SHARE, ...csvOf(options) });
-  if (
-    isTrained &&
-    (await claimTraining(await taskData(images, options, run), { ...options, ...run, source }))
-  )
-    return undefined;
+  const isKept = async () =>
+    claimTraining(await taskData(images, options, run), { ...options, ...run, source });
+  if (isTrained && (await fromFirst(run.communicator ?? single, isKept))) return undefined;
   return trainBackbone(images, { ...options, ...run, source });
 };

@@ -3,9 +3,15 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import type { TrainOutcome } from '../backbone/training/train-backbone.js';
+import { howToSum } from '../backbone/training/how-to-sum.js';
+import { type Communicator, fromFirst } from '../engine/communicator/communicator.js';
+import { launched } from '../engine/communicator/launcher.js';
+import { single } from '../engine/communicator/single.js';
+import { InterruptedError } from '../errors.js';
 import { claimFolder } from '../io/work.js';
 import { requireKind } from './kind.js';
 import { interruptible } from './interruptible.js';
+import { asRank } from './ranks.js';
 import { exitCodes, note, progressBar, reportSkipped, say, sayJson } from './output.js';
 import { addFlags, required } from './options.js';
 import { type FlagsOf, commandOptions } from './tables.js';
@@ -32,8 +38,12 @@ const summary = ({ result, out }: TrainOutcome): string => {
   return `${course}Wrote ${result.backbone ?? out}`;
 };
 
+/** Rank 0 prints. */
+const quietOf = (flags: TrainFlags, communicator: Communicator | undefined): TrainFlags =>
+  (communicator?.rank ?? 0) > 0 ? { ...flags, quiet: true } : flags;
+
 /**
- * Trains one net; the first SIGINT or SIGTERM asks it to stop after the running step.
+ * Trains one net; the first SIGINT, SIGTERM or SIGUSR2 asks it to stop after the running step.
  *
  * @returns undefined if it was stopped before the first step
  */
@@ -41,11 +51,13 @@ const trainOne = async (
   dataset: string,
   flags: TrainFlags,
   out: string,
+  communicator: Communicator | undefined,
   isTrained = false,
 ): Promise<TrainOutcome | undefined> => {
   const { trainOn } = await import('./train-run.js');
-  const { onProgress, stop } = progressBar(flags);
-  return interruptible(
+  const { onProgress, stop } = progressBar(quietOf(flags, communicator));
+  const told = 'Interrupted before the first step: nothing was trained.';
+  const outcome = await interruptible(
     (signal) =>
       trainOn(
         dataset,
@@ -56,13 +68,18 @@ const trainOne = async (
           resume: flags.resume,
           force: flags.force,
           onProgress,
-          note: (text) => note(flags, text),
+          note: (text) => note(quietOf(flags, communicator), text),
           signal,
+          ...(communicator && { communicator }),
         },
         isTrained,
       ),
-    { stop, told: 'Interrupted before the first step: nothing was trained.' },
+    { stop, told: communicator ? '' : told },
   );
+  // The other ranks may be further: all end.
+  if (communicator && outcome === undefined && process.exitCode === exitCodes.interrupted)
+    throw new InterruptedError(told);
+  return outcome;
 };
 
 /** The given flags that a recipe may also set. */
@@ -73,15 +90,25 @@ const overridesOf = (command: Command): NetChoices =>
       .map((name) => [name, command.getOptionValue(name) as unknown]),
   );
 
-/** Prints the results; undefined ones were interrupted before the first step. */
-const finish = (flags: TrainFlags, all: readonly (TrainOutcome | undefined)[]): void => {
+/** Prints the results, in rank 0; undefined ones were interrupted before the first step. */
+const finish = (
+  flags: TrainFlags,
+  all: readonly (TrainOutcome | undefined)[],
+  communicator: Communicator | undefined,
+): void => {
   const outcomes = all.filter((outcome) => outcome !== undefined);
+  const isInterrupted = all.some((outcome) => outcome?.result.interrupted ?? true);
+  if ((communicator?.rank ?? 0) > 0) {
+    if (outcomes.some(({ result }) => result.skipped.length > 0)) process.exitCode = exitCodes.skipped;
+    if (isInterrupted) process.exitCode = exitCodes.interrupted;
+    return;
+  }
   if (outcomes.length < all.length) note({}, 'Interrupted before the first step. Continue with --resume.');
   const documents = outcomes.map(({ result, ...outcome }) => ({ ...outcome, ...result }));
   if (flags.json) sayJson(flags.recipe === undefined ? (documents[0] ?? null) : { nets: documents });
   else for (const outcome of outcomes) say(flags, summary(outcome));
   reportSkipped(outcomes.flatMap(({ result }) => result.skipped));
-  if (all.some((outcome) => outcome?.result.interrupted ?? true)) process.exitCode = exitCodes.interrupted;
+  if (isInterrupted) process.exitCode = exitCodes.interrupted;
 };
 
 const runRecipe = async (
@@ -89,29 +116,39 @@ const runRecipe = async (
   recipe: string,
   flags: TrainFlags,
   command: Command,
+  communicator: Communicator | undefined,
 ): Promise<void> => {
   const out = outOf(flags);
   const nets = await readRecipe(recipe, out, overridesOf(command));
   const { resume, force } = flags;
-  await claimFolder(out, 'train nets', {}, { resume, force });
+  await fromFirst(communicator ?? single, () => claimFolder(out, 'train nets', {}, { resume, force }));
   const outcomes: (TrainOutcome | undefined)[] = [];
   for (const [i, { name, options }] of nets.entries()) {
     const folder = join(out, name);
-    const isTrained = flags.resume === true && existsSync(join(folder, 'backbone.safetensors'));
-    note(flags, isTrained ? `${name} is already trained.` : `Net ${i + 1} of ${nets.length}: ${name}`);
-    const outcome = await trainOne(dataset, { ...flags, ...options }, folder, isTrained);
+    const isTrained = await fromFirst(
+      communicator ?? single,
+      () => flags.resume === true && existsSync(join(folder, 'backbone.safetensors')),
+    );
+    note(
+      quietOf(flags, communicator),
+      isTrained ? `${name} is already trained.` : `Net ${i + 1} of ${nets.length}: ${name}`,
+    );
+    const outcome = await trainOne(dataset, { ...flags, ...options }, folder, communicator, isTrained);
     if (isTrained && outcome === undefined) continue;
     outcomes.push(outcome);
     if (outcome?.result.interrupted ?? true) break;
   }
-  finish(flags, outcomes);
+  finish(flags, outcomes, communicator);
 };
 
 const run = async (dataset: string, flags: TrainFlags, command: Command): Promise<void> => {
   const { datasetNames } = await import('../datasets/open.js');
   requireKind('train', 'the data set', datasetNames, dataset);
-  if (flags.recipe !== undefined) return runRecipe(dataset, flags.recipe, flags, command);
-  finish(flags, [await trainOne(dataset, flags, outOf(flags))]);
+  const { recipe, rankTimeout } = flags;
+  await asRank(howToSum(flags, launched()?.localRank ?? 0), rankTimeout, async (communicator) => {
+    if (recipe !== undefined) return runRecipe(dataset, recipe, flags, command, communicator);
+    finish(flags, [await trainOne(dataset, flags, outOf(flags), communicator)], communicator);
+  });
 };
 
 export const command = (): Command => {

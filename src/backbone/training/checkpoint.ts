@@ -5,7 +5,8 @@ import { UsageError } from '../../errors.js';
 import { type Stored, fromStored, toStored } from '../../stored.js';
 import type { Skipped } from '../../progress.js';
 import type { InputNormalisation } from '../nets/backbone.js';
-import type { EpochRecord } from './outcome.js';
+import type { EpochFigures, EpochRecord, EpochTimes } from './outcome.js';
+import { readTimes } from './log.js';
 import type { Parameters, StoredTensors } from './parameters.js';
 import { openSafetensors, writeSafetensors } from '../../formats/safetensors.js';
 import { type ScheduleState, initialScheduleState } from './schedule.js';
@@ -55,16 +56,29 @@ export interface CheckpointHeader {
 
 const checkpointPath = (out: string): string => join(out, 'checkpoint.safetensors');
 
+/** An epoch without its times: a checkpoint holds nothing of the clock, so that the same run has the same bytes. */
+const figuresOf = ({
+  seconds,
+  waiting,
+  imagesPerSecond,
+  communication,
+  ...figures
+}: EpochRecord): EpochFigures => figures;
+
 /** Writes the checkpoint in `out`; replaces the previous one atomically. */
 export const writeCheckpoint = (
   out: string,
   parameters: Pick<Parameters, 'entries'>,
   header: CheckpointHeader,
 ): Promise<void> => {
-  const stored = { ...header, input: toStored(header.input) };
+  const state = { ...header.state, history: header.state.history.map(figuresOf) };
+  const stored = { ...header, state, input: toStored(header.input) };
   const metadata = { verydeepTraining: JSON.stringify(stored) };
   return writeSafetensors(checkpointPath(out), metadata, parameters.entries());
 };
+
+/** Of epochs whose times were lost. */
+const unknownTimes: EpochTimes = { seconds: 0, waiting: 0, imagesPerSecond: 0 };
 
 export interface Checkpoint {
   readonly header: CheckpointHeader;
@@ -90,8 +104,19 @@ export const openCheckpoint = async (out: string): Promise<Checkpoint | undefine
     throw new UsageError(`Expected a training checkpoint in ${path} but it has no training state.`);
   }
   const header = JSON.parse(text) as CheckpointHeader & { readonly input: Stored<InputNormalisation> };
+  const times = await readTimes(out);
+  const history = header.state.history.map((record): EpochRecord => ({
+    ...record, // First and last: for the order of the keys, and for files of version 0.2 that hold the times.
+    ...unknownTimes,
+    ...times.get(record.epoch),
+    ...record,
+  }));
   return {
-    header: { ...header, input: fromStored<InputNormalisation>(header.input) },
+    header: {
+      ...header,
+      state: { ...header.state, history },
+      input: fromStored<InputNormalisation>(header.input),
+    },
     stored: async (name) => (file.tensors.has(name) ? file.read(name) : undefined),
     close: () => file.close(),
   };

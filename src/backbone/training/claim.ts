@@ -3,14 +3,14 @@ import { readdir } from 'node:fs/promises';
 import { option } from '../../errors.js';
 import { sha256OfFile } from '../../io/files.js';
 import { requireFile } from '../../io/readable.js';
-import { type Content, claimFolder, hashOfImages, removeResults } from '../../io/work.js';
+import { type Content, type Work, claimFolder, hashOfImages, removeResults } from '../../io/work.js';
 import { decisive } from '../../options.js';
 import { type TrainingOptions, rateOf, trainingOptions } from './options.js';
 import type { TrainRun, TrainingData } from './training-run.js';
 
 /** Files of a run, which a new one replaces. */
 const isResult = (name: string): boolean =>
-  /^(backbone|checkpoint)\.safetensors$|^log\.jsonl$|^(history|statistics)\.json$|^report\.html$|^events\.out\./.test(
+  /^(backbone|checkpoint)\.safetensors$|^(log|times)\.jsonl$|^(history|statistics)\.json$|^report\.html$|^events\.out\./.test(
     name,
   );
 
@@ -33,6 +33,21 @@ const contentsOf = async (given: Partial<TrainingOptions>): Promise<Record<strin
   return contents;
 };
 
+/** What a run is: its images and its options. */
+export const workOf = async (
+  { train: images, validation }: TrainingData,
+  { source = {}, ...given }: Partial<TrainingOptions> & Pick<TrainRun, 'source'>,
+): Promise<Work> => {
+  const { data: path = `${images.length} images` } = source;
+  return {
+    ...source,
+    data: { is: `${hashOfImages(images)} ${hashOfImages(validation)}`, shown: path },
+    // How long to train is compared with the checkpoint: a run may go on for more epochs.
+    ...decisive(trainingOptions, { ...given, learningRate: rateOf(given), epochs: undefined }),
+    ...(await contentsOf(given)),
+  };
+};
+
 /**
  * Takes the output folder of a training run.
  *
@@ -40,17 +55,10 @@ const contentsOf = async (given: Partial<TrainingOptions>): Promise<Record<strin
  * @throws UsageError naming the option that differs from those of the run in the folder, or if it is not to be resumed
  */
 export const claimTraining = async (
-  { train: images, validation }: TrainingData,
-  { out, resume, force, source = {}, ...given }: Partial<TrainingOptions> & TrainRun,
+  data: TrainingData,
+  { out, resume, force, ...given }: Partial<TrainingOptions> & TrainRun,
 ): Promise<boolean> => {
-  const { data: path = `${images.length} images` } = source;
-  const work = {
-    ...source,
-    data: { is: `${hashOfImages(images)} ${hashOfImages(validation)}`, shown: path },
-    // How long to train is compared with the checkpoint: a run may go on for more epochs.
-    ...decisive(trainingOptions, { ...given, learningRate: rateOf(given), epochs: undefined }),
-    ...(await contentsOf(given)),
-  };
+  const work = await workOf(data, given);
   const isContinued = (await claimFolder(out, 'train', work, { resume, force })) === 'continue';
   if (!isContinued) await removeResults(out, (await readdir(out)).filter(isResult));
   return isContinued;

@@ -1,10 +1,13 @@
 // Colours of a training set that were measured before: in a file, beside the run, or in the cache by a hash of the images and of how they
 // were measured.
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRecord } from '../../checks.js';
-import { VerydeepError, codeOf, expected, messageOf, option } from '../../errors.js';
+import { fromFirst } from '../../engine/communicator/communicator.js';
+import { single } from '../../engine/communicator/single.js';
+import { VerydeepError, expected, messageOf, option } from '../../errors.js';
 import { cacheFolder } from '../../io/cache.js';
 import { makeFolder, writeFileAtomically } from '../../io/files.js';
 import { requireFile } from '../../io/readable.js';
@@ -80,10 +83,13 @@ export const cachedColours = async (
   measure: () => Promise<PixelStatistics>,
   cache = join(cacheFolder(), 'colours'),
 ): Promise<PixelStatistics> => {
-  const file = join(cache, `${await hashOf(images, options)}.json`);
-  const kept = await read(file);
+  const { communicator = single } = options;
+  const isFirst = communicator.rank === 0;
+  const file = isFirst ? join(cache, `${await hashOf(images, options)}.json`) : '';
+  const kept = await fromFirst(communicator, () => read(file));
   if (kept) return kept;
   const measured = await measure();
+  if (!isFirst) return measured;
   try {
     await makeFolder(cache, 'VERYDEEP_CACHE');
     await writeFileAtomically(file, JSON.stringify(measured));
@@ -117,15 +123,14 @@ export const measuredStatistics = async (
   out: string,
   options: MeasureOptions,
 ): Promise<PixelStatistics> => {
+  const { communicator = single } = options;
   const path = join(out, 'statistics.json');
-  try {
-    await readFile(path);
-    return await readStatistics(path);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
+  const known = await fromFirst(communicator, async () =>
+    existsSync(path) ? readStatistics(path) : undefined,
+  );
+  if (known) return known;
   const measure = async () => (await measurePixels(images, options)).statistics;
   const statistics = await cachedColours(images, options, measure);
-  await writeFileAtomically(path, `${JSON.stringify(statistics, null, 2)}\n`);
+  if (communicator.rank === 0) await writeFileAtomically(path, `${JSON.stringify(statistics, null, 2)}\n`);
   return statistics;
 };

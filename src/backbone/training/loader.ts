@@ -118,6 +118,18 @@ export class Loader {
     return examples.flatMap((example) => this.#digests.get(example) ?? []);
   }
 
+  /** The digest of an image, if it was read. */
+  digestOf(example: Example): number | undefined {
+    return this.#digests.get(example);
+  }
+
+  /** Which of these images were read, or cannot be read: their places in the list. */
+  knownOf(examples: readonly Example[]): number[] {
+    return examples.flatMap((example, i) =>
+      this.#digests.has(example) || this.#bad.has(keyOf(example.source)) ? [i] : [],
+    );
+  }
+
   async close(): Promise<void> {
     await this.#threads?.close();
     this.#threads = undefined;

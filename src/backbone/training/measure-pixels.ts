@@ -3,6 +3,8 @@ import { VerydeepError } from '../../errors.js';
 import type { Interpolation } from '../../interpolation.js';
 import type { ByteSource } from '../../images/source.js';
 import type { OnProgress, Skipped } from '../../progress.js';
+import type { Communicator } from '../../engine/communicator/communicator.js';
+import { single } from '../../engine/communicator/single.js';
 import { imageThreads } from './image-pool.js';
 import { type PixelStatistics, addSums, emptySums, statisticsOf } from './pixel-statistics.js';
 
@@ -22,6 +24,8 @@ export interface MeasureOptions {
   /** Worker threads. */
   readonly workers: number;
   readonly onProgress?: OnProgress | undefined;
+  /** The ranks that measure a share each; default: this process alone. */
+  readonly communicator?: Communicator | undefined;
   /** Stops the measurement at once. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -41,9 +45,20 @@ const BLOCK = 16;
  * @throws VerydeepError when no image can be read; the signal's reason when aborted
  */
 export const measurePixels = async (
-  images: readonly MeasuredImage[],
-  { trainSide: [low, high], interpolation, orient, workers, onProgress, signal }: MeasureOptions,
+  all: readonly MeasuredImage[],
+  {
+    trainSide: [low, high],
+    interpolation,
+    orient,
+    workers,
+    communicator = single,
+    onProgress,
+    signal,
+  }: MeasureOptions,
 ): Promise<Measured> => {
+  const { rank, size } = communicator;
+  const own = all.flatMap((_, i) => (i % size === rank ? [i] : []));
+  const images = own.map((i) => all[i]!);
   const side = Math.round((low + high) / 2);
   const sums = emptySums();
   const unreadable = new Map<number, string>();
@@ -74,12 +89,19 @@ export const measurePixels = async (
     signal?.removeEventListener('abort', stop);
     await threads.close();
   }
-  const readable = images.length - unreadable.size;
+  const shares = await communicator.gather({
+    sums,
+    unreadable: [...unreadable].map(([i, reason]) => [own[i]!, reason] as const),
+  });
+  const total = emptySums();
+  for (const share of shares) addSums(total, share.sums);
+  const reasons = new Map(shares.flatMap((share) => share.unreadable));
+  const readable = all.length - reasons.size;
   if (readable === 0) throw new VerydeepError('None of the training images can be read.');
   return {
-    statistics: statisticsOf(sums, readable),
-    skipped: images.flatMap(({ id, path }, i) => {
-      const reason = unreadable.get(i);
+    statistics: statisticsOf(total, readable),
+    skipped: all.flatMap(({ id, path }, i) => {
+      const reason = reasons.get(i);
       return reason === undefined ? [] : [{ id, path, reason }];
     }),
   };

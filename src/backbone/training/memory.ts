@@ -21,8 +21,8 @@ export interface TrainingSize {
   readonly net: Architecture;
   /** Images in the net at once; 0 for a run without steps. */
   readonly images: number;
-  /** Whether gradients of several parts are added up to a step. */
-  readonly inParts: boolean;
+  /** Gradients of the whole net that are held besides those of the running part of a batch. */
+  readonly heldGradients: number;
   /** Tensors that are not trained, by name. */
   readonly isFrozen?: (tensor: string) => boolean;
   /** Whether an average of the weights is kept. */
@@ -172,7 +172,7 @@ const bytesOf = (lengths: readonly number[]): number =>
 
 /** Weights, velocities, gradients and averages. */
 const parameterNeeds = (size: TrainingSize): Need[] => {
-  const { net, images, inParts, averaged = false, isFrozen = () => false } = size;
+  const { net, images, heldGradients, averaged = false, isFrozen = () => false } = size;
   const tensors = tensorsOf(net).map(({ name, layer, bias }) => {
     const length = bias ? layer.outputs : sizeFromShape(tfShape(layer));
     // A frozen kernel is kept in the engine's order too: it stays the same from step to step.
@@ -186,7 +186,7 @@ const parameterNeeds = (size: TrainingSize): Need[] => {
   const reordered = tensors.filter((each) => each.reordered).map(({ length }) => (length * PLANES) / 9);
   const gradients = images === 0 ? 0 : bytesOf(trained);
   // Where parts are added up, the sums, and a new sum of one tensor of each size at a time.
-  const sums = inParts ? gradients + bytesOf([...new Set(trained)]) : 0;
+  const sums = heldGradients > 0 ? heldGradients * gradients + bytesOf([...new Set(trained)]) : 0;
   return [
     ['weights', bytesOf(tensors.map(({ length }) => length)) + bytesOf(reordered)],
     ['velocities', bytesOf(trained)],

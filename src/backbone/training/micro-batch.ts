@@ -3,10 +3,13 @@ import type { Engine } from '../../engine/engine.js';
 import { OnnxRuntimeBackend } from '../../engine/onnxruntime/backend.js';
 import { UsageError, option, text } from '../../errors.js';
 import { type FreeMemory, type Need, freeMemory, gigabytes, listed, totalOf } from '../../memory.js';
+import { type Communicator, fromFirst } from '../../engine/communicator/communicator.js';
 import type { Architecture } from '../nets/architecture.js';
 import { recordedMicroBatch } from './checkpoint.js';
 import { trainingNeeds } from './memory.js';
 import type { TrainingOptions } from './options.js';
+import { checkShares, evenMicroBatches } from './rank-share.js';
+import { heldGradients } from './step-gradients.js';
 
 /** What the choice depends on. */
 export interface MicroBatchChoice {
@@ -16,6 +19,8 @@ export interface MicroBatchChoice {
   readonly isRecorded?: boolean;
   /** Images per step. */
   readonly batch: number;
+  /** The numbers that can be chosen, the preferred first; default: any, as nearly even parts of the batch. */
+  readonly possible?: readonly number[];
   /** What another number than the one that was wanted changes, if it is more than the last bits. */
   readonly caution?: string;
   /** The memory that a run needs with so many images in the net at once. */
@@ -62,8 +67,10 @@ const remedies = text`Free memory, give less with ${option('cache')}, ${option('
 export const chooseMicroBatch = (choice: MicroBatchChoice): MicroBatch => {
   const { wanted, isRecorded = false, batch, needsOf, caution } = choice;
   const bytesOf = (images: number): number => totalOf(needsOf(images));
-  const within = (share: number): number | undefined =>
-    largestEven(batch, (images) => bytesOf(images) <= share * choice.free.bytes);
+  const within = (share: number): number | undefined => {
+    const fits = (images: number): boolean => bytesOf(images) <= share * choice.free.bytes;
+    return choice.possible ? choice.possible.find(fits) : largestEven(batch, fits);
+  };
   const best = within(SHARE) ?? within(1);
   const images = wanted === 'auto' ? best : wanted;
   if (images !== undefined) {
@@ -109,6 +116,7 @@ export const needsOfRun = (
   run: RunOptions,
   { train, validation }: Counts,
   { tf, threads }: Pick<Engine, 'tf' | 'threads'>,
+  ranks = 1,
 ): ((microBatch: number) => Need[]) | undefined => {
   const { batch, net, trainSide, factors, epochs, workers, prefetch, cache } = run;
   const [, high] = trainSide;
@@ -125,41 +133,56 @@ export const needsOfRun = (
     trainingNeeds({
       ...facts,
       images: epochs === 0 ? 0 : Math.min(microBatch, Math.max(train, validation)),
-      inParts: microBatch < Math.min(batch, train),
+      heldGradients: heldGradients(
+        Math.ceil((ranks > 1 ? batch : Math.min(batch, train)) / microBatch) || 1,
+        ranks,
+      ),
       // No more batches than there are in an epoch.
       prefetch: Math.min(prefetch, Math.ceil(train / microBatch) - 1),
     });
 };
 
+/** The free memory of one of several ranks of a host. */
+const shareOf = ({ bytes, source }: FreeMemory, { local }: Communicator): FreeMemory =>
+  local.size === 1
+    ? { bytes, source }
+    : { bytes: bytes / local.size, source: `${source}, for each of ${local.size} ranks` };
+
 /**
  * The micro-batch of a run: the one that was asked for, else that of the run to resume, else as many images as memory
- * allows, which is noted.
+ * allows, which is noted. It is the same for all ranks.
  *
- * @throws UsageError if memory does not suffice, before anything is allocated
+ * @throws UsageError if memory does not suffice, before anything is allocated; or if the ranks cannot share the batch
  */
 export const microBatchOf = async (
   options: RunOptions,
   images: Counts,
   engine: Engine,
+  communicator: Communicator,
   { out, resume, note }: { out: string; resume: boolean; note?: (text: string) => void },
 ): Promise<number> => {
   const { batch, microBatch, net } = options;
-  const recorded = resume ? await recordedMicroBatch(out) : undefined;
+  const { size } = communicator;
+  const recorded = await fromFirst(communicator, () => (resume ? recordedMicroBatch(out) : undefined));
   // Batch normalisation goes by the moments of the images that are in the net at once: there memory does not decide how many.
   const wanted = microBatch === 'auto' ? (recorded ?? (net.batchNorm ? batch : 'auto')) : microBatch;
-  const needsOf = needsOfRun(options, images, engine);
-  if (!needsOf) return wanted === 'auto' ? batch : wanted;
+  const possible = size > 1 ? evenMicroBatches(batch, size) : undefined;
   if (wanted !== 'auto' && wanted > batch) return wanted; // Refused with the other settings.
-  const free = freeMemory();
+  if (size > 1) checkShares(batch, wanted === 'auto' ? (possible?.[0] ?? batch) : wanted, size);
+  const needsOf = needsOfRun(options, images, engine, size);
+  if (!needsOf) return wanted === 'auto' ? (possible?.[0] ?? batch) : wanted;
+  const free = shareOf(freeMemory(), communicator);
   const chosen = chooseMicroBatch({
     ...{ wanted, isRecorded: wanted === recorded, batch, needsOf, free },
+    ...(possible && { possible }),
     ...(net.batchNorm && { caution: 'Batch normalisation then goes by the moments of so many images.' }),
   });
-  if (recorded !== undefined && chosen.images !== recorded && !net.batchNorm) {
+  const least = (await communicator.gather(chosen.images)).reduce((a, b) => Math.min(a, b));
+  if (recorded !== undefined && least !== recorded && !net.batchNorm) {
     note?.(
-      `micro-batch ${chosen.images}, before ${recorded}: the weights will differ in their last bits from those of a run without interruption.`,
+      `micro-batch ${least}, before ${recorded}: the weights will differ in their last bits from those of a run without interruption.`,
     );
   } else if (microBatch === 'auto')
-    note?.(`micro-batch ${chosen.images}: ${gigabytes(chosen.bytes)} of ${gigabytes(free.bytes)} GB`);
-  return chosen.images;
+    note?.(`micro-batch ${least}: ${gigabytes(chosen.bytes)} of ${gigabytes(free.bytes)} GB`);
+  return least;
 };

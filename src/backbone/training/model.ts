@@ -1,11 +1,18 @@
 // A net in training: the gradients of a batch, and how images are classified.
 import type * as tfjs from '@tensorflow/tfjs-core';
+import { AnnouncedWeights, type OnGradient } from '../nets/announced-weights.js';
 import type { Architecture } from '../nets/architecture.js';
 import { foldedNet } from '../nets/batch-norm.js';
-import { type Dropout, type Tf, type Weights, forward } from '../nets/forward.js';
+import { type Dropout, type OnMoments, type Tf, type Weights, forward } from '../nets/forward.js';
 import type { Heads, SoftTargets, Target } from './loss.js';
 import { type Counts, type Objective, objectiveOf } from './objective.js';
-import { Parameters, type Source, type StoredTensors, type UpdateOptions } from './parameters.js';
+import {
+  type ObservedMoments,
+  Parameters,
+  type Source,
+  type StoredTensors,
+  type UpdateOptions,
+} from './parameters.js';
 
 export type { Source } from './parameters.js';
 
@@ -16,6 +23,8 @@ interface PartResult {
   readonly counts: Counts;
   /** Gradients of the trainable tensors, by name; the caller disposes them. */
   readonly gradients: Map<string, tfjs.Tensor>;
+  /** The moments of each batch normalisation, in order. */
+  readonly moments: readonly ObservedMoments[];
 }
 
 /** A net on an engine. The caller disposes it. */
@@ -48,13 +57,18 @@ export class Model {
     return this.tf.tensor4d(pixels, [rows, inputSize, inputSize, 3]);
   }
 
-  /** Loss, correct rows and gradients of a part of a batch. Batch normalisation is by the part's own moments. */
+  /**
+   * Loss, correct rows and gradients of a part of a batch. Batch normalisation is by the part's own moments.
+   *
+   * @param onGradient called with each tensor's gradient as soon as the backward pass has it
+   */
   gradients(
     pixels: Float32Array,
     targets: readonly Target[],
     divisor: number,
     dropout: Dropout | undefined,
     teacher?: SoftTargets,
+    onGradient?: OnGradient,
   ): PartResult {
     const { tf, net, objective, parameters } = this;
     const names = parameters.trainable;
@@ -68,17 +82,20 @@ export class Model {
       counts = objective.counts(scores, targets);
       return { value: tf.scalar(loss), gradFunc: () => tf.tensor2d(gradient, logits.shape) };
     });
-    const { observe: onMoments } = parameters;
+    const moments: ObservedMoments[] = [];
+    const onMoments: OnMoments = ({ name }, { mean, variance }, count) =>
+      void moments.push({ layer: name, mean, variance, count });
     const { value, grads } = tf.valueAndGrads((...tensors: tfjs.Tensor[]) => {
       const weights = new Map([
         ...parameters.weights,
         ...names.map((name, i) => [name, tensors[i]!] as const),
       ]);
-      return lossOf(forward(tf, net, weights, x, { dropout, onMoments }));
+      const announced = onGradient ? new AnnouncedWeights(tf, weights, names, onGradient) : weights;
+      return lossOf(forward(tf, net, announced, x, { dropout, onMoments }));
     })(names.map((name) => parameters.weights.get(name)!));
     const loss = value.dataSync()[0]!;
     tf.dispose([x, value]);
-    return { loss, counts, gradients: new Map(names.map((name, i) => [name, grads[i]!])) };
+    return { loss, counts, moments, gradients: new Map(names.map((name, i) => [name, grads[i]!])) };
   }
 
   /** Gives `use` a judge of batches: without dropout, with the net as a backbone file holds it. */

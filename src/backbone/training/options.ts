@@ -1,6 +1,7 @@
 // Options of training. Defaults are the paper's (section 3.1) unless they depend on the data.
 import { usableCores } from '../../cores.js';
 import { option, text } from '../../errors.js';
+import { rankOptions } from '../../engine/communicator/options.js';
 import { computeOptions, engineOptions } from '../../engine/options.js';
 import { interpolations } from '../../interpolation.js';
 import { type Kind, type OptionTable, type OptionsOf, commonOptions, kinds } from '../../options.js';
@@ -248,6 +249,7 @@ const loopOptions = {
   },
   ...engineOptions,
   ...computeOptions,
+  ...rankOptions,
 } as const satisfies OptionTable;
 
 /** All options of a training run. */

@@ -2,7 +2,7 @@
 import type { Skipped } from '../../progress.js';
 
 /** The results of one epoch, in percent: errors of classes, or of boxes for localisation. */
-export interface EpochRecord {
+export interface EpochFigures {
   readonly epoch: number;
   /** Steps done at its end. */
   readonly step: number;
@@ -18,11 +18,20 @@ export interface EpochRecord {
   /** Mean overlap (intersection over union) with the true box in the crop. */
   readonly trainMeanIou?: number;
   readonly validationMeanIou?: number;
+}
+
+/** How long an epoch took, and for what. */
+export interface EpochTimes {
   readonly seconds: number;
   /** Share of the time spent waiting for images, 0-1. */
   readonly waiting: number;
   readonly imagesPerSecond: number;
+  /** Of a rank: the share of the time in which the net waited for the others, and in which it exchanged numbers, 0-1. */
+  readonly communication?: { readonly waiting: number; readonly busy: number };
 }
+
+/** All that is known of an epoch. */
+export interface EpochRecord extends EpochFigures, EpochTimes {}
 
 /** The outcome of a training run. */
 export interface TrainingResult {

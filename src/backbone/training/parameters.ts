@@ -16,7 +16,7 @@ import {
   normalisedLayersOf,
   scaleOf,
 } from '../nets/batch-norm.js';
-import type { OnMoments, Tf } from '../nets/forward.js';
+import type { Tf } from '../nets/forward.js';
 import { tensorsOf, tfShape, toFileLayout, toTfLayout } from '../nets/layout.js';
 
 /** Returns a tensor in a backbone file's layout. */
@@ -31,6 +31,12 @@ export interface UpdateOptions {
   readonly momentum: number;
   /** On weights; biases and the scales of batch normalisation are not decayed. */
   readonly weightDecay: number;
+}
+
+/** The moments of a batch normalisation over `count` positions. */
+export interface ObservedMoments extends RunningMoments {
+  readonly layer: string;
+  readonly count: number;
 }
 
 /** A tensor that training may change. */
@@ -140,10 +146,11 @@ export class Parameters {
     }
   }
 
-  /** Moves the running moments by those of a batch. */
-  readonly observe: OnMoments = ({ name }, moments, count) => {
-    this.#running.set(name, afterBatch(this.#running.get(name)!, moments, count));
-  };
+  /** Moves the running moments by those of a part of a batch. */
+  observe(all: readonly ObservedMoments[]): void {
+    for (const { layer, count, ...moments } of all)
+      this.#running.set(layer, afterBatch(this.#running.get(layer)!, moments, count));
+  }
 
   /** Moves the average towards the current weights and running moments; a rate of 1 makes them the average. */
   average(rate: number): void {

@@ -62,7 +62,8 @@ export const validationOf = (examples: readonly Example[], settings: TrainingSet
 };
 
 /**
- * Random streams of dropout for one step; each part of the batch continues the streams of the previous part.
+ * Random streams of dropout for one step: a row of units for each place in the batch. Each part of the batch continues the streams of the
+ * previous part.
  */
 export const dropoutOf = ({ seed, dropout }: TrainingSettings, step: number): Dropout | undefined =>
   dropout === 0
@@ -71,3 +72,8 @@ export const dropoutOf = ({ seed, dropout }: TrainingSettings, step: number): Dr
         rate: dropout,
         streams: { fc6: new Random(seed, 'fc6', step), fc7: new Random(seed, 'fc7', step) },
       };
+
+/** Passes over the rows of places in a batch that other parts have, or whose images cannot be read. */
+export const skipRows = (dropout: Dropout | undefined, rows: number, units: number): void => {
+  for (const stream of Object.values(dropout?.streams ?? {})) stream.skip(rows * units);
+};

@@ -4,37 +4,30 @@ import { architecture, type Architecture, weightedLayersOf } from '../nets/archi
 import { type Backbone, openBackbone } from '../nets/backbone.js';
 import type { BoxOutputs } from '../nets/box-parameters.js';
 import { checkSides } from './augmentation.js';
-import { claimTraining } from './claim.js';
-import type { TrainRun, TrainingData } from './training-run.js';
+import { claimTraining, workOf } from './claim.js';
+import type { TrainOutcome, TrainRun, TrainingData } from './training-run.js';
 import { examplesOf, superclassesOf } from './examples.js';
 import { Loader } from './loader.js';
 import { microBatchOf } from './micro-batch.js';
+import { agree, gpuOf } from './rank-share.js';
+import { type TrainRank, trainInThreads } from './rank-threads.js';
 import { checkTeacher } from './teacher.js';
 import { type TrainingOptions, defaultSide, rateOf, trainingOptions } from './options.js';
 import { type TrainingSettings, checkSettings } from './settings.js';
-import type { TrainingResult } from './outcome.js';
 import { boxOutputsOf, checkTask, isLastLayerNew, outputsFor, taskData } from './task.js';
 import { train } from './trainer.js';
 import { type Colours, coloursOf } from './colours.js';
 import { frozen, rateFactors, transferredLayers } from './transfer.js';
-import { outOfMemory, useEngine } from '../../engine/engine.js';
-import { option } from '../../errors.js';
+import { fromFirst } from '../../engine/communicator/communicator.js';
+import { single } from '../../engine/communicator/single.js';
+import { type Engine, outOfMemory, useEngine } from '../../engine/engine.js';
+import { expected, option } from '../../errors.js';
 import { type Interpolation, defaultInterpolation } from '../../interpolation.js';
+import type { Work } from '../../io/work.js';
 import { checkOptions, withDefaults } from '../../options.js';
+import { version } from '../../version.js';
 
-export type { TrainingData, TrainRun } from './training-run.js';
-
-export interface TrainOutcome {
-  readonly out: string;
-  readonly images: { readonly train: number; readonly validation: number };
-  /** Localisation: images that were left out. */
-  readonly withoutBox?: { readonly train: number; readonly validation: number };
-  readonly classes: number;
-  readonly engine: string;
-  /** Images that went through the net at once. */
-  readonly microBatch: number;
-  readonly result: TrainingResult;
-}
+export type { TrainOutcome, TrainingData, TrainRun } from './training-run.js';
 
 /** The range of S: the given one, else the paper's 256 in proportion to the net's input size. */
 const trainSideOf = ({ trainSide }: TrainingOptions, net: Architecture): readonly [number, number] => {
@@ -121,15 +114,46 @@ const initialOf = (
   return async (name) => (taken.has(name.split('.')[0]!) ? source.read(name) : undefined);
 };
 
+/** What all ranks must have alike. */
+const agreedWork = async (
+  data: TrainingData,
+  { microBatch, epochs, checkpointEvery, ...given }: TrainingOptions & Pick<TrainRun, 'source'>,
+  engine: Engine,
+): Promise<Work> => ({
+  'the version': version,
+  'the engine': engine.name,
+  threads: engine.threads,
+  ...{ microBatch, epochs, checkpointEvery },
+  ...(await workOf(data, given)),
+});
+
 /**
  * Trains a net and writes `backbone.safetensors`, checkpoints, logs and a report into `out` (paper, sections
- * 2 and 3.1).
+ * 2 and 3.1). Several ranks that train together give the bytes of one; rank 0 writes.
  *
  * @param data images with their classes, at least two
  * @param options values that differ from the defaults of {@link trainingOptions}, and the output folder `out`
  * @throws UsageError for incompatible options; VerydeepError when training diverges or memory is insufficient
  */
-export const trainBackbone = async (
+export const trainBackbone = (
+  data: TrainingData,
+  given: Partial<TrainingOptions> & TrainRun,
+): Promise<TrainOutcome> => {
+  const { ranks = 1, communicator } = given;
+  checkOptions(trainingOptions, { ...given } as Readonly<Record<string, unknown>>);
+  if (!communicator) return ranks > 1 ? trainInThreads(data, given, trainRank) : trainRank(data, given);
+  if (ranks > 1 && ranks !== communicator.size) {
+    throw expected(
+      `the number of ranks that were started, ${communicator.size}, or nothing`,
+      option('ranks'),
+      ranks,
+    );
+  }
+  return trainRank(data, given);
+};
+
+/** Trains as one rank. */
+const trainRank: TrainRank = async (
   data: TrainingData,
   {
     out,
@@ -139,10 +163,10 @@ export const trainBackbone = async (
     onProgress,
     note,
     signal,
+    communicator = single,
     ...given
   }: Partial<TrainingOptions> & TrainRun,
 ): Promise<TrainOutcome> => {
-  checkOptions(trainingOptions, given);
   const options = withDefaults(trainingOptions, given);
   const source =
     options.initFrom === undefined ? undefined : await openBackbone(options.initFrom, option('initFrom'));
@@ -163,9 +187,11 @@ export const trainBackbone = async (
   checkSides(trainSideOf(options, net), net.inputSize);
   const engine = await useEngine({
     engine: options.engine,
+    // As a process that trains alone: in the last bits, products depend on the number of threads.
     threads: options.threads,
     device: options.device,
     compute: options.compute,
+    ...(communicator.local.size > 1 && { gpu: gpuOf(communicator, process.env['CUDA_VISIBLE_DEVICES']) }),
     ...(options.gpu !== undefined && { gpu: options.gpu }),
   });
   const loader = new Loader({
@@ -178,6 +204,11 @@ export const trainBackbone = async (
   });
   let microBatch = options.batch;
   try {
+    const { size } = communicator;
+    if (size > 1) {
+      const work = await agreedWork(data, { ...options, ...(origin && { source: origin }) }, engine);
+      await agree(communicator, work);
+    }
     const factors = factorsOf(options, net);
     microBatch = await microBatchOf(
       {
@@ -186,19 +217,23 @@ export const trainBackbone = async (
       },
       { train: examples.train.length, validation: examples.validation.length },
       engine,
+      communicator,
       { out, resume: resume ?? false, ...(note && { note }) },
     );
-    const isContinued = await claimTraining(images, {
-      ...given,
-      ...{ out, resume, force },
-      ...(origin && { source: origin }),
-    });
+    if (size > 1)
+      note?.(
+        `${size} ranks: the bytes are those of one process with micro-batches of ${microBatch} images and ${options.threads} threads${communicator.isExact ? '' : ', but for the last bits: the sum is not exact'}.`,
+      );
+    const isContinued = await fromFirst(communicator, () =>
+      claimTraining(images, { ...given, ...{ out, resume, force }, ...(origin && { source: origin }) }),
+    );
     const watch = { ...(onProgress && { onProgress }), ...(signal && { signal }) };
     const colours = await coloursOf({ ...options, out }, source, examples.train, {
       trainSide: trainSideOf(options, net),
       interpolation,
       orient: options.orient,
       workers: options.workers,
+      communicator,
       ...watch,
     });
     const names = { classes, superclasses };
@@ -225,6 +260,7 @@ export const trainBackbone = async (
     const result = await train(
       {
         tf: engine.tf,
+        communicator,
         loader,
         ...examples,
         out,

@@ -6,7 +6,7 @@ import { totalOf } from '../../../src/memory.js';
 /** One block: 3 to 64 channels at 32 x 32, pooled to 16 x 16; fc6 to 512, fc7 to 512, fc8 to 16. */
 const net = architecture({ config: 'A', blocks: 1, inputSize: 32, fullyConnected: 512, outputs: 16 });
 const size: TrainingSize = {
-  ...{ net, images: 16, inParts: false, nchwcBlock: 16, threads: 1, workers: 1, prefetch: 3 },
+  ...{ net, images: 16, heldGradients: 0, nchwcBlock: 16, threads: 1, workers: 1, prefetch: 3 },
   cacheBytes: 12_345_678,
 };
 const needs = (change: Partial<TrainingSize> = {}): Readonly<Record<string, number>> =>
@@ -24,7 +24,7 @@ describe('the memory of a training run', () => {
       [weights, weights, weights],
     );
     // Gradients of a part, sums, and a new sum of a tensor of each size.
-    assert.equal(needs({ inParts: true })['gradients'], 3 * weights);
+    assert.equal(needs({ heldGradients: 1 })['gradients'], 3 * weights);
   });
 
   it('holds the output and the gradients of each layer, image by image', () => {
