@@ -5,9 +5,11 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as DockerfileUtils from 'dockerfile-utils';
+import { type IPodTemplate, PodTemplate } from 'kubernetes-models/v1/PodTemplate';
 import { type IJob, Job } from 'kubernetes-models/batch/v1/Job';
 import { parse } from 'yaml';
 import { command } from '../src/cli/extract.js';
+import { command as train } from '../src/cli/train.js';
 import { parseShard } from '../src/cli/shard.js';
 import { root } from './support.js';
 
@@ -16,6 +18,18 @@ const known = (flags: readonly string[]): void => {
   assert.ok(flags.length > 3);
   for (const flag of flags) assert.ok(options.has(flag), `verydeep extract knows ${flag}`);
 };
+
+const trainKnows = (flags: readonly string[]): void => {
+  const options = new Set(train().options.map((option) => option.long));
+  assert.ok(flags.length > 3);
+  for (const flag of flags) assert.ok(options.has(flag), `verydeep train knows ${flag}`);
+};
+
+interface Replica {
+  readonly replicas: number;
+  readonly restartPolicy: string;
+  readonly template: { spec: { containers: { args?: string[] }[] } };
+}
 
 /** The module build of dockerfile-utils imports what Node does not find. */
 const { validate } = createRequire(import.meta.url)('dockerfile-utils') as typeof DockerfileUtils;
@@ -67,6 +81,32 @@ describe('deploy', () => {
     const shard = /^ *--shard (\S+)/m.exec(text)![1]!;
     assert.equal(parseShard(shard, { SLURM_ARRAY_TASK_ID: '0' }).count, last + 1);
     known([...text.matchAll(/^ {2}(--[a-z-]+)/gm)].map((match) => match[1]!));
+  });
+
+  it('has an MPIJob whose pods fit the schema, with as many ranks as slots', async () => {
+    const job = parse(await readFile(join(root, 'deploy/kubernetes-mpijob.yaml'), 'utf8')) as {
+      apiVersion: string;
+      kind: string;
+      spec: { slotsPerWorker: number; mpiReplicaSpecs: { Launcher: Replica; Worker: Replica } };
+    };
+    assert.deepEqual([job.apiVersion, job.kind], ['kubeflow.org/v2beta1', 'MPIJob']);
+    const { Launcher, Worker } = job.spec.mpiReplicaSpecs;
+    for (const { template } of [Launcher, Worker])
+      new PodTemplate({ template } as unknown as IPodTemplate).validate();
+    const args = Launcher.template.spec.containers[0]!.args!;
+    assert.equal(Number(args[args.indexOf('-n') + 1]), Worker.replicas * job.spec.slotsPerWorker);
+    const own = args.slice(args.indexOf('train'));
+    trainKnows(own.filter((arg) => arg.startsWith('--')).map((arg) => arg.split('=')[0]!));
+    const text = await readFile(join(root, 'deploy/Dockerfile.mpi'), 'utf8');
+    assert.deepEqual(problemsOf(text), []);
+  });
+
+  it('has a Slurm script that trains, which bash reads', async () => {
+    const path = join(root, 'deploy/slurm-train.sh');
+    execFileSync('bash', ['-n', path]);
+    const checked = spawnSync('shellcheck', [path], { encoding: 'utf8' });
+    assert.ok(checked.error ? !process.env['CI'] : checked.status === 0, checked.stdout);
+    trainKnows([...(await readFile(path, 'utf8')).matchAll(/^ {2}(--[a-z-]+)/gm)].map((match) => match[1]!));
   });
 
   it('takes the share from Kubernetes, Slurm (from its first index on) and AWS Batch, and says what does not fit', () => {

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { PassedOver } from '../datasets/walk.js';
+import { launched } from '../engine/communicator/launcher.js';
 import { expected, option, text } from '../errors.js';
 import type { OnnxChoice } from '../features/pipeline/onnx-net.js';
 import type { Extracted } from '../features/pipeline/extract.js';
@@ -78,7 +79,17 @@ const summary = ({ store, run }: Extracted, out: string): string => {
   );
 };
 
-const run = async (name: string, flags: ExtractFlags): Promise<void> => {
+/** Under mpirun or srun each process takes a share of the images, unless a shard is given. */
+const asShare = (flags: ExtractFlags): { readonly flags: ExtractFlags; readonly prints: boolean } => {
+  const rank = flags.shard ? undefined : launched();
+  if (!rank) return { flags, prints: true };
+  const prints = rank.rank === 0;
+  const shard = { index: rank.rank, count: rank.size };
+  return { flags: { ...flags, shard, ...(!prints && { quiet: true, json: false }) }, prints };
+};
+
+const run = async (name: string, wanted: ExtractFlags): Promise<void> => {
+  const { flags, prints } = asShare(wanted);
   const { datasetNames, openDataset } = await import('../datasets/open.js');
   requireKind('extract', 'the data set', datasetNames, name);
   const data = resolve(required('data', flags.data, 'a folder'));
@@ -150,7 +161,7 @@ const run = async (name: string, flags: ExtractFlags): Promise<void> => {
       if (flags.json) {
         const columns = Object.fromEntries(store.layers.map((layer) => [layer, store.columns(layer)]));
         sayJson({ out, rows: store.rows, columns, recipe: store.recipe, ...record, skipped });
-      } else say(flags, summary(extracted, out));
+      } else if (prints) say(flags, summary(extracted, out));
       reportSkipped(skipped);
     },
     { stop },
