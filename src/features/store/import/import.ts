@@ -172,7 +172,8 @@ const writeParts = async (
   { items, onProgress, signal }: ImportOptions,
 ): Promise<void> => {
   const [layer] = facts.recipe.layers as [string];
-  for (let part = 0; part < list.parts; part++) {
+  let done = 0;
+  const write = async (part: number): Promise<void> => {
     if (signal?.aborted) throw new InterruptedError('Interrupted: nothing was written.');
     const own = itemsOfPart(list, part);
     const described = own.filter(({ id }) => !skips.has(id));
@@ -202,8 +203,10 @@ const writeParts = async (
       rows,
       { [layer]: width },
     );
-    onProgress?.({ task: 'write', done: part + 1, total: list.parts, unit: 'parts' });
-  }
+    onProgress?.({ task: 'write', done: ++done, total: list.parts, unit: 'parts' });
+  };
+  // Several at once: each waits for the disk.
+  await mapSome([...Array(list.parts).keys()], write);
 };
 
 /** Moves the parts to their folder, in place of those that are there. */
