@@ -56,14 +56,16 @@ export interface CheckpointHeader {
 
 const checkpointPath = (out: string): string => join(out, 'checkpoint.safetensors');
 
+const timeKeys = new Set<string>([
+  'seconds',
+  'waiting',
+  'imagesPerSecond',
+  'communication',
+] satisfies (keyof EpochTimes)[]);
+
 /** An epoch without its times: a checkpoint holds nothing of the clock, so that the same run has the same bytes. */
-const figuresOf = ({
-  seconds,
-  waiting,
-  imagesPerSecond,
-  communication,
-  ...figures
-}: EpochRecord): EpochFigures => figures;
+const figuresOf = (record: EpochRecord): EpochFigures =>
+  Object.fromEntries(Object.entries(record).filter(([key]) => !timeKeys.has(key))) as unknown as EpochFigures;
 
 /** Writes the checkpoint in `out`; replaces the previous one atomically. */
 export const writeCheckpoint = (

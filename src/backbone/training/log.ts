@@ -9,6 +9,7 @@ import type { EpochTimes } from './outcome.js';
 const files = { log: 'log.jsonl', times: 'times.jsonl' } as const;
 type Name = keyof typeof files;
 
+type TimesLine = EpochTimes & { readonly step: number; readonly epoch: number };
 type Line = { readonly step: number } & Readonly<Record<string, unknown>>;
 
 const textOf = async (path: string): Promise<string> => {
@@ -35,8 +36,8 @@ export const readTimes = async (out: string): Promise<ReadonlyMap<number, EpochT
   const lines = linesOf(await textOf(join(out, files.times)));
   return new Map(
     lines.map((line) => {
-      const { step: _step, epoch, ...times } = line as Line & EpochTimes & { readonly epoch: number };
-      return [epoch, times];
+      const { epoch, seconds, waiting, imagesPerSecond, communication } = line as unknown as TimesLine;
+      return [epoch, { seconds, waiting, imagesPerSecond, ...(communication && { communication }) }];
     }),
   );
 };
@@ -76,7 +77,7 @@ export class TrainingLog {
   }
 
   /** How long an epoch took, which ended at a step. */
-  writeTimes(line: EpochTimes & { readonly step: number; readonly epoch: number }): Promise<void> {
+  writeTimes(line: TimesLine): Promise<void> {
     return this.#append('times', { ...line });
   }
 

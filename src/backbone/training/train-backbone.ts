@@ -140,7 +140,7 @@ export const trainBackbone = (
   given: Partial<TrainingOptions> & TrainRun,
 ): Promise<TrainOutcome> => {
   const { ranks = 1, communicator } = given;
-  checkOptions(trainingOptions, { ...given } as Readonly<Record<string, unknown>>);
+  checkOptions(trainingOptions, { ...given });
   if (!communicator) return ranks > 1 ? trainInThreads(data, given, trainRank) : trainRank(data, given);
   if (ranks > 1 && ranks !== communicator.size) {
     throw expected(

@@ -77,6 +77,6 @@ export const launched = (environment: NodeJS.ProcessEnv = process.env): Launched
   const tasks = numberIn(environment['SLURM_STEP_NUM_TASKS']);
   if (tasks === undefined || tasks === 1 || environment['SLURM_PROCID'] === undefined) return undefined;
   throw new UsageError(
-    `srun started ${tasks} tasks without an interface of MPI: each would train alone. Start them with srun --mpi=pmix (Open MPI) or srun --mpi=pmi2 (MPICH).`,
+    `srun started ${tasks} tasks without an interface of MPI: each would train alone. Give srun's option mpi: pmix for Open MPI, pmi2 for MPICH.`,
   );
 };

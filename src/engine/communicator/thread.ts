@@ -56,11 +56,14 @@ const perform = (transport: Transport, call: Call, isCompressed: boolean): unkno
     case 'gather':
       return operations.gather(transport, call.value);
     case 'broadcast':
-      return operations.broadcast(transport, call.data);
+      operations.broadcast(transport, call.data);
+      return undefined;
     case 'sum':
-      return operations.sum(transport, call.parts, call.leaves, isCompressed);
+      operations.sum(transport, call.parts, call.leaves, isCompressed);
+      return undefined;
     case 'close':
-      return transport.close();
+      transport.close();
+      return undefined;
   }
 };
 

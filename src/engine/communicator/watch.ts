@@ -80,7 +80,9 @@ export const watchOver = async (communicator: Communicator, timeout: number): Pr
   const met = await ask({ meet: all[0]!, hosts: all.map((each) => each.host) });
   if (typeof met === 'object' && 'error' in met) throw new VerydeepError(met.error);
   return {
-    fail: async (message, code) => void (await ask({ fail: message, code })),
+    fail: async (message, code) => {
+      await ask({ fail: message, code });
+    },
     close: async () => {
       await ask('close');
       await worker.terminate();

@@ -85,6 +85,6 @@ describe('communicator', () => {
       'abi',
     ]);
     assert.equal(launched({ PMI_RANK: '0', PMI_SIZE: '2', VERYDEEP_MPI: '/x.so' })?.file, '/x.so');
-    assert.throws(() => launched(slurm), /--mpi=pmix/);
+    assert.throws(() => launched(slurm), /pmix for Open MPI/);
   });
 });
