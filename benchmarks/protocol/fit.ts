@@ -61,7 +61,7 @@ interface Prepared {
 }
 
 /**
- * Chooses the solver for the training rows of a split. The primal one streams them from the feature store; for the
+ * Chooses the solver for the training rows of a split. Those named primal and newton stream them from the feature store; for the
  * others they are read, and their Gram matrix is made once for the choice of C and the refit.
  *
  * @throws UsageError where memory is too small, before anything is read
@@ -78,7 +78,7 @@ export const prepare = async (
     return { items: train, rows: await descriptors.read(train), settings: own, notes: [] };
   }
   const { name, note } = chooseSolver(source, fullSettings(options), options, classes.length);
-  if (name === 'primal') {
+  if (name === 'primal' || name === 'newton') {
     return { items, rows: source, settings: { ...own, solver: name }, notes: note ? [note] : [] };
   }
   const rows = await descriptors.read(train);

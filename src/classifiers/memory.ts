@@ -3,6 +3,7 @@ import { usableCores } from '../cores.js';
 import { UsageError, option, text } from '../errors.js';
 import { freeMemory } from '../memory.js';
 import { dualBytes, whyNotDual } from './gram.js';
+import { newtonBytes } from './newton.js';
 import { blockRowsOf } from './primal.js';
 
 /** A number of bytes and their use. */
@@ -62,6 +63,11 @@ const primalNeeds = ({ rows, columns, classes }: Size, options: MemoryOptions): 
   ];
 };
 
+const newtonNeeds = ({ rows, columns, classes }: Size): Need[] => [
+  ['Hessians, coefficients and blocks of rows', newtonBytes(rows, columns, classes)],
+  PRODUCTS,
+];
+
 const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 /** "A and B"; the largest first, small ones left out. */
@@ -84,10 +90,11 @@ const lacking = (who: string, needs: readonly Need[], options: MemoryOptions): s
 
 /** Why the dual solver cannot solve a problem, or undefined if it can. */
 export const whyNotBy = (
-  solver: 'dual' | 'primal' | 'libsvm',
+  solver: 'dual' | 'primal' | 'newton' | 'libsvm',
   size: Size,
   options: MemoryOptions,
 ): string | undefined => {
+  if (solver === 'newton') return lacking("Newton's method", newtonNeeds(size), options);
   if (solver === 'primal') return lacking('the primal solver', primalNeeds(size, options), options);
   const { threads } = options;
   const unlimited = { ...(threads === undefined ? {} : { threads }), memory: Infinity };
@@ -101,6 +108,7 @@ export const whyNotBy = (
 const remedies = {
   dual: text`Choose ${option('solver')} primal, which streams them, or train on fewer images.`,
   primal: 'Train on fewer images or fewer classes at a time, or free memory.',
+  newton: 'Train fewer classes at a time, choose the primal solver, or free memory.',
   libsvm: text`Choose ${option('solver')} dual or primal, or train on fewer images.`,
 } as const;
 
@@ -109,7 +117,7 @@ const remedies = {
  * and what to do
  */
 export const checkMemory = (
-  solver: 'dual' | 'primal' | 'libsvm',
+  solver: 'dual' | 'primal' | 'newton' | 'libsvm',
   size: Size,
   options: MemoryOptions,
 ): void => {

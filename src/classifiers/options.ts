@@ -5,7 +5,7 @@ import { type Kind, type OptionTable, type OptionsOf, kinds } from '../options.j
 const losses = ['hinge', 'squared-hinge'] as const;
 const biases = ['augmented', 'unregularised'] as const;
 const classifiers = ['svm', 'logistic', 'knn'] as const;
-const solvers = ['auto', 'dual', 'primal', 'libsvm'] as const;
+const solvers = ['auto', 'dual', 'primal', 'newton', 'libsvm'] as const;
 
 /** `hinge`: max(0, 1 - y f), LIBSVM's; `squared-hinge`: its square, LIBLINEAR's default. */
 export type Loss = (typeof losses)[number];
@@ -16,7 +16,7 @@ export type Bias = (typeof biases)[number];
 /** Linear SVMs, logistic regression, or weighted k nearest neighbours. */
 export type ClassifierName = (typeof classifiers)[number];
 
-/** The solvers; `auto` is `dual` if the Gram matrix fits in memory, else `primal`. */
+/** The solvers; `auto` is `dual` if the Gram matrix fits in memory, else `newton` for the squared hinge, else `primal`. */
 export type SolverName = (typeof solvers)[number];
 
 /**

@@ -7,6 +7,7 @@ import { fitLibsvm } from './libsvm.js';
 import { type LogisticSettings, type LogisticStart, fitLogistic } from './logistic.js';
 import { type Fit, decisionValues } from './model.js';
 import { solvePaths } from './paths.js';
+import { type NewtonStart, solveNewton } from './newton.js';
 import { type Standing, solvePrimal } from './primal.js';
 import type { ClassLabels, FullSettings } from './problem.js';
 import { type Descriptors, blocksOf, readAll } from './rows.js';
@@ -78,6 +79,27 @@ const primalScorer =
       const own = { ...options, part: `${part}-C${C}` };
       const { fit, standings } = await solvePrimal(descriptors, training, Cs, settings, own, before);
       before = standings;
+      result.push(await scoreHeld(fit, descriptors, held));
+    }
+    return result;
+  };
+
+/** Newton's method: each C from the solution of the one before. */
+const newtonScorer =
+  (
+    descriptors: Descriptors,
+    classes: readonly ClassLabels[],
+    settings: FullSettings,
+    options: SolverOptions,
+  ): Scorer =>
+  async (grid, held) => {
+    const training = withoutHeld(classes, held);
+    const result: Scored[] = [];
+    let before: readonly NewtonStart[] | undefined;
+    for (const C of grid) {
+      const Cs = classes.map(() => C);
+      const { fit, solutions } = await solveNewton(descriptors, training, Cs, settings, options, before);
+      before = solutions;
       result.push(await scoreHeld(fit, descriptors, held));
     }
     return result;
@@ -155,6 +177,7 @@ export const scorerOf = async (
   options: SolverOptions,
 ): Promise<Scorer> => {
   if (name === 'primal') return primalScorer(descriptors, classes, settings, options);
+  if (name === 'newton') return newtonScorer(descriptors, classes, settings, options);
   if (name === 'dual' && options.gram) return dualScorer(options.gram, classes, settings, options);
   const matrix = await readAll(descriptors);
   const gram = options.gram ?? gramOf(matrix, options);
