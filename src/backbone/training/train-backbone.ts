@@ -135,7 +135,7 @@ const agreedWork = async (
  * @param options values that differ from the defaults of {@link trainingOptions}, and the output folder `out`
  * @throws UsageError for incompatible options; VerydeepError when training diverges or memory is insufficient
  */
-export const trainBackbone = (
+export const trainBackbone = async (
   data: TrainingData,
   given: Partial<TrainingOptions> & TrainRun,
 ): Promise<TrainOutcome> => {
