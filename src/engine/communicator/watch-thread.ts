@@ -139,8 +139,16 @@ const allIn = async (): Promise<void> => {
   }
 };
 
+/** Milliseconds between two signs of life. */
+const PAUSE = Math.min(5000, timeout * 250);
+let lastBeat = Date.now();
+
 const beat = (): void => {
+  // A process that was stopped itself, and goes on, has heard of nobody meanwhile.
+  const slept = Date.now() - lastBeat > 2 * PAUSE;
+  lastBeat = Date.now();
   for (const peer of peers.values()) {
+    if (slept) peer.seen = lastBeat;
     if (peer.hasLeft) continue;
     send(peer.socket, 'alive');
     const silent = (Date.now() - peer.seen) / 1000;
@@ -151,7 +159,8 @@ const beat = (): void => {
 const meet = async (meeting: Meeting, names: readonly string[]): Promise<void> => {
   hosts = names;
   await (rank === 0 ? allIn() : join(meeting));
-  setInterval(beat, Math.min(5000, timeout * 250));
+  lastBeat = Date.now();
+  setInterval(beat, PAUSE);
 };
 
 const leave = async (): Promise<void> => {
