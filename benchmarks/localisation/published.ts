@@ -9,7 +9,7 @@ export interface PublishedBoxErrors {
   readonly test?: number;
 }
 
-/** Table 8: simplified testing, S = Q = 256. */
+/** Table 8: simplified testing, S = Q = 384. */
 const simplified = [
   ['SCR, 1st and 2nd fully-connected layers', 36.4],
   ['PCR, 1st and 2nd fully-connected layers', 34.3],
