@@ -6,7 +6,8 @@ import { BACKBONE_ADVICE, type Backbone, openBackbone } from '../src/backbone/ne
 import { type CsvOptions } from '../src/datasets/csv.js';
 import type { Dataset, Item } from '../src/datasets/dataset.js';
 import { openDataset, splitOf } from '../src/datasets/open.js';
-import { type EngineOptions, useEngine } from '../src/engine/engine.js';
+import { useEngine } from '../src/engine/engine.js';
+import type { EngineOptions } from '../src/engine/options.js';
 import { UsageError, expected, option, text } from '../src/errors.js';
 import { sha256OfFile, writeFileAtomically } from '../src/io/files.js';
 import { claimFolder, removeResults } from '../src/io/work.js';

@@ -120,7 +120,7 @@ export const fit = async (
   const validation = items.flatMap(({ id }, row) => (held.has(id) ? [row] : []));
   if (cFolds === undefined && validation.length === 0) {
     throw new UsageError(
-      text`No training image is left to validate ${parameterOf(options.classifier)} with. Give at least two training images a class, or give it with ${option(options.classifier === 'knn' ? 'neighbours' : 'c')}.`,
+      text`No training image is left to validate ${parameterOf(options.classifier)} with. Give at least two training images a class, or give ${parameterOf(options.classifier)} itself with ${option(options.classifier === 'knn' ? 'neighbours' : 'c')}.`,
     );
   }
   const selection = await selectC(rows, labels, metric, {

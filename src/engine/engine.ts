@@ -4,7 +4,7 @@ import '@tensorflow/tfjs-layers'; // Its bundle registers the gradients of tfjs-
 import * as tf from '@tensorflow/tfjs-core';
 import { OutOfMemoryError, UsageError, VerydeepError, expected, messageOf, option, text } from '../errors.js';
 import { type EngineName, engineNames } from './names.js';
-import type { ComputePrecision } from './options.js';
+import type { EngineOptions } from './options.js';
 import { BACKEND_NAME } from './onnxruntime/backend.js';
 import { registerOnnxRuntimeBackend } from './onnxruntime/register.js';
 import { describeLibrary } from './ort.js';
@@ -20,19 +20,7 @@ import {
 } from './tensorflow.js';
 
 export type { EngineName } from './names.js';
-
-export interface EngineOptions {
-  /** `auto` (default; the environment's VERYDEEP_ENGINE may say otherwise) takes torch or tensorflow only with a GPU. */
-  readonly engine?: EngineName;
-  /** Threads that compute; default all cores. */
-  readonly threads?: number;
-  /** Which GPU, counted from 0. */
-  readonly gpu?: number;
-  /** Where torch computes, by PyTorch's names: `cpu`, `cuda:0`, …; `auto` (default) takes a GPU where there is one. */
-  readonly device?: string;
-  /** In what torch computes convolutions and matrix products; default float32. */
-  readonly compute?: ComputePrecision;
-}
+export type { EngineOptions } from './options.js';
 
 /** tfjs with a backend set. */
 export interface Engine {

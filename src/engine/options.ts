@@ -2,7 +2,7 @@
 import { usableCores } from '../cores.js';
 import { text, option } from '../errors.js';
 import { type OptionTable, kinds } from '../options.js';
-import { engineNames } from './names.js';
+import { type EngineName, engineNames } from './names.js';
 
 /** ONNX Runtime's execution providers. */
 export const providers = ['cpu', 'webgpu', 'cuda'] as const;
@@ -11,6 +11,20 @@ export type Provider = (typeof providers)[number];
 /** In what the engine `torch` computes convolutions and matrix products; weights, sums and the loss are in float32 always. */
 export const precisions = ['float32', 'tf32', 'bfloat16'] as const;
 export type ComputePrecision = (typeof precisions)[number];
+
+/** Which engine computes, and where. */
+export interface EngineOptions {
+  /** `auto` (default; the environment's VERYDEEP_ENGINE may say otherwise) takes torch or tensorflow only with a GPU. */
+  readonly engine?: EngineName;
+  /** Threads that compute; default all cores. */
+  readonly threads?: number;
+  /** Which GPU, counted from 0. */
+  readonly gpu?: number;
+  /** Where torch computes, by PyTorch's names: `cpu`, `cuda:0`, …; `auto` (default) takes a GPU where there is one. */
+  readonly device?: string;
+  /** In what torch computes convolutions and matrix products; default float32. */
+  readonly compute?: ComputePrecision;
+}
 
 /** An option of training alone: it moves the numbers. */
 export const computeOptions = {

@@ -70,7 +70,7 @@ describe('verydeep evaluate', () => {
     [
       'an unknown benchmark',
       ['voc2006', '--data', '.'],
-      /one of ilsvrc2012, voc2007, .* but received "voc2006"/,
+      /one of ilsvrc2012, ilsvrc2012-localisation, voc2007, .* but received "voc2006"/,
     ],
     ['no such folder of descriptors', ['folder', '--features', 'nowhere'], /nowhere/],
     ['a C that is not above 0', ['folder', '--features', '.', '--c', '0'], /above 0 for --c/],

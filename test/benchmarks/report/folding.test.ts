@@ -63,6 +63,7 @@ describe('a table of results', () => {
     splits: [{ name: 'split 1', train: 8, test: 9, figures: { meanClassRecall: 50, accuracy: 51 }, C: 1 }],
     published: [{ method: 'VGG D', mean: 89.3 }],
     backbones: [],
+    svm: {},
     descriptors: { layer: 'fc7' },
   } as unknown as Results;
 

@@ -118,12 +118,13 @@ describe('training against PyTorch', () => {
         const ours = Array.from({ length: steps }, (_, step) => {
           const begin = (step % batches) * rows;
           const targets = Array.from(labels.subarray(begin, begin + rows), (label) => ({ label }));
-          const { loss, gradients } = model.gradients(
+          const { loss, gradients, moments } = model.gradients(
             pixels.slice(begin * size, (begin + rows) * size),
             targets,
             rows,
             undefined,
           );
+          model.parameters.observe(moments);
           model.update(gradients, { learningRate: rate, momentum: 0.9, weightDecay: 5e-4 });
           engine.tf.dispose([...gradients.values()]);
           return loss;
