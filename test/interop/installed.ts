@@ -77,7 +77,12 @@ export const checkReports = async (
   const legends = async (report: string) => legendsOf(await readFile(join(folder, report), 'utf8'));
   assert.deepEqual(
     (await legends(`${trained}/report.html`)).sort(),
-    ['top-1, training', 'top-1, validation', 'top-5, training', 'top-5, validation'].sort(),
+    [
+      'top-1 error, training',
+      'top-1 error, validation',
+      'top-5 error, training',
+      'top-5 error, validation',
+    ].sort(),
   );
   assert.deepEqual(await legends(`${evaluated}/report.html`), ['split 1', 'split 2']);
 };
