@@ -30,8 +30,6 @@ export type FullSettings = Required<SvmSettings> & {
 const [RESOLUTION, FEW_ROWS] = [5e-5, 1000];
 /** The least relative gap that is then asked for, and the rows from which on: of fewer rows one swap weighs more. */
 const [LEAST_GAP, MANY_ROWS] = [4e-5, 3000];
-/** What is never asked for: the rounding of float32. */
-const FINEST_GAP = 2e-6;
 
 /**
  * The relative gap to stop at. Relative to the primal alone it says little at a small C, where losses dominate: the
@@ -48,10 +46,10 @@ export const gapWanted = (
   if (!resolved || !(primal > 0)) return tolerance;
   const { rows, sum, squares } = values();
   const variance = Math.max(0, squares / rows - (sum / rows) ** 2);
-  const least = Math.max(FINEST_GAP, LEAST_GAP * Math.min(1, rows / MANY_ROWS) ** 2);
+  const least = LEAST_GAP * Math.min(1, rows / MANY_ROWS) ** 2;
   return Math.min(
     tolerance,
-    Math.max(least, (RESOLUTION * rows * Math.min(1, rows / FEW_ROWS) ** 2 * variance) / primal),
+    Math.max(least, (RESOLUTION * rows * Math.min(1, rows / FEW_ROWS) ** 3 * variance) / primal),
   );
 };
 
