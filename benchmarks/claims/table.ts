@@ -1,6 +1,7 @@
 // The table of claims: for each, both figures, their difference over the same test images, and the verdict.
 import { join } from 'node:path';
 import { type Comparison, pairedComparison } from '../../src/evaluation/paired.js';
+import { mean } from '../../src/evaluation/statistics.js';
 import type { ClaimPlan, ClaimsRecipe, ResultName, UnitPlan } from './recipe.js';
 import { type Row, type UnitRows, readRows, readTrials, runName, unpackBits } from './rows.js';
 import { planOf } from './unit.js';
@@ -32,9 +33,6 @@ const rowFor = (
     .find((rows) => rows.unit === runName(unit, own) && rows.plan === plan)
     ?.rows.find((row) => row.test === test && row.way === way);
 };
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Judges every claim by the rows in a folder. */
 export const judge = async (recipe: ClaimsRecipe, folder: string): Promise<Judged[]> => {

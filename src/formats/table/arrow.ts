@@ -13,7 +13,6 @@ import {
 } from 'apache-arrow';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import * as zlib from 'node:zlib';
 import { UsageError, messageOf } from '../../errors.js';
 import { decodeLz4Frame } from './lz4.js';
 import {
@@ -24,9 +23,7 @@ import {
   textOf,
   unreadable,
 } from './table.js';
-
-/** Node's own from version 22.15 on. */
-const zstd = (zlib as { readonly zstdDecompressSync?: (bytes: Uint8Array) => Uint8Array }).zstdDecompressSync;
+import { unpackZstd } from './zstd.js';
 
 /** A copy with a buffer of its own, aligned for any type of numbers. */
 const own = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
@@ -34,10 +31,7 @@ const own = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
 const registerCodecs = (): void => {
   compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: (bytes) => own(decodeLz4Frame(bytes)) });
   compressionRegistry.set(CompressionType.ZSTD, {
-    decode: (bytes) => {
-      if (zstd) return own(zstd(bytes));
-      throw new Error('it is packed with Zstandard, which needs Node 22.15: write it with compression="lz4"');
-    },
+    decode: (bytes) => own(unpackZstd(bytes, 'lz4')),
   });
 };
 

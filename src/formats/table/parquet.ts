@@ -1,6 +1,5 @@
 // Opens Parquet files as tables, one row group in memory at a time.
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
-import * as zlib from 'node:zlib';
 import {
   type AsyncBuffer,
   type FileMetaData,
@@ -20,9 +19,7 @@ import {
   textOf,
   unreadable,
 } from './table.js';
-
-/** Node's own from version 22.15 on. */
-const zstd = (zlib as { readonly zstdDecompressSync?: (bytes: Uint8Array) => Uint8Array }).zstdDecompressSync;
+import { unpackZstd } from './zstd.js';
 
 const lz4 = (bytes: Uint8Array, size: number): Uint8Array => {
   const content = new Uint8Array(size);
@@ -35,12 +32,7 @@ const compressors = {
   GZIP: (bytes: Uint8Array) => gunzipSync(bytes),
   BROTLI: (bytes: Uint8Array) => brotliDecompressSync(bytes),
   LZ4_RAW: lz4,
-  ZSTD: (bytes: Uint8Array) => {
-    if (zstd) return zstd(bytes);
-    throw new Error(
-      'its pages are packed with Zstandard, which needs Node 22.15: write it with compression="snappy"',
-    );
-  },
+  ZSTD: (bytes: Uint8Array) => unpackZstd(bytes, 'snappy'),
 };
 
 const bufferOf = (file: FileBytes): AsyncBuffer => ({

@@ -10,6 +10,7 @@ import { useEngine } from '../../../src/engine/engine.js';
 import { python } from '../python.js';
 import { withFolder } from '../../support.js';
 import { randomArray, tinyNet } from '../../backbone/tf.js';
+import { READ_WEIGHTS } from './read-weights.js';
 
 /** The net of the file, its Euclidean loss and every gradient by autograd. */
 const program = `
@@ -18,16 +19,7 @@ import numpy as np, torch
 import torch.nn.functional as F
 torch.set_num_threads(1)
 path, regression = sys.argv[1:3]
-with open(path, "rb") as f:
-    header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
-    start = f.tell()
-    weights = {}
-    for name, t in header.items():
-        if name == "__metadata__": continue
-        f.seek(start + t["data_offsets"][0])
-        data = f.read(t["data_offsets"][1] - t["data_offsets"][0])
-        weights[name] = torch.from_numpy(np.frombuffer(data, "<f4").reshape(t["shape"]).copy()).requires_grad_()
-given = json.load(sys.stdin)
+${READ_WEIGHTS}given = json.load(sys.stdin)
 x = torch.tensor(given["pixels"]).reshape(len(given["labels"]), 16, 16, 3).permute(0, 3, 1, 2)
 block = 1
 while f"conv{block}_1.weight" in weights:

@@ -11,6 +11,7 @@ import { useEngine } from '../../../src/engine/engine.js';
 import { python, torchFolder } from '../python.js';
 import { withFolder } from '../../support.js';
 import { randomArray, tinyNet } from '../../backbone/tf.js';
+import { READ_WEIGHTS } from './read-weights.js';
 
 /** The same net in PyTorch, trained on the same batches from the same weights by torch.optim.SGD. */
 const program = `
@@ -20,16 +21,7 @@ import torch.nn.functional as F
 torch.set_num_threads(1)
 path, pixels_path, labels_path, steps, batches, rate = sys.argv[1:4] + [int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6])]
 normalised = sys.argv[7] == "true"
-with open(path, "rb") as f:
-    header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
-    start = f.tell()
-    weights = {}
-    for name, t in header.items():
-        if name == "__metadata__": continue
-        f.seek(start + t["data_offsets"][0])
-        data = f.read(t["data_offsets"][1] - t["data_offsets"][0])
-        weights[name] = torch.from_numpy(np.frombuffer(data, "<f4").reshape(t["shape"]).copy()).requires_grad_()
-net = json.loads(header["__metadata__"]["verydeep"])["architecture"]
+${READ_WEIGHTS}net = json.loads(header["__metadata__"]["verydeep"])["architecture"]
 side = net["inputSize"]
 pixels = torch.from_numpy(np.fromfile(pixels_path, "<f4").reshape(batches, -1, side, side, 3).copy()).permute(0, 1, 4, 2, 3)
 labels = torch.from_numpy(np.fromfile(labels_path, np.uint8).reshape(batches, -1).astype(np.int64))
