@@ -60,7 +60,7 @@ const externalFiles = async (path: string, model: Buffer): Promise<string[]> => 
  *
  * @throws UsageError naming the file, and the operator, input or type that does not fit
  */
-export const openOnnxNet = async (path: string): Promise<OnnxNet> => {
+const openOnnxNet = async (path: string): Promise<OnnxNet> => {
   requireFile(path, { what: 'ONNX model', where: option('onnx') });
   const model = await readFile(path);
   const folder = dirname(path);
@@ -176,7 +176,7 @@ export const openOnnx = async (given: OnnxChoice, choice: RecipeChoice): Promise
   if (choice.precision === 'int8')
     throw new UsageError(text`${option('precision')} int8 is for the paper's nets: leave it out.`);
   const layers = outputsOf(net, choice.layers);
-  const region = choice.region ?? (isSquashed ? 'image' : crop === undefined ? 'image' : 'crops');
+  const region = choice.region ?? (crop === undefined ? 'image' : 'crops');
   const usual =
     region === 'crops' || !fixed ? [Math.max(scale, region === 'crops' ? inputSize : 1)] : [inputSize];
   const resolved = resolveRecipe(

@@ -153,7 +153,6 @@ const fromTransformers = (config: Config): Preprocessing => {
       ...(crop !== undefined && { crop }),
     };
   }
-  if (crop === undefined && !share && crops) throw config.wrong('a number, or height and width', 'crop_size');
   const scale = share ? Math.trunc(short / config.number('crop_pct', 1)) : short!;
   return { ...common, scale, ...(crop !== undefined && { crop }) };
 };

@@ -8,7 +8,7 @@ const nameOf = (path: string): string => path.replace(/^\//, '');
 /** Opens a file in a thread of its own. @throws UsageError naming the file when it cannot be read */
 export const openHdf5Table = async (path: string): Promise<ForeignTable> => {
   const file = await openHdf5(path);
-  const { datasets, texts } = { datasets: file.index.datasets, texts: file.index.columns };
+  const { datasets, columns: texts } = file.index;
   const vectors = datasets.filter(({ shape }) => shape.length >= 2 && shape.slice(2).every((n) => n === 1));
   if (vectors.length === 0) {
     await file.close();

@@ -1,5 +1,4 @@
 // Imports descriptors that another program wrote: a store of them, with the images and labels of a data set.
-import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import sharp from 'sharp';
@@ -316,6 +315,6 @@ export const importFeatures = async (file: string, options: ImportOptions): Prom
   } finally {
     await spool?.close();
     await table?.close();
-    if (existsSync(scratch)) await rm(scratch, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true });
   }
 };
