@@ -13,6 +13,11 @@ const codeOf = (error: unknown): number => {
   return error instanceof VerydeepError ? error.exitCode : exitCodes.failed;
 };
 
+/** A rank whose process ends in the midst of its work has failed, whatever code it gives: launchers go by that. */
+const failWhereLeft = (code: number): void => {
+  if (code === 0) process.exitCode = exitCodes.failed;
+};
+
 /**
  * Runs `work` as one of the ranks that a launcher started, or alone. Where it throws, the other ranks are told, and this process ends at
  * once: other threads of it may wait in MPI for ever.
@@ -25,6 +30,7 @@ export const asRank = async <T>(
   const communicator = await openLaunched(how, timeout);
   if (communicator.size === 1) return work(undefined);
   const { rank, host } = communicator;
+  process.on('exit', failWhereLeft);
   try {
     const result = await work(communicator);
     await communicator.close();
@@ -38,6 +44,8 @@ export const asRank = async <T>(
     await communicator.fail(line, code);
     endProcess(code);
     throw error;
+  } finally {
+    process.off('exit', failWhereLeft);
   }
 };
 
