@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Localiser, trainedSide } from '../src/backbone/boxes/localiser.js';
 import { locate } from '../src/backbone/boxes/located.js';
 import { BACKBONE_ADVICE, type Backbone, openBackbone } from '../src/backbone/nets/backbone.js';
+import { backboneFiles } from '../src/backbone/nets/builtin.js';
 import { type CsvOptions } from '../src/datasets/csv.js';
 import type { Dataset, Item } from '../src/datasets/dataset.js';
 import { openDataset, splitOf } from '../src/datasets/open.js';
@@ -150,10 +151,11 @@ export const evaluateLocalisation = async (options: LocalisationOptions): Promis
   checkOptions(localisationOptions, { ...options });
   const {
     dataset: kind,
-    classNet = [],
+    classNet: rating = [],
     boxTesting,
     mergeThreshold,
   } = withDefaults(localisationOptions, valuesOf(localisationOptions, options));
+  const classNet = await backboneFiles(rating);
   if (backbones.length === 0)
     throw expected(
       'nets of boxes',

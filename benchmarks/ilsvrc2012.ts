@@ -1,6 +1,7 @@
 // ILSVRC-2012 classification as the paper tests it (section 3.2): dense and multi-crop, several scales, several nets.
 import { join } from 'node:path';
 import { BACKBONE_ADVICE, openBackbone } from '../src/backbone/nets/backbone.js';
+import { backboneFiles } from '../src/backbone/nets/builtin.js';
 import type { Dataset, Item } from '../src/datasets/dataset.js';
 import { openDataset, splitOf } from '../src/datasets/open.js';
 import { type Message, UsageError, expected, option, text } from '../src/errors.js';
@@ -217,8 +218,10 @@ const score = async (
  *
  * @throws UsageError naming the option or file at fault
  */
-export const evaluateIlsvrc = async (options: IlsvrcOptions): Promise<IlsvrcResults> => {
-  const { data, backbones = [], features = [], out, onProgress } = options;
+export const evaluateIlsvrc = async (given: IlsvrcOptions): Promise<IlsvrcResults> => {
+  const backbones = await backboneFiles(given.backbones ?? []);
+  const options: IlsvrcOptions = { ...given, backbones };
+  const { data, features = [], out, onProgress } = options;
   checkOptions(ilsvrcOptions, { ...options });
   const { split } = withDefaults(ilsvrcOptions, valuesOf(ilsvrcOptions, options));
   if ((backbones.length === 0) === (features.length === 0)) {

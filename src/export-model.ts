@@ -1,5 +1,6 @@
 // Saved SVMs, or logistic regression, as one ONNX file: preprocessing, nets, pooling, classifiers and probabilities.
 import { openBackbone } from './backbone/nets/backbone.js';
+import { backboneFiles, builtinOf } from './backbone/nets/builtin.js';
 import { weightFiles } from './classifiers/extraction.js';
 import { loadModel } from './classifiers/model-file.js';
 import { GraphBuilder } from './engine/onnx.js';
@@ -82,7 +83,7 @@ export const exportModel = async (
     );
   }
   for (const { recipe } of extraction.stacks) checkRecipe(modelFile, recipe);
-  const files = await weightFiles(extraction, modelFile, backbones);
+  const files = await weightFiles(extraction, modelFile, await backboneFiles(backbones), builtinOf);
   const graph = new GraphBuilder();
   const math = new Arithmetic(graph);
   const image = imageInput(graph, math);

@@ -1,5 +1,6 @@
 // Scores new images with saved linear SVMs: describes them in memory with the model's recipe and nets.
 import { type Backbone, openBackbone } from './backbone/nets/backbone.js';
+import { backboneFiles, builtinOf } from './backbone/nets/builtin.js';
 import { type Extraction, weightFiles } from './classifiers/extraction.js';
 import { loadModel } from './classifiers/model-file.js';
 import { type LinearModel, decisionValues } from './classifiers/model.js';
@@ -150,13 +151,14 @@ export const withExtraction = <M extends LinearModel>(
 export const predictImages = async (
   modelFile: string,
   photos: readonly Photo[],
-  { backbones = [], ...options }: PredictOptions = {},
+  { backbones: given = [], ...options }: PredictOptions = {},
 ): Promise<Prediction> => {
+  const backbones = await backboneFiles(given);
   const model = withExtraction(modelFile, await loadModel(modelFile, option('model')));
   checkBoxes(modelFile, model.extraction, photos);
   for (const file of backbones) await openBackbone(file, option('backbone')); // Says what is wrong with a file given.
   const nets: Backbone[][] = [];
-  for (const files of await weightFiles(model.extraction, modelFile, backbones)) {
+  for (const files of await weightFiles(model.extraction, modelFile, backbones, builtinOf)) {
     const own: Backbone[] = [];
     for (const file of files) own.push(await openBackbone(file));
     nets.push(own);

@@ -2,6 +2,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { BUILTIN } from '../../src/backbone/nets/builtin.js';
 import { usableCores } from '../../src/cores.js';
 import { readFolder } from '../../src/datasets/folder.js';
 import { splitOf } from '../../src/datasets/open.js';
@@ -115,7 +116,7 @@ const trainNets = async (images: string, { out, seed, epochs }: DemoOptions): Pr
 const describe = async (
   method: Method,
   data: string,
-  backbones: Readonly<Record<'trained' | 'untrained', string>>,
+  backbones: Readonly<Record<NonNullable<Method['net']>, string>>,
   out: string,
 ): Promise<string> => {
   if (method.net === undefined) await writePixels(splitOf(await readFolder(data), 'all'), INPUT_SIZE, out);
@@ -170,6 +171,7 @@ export const runDemo = async (options: DemoOptions): Promise<DemoResults> => {
   const backbones = {
     trained: join(out, 'trained', 'backbone.safetensors'),
     untrained: join(out, 'untrained', 'backbone.safetensors'),
+    builtin: BUILTIN,
   };
 
   const table = async (protocol: Protocol): Promise<ResultRow[]> => {

@@ -18,8 +18,8 @@ export const trainingFlags = [
 /** Passes over the training images. */
 export const EPOCHS = 22;
 
-/** 256 of an input of 224 pixels, and 256, 384 and 512, relative to this net's input. */
-export const scales = { single: [37], multiple: [37, 55, 73] } as const;
+/** 256 of an input of 224 pixels, and 256, 384 and 512, relative to this net's input; 256 relative to that of the net of photographs. */
+export const scales = { single: [37], multiple: [37, 55, 73], builtin: [55] } as const;
 
 /** A table of results: one image folder, evaluated by the Caltech protocol. */
 export interface Protocol {
@@ -54,9 +54,9 @@ export const protocols = {
 
 /** A row of the tables besides chance: which net, at which scales. */
 export interface Method {
-  readonly name: 'pixels' | 'untrained' | 'trained' | 'trained-multiscale';
+  readonly name: 'pixels' | 'untrained' | 'trained' | 'trained-multiscale' | 'builtin';
   readonly title: string;
-  readonly net?: 'untrained' | 'trained';
+  readonly net?: 'untrained' | 'trained' | 'builtin';
   readonly scales: readonly number[];
 }
 
@@ -70,6 +70,7 @@ export const methods: readonly Method[] = [
     net: 'trained',
     scales: scales.multiple,
   },
+  { name: 'builtin', title: 'builtin, trained on photographs', net: 'builtin', scales: scales.builtin },
 ];
 
 /** Flags of `verydeep train` that fine-tune: every layer learns, the new last one ten times as fast. */

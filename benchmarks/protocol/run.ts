@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture } from '../../src/backbone/nets/architecture.js';
-import { BACKBONE_ADVICE, openBackbone } from '../../src/backbone/nets/backbone.js';
+import { openBackbone } from '../../src/backbone/nets/backbone.js';
+import { BUILTIN, BUILTIN_NOTICE, backboneFiles } from '../../src/backbone/nets/builtin.js';
 import { withParameter } from '../../src/classifiers/classifier.js';
 import { expected, option, render, text } from '../../src/errors.js';
 import { extractFeatures } from '../../src/features/pipeline/extract.js';
@@ -142,16 +143,19 @@ const RESULTS = ['results.json', 'results.csv', 'predictions.csv', 'report.html'
  *
  * @throws UsageError naming the option or file at fault, or the option that differs from those of results in `out`
  */
-export const runBenchmark = async (asked: Benchmark, options: RunOptions): Promise<Results> => {
-  const { data, open, backbones, features, layer, out, recipe, extract, onProgress, onNotice } = options;
-  if ((backbones.length === 0) === (features.length === 0)) {
+export const runBenchmark = async (asked: Benchmark, given: RunOptions): Promise<Results> => {
+  const { data, open, features, layer, out, recipe, extract, onProgress, onNotice } = given;
+  if (given.backbones.length > 0 && features.length > 0) {
     throw expected(
       'either weights or descriptors',
       text`${option('backbone')} or ${option('features')}`,
-      backbones.length === 0 ? 'neither' : 'both',
-      backbones.length === 0 ? BACKBONE_ADVICE : undefined,
+      'both',
     );
   }
+  const isBuiltin = given.backbones.length === 0 && features.length === 0;
+  if (isBuiltin) onNotice?.(BUILTIN_NOTICE);
+  const backbones = await backboneFiles(isBuiltin ? [BUILTIN] : given.backbones);
+  const options: RunOptions = { ...given, backbones };
   const isSvm = (options.svm?.classifier ?? 'svm') === 'svm';
   withParameter(options.svm ?? {}); // Refuses what has no meaning before any work.
   const { seconds, run } = stages();

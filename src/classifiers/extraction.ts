@@ -45,12 +45,14 @@ export const resolvedFrom = (folder: string, extraction: Extraction): Extraction
  *
  * @param modelFile path of the model
  * @param given weight files from the user
+ * @param known finds a net that is at hand by its checksum, where it is not found otherwise
  * @throws UsageError naming the net that is missing, or a file that the model does not use
  */
 export const weightFiles = async (
   { stacks }: Extraction,
   modelFile: string,
   given: readonly string[],
+  known?: (sha256: string) => Promise<string | undefined>,
 ): Promise<string[][]> => {
   const imported = stacks.find(({ recipe }) => recipe.source)?.recipe.source;
   if (imported) {
@@ -81,6 +83,8 @@ export const weightFiles = async (
     if (file !== undefined) return file;
     const before = path === undefined ? undefined : resolve(dirname(modelFile), path);
     if (before !== undefined && existsSync(before) && (await sha256OfFile(before)) === sha256) return before;
+    const atHand = await known?.(sha256);
+    if (atHand !== undefined) return atHand;
     throw new UsageError(
       text`${modelFile} needs the weights of its net ${config} (SHA-256 ${sha256.slice(0, 16)}…), but ${before === undefined ? 'does not know where they are' : `${before} is missing or has changed`}. Give the file with ${option('backbone')}.`,
     );

@@ -93,9 +93,10 @@ const run = async (name: string, wanted: ExtractFlags): Promise<void> => {
   const { datasetNames, openDataset } = await import('../datasets/open.js');
   requireKind('extract', 'the data set', datasetNames, name);
   const data = resolve(required('data', flags.data, 'a folder'));
-  const { BACKBONE_ADVICE } = await import('../backbone/nets/backbone.js');
+  const { BUILTIN, BUILTIN_NOTICE } = await import('../backbone/nets/builtin.js');
   const onnx = onnxOf(flags);
-  const backbones = onnx ? [] : required('backbone', flags.backbone, 'a backbone file', BACKBONE_ADVICE);
+  const backbones = onnx ? [] : (flags.backbone ?? [BUILTIN]);
+  if (!onnx && !flags.backbone) note(flags, BUILTIN_NOTICE);
   const choice = choiceOf(flags);
   const { extractFeatures } = await import('../features/pipeline/extract.js');
   const { describeRecipe } = await import('../features/recipe/recipe.js');

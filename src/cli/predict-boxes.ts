@@ -2,6 +2,7 @@
 import { basename, extname, join } from 'node:path';
 import { Localiser, trainedSide } from '../backbone/boxes/localiser.js';
 import { type Backbone, openBackbone } from '../backbone/nets/backbone.js';
+import { backboneFiles } from '../backbone/nets/builtin.js';
 import type { Box } from '../datasets/dataset.js';
 import { useEngine } from '../engine/engine.js';
 import { UsageError, expected, option, text } from '../errors.js';
@@ -95,7 +96,8 @@ export const boxPhotos = async (
     );
   }
   const classifiers: Backbone[] = [];
-  for (const file of classNet) classifiers.push(await openBackbone(file, option('classNet')));
+  for (const file of await backboneFiles(classNet))
+    classifiers.push(await openBackbone(file, option('classNet')));
   if (!known && classifiers.length === 0) {
     throw expected(
       text`SVMs with ${option('model')}, or a net of classes with ${option('classNet')}`,

@@ -6,6 +6,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { isRecord } from '../checks.js';
+import { BUILTIN } from '../backbone/nets/builtin.js';
 import { trainingOptions } from '../backbone/training/options.js';
 import { validationOptions } from '../datasets/options.js';
 import { UsageError, expected, messageOf, option } from '../errors.js';
@@ -76,7 +77,7 @@ const inProportion = (options: NetChoices, { inputSize }: NetChoices): NetChoice
 
 /**
  * Reads a recipe: `nets`, a list of nets with a `name` and options in kebab-case, and `defaults` for all of
- * them. `init-from` and `teacher` name an earlier net of the recipe, or a file.
+ * them. `init-from` and `teacher` name an earlier net of the recipe, a file, or builtin.
  *
  * @param file a YAML file; if missing, one of the package's own (`paper.yaml`)
  * @param out parent of the nets' folders
@@ -110,6 +111,7 @@ export const readRecipe = async (
     }
     const netOrFile = (key: string, from: unknown): string => {
       if (typeof from !== 'string') throw expected('a net or a file', `${key} of ${name} in ${path}`, from);
+      if (from === BUILTIN) return from;
       if (names.includes(from)) return join(out, from, 'backbone.safetensors');
       const other = isAbsolute(from) ? from : join(dirname(path), from);
       if (!existsSync(other))

@@ -79,7 +79,7 @@ const action = async (path: string, flags: ExportFlags): Promise<void> => {
 export const exportCommand = (): Command =>
   addFlags(new Command('export'), commandOptions['weights export'])
     .description('export a backbone for other programs')
-    .argument('<backbone>', 'backbone file')
+    .argument('<backbone>', 'backbone file, or builtin')
     .addHelpText(
       'after',
       `

@@ -120,12 +120,16 @@ const trainedOnText = ({ seen }: BackboneMetadata): string =>
 const infoCommand = (): Command =>
   addFlags(new Command('info'), commandOptions['weights info'])
     .description('show architecture, parameters, preprocessing, source and checksum of a backbone file')
-    .argument('<backbone>', 'backbone file')
-    .addHelpText('after', '\nExample:\n  $ verydeep weights info vgg16.safetensors')
+    .argument('<backbone>', 'backbone file, or builtin')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ verydeep weights info builtin\n  $ verydeep weights info vgg16.safetensors',
+    )
     .action(async (path: string, flags: OutputOptions) => {
       const { openBackbone, describe } = await import('../backbone/nets/backbone.js');
       const { parameterCount } = await import('../backbone/nets/architecture.js');
-      const backbone = await openBackbone(path);
+      const { BUILTIN, backboneFile, terms } = await import('../backbone/nets/builtin.js');
+      const backbone = await openBackbone(await backboneFile(path));
       const { metadata } = backbone;
       const parameters = parameterCount(metadata.architecture);
       const sha256 = await backbone.sha256();
@@ -141,23 +145,41 @@ const infoCommand = (): Command =>
       say(flags, `  source        ${sourceText(metadata)}`);
       for (const line of leftOutLines(metadata)) say(flags, `  left out      ${line}`);
       say(flags, `  trained on    ${trainedOnText(metadata)}`);
+      if (path === BUILTIN) say(flags, `  terms         ${terms}`);
       say(flags, `  sha256        ${sha256}`);
     });
 
-const checksumText = ({ checksum = {} }: PublishedWeights): string =>
+type ListedWeights = Pick<PublishedWeights, 'name' | 'config' | 'input' | 'from' | 'licence' | 'checksum'>;
+
+const builtinRow = async (): Promise<ListedWeights> => {
+  const { BUILTIN, shippedFile, terms } = await import('../backbone/nets/builtin.js');
+  const { openStoredBackbone } = await import('../backbone/nets/backbone.js');
+  const { sha256OfFile } = await import('../io/files.js');
+  const { architecture, input } = (await openStoredBackbone(shippedFile)).metadata;
+  return {
+    ...{ name: BUILTIN, config: architecture.config, input, from: 'comes with verydeep' },
+    licence: terms,
+    checksum: { sha256: await sha256OfFile(shippedFile) },
+  };
+};
+
+const checksumText = ({ checksum = {} }: ListedWeights): string =>
   Object.entries(checksum).map(([name, hex]) => `${name} ${String(hex).slice(0, 12)}`)[0] ?? 'none published';
 
 const listCommand = (): Command =>
   addFlags(new Command('list'), commandOptions['weights list'])
-    .description('list the published weights that `weights download` knows')
+    .description(
+      'list the net that comes with verydeep, and the published weights that `weights download` knows',
+    )
     .addHelpText('after', '\nExample:\n  $ verydeep weights list')
     .action(async (flags: OutputOptions) => {
       const { publishedWeights } = await import('../backbone/weights/published.js');
+      const builtin = await builtinRow();
       if (flags.json) {
-        sayJson(publishedWeights);
+        sayJson([builtin, ...publishedWeights]);
         return;
       }
-      const rows = publishedWeights.map((row) => [
+      const rows = [builtin, ...publishedWeights].map((row) => [
         row.name,
         row.config,
         row.input.order,

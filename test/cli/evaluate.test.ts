@@ -66,7 +66,11 @@ describe('verydeep evaluate', () => {
     }));
 
   for (const [what, args, message] of [
-    ['neither weights nor descriptors', ['folder', '--data', '.'], /either weights or descriptors/],
+    [
+      'weights and descriptors',
+      ['folder', '--data', '.', '--backbone', 'builtin', '--features', '.'],
+      /either weights or descriptors .* both/,
+    ],
     [
       'an unknown benchmark',
       ['voc2006', '--data', '.'],

@@ -2,6 +2,7 @@
 // training.
 import { architecture, type Architecture, weightedLayersOf } from '../nets/architecture.js';
 import { type Backbone, openBackbone } from '../nets/backbone.js';
+import { backboneFile } from '../nets/builtin.js';
 import type { BoxOutputs } from '../nets/box-parameters.js';
 import { checkSides } from './augmentation.js';
 import { claimTraining, workOf } from './claim.js';
@@ -169,9 +170,13 @@ const trainRank: TrainRank = async (
 ): Promise<TrainOutcome> => {
   const options = withDefaults(trainingOptions, given);
   const source =
-    options.initFrom === undefined ? undefined : await openBackbone(options.initFrom, option('initFrom'));
+    options.initFrom === undefined
+      ? undefined
+      : await openBackbone(await backboneFile(options.initFrom), option('initFrom'));
   const teacher =
-    options.teacher === undefined ? undefined : await openBackbone(options.teacher, option('teacher'));
+    options.teacher === undefined
+      ? undefined
+      : await openBackbone(await backboneFile(options.teacher), option('teacher'));
   checkTask(options);
   const images = await taskData(data, options, { note, signal });
   const { classes } = images;

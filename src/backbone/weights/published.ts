@@ -1,7 +1,8 @@
 // The table of published VGG weights: URLs, checksums, input normalisation.
 import type { Remote } from '../../io/download.js';
-import { expected } from '../../errors.js';
+import { expected, option, text } from '../../errors.js';
 import type { Config } from '../nets/architecture.js';
+import { BUILTIN } from '../nets/builtin.js';
 import { inputPresets } from './importers/source.js';
 import type { InputNormalisation } from '../nets/backbone.js';
 
@@ -213,7 +214,11 @@ export const publishedWeightsNamed = (name: string): PublishedWeights => {
   const found = publishedWeights.find((row) => row.name === name);
   if (!found) {
     const names = publishedWeights.map((row) => row.name).join(', ');
-    throw expected('the name of published weights', 'weights download', name, `Known are ${names}.`);
+    const advice =
+      name === BUILTIN
+        ? text`This net comes with verydeep: give its name wherever a backbone is asked for (${option('backbone')} ${BUILTIN}).`
+        : `Known are ${names}.`;
+    throw expected('the name of published weights', 'weights download', name, advice);
   }
   return found;
 };

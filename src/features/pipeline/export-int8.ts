@@ -8,6 +8,7 @@ import { sha256OfFile } from '../../io/files.js';
 import { claimFiles, hashOfImages } from '../../io/work.js';
 import type { OnProgress } from '../../progress.js';
 import { openBackbone } from '../../backbone/nets/backbone.js';
+import { backboneFile } from '../../backbone/nets/builtin.js';
 import { fidelityText, gateText } from './int8-fidelity.js';
 import { type Int8Options, type PreparedInt8, prepareInt8 } from './int8.js';
 import { openNets } from './plan.js';
@@ -33,16 +34,17 @@ export interface Int8Export extends Pick<PreparedInt8, 'bits' | 'fidelity' | 'ac
  * Quantises a backbone and writes it as an ONNX model. The fidelity is the smallest over the model's outputs,
  * measured at the scales of the default recipe on held-out images.
  *
- * @param path the backbone file
+ * @param given the backbone file, or "builtin"
  * @param out the model to write
  * @throws UsageError if the file is not a backbone, or no calibration image can be read
  * @throws VerydeepError if the fidelity check fails and `allowLowFidelity` is not given
  */
 export const exportInt8 = async (
-  path: string,
+  given: string,
   out: string,
   { calibration, external = false, threads = usableCores(), force, onProgress, ...int8 }: Int8ExportOptions,
 ): Promise<Int8Export> => {
+  const path = await backboneFile(given);
   const backbone = await openBackbone(path);
   const layers = [...int8Outputs(backbone).values()];
   const files = external ? [out, `${out}.data`] : [out];

@@ -5,7 +5,7 @@ import { type OptionTable, kinds } from '../../options.js';
 export const netsOptions = {
   backbone: {
     kind: kinds.repeated(kinds.file()),
-    help: 'backbone file (.safetensors); descriptors of several are stacked',
+    help: 'backbone file (.safetensors), or builtin, the net that comes with verydeep; descriptors of several are stacked',
   },
 } as const satisfies OptionTable;
 

@@ -1,6 +1,7 @@
 // Plans an extraction: opens and checks the nets, completes the recipe, assigns threads.
 import { usableCores } from '../../cores.js';
 import { BACKBONE_ADVICE, type Backbone, openBackbone } from '../../backbone/nets/backbone.js';
+import { backboneFiles } from '../../backbone/nets/builtin.js';
 import { type CompiledGraph, compileGraph } from '../../backbone/nets/graph.js';
 import { compileInt8Graph } from '../../backbone/int8/graph.js';
 import { expected, option, UsageError, text } from '../../errors.js';
@@ -128,7 +129,7 @@ export const openNets = async (paths: readonly string[], choice: RecipeChoice): 
   if (paths.length === 0)
     throw expected('at least one backbone file', option('backbone'), 'none', BACKBONE_ADVICE);
   const backbones: Backbone[] = [];
-  for (const path of paths) backbones.push(await openBackbone(path, option('backbone')));
+  for (const path of await backboneFiles(paths)) backbones.push(await openBackbone(path, option('backbone')));
   return netsFor(backbones, choice);
 };
 

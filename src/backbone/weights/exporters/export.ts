@@ -4,6 +4,7 @@ import { sha256OfFile } from '../../../io/files.js';
 import { type ClaimedFiles, type Permission, claimFiles } from '../../../io/work.js';
 import { openBackbone, saveBackbone } from '../../nets/backbone.js';
 import type { ExportFormat } from '../options.js';
+import { backboneFile } from '../../nets/builtin.js';
 import { exportOnnx } from './onnx.js';
 import { checkTfjs, exportTfjs } from './tfjs.js';
 import { exportTorchvision } from './torchvision.js';
@@ -14,7 +15,7 @@ export type { ExportFormat };
  * Writes a backbone file in a foreign format; "float16" is the file itself with numbers rounded to halves, which
  * `importWeights` reads.
  *
- * @param path the backbone file
+ * @param given the backbone file, or "builtin"
  * @param out the file to write; for "tfjs" a folder; for "onnx-external" the model, whose weights go to `out`
  * + ".data"
  * @param permission `force` replaces a file of other work
@@ -22,11 +23,12 @@ export type { ExportFormat };
  * @throws UsageError for a file that is not a backbone, or a net that the format cannot express
  */
 export const exportWeights = async (
-  path: string,
+  given: string,
   format: ExportFormat,
   out: string,
   permission: Pick<Permission, 'force'> = {},
 ): Promise<readonly string[]> => {
+  const path = await backboneFile(given);
   const backbone = await openBackbone(path);
   const work = { backbone: { is: await sha256OfFile(path), shown: path }, format, precision: 'fp32' };
   const claim = (...files: string[]): Promise<ClaimedFiles> =>
