@@ -1,7 +1,7 @@
 // Starts programs as ranks: by Open MPI's and MPICH's launchers, on this host or on network namespaces that are hosts of their own.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmod, writeFile } from 'node:fs/promises';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'mocha';
@@ -62,6 +62,8 @@ const ofMpich = (ranks: number, hosts?: Hosts): string[] => [
     ? [
         ...['-launcher', 'rsh', '-launcher-exec', hosts.agent, '-iface', 'eth0'],
         ...['-hosts', hosts.addresses.join(',')],
+        // By the link, though the hosts are on one machine and share its memory.
+        ...['-genv', 'UCX_TLS', 'tcp,self', '-genv', 'UCX_NET_DEVICES', 'eth0'],
       ]
     : []),
 ];
@@ -118,6 +120,9 @@ export const launch = (
 
 const ip = (...args: readonly string[]): boolean => spawnSync('ip', args).status === 0;
 
+/** The hosts' numbers. */
+const numbers = [1, 2] as const;
+
 const AGENT = `#!/bin/sh
 # As ssh: HOST COMMAND..., where HOST is an address whose last number names a namespace.
 while case "$1" in -*) true ;; *) false ;; esac; do shift; done
@@ -126,14 +131,46 @@ shift
 exec ip netns exec vdr$n unshare -u sh -c "hostname vdr$n; exec sh -c '$*'"
 `;
 
+const processesOn = (host: number): number[] =>
+  spawnSync('ip', ['netns', 'pids', `vdr${host}`], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter((line) => line !== '')
+    .map(Number);
+
+const isRank = (pid: number): boolean => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith(process.execPath);
+  } catch {
+    return false; // It has ended.
+  }
+};
+
+/** How many ranks run on a host. */
+export const ranksOn = (host: number): number => processesOn(host).filter(isRank).length;
+
+/** Ends all that runs on the hosts: a launcher may wait for ever for a host that it cannot reach. */
+export const endHosts = (): void => {
+  for (const pid of numbers.flatMap(processesOn)) spawnSync('kill', ['-9', String(pid)]);
+};
+
+const removeHosts = (): void => {
+  endHosts();
+  for (const n of numbers) {
+    ip('link', 'del', `vdrv${n}`); // A namespace goes when its last process has gone, its link at once.
+    ip('netns', 'del', `vdr${n}`);
+  }
+  ip('link', 'del', 'vdrbr');
+};
+
 /** Runs `use` on two hosts, which are network namespaces joined by a bridge; skips the test where they are not permitted. */
 export const onHosts = async (
   context: Context,
   folder: string,
   use: (hosts: Hosts, setLink: (host: number, state: 'up' | 'down') => void) => Promise<void>,
 ): Promise<void> => {
-  const numbers = [1, 2];
-  const isPermitted = ip('link', 'add', 'vdrbr', 'type', 'bridge');
+  const isInstalled = ip('-V');
+  if (isInstalled) removeHosts(); // Those of a test that was killed.
+  const isPermitted = isInstalled && ip('link', 'add', 'vdrbr', 'type', 'bridge');
   if (!isPermitted) {
     context.test!.title += ' (network namespaces are not permitted here)';
     context.skip();
@@ -157,8 +194,7 @@ export const onHosts = async (
       (host, state) => void ip('link', 'set', `vdrv${host}`, state),
     );
   } finally {
-    for (const n of numbers) ip('netns', 'del', `vdr${n}`);
-    ip('link', 'del', 'vdrbr');
+    removeHosts();
   }
 };
 

@@ -1,4 +1,4 @@
-// Trains a tiny net as a rank, or alone: the images' folder, the output folder and options as JSON are the arguments. "ready" tells that the
+// Trains a tiny net as a rank, or alone: the images' folder, the output folder and options as JSON, which may be encoded as in a URL for shells on the way, are the arguments. "ready" tells that the
 // third step is done.
 import { writeSync } from 'node:fs';
 import { openDataset } from '../../../src/datasets/open.js';
@@ -7,7 +7,10 @@ import { asRank } from '../../../src/cli/ranks.js';
 import { interruptible } from '../../../src/cli/interruptible.js';
 
 const [data, out, given = '{}'] = process.argv.slice(2) as [string, string, string?];
-const { timeout, seeds, ...options } = JSON.parse(given) as { timeout?: number; seeds?: number[] };
+const { timeout, seeds, ...options } = JSON.parse(decodeURIComponent(given)) as {
+  timeout?: number;
+  seeds?: number[];
+};
 
 await interruptible((signal) =>
   asRank({}, timeout, async (communicator) => {
