@@ -29,6 +29,25 @@ describe('choosing C', () => {
     assert.deepEqual(model.C, [selection.C, selection.C, selection.C]);
   });
 
+  for (const solver of ['dual', 'primal'] as const) {
+    it(`reports the worst gap of all classes, by the ${solver} solver`, async () => {
+      const options = { validation, cGrid: [0.1, 1, 10], widen: false, solver } as const;
+      const gapsOf = async (some: typeof classes): Promise<number[]> =>
+        (await selectC(matrix, some, accuracy, options)).curve.map(({ worstGap }) => worstGap);
+      const together = await gapsOf(classes);
+      const alone = await Promise.all(classes.map((one) => gapsOf([one])));
+      const columns = together.map((_, at) => alone.map((own) => own[at]!));
+      assert.deepEqual(
+        together,
+        columns.map((gaps) => Math.max(...gaps)),
+      );
+      assert.ok(
+        columns.some((gaps) => Math.max(...gaps) > Math.min(...gaps)),
+        'gaps that are alike tell nothing',
+      );
+    });
+  }
+
   it('scores held-out rows as SVMs trained without them do', async () => {
     const seen: Matrix[] = [];
     const spy: Metric = (scores, labels) => {
