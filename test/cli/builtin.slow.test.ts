@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Results } from '../../benchmarks/protocol/results.js';
+import { openBackbone } from '../../src/backbone/nets/backbone.js';
+import { openNet } from '../../src/features/net.js';
 import { colourImages } from '../backbone/tf.js';
 import { verydeep, withFolder } from '../support.js';
 
@@ -74,6 +76,21 @@ describe('without --backbone', function () {
       assert.equal(predicted.code, 0, predicted.stderr);
       const { images } = JSON.parse(predicted.stdout) as { images: { class: string }[] };
       assert.deepEqual(new Set(images.map((image) => image.class)), new Set(['red']));
+    }));
+
+  it('train starts from it where it is named, and counts its images as seen', () =>
+    withFolder(async (folder) => {
+      const [data, out] = [join(folder, 'data'), join(folder, 'out')];
+      await colourImages(data, 8, { red: [220, 30, 30], green: [30, 200, 60] });
+      const { code, stderr } = await verydeep([
+        ...['train', 'folder', '--data', data, '--init-from', 'builtin', '--classes', 'new', '--epochs', '1'],
+        ...['--batch', '8', '--learning-rate', '0.001', '--out', out],
+      ]);
+      assert.equal(code, 0, stderr);
+      const { classes, seen } = (await openBackbone(join(out, 'backbone.safetensors'))).metadata;
+      assert.deepEqual(classes, ['green', 'red']);
+      const [own] = (await openNet()).backbones;
+      assert.ok(seen!.training > own!.metadata.seen!.training);
     }));
 
   it('ilsvrc2012 does not', async () => {

@@ -75,7 +75,7 @@ export const startOptions = {
     default: PAPER_STD,
     paper: 'variance 0.01',
   },
-  initFrom: { kind: kinds.file(), help: 'initialise from another net (.safetensors)' },
+  initFrom: { kind: kinds.file(), help: 'initialise from another net (.safetensors, or builtin)' },
   initLayers: {
     kind: kinds.choice(transfers, 'which'),
     help: text`with ${option('initFrom')}: layers to take: all, or the paper's first four convolutional and the fully-connected ones; auto: all if the config is the same`,

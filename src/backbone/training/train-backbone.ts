@@ -165,18 +165,19 @@ const trainRank: TrainRank = async (
     note,
     signal,
     communicator = single,
-    ...given
+    ...asked
   }: Partial<TrainingOptions> & TrainRun,
 ): Promise<TrainOutcome> => {
+  const given = {
+    ...asked,
+    ...(asked.initFrom !== undefined && { initFrom: await backboneFile(asked.initFrom) }),
+    ...(asked.teacher !== undefined && { teacher: await backboneFile(asked.teacher) }),
+  };
   const options = withDefaults(trainingOptions, given);
   const source =
-    options.initFrom === undefined
-      ? undefined
-      : await openBackbone(await backboneFile(options.initFrom), option('initFrom'));
+    options.initFrom === undefined ? undefined : await openBackbone(options.initFrom, option('initFrom'));
   const teacher =
-    options.teacher === undefined
-      ? undefined
-      : await openBackbone(await backboneFile(options.teacher), option('teacher'));
+    options.teacher === undefined ? undefined : await openBackbone(options.teacher, option('teacher'));
   checkTask(options);
   const images = await taskData(data, options, { note, signal });
   const { classes } = images;
