@@ -69,7 +69,7 @@ describe('verydeep evaluate', () => {
     [
       'weights and descriptors',
       ['folder', '--data', '.', '--backbone', 'builtin', '--features', '.'],
-      /either weights or descriptors .* both/,
+      /either weights or descriptors .*"both"/,
     ],
     [
       'an unknown benchmark',

@@ -30,6 +30,8 @@ describe('the package', function () {
     withFolder(async (folder) => {
       const { files } = await packInto(folder);
       assert.ok(files.includes('dist/src/cli/main.js') && files.includes('recipes/paper.yaml'));
+      for (const name of ['builtin.safetensors', 'NOTICE.md', 'README.md'])
+        assert.ok(files.includes(`weights/${name}`), name);
       assert.deepEqual(
         files.filter((path) => /^(src|test|dist\/test|dist\/benchmarks\/(speed|demo))\//.test(path)),
         [],

@@ -168,23 +168,24 @@ export const onHosts = async (
   folder: string,
   use: (hosts: Hosts, setLink: (host: number, state: 'up' | 'down') => void) => Promise<void>,
 ): Promise<void> => {
-  const isInstalled = ip('-V');
-  if (isInstalled) removeHosts(); // Those of a test that was killed.
-  const isPermitted = isInstalled && ip('link', 'add', 'vdrbr', 'type', 'bridge');
-  if (!isPermitted) {
-    context.test!.title += ' (network namespaces are not permitted here)';
-    context.skip();
-  }
+  if (ip('-V')) removeHosts(); // Those of a test that was killed.
   try {
-    ip('addr', 'add', '10.78.0.254/24', 'dev', 'vdrbr');
-    ip('link', 'set', 'vdrbr', 'up');
-    for (const n of numbers) {
-      ip('netns', 'add', `vdr${n}`);
-      ip('link', 'add', `vdrv${n}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', `vdr${n}`);
-      ip('link', 'set', `vdrv${n}`, 'master', 'vdrbr', 'up');
-      ip('-n', `vdr${n}`, 'addr', 'add', `10.78.0.${n}/24`, 'dev', 'eth0');
-      ip('-n', `vdr${n}`, 'link', 'set', 'eth0', 'up');
-      ip('-n', `vdr${n}`, 'link', 'set', 'lo', 'up');
+    const steps = [
+      ['link', 'add', 'vdrbr', 'type', 'bridge'],
+      ['addr', 'add', '10.78.0.254/24', 'dev', 'vdrbr'],
+      ['link', 'set', 'vdrbr', 'up'],
+      ...numbers.flatMap((n) => [
+        ['netns', 'add', `vdr${n}`],
+        ['link', 'add', `vdrv${n}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', `vdr${n}`],
+        ['link', 'set', `vdrv${n}`, 'master', 'vdrbr', 'up'],
+        ['-n', `vdr${n}`, 'addr', 'add', `10.78.0.${n}/24`, 'dev', 'eth0'],
+        ['-n', `vdr${n}`, 'link', 'set', 'eth0', 'up'],
+        ['-n', `vdr${n}`, 'link', 'set', 'lo', 'up'],
+      ]),
+    ];
+    if (!steps.every((step) => ip(...step))) {
+      context.test!.title += ' (network namespaces are not permitted here)';
+      context.skip();
     }
     const agent = join(folder, 'agent');
     await writeFile(agent, AGENT);
@@ -194,7 +195,7 @@ export const onHosts = async (
       (host, state) => void ip('link', 'set', `vdrv${host}`, state),
     );
   } finally {
-    removeHosts();
+    if (ip('-V')) removeHosts();
   }
 };
 
