@@ -19,6 +19,8 @@ type Line =
 
 /** Milliseconds that a rank that fails waits for the others to hear of it. */
 const PATIENCE = 2000;
+/** Milliseconds in which a launcher passes on what was written: MPICH's drops what it has not read when a process ends badly. */
+const HEARD = 400;
 const CONNECT = 10_000;
 /** The exit code of an interrupted run. */
 const INTERRUPTED = 130;
@@ -55,7 +57,7 @@ const end = (lost: string, code = 1): void => {
   writeSync(2, `verydeep: ${lost}\n`);
   // The others are told first; what is written to a socket goes out when this returns to the loop.
   for (const { socket } of peers.values()) send(socket, { lost, code });
-  setTimeout(() => endProcess(code === INTERRUPTED ? code : 1), 50);
+  setTimeout(() => endProcess(code === INTERRUPTED ? code : 1), HEARD);
 };
 
 const nameOf = (of: number): string => rankName(of, hosts[of] ?? 'an unknown host');
