@@ -48,7 +48,7 @@ describe('the net that comes with verydeep', () => {
     // Of the 400 training images of each class one in twenty was held out; by content, twelve of the others are there twice.
     assert.equal(seen?.training, 200 * 380 - 12);
     assert.equal(seen.validation, 200 * 20);
-    assert.equal(training!['batchNorm'] !== undefined, true);
+    assert.equal(training!['batchNorm'], true);
   });
 
   it('opens with the very numbers of the package, from a file that is made once', () =>

@@ -1,5 +1,5 @@
-// Trains a tiny net as a rank, or alone: the images' folder, the output folder and options as JSON, which may be encoded as in a URL for shells on the way, are the arguments. "ready" tells that the
-// third step is done.
+// Trains a tiny net as a rank, or alone. The arguments are the images' folder, the output folder and options as JSON, which may be
+// encoded as in a URL, for shells on the way. "ready" tells that the third step is done.
 import { writeSync } from 'node:fs';
 import { openDataset } from '../../../src/datasets/open.js';
 import { trainBackbone } from '../../../src/backbone/training/train-backbone.js';
